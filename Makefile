@@ -1,0 +1,78 @@
+# Everything starts here, and needs nothing before it but make and Python 3.11 or newer (with its venv module).
+# The stamps in .venv/ make the second run of a target quick: each is renewed when what it was made from changes.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+PYTEST_ARGS ?=
+LOCK_ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header $(LOCK_ARGS) pyproject.toml
+UV := uv==0.13.9
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test coverage bounds check format lock clean
+
+help: ## say what can be made
+	@echo "Aether Bridge. What can be made:"
+	@echo
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@echo
+	@echo "New here? \`make run\`, then open http://$(HOST):$(PORT) in a browser: V2 on one side, V3 on the other."
+	@echo "Another Python: make run PYTHON=python3.13.  Another port: make run PORT=9000."
+	@echo "One test:       make test PYTEST_ARGS=\"tests/compat -k heartbeat\"."
+
+run: .venv/runtime ## serve on http://127.0.0.1:8000 with a Redis of its own (PORT=, HOST=)
+	$(BIN)/aether-bridge serve --host $(HOST) --port $(PORT)
+
+test: .venv/tests ## run the whole suite (PYTEST_ARGS=)
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+coverage: .venv/tests ## run the suite and hold it to its branch coverage
+	$(BIN)/pytest --cov --cov-report= --cov-fail-under=0 $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory bounds
+
+bounds: ## hold the last run under --cov to its branch coverage
+	$(BIN)/coverage report
+	$(BIN)/coverage report --include='compat/*,v3/messages.py,legacy_v2/frames.py,*/session.py' --fail-under=100
+
+check: .venv/tests ## format, lint, types and the arrows between the packages: changes nothing
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/tests ## format, and mend what the linter can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lock: .venv/python ## pin the dependencies of pyproject.toml anew (LOCK_ARGS=--upgrade for newer ones)
+	$(PIP) '$(UV)'
+	$(COMPILE) --extra build --output-file requirements.lock
+	$(COMPILE) --extra test --extra socketio --constraints requirements.lock --output-file tests/requirements.lock \
+		$$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock)
+
+clean: ## remove what was made here
+	rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Aether Bridge needs Python 3.11 or newer, and \`$(PYTHON)\` is not." >&2; \
+		echo "Name one that is, as in: make run PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "\`$(PYTHON)\` has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	@touch $@
+
+.venv/runtime: .venv/python requirements.lock pyproject.toml
+	$(PIP) --require-hashes --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/tests: .venv/runtime tests/requirements.lock
+	$(PIP) --require-hashes --requirement requirements.lock --requirement tests/requirements.lock
+	@touch $@

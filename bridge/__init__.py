@@ -1,0 +1,1 @@
+"""The process: everything that touches the clock, Redis, a socket or a file."""

@@ -1,0 +1,92 @@
+"""Who may use the HTTP surface: the same credentials as at the handshake, the key in a header. A dependency, no routes.
+
+Decided here: the origin of a web page is checked as at the handshake, so that no page on the web can post to a
+developer's bridge.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse
+
+from bridge.admission import Admission, Identity, NotAdmitted
+from bridge.broker.tenant_table import TenantTable
+from bridge.reception import OriginCheck
+from bridge.tenants import Tenant
+from v3.refusals import REFUSALS, payload_of
+
+API_KEY_HEADER: Final = "x-api-key"
+OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy")
+"""What `Authority` refuses with."""
+
+
+class HttpRefusal(Exception):
+    """A request is refused with a code of the closed list."""
+
+    def __init__(self, code: str, problems: Any = (), refused: Mapping[str, Any] | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.problems = problems
+        self.refused = refused
+
+
+class RefusedField(BaseModel):
+    """One field of a refused message."""
+
+    field: str
+    problem: str
+
+
+class RefusalBody(BaseModel):
+    """What a refusal looks like: the ERROR's payload, and a sentence that says what to do."""
+
+    code: str
+    retry: bool
+    detail: list[RefusedField]
+    refused: dict[str, str]
+    msg: str
+
+
+def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """These codes as FastAPI's `responses`: one for each status, naming its codes."""
+    statuses: dict[int | str, list[str]] = {}
+    for code in codes:
+        statuses.setdefault(REFUSALS[code].http_status, []).append(f"`{code}`")
+    return {
+        status: {"model": RefusalBody, "description": ", ".join(named)} for status, named in sorted(statuses.items())
+    }
+
+
+def answer(refusal: HttpRefusal) -> JSONResponse:
+    """The ERROR's payload, and its sentence, with the status of its code."""
+    entry = REFUSALS[refusal.code]
+    body = payload_of(entry, refusal.problems, refusal.refused) | {"msg": entry.sentence}
+    headers = {"Retry-After": "1"} if entry.http_status in (429, 503) else None
+    return JSONResponse(body, entry.http_status, headers)
+
+
+class Authority:
+    """Settles who sends a request."""
+
+    def __init__(self, admission: Admission, table: TenantTable, origins: OriginCheck) -> None:
+        self._admission = admission
+        self._table = table
+        self._origins = origins
+
+    async def __call__(self, request: Request) -> tuple[Identity, Tenant]:
+        """The identity and its tenant. Raises `HttpRefusal`."""
+        if not self._origins.passes(request.headers):
+            raise HttpRefusal("forbidden")
+        query = [(name, value) for name, value in request.query_params.multi_items() if name != "api_key"]
+        query += [("api_key", value) for value in request.headers.getlist(API_KEY_HEADER)]
+        try:
+            identity = await self._admission.identify(query)
+        except NotAdmitted as refused:
+            raise HttpRefusal(refused.code) from None
+        tenant = self._table.get(identity.tenant) or Tenant(identity.tenant)
+        code = tenant.refuses_v3()
+        if code is not None:
+            raise HttpRefusal(code)
+        return identity, tenant

@@ -1,0 +1,42 @@
+"""`/healthz`, `/readyz`, `/metrics`, `/v3/schema`: what operators and their machines ask. Nothing here is secret."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from bridge.broker.bus import Bus
+from bridge.broker.leases import Leases
+from bridge.broker.subscriber import Subscriber
+from bridge.connections import Connections
+from bridge.metrics import Metrics
+from v3.messages import json_schema
+
+
+def router(bus: Bus, subscriber: Subscriber, leases: Leases, connections: Connections, metrics: Metrics) -> APIRouter:
+    """The routes."""
+    routes = APIRouter()
+
+    @routes.get("/healthz", summary="Whether the process lives")
+    async def health() -> dict[str, bool]:
+        return {"ok": True}
+
+    @routes.get("/readyz", summary="Whether the process can serve", responses={503: {"description": "It cannot."}})
+    async def readiness() -> JSONResponse:
+        trouble = [
+            *(["Redis does not take what is said"] if not bus.is_up else []),
+            *(["not all channels are heard"] if not subscriber.is_up else []),
+            *([leases.trouble] if leases.trouble else []),
+            *(["the process is stopping"] if connections.is_closing else []),
+        ]
+        return JSONResponse({"ready": not trouble, "trouble": trouble}, 503 if trouble else 200)
+
+    @routes.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    async def prometheus() -> Response:
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @routes.get("/v3/schema", summary="JSON Schema of WS_Message_V3")
+    async def schema() -> dict[str, Any]:
+        return json_schema()
+
+    return routes

@@ -1,0 +1,168 @@
+"""`POST /v3/messages`: a backend says a message without a connection. Its `from_id` and `group_id` are believed.
+
+Decided here: `echo` and heartbeats belong to a connection and are refused; where a client claim is configured,
+`from_id` must be that claim unless the key is an admin's.
+"""
+
+import asyncio
+from collections import OrderedDict
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+
+from bridge.admission import Identity
+from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, documented
+from bridge.crossing import Crossing
+from bridge.gate import Meter
+from bridge.settings import Settings
+from bridge.tenants import Tenant
+from v3.messages import DEFAULT_GROUP, SERVER_ID, Content, Unreadable, WS_Message_V3, content_of, read_said, write
+from v3.ports import Clock, Guest
+from v3.session import timestamp
+
+MAX_METERS: Final = 10_000
+_OF_A_MESSAGE: Final = (
+    "invalid_json",
+    "invalid_message",
+    "not_allowed",
+    "not_connected",
+    "message_too_big",
+    "rate_limited",
+    "bus_down",
+)
+_EXAMPLE: Final = {
+    "msg_type": "msg",
+    "target": "group",
+    "group_id": "team_a",
+    "from_id": "billing",
+    "msg": "Hello team!",
+}
+
+
+def router(authority: Authority, crossing: Crossing, settings: Settings, clock: Clock) -> APIRouter:
+    """The route."""
+    routes = APIRouter()
+    meters = Meters(settings)
+    Authorised = Annotated[tuple[Identity, Tenant], Depends(authority)]  # noqa: N806 - a type
+
+    @routes.post(
+        "/v3/messages",
+        status_code=202,
+        summary="Say a message",
+        responses=documented(*OF_AUTHORITY, *_OF_A_MESSAGE),
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": WS_Message_V3.model_json_schema(),
+                        "examples": {"group": {"value": _EXAMPLE}},
+                    }
+                },
+            }
+        },
+    )
+    async def say(request: Request, authorised: Authorised) -> JSONResponse:
+        """The body is a `WS_Message_V3`; 202 means that Redis has taken it."""
+        identity, tenant = authorised
+        if meters.of(identity).spend() != "within":
+            raise HttpRefusal("rate_limited")
+        said = _read(await _body(request, settings.max_message_bytes))
+        guest = _guest(said, identity, tenant)
+        content = _content(said, guest, tenant)
+        sent_at = timestamp(clock.microseconds())
+        code = await _said(crossing, guest, content, write(content, guest.client_id, guest.group_id, sent_at))
+        if code is not None:
+            raise HttpRefusal(code, refused=_echo(content))
+        return JSONResponse({"ok": True, "sent_at": sent_at}, 202)
+
+    return routes
+
+
+class Meters:
+    """One rate for each key. Bounded: the one that was used longest ago starts anew."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._meters: OrderedDict[str, Meter] = OrderedDict()
+
+    def of(self, identity: Identity) -> Meter:
+        meter = self._meters.setdefault(identity.key_name, Meter(self._settings))
+        self._meters.move_to_end(identity.key_name)
+        if len(self._meters) > MAX_METERS:
+            self._meters.popitem(last=False)
+        return meter
+
+
+async def _body(request: Request, most_bytes: int) -> str:
+    """The body as text. A client that goes away in the middle is answered too, though nobody reads it."""
+    body = bytearray()
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > most_bytes:
+                raise HttpRefusal("message_too_big")
+        return body.decode()
+    except (UnicodeDecodeError, ClientDisconnect):
+        raise HttpRefusal("invalid_json") from None
+
+
+def _read(body: str) -> dict[str, Any]:
+    try:
+        return read_said(body)
+    except Unreadable as unreadable:
+        raise HttpRefusal(unreadable.code, unreadable.problems, unreadable.refused) from None
+
+
+def _guest(said: dict[str, Any], identity: Identity, tenant: Tenant) -> Guest:
+    group = _name(said, "group_id", DEFAULT_GROUP, tenant)
+    client = _name(said, "from_id", SERVER_ID, tenant)
+    if identity.must_be_subject and not identity.admin and identity.subject not in (client, said.get("from_id")):
+        raise HttpRefusal("forbidden")
+    return Guest(tenant.name, group, client, identity.grant)
+
+
+def _name(said: dict[str, Any], field: str, default: str, tenant: Tenant) -> str:
+    value = said.get(field)
+    if value is None or value == default:
+        return default
+    name = tenant.names.resolve(value) if isinstance(value, str) else None
+    if name is None:
+        raise HttpRefusal("invalid_message", [{"field": field, "problem": "is no Vision ID"}])
+    return name
+
+
+def _content(said: dict[str, Any], guest: Guest, tenant: Tenant) -> Content:
+    content = content_of(said)
+    if content["target"] == "echo" or content["msg_type"] == "heartbeat":
+        field = "target" if content["target"] == "echo" else "msg_type"
+        raise HttpRefusal("invalid_message", [{"field": field, "problem": "belongs to a connection"}], _echo(content))
+    if content["target"] == "broadcast" and guest.grant == "none":
+        raise HttpRefusal("not_allowed", refused=_echo(content))
+    if "to_id" in content:
+        to_id = tenant.names.resolve(content["to_id"])
+        if to_id is None:
+            raise HttpRefusal("invalid_message", [{"field": "to_id", "problem": "is no Vision ID"}], _echo(content))
+        content["to_id"] = to_id
+    return content
+
+
+async def _said(crossing: Crossing, guest: Guest, content: Content, line: bytes) -> str | None:
+    """Say it, and wait for Redis: the code with which it failed, if it did."""
+    answered: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+    crossing.say(guest, content, line, _settle(answered), heard=_settle(answered))
+    return await answered
+
+
+def _settle(answered: "asyncio.Future[str | None]") -> Any:
+    def settle(code: str | None = None) -> None:
+        if not answered.done():
+            answered.set_result(code)
+
+    return settle
+
+
+def _echo(content: Content) -> dict[str, Any]:
+    return {name: content[name] for name in ("msg_type", "target", "to_id", "cmd") if name in content}

@@ -1,0 +1,55 @@
+"""`GET /v3/presence/group/{group_id}`: who is in a group now, of either language."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from bridge.admission import Identity
+from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, documented
+from bridge.broker.presence import Members, Presence
+from bridge.tenants import Tenant
+
+
+class Member(BaseModel):
+    """One client that is present, and since when its oldest connection has been open."""
+
+    client_id: str
+    protocol: str
+    since: str
+
+
+class GroupPresence(BaseModel):
+    """A group and its members, by client id."""
+
+    group_id: str
+    members: list[Member]
+
+
+def router(authority: Authority, presence: Presence) -> APIRouter:
+    """The route."""
+    routes = APIRouter()
+    Authorised = Annotated[tuple[Identity, Tenant], Depends(authority)]  # noqa: N806 - a type
+
+    refusals = documented(*OF_AUTHORITY, "invalid_id", "bus_down")
+
+    @routes.get("/v3/presence/group/{group_id}", summary="Who is in a group", responses=refusals)
+    async def of_group(group_id: str, authorised: Authorised) -> GroupPresence:
+        """The members of a group of the caller's tenant; an empty list where nobody is."""
+        _, tenant = authorised
+        name = tenant.names.resolve(group_id)
+        if name is None:
+            raise HttpRefusal("invalid_id", [{"field": "group_id", "problem": "is no Vision ID"}])
+        members = await _members(presence, tenant.name, name)
+        if members is None:
+            raise HttpRefusal("bus_down")
+        return GroupPresence(group_id=name, members=[Member(**member) for member in members])
+
+    return routes
+
+
+async def _members(presence: Presence, tenant: str, group: str) -> Members | None:
+    answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    presence.members(tenant, group, lambda members: None if answered.done() else answered.set_result(members))
+    return await answered  # type: ignore[no-any-return]

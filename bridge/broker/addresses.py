@@ -1,0 +1,63 @@
+"""Every name that we use in Redis, made in one place. Pure.
+
+Names are safe because ids are safe by their alphabet; nothing that a client sends is ever a pattern. The braces keep
+what belongs together on one cluster slot.
+"""
+
+from typing import Final
+
+
+class Addresses:
+    """The names under one prefix. `tenant`, `group` and `client` are names that were checked at the door."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix: Final = prefix
+        self.tenants: Final = f"{prefix}:tenants"
+        self.changes: Final = f"{prefix}:stage-changes"
+        self.processes: Final = f"{prefix}:{{processes}}"
+        self.platform: Final = f"{prefix}:{{b}}".encode()
+        self.probe: Final = f"{prefix}:{{probe}}".encode()
+
+    def group(self, tenant: str, group: str) -> bytes:
+        """Channel: what is said in a group."""
+        return f"{self.prefix}:{{{tenant}:g:{group}}}".encode()
+
+    def client(self, tenant: str, client: str) -> bytes:
+        """Channel: what is said to one client."""
+        return f"{self.prefix}:{{{tenant}:c:{client}}}".encode()
+
+    def broadcast(self, tenant: str) -> bytes:
+        """Channel: what is said to a whole tenant."""
+        return f"{self.prefix}:{{{tenant}:b}}".encode()
+
+    def everyone_on_v2(self, tenant: str) -> bytes:
+        """Channel: what a tenant's V2 connections hear wherever they are."""
+        return f"{self.prefix}:{{{tenant}:v2}}".encode()
+
+    def presence(self, tenant: str, group: str) -> str:
+        """Sorted set: client -> when its entry expires (seconds since the epoch)."""
+        return f"{self.prefix}:{{{tenant}:g:{group}}}:presence"
+
+    def holders(self, tenant: str, group: str) -> str:
+        """Sorted set, all scores 0: `client:process:protocol:since`, who holds a presence entry and how."""
+        return f"{self.prefix}:{{{tenant}:g:{group}}}:holders"
+
+    def held_by(self, process: str) -> str:
+        """Set of `tenant:group`: where a process holds entries, so that another can clean up after it."""
+        return f"{self.prefix}:{{processes}}:groups:{process}"
+
+    def headcount(self, process: str) -> str:
+        """String, a few seconds: how many connections a process has, as JSON."""
+        return f"{self.prefix}:{{processes}}:headcount:{process}"
+
+    def swept(self, process: str) -> str:
+        """String, one hour: another process took this one for dead and said LEAVE for its clients."""
+        return f"{self.prefix}:{{processes}}:swept:{process}"
+
+    def tenant(self, tenant: str) -> str:
+        """Hash: a tenant's stage, share, routing and version."""
+        return f"{self.prefix}:tenant:{tenant}"
+
+    def id_map(self, tenant: str) -> str:
+        """Hash: a tenant's V2 ids -> Vision IDs."""
+        return f"{self.prefix}:tenant:{tenant}:ids"

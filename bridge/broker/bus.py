@@ -1,0 +1,186 @@
+"""The way to Redis: what is published in one turn of the loop leaves in one write, and its receipts come back in order.
+
+A PUBLISH is never retried: it would be heard twice. What is not known to have been said is answered with `None`, within
+two seconds whatever Redis does.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import structlog
+from redis.asyncio.connection import ConnectionPool
+
+from bridge.broker.link import Keeper, Replies, pack
+
+Done = Callable[[Any], None]
+
+ANSWER_SECONDS: Final = 1.4
+CHECK_SECONDS: Final = 0.2
+GRACE_SECONDS: Final = 0.05
+POLL_SECONDS: Final = 0.01
+MAX_WAITING_COMMANDS: Final = 200_000
+MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
+_PING: Final = pack("PING")
+
+log = structlog.get_logger(__name__)
+
+
+class _Receipt:
+    """What one `publish` or `command` waits for."""
+
+    __slots__ = ("deadline", "done", "failed", "remaining", "reply")
+
+    def __init__(self, remaining: int, done: Done, deadline: float) -> None:
+        self.remaining = remaining
+        self.done = done
+        self.deadline = deadline
+        self.reply: Any = 0
+        self.failed = False
+
+    def take(self, reply: Any) -> bool:
+        """One reply; true when it was the last."""
+        self.remaining -= 1
+        if isinstance(reply, Exception):
+            self.failed, self.reply = True, reply
+        elif not self.failed:
+            self.reply = self.reply + reply if isinstance(reply, int) and isinstance(self.reply, int) else reply
+        return self.remaining == 0
+
+
+class Bus:
+    """The publishing side of this process. Bounded: beyond `MAX_WAITING_*` everything is answered `None` at once."""
+
+    def __init__(self, links: ConnectionPool, probe: bytes) -> None:
+        """`probe` is a channel on which nobody listens: what Redis does with a PUBLISH there, it does with any."""
+        self._keeper = Keeper(links, self._replied, "bus")
+        self._probe = pack("PUBLISH", probe, b"")
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_Receipt] = deque()
+        self._unsent: list[bytes] = []
+        self._back: list[Callable[[], None]] = []
+        self._refused_by_redis = False
+        self.published = 0
+        self.failed = 0
+        self.errors = 0
+
+    async def run(self) -> None:
+        """Keep the link open, and watch that it answers. Ends by cancellation."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keeper.run(self._opened, self._lost))
+            tasks.create_task(self._watch())
+
+    def when_back(self, call: Callable[[], None]) -> None:
+        """Call this, synchronously, each time that Redis can be reached (again)."""
+        self._back.append(call)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a link, and Redis takes what is said."""
+        return self._keeper.link is not None and not self._refused_by_redis
+
+    @property
+    def reconnects(self) -> int:
+        """How often the link was lost."""
+        return self._keeper.reconnects
+
+    async def wait_until_up(self, seconds: float) -> bool:
+        """Wait for the first link, but not longer than this; whether there is one."""
+        deadline = self._loop.time() + seconds
+        while self._keeper.link is None and self._loop.time() < deadline:  # noqa: ASYNC110 - only at the start
+            await asyncio.sleep(POLL_SECONDS)
+        return self._keeper.link is not None
+
+    async def wait_until_answered(self) -> None:
+        """Wait until everything said before was answered: answers come in order, and so after them that of a PING."""
+        answered: asyncio.Future[None] = self._loop.create_future()
+        self.command(_PING, lambda _: None if answered.done() else answered.set_result(None))
+        await answered
+
+    def publish(self, channels: Sequence[bytes], data: bytes, done: Done) -> None:
+        """Say `data` on each channel. `done` gets how many processes heard it in all, or `None`: bus down."""
+        self.published += 1
+        self._send([pack("PUBLISH", channel, data) for channel in channels], lambda reply: self._said(reply, done))
+
+    def command(self, command: bytes, done: Done) -> None:
+        """Any packed command. `done` gets the reply, an exception that Redis replied with, or `None`: bus down."""
+        self._send([command], done)
+
+    def _said(self, reply: Any, done: Done) -> None:
+        if reply is None or isinstance(reply, Exception):
+            self.failed += 1
+            done(None)
+        else:
+            done(reply)
+
+    def _send(self, commands: Sequence[bytes], done: Done) -> None:
+        link = self._keeper.link
+        if not commands:
+            self._loop.call_soon(done, 0)
+            return
+        if link is None or len(self._waiting) >= MAX_WAITING_COMMANDS or link.waiting_bytes() > MAX_WAITING_BYTES:
+            self._loop.call_soon(done, None)
+            return
+        if not self._unsent:
+            self._loop.call_soon(self.flush)
+        self._unsent.extend(commands)
+        self._waiting.append(_Receipt(len(commands), done, self._loop.time() + ANSWER_SECONDS))
+
+    def flush(self) -> None:
+        """Send now what was said in this turn of the loop, instead of at its end."""
+        unsent, self._unsent = self._unsent, []
+        if unsent and self._keeper.link is not None:
+            self._keeper.link.write(b"".join(unsent))
+
+    def _replied(self, replies: Replies) -> None:
+        for reply in replies:
+            if not self._waiting:
+                # Redis says what nobody asked for: from here on an answer could be taken for another's.
+                self._end()
+                return
+            if self._waiting[0].take(reply):
+                receipt = self._waiting.popleft()
+                self._answer(receipt, receipt.reply)
+
+    def _answer(self, receipt: _Receipt, reply: Any) -> None:
+        try:
+            receipt.done(reply)
+        except Exception:
+            self.errors += 1
+            log.exception("receipt_failed")
+
+    def _opened(self) -> None:
+        self._refused_by_redis = False
+        for call in self._back:
+            call()
+
+    def _lost(self) -> None:
+        self._unsent.clear()
+        waiting, self._waiting = self._waiting, deque()
+        for receipt in waiting:
+            self._answer(receipt, None)
+
+    async def _watch(self) -> None:
+        """A link whose oldest command waits too long is ended: Redis is frozen, or the network swallows."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            link = self._keeper.link
+            if link is None:
+                continue
+            self.command(self._probe, self._probed)
+            if self._is_overdue():
+                # After a stall of our own the answers may lie unread: read them before judging.
+                await asyncio.sleep(GRACE_SECONDS)
+                if link is self._keeper.link and self._is_overdue():
+                    self._end()
+
+    def _probed(self, reply: Any) -> None:
+        self._refused_by_redis = isinstance(reply, Exception)
+
+    def _is_overdue(self) -> bool:
+        return bool(self._waiting) and self._waiting[0].deadline < self._loop.time()
+
+    def _end(self) -> None:
+        if self._keeper.link is not None:
+            self._keeper.link.end()

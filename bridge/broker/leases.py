@@ -1,0 +1,124 @@
+"""A process lives while it renews its lease; whoever finds one that is over cleans up after the dead.
+
+The renewal is also how this process learns what Redis has forgotten of it. It never touches the entries of the living.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+
+from bridge.broker import scripts
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from bridge.broker.link import pack
+from bridge.broker.presence import Presence
+
+LEASE_SECONDS: Final = 14
+RENEWAL_SECONDS: Final = 3.0
+SWEEP_SECONDS: Final = 10
+
+log = structlog.get_logger(__name__)
+
+
+class Leases:
+    """This process's lease, and the sweeping after others."""
+
+    def __init__(self, bus: Bus, addresses: Addresses, process: str, presence: Presence) -> None:
+        self._bus = bus
+        self._addresses = addresses
+        self._process = process
+        self._presence = presence
+        self._forgotten: list[Callable[[], None]] = []
+        self.trouble: str | None = None
+        self.swept = 0
+        bus.when_back(self.renew)
+
+    async def run(self) -> None:
+        """Renew until cancelled."""
+        while True:
+            await asyncio.sleep(RENEWAL_SECONDS)
+            self.renew()
+
+    def when_forgotten(self, call: Callable[[], None]) -> None:
+        """Call this, synchronously, when Redis is found not to know us: it came back empty, or was flushed."""
+        self._forgotten.append(call)
+
+    def renew(self) -> None:
+        """Renew the lease now; the answer says what has happened meanwhile."""
+        keys = [self._addresses.processes, self._addresses.swept(self._process)]
+        scripts.LEASE.run(self._bus, keys, [self._process, LEASE_SECONDS], self._renewed)
+
+    def end(self) -> None:
+        """Give the lease back: this process has said LEAVE for all of its clients."""
+        self._bus.command(pack("ZREM", self._addresses.processes, self._process), _ignore)
+        self._bus.command(pack("DEL", self._addresses.held_by(self._process)), _ignore)
+
+    def _renewed(self, reply: Any) -> None:
+        if not isinstance(reply, list):
+            self.trouble = "Redis cannot be reached" if reply is None else str(reply)
+            return
+        self.trouble = None
+        state, expired = reply
+        if state == b"swept":
+            self._presence.return_from_the_dead()
+        elif state == b"unknown":
+            self._presence.rebuild()
+            for call in self._forgotten:
+                call()
+        self._presence.settle()
+        for process in expired:
+            self._claim(process.decode())
+
+    def _claim(self, dead: str) -> None:
+        keys = [self._addresses.processes, self._addresses.swept(dead)]
+        scripts.CLAIM.run(self._bus, keys, [dead, SWEEP_SECONDS], lambda reply: self._claimed(dead, reply))
+
+    def _claimed(self, dead: str, reply: Any) -> None:
+        if reply == 1:
+            log.warning("process_died", process=dead)
+            self._bus.command(pack("SMEMBERS", self._addresses.held_by(dead)), lambda held: self._sweep(dead, held))
+
+    def _sweep(self, dead: str, held: Any) -> None:
+        if not isinstance(held, list):
+            return  # tried again when the claim is over
+        sweep = _Sweep(len(held), lambda: self._swept(dead))
+        for where in held:
+            tenant, group = where.decode().split(":", 1)
+            self._sweep_group(dead, tenant, group, sweep)
+
+    def _sweep_group(self, dead: str, tenant: str, group: str, sweep: "_Sweep") -> None:
+        def swept(reply: Any) -> None:
+            if isinstance(reply, list):
+                for holder in reply[0]:
+                    self._presence.say_left(tenant, group, holder.decode(), reply[1])
+                sweep.group_done()
+
+        keys = [self._addresses.presence(tenant, group), self._addresses.holders(tenant, group)]
+        scripts.SWEEP.run(self._bus, keys, [dead], swept)
+
+    def _swept(self, dead: str) -> None:
+        """Only now is the dead forgotten: what failed before this is tried again when the claim is over."""
+        self._bus.command(pack("DEL", self._addresses.held_by(dead)), _ignore)
+        scripts.SWEPT.run(self._bus, [self._addresses.processes, self._addresses.swept(dead)], [dead], _ignore)
+        self.swept += 1
+
+
+class _Sweep:
+    """Counts the groups of one dead process down."""
+
+    def __init__(self, groups: int, done: Callable[[], None]) -> None:
+        self._remaining = groups
+        self._done = done
+        if not groups:
+            done()
+
+    def group_done(self) -> None:
+        self._remaining -= 1
+        if not self._remaining:
+            self._done()
+
+
+def _ignore(reply: Any) -> None:
+    """A lease that stays is over by itself."""

@@ -1,0 +1,281 @@
+"""Who is here: the entries that this process holds in Redis, and what it is told of the rest.
+
+A client is present in a group while any of its connections is. Everything is on its way to Redis when a call returns.
+What Redis did not confirm it is asked again, and what it forgets (restarted empty, flushed, deleted) is written again
+from memory, quietly. Who died is cleaned up after by `leases.py`. It never decides who may be present.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from math import ceil
+from typing import Any, Final
+
+from bridge.broker import scripts
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from bridge.broker.link import pack
+from bridge.broker.presence_entries import Entries, Entry, Group, Place
+from bridge.broker.presence_events import Event, PresenceEvents
+from v3.session import timestamp
+
+__all__ = ["Members", "Place", "Presence"]
+
+Members = Sequence[dict[str, Any]]
+
+CHECK_SECONDS: Final = 0.5
+CHECKS_PER_ROUND: Final = 24
+EXPIRY_MARGIN_SECONDS: Final = 1.0
+CHUNK: Final = 500
+TOUCHES_PER_LIFETIME: Final = 60
+_HOLDER: Final = re.compile(rb"([A-Za-z0-9_-]+):[^:]+:(v2|v3|socketio):([0-9]{1,18})")
+
+
+class Presence:
+    """The presence of this process's clients."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        addresses: Addresses,
+        process: str,
+        events: PresenceEvents,
+        microseconds: Callable[[], int],
+        lifetime_seconds: float,
+    ) -> None:
+        self._bus = bus
+        self._addresses = addresses
+        self._process = process
+        self._events = events
+        self._microseconds = microseconds
+        self._lifetime_seconds = max(1, round(lifetime_seconds))
+        self._now = asyncio.get_running_loop().time
+        self._entries = Entries()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._unsettled: dict[Entry, None] = {}  # bounded by the connections that there were when Redis went away
+        self.failures = 0
+
+    async def run(self) -> None:
+        """Say LEAVE for whom nothing refreshes, and see that Redis holds the others. Ends by cancellation."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            self._expire()
+            if self._bus.is_up:
+                self._verify()
+
+    async def wait_until_empty(self) -> None:
+        """Wait until the last client of this process has left."""
+        await self._empty.wait()
+
+    def enter(self, place: Place, done: Callable[[], None]) -> None:
+        """One more connection of a client; `done` once Redis answered, whatever it answered."""
+        entry = self._entries.get(place)
+        if entry is None:
+            self._empty.clear()
+            entry = Entry(place, self._microseconds())
+            if self._entries.add(entry):
+                self._leave_word([(place.tenant, place.group)])
+        entry.connections += 1
+        self._refresh(entry, done)
+
+    def leave(self, place: Place) -> None:
+        """One connection of a client less."""
+        entry = self._entries.get(place)
+        if entry is None:
+            return
+        entry.connections -= 1
+        if entry.connections == 0:
+            is_last = self._entries.discard(entry)
+            self._withdraw(entry)
+            if not self._entries:
+                self._empty.set()
+            if is_last:
+                self._take_word_back((place.tenant, place.group))
+
+    def refresh(self, place: Place) -> None:
+        """A sign of life: present for another lifetime."""
+        entry = self._entries.get(place)
+        if entry is not None:
+            self._refresh(entry, _nothing)
+            self._bus.flush()  # on its way before whatever its caller answers
+
+    def touch(self, place: Place) -> None:
+        """A sign of life that comes often: refreshes only when it is worth a command."""
+        entry = self._entries.get(place)
+        if entry is not None and self._now() - entry.touched_at > self._lifetime_seconds / TOUCHES_PER_LIFETIME:
+            self._refresh(entry, _nothing)
+
+    def members(self, tenant: str, group: str, answer: Callable[[Members | None], None]) -> None:
+        """The members of a group, each `{"client_id", "protocol", "since"}`, or `None`: bus down."""
+        scripts.MEMBERS.run(self._bus, self._keys(tenant, group), [], lambda reply: answer(_members_in(reply)))
+
+    def rebuild(self) -> None:
+        """Redis has forgotten us: write every entry again, quietly, since nobody was told that anyone had left."""
+        self._leave_word(self._entries.groups)
+        self._again(list(self._entries))
+
+    def return_from_the_dead(self) -> None:
+        """Another process said LEAVE for all of our clients: say JOIN for those who are here."""
+        self._unsettled.clear()
+        for entry in self._entries:
+            entry.is_known, entry.is_unsure = False, True
+        self.rebuild()
+
+    def settle(self) -> None:
+        """Ask again for everything that Redis did not confirm."""
+        unsettled, self._unsettled = self._unsettled, {}
+        self._again(list(unsettled))
+
+    def say_left(self, tenant: str, group: str, holder: str, members: int) -> None:
+        """Another process's client is gone with its process."""
+        client, _, protocol, since = holder.split(":", 3)
+        self._events.say("LEAVE", tenant, group, _who(client, protocol, int(since)), members)
+
+    def _again(self, entries: Sequence[Entry]) -> None:
+        """A chunk a turn: other work goes on meanwhile."""
+        for entry in entries[:CHUNK]:
+            if entry.connections == 0:
+                self._withdraw(entry)
+            elif entry.expires_at > self._now() and not entry.is_over:
+                self._write(entry, _nothing)
+        if len(entries) > CHUNK:
+            asyncio.get_running_loop().call_soon(self._again, entries[CHUNK:])
+
+    def _refresh(self, entry: Entry, done: Callable[[], None]) -> None:
+        self._entries.refresh(entry, self._now(), self._lifetime_seconds)
+        if entry.is_over:
+            entry.is_over = entry.is_known = False
+        self._write(entry, done)
+
+    def _write(self, entry: Entry, done: Callable[[], None]) -> None:
+        def answered(reply: Any) -> None:
+            self._written(entry, reply)
+            done()
+
+        seconds = max(1, ceil(entry.expires_at - self._now()))
+        arguments: list[str | int] = [entry.place.client, self._holder(entry), seconds]
+        scripts.ENTER.run(self._bus, self._keys(entry.place.tenant, entry.place.group), arguments, answered)
+
+    def _written(self, entry: Entry, reply: Any) -> None:
+        if not self._is_done(entry, reply):
+            return
+        was_absent, is_alone, members = reply
+        is_due = not entry.is_known and (was_absent or (is_alone and entry.is_unsure))
+        entry.is_known, entry.is_unsure = True, False
+        if is_due:
+            self._say("JOIN", entry, members)
+        if entry.connections == 0:
+            self._withdraw(entry)  # Redis did not know the script, and the second try came after the LEAVE
+
+    def _withdraw(self, entry: Entry) -> None:
+        keys = self._keys(entry.place.tenant, entry.place.group)
+        arguments: list[str | int] = [entry.place.client, self._holder(entry)]
+        scripts.LEAVE.run(self._bus, keys, arguments, lambda reply: self._withdrawn(entry, reply))
+
+    def _withdrawn(self, entry: Entry, reply: Any) -> None:
+        if not self._is_done(entry, reply):
+            return
+        is_gone, is_absent, members = reply
+        is_due = is_gone or (is_absent and entry.is_unsure and entry.is_known and not entry.is_over)
+        entry.is_unsure = False
+        if is_due:
+            self._say("LEAVE", entry, members)
+
+    def _is_done(self, entry: Entry, reply: Any) -> bool:
+        """Whether Redis did what it was asked; if not, `settle` asks again."""
+        if isinstance(reply, list):
+            self._unsettled.pop(entry, None)
+            return True
+        self.failures += 1
+        entry.is_unsure = entry.is_unsure or reply is None
+        self._unsettled[entry] = None
+        return False
+
+    def _say(self, event: Event, entry: Entry, members: int) -> None:
+        place = entry.place
+        who = _who(place.client, place.protocol, entry.since)
+        self._events.say(event, place.tenant, place.group, who, members)
+
+    def _expire(self) -> None:
+        now = self._now() - EXPIRY_MARGIN_SECONDS  # Redis counts whole seconds, and must have found it over too
+        while (entry := self._entries.first_over(now)) is not None:
+            self._entries.refresh(entry, self._now(), self._lifetime_seconds)
+            entry.is_over = True
+            self._end(entry)
+
+    def _end(self, entry: Entry) -> None:
+        def ended(reply: Any) -> None:
+            if isinstance(reply, list):
+                if reply[0]:
+                    self._say("LEAVE", entry, reply[1])
+            elif entry in self._entries and entry.is_over:
+                self.failures += 1
+                self._entries.end_now(entry)
+
+        keys = self._keys(entry.place.tenant, entry.place.group)[:1]
+        scripts.EXPIRE.run(self._bus, keys, [entry.place.client], ended)
+
+    def _verify(self) -> None:
+        """Ask Redis of some groups whether it still holds what we do; of all of them in `CHECKS_PER_ROUND` checks."""
+        groups = self._entries.next_groups(len(self._entries.groups) // CHECKS_PER_ROUND + 1)
+        self._leave_word(list(groups))
+        for (tenant, group), entries in groups.items():
+            self._verify_group(self._keys(tenant, group), entries)
+
+    def _verify_group(self, keys: list[str], entries: Sequence[Entry]) -> None:
+        def counted(reply: Any) -> None:
+            if isinstance(reply, int) and reply < len(entries):
+                self._again(entries)
+
+        scripts.HELD.run(self._bus, keys, [self._process], counted)
+
+    def _leave_word(self, groups: Sequence[Group]) -> None:
+        """Where we hold entries, for whoever has to clean up after us."""
+        held_by = self._addresses.held_by(self._process)
+
+        def answered(reply: Any) -> None:
+            if isinstance(reply, Exception):
+                self._bus.command(
+                    pack("DEL", held_by), _ignore
+                )  # something else under our name; the next check mends it
+
+        for start in range(0, len(groups), CHUNK):
+            names = (":".join(group) for group in groups[start : start + CHUNK])
+            self._bus.command(pack("SADD", held_by, *names), answered)
+
+    def _take_word_back(self, group: Group) -> None:
+        self._bus.command(pack("SREM", self._addresses.held_by(self._process), ":".join(group)), _ignore)
+
+    def _holder(self, entry: Entry) -> str:
+        return f"{entry.place.client}:{self._process}:{entry.place.protocol}:{entry.since}"
+
+    def _keys(self, tenant: str, group: str) -> list[str]:
+        return [self._addresses.presence(tenant, group), self._addresses.holders(tenant, group)]
+
+
+def _who(client: str, protocol: str, since: int) -> dict[str, Any]:
+    return {"client_id": client, "protocol": protocol, "since": timestamp(since)}
+
+
+def _members_in(reply: Any) -> Members | None:
+    """One member a client: of several connections, the one that has been there longest."""
+    if not isinstance(reply, list):
+        return None
+    present = set(reply[0])
+    members: dict[str, tuple[int, str]] = {}
+    for holder in reply[1]:
+        match = _HOLDER.fullmatch(holder)
+        if match is None or match[1] not in present:
+            continue  # its time is over; or somebody else's, under our name
+        client, protocol, since = match[1].decode(), match[2].decode(), int(match[3])
+        members[client] = min(members.get(client, (since, protocol)), (since, protocol))
+    return [_who(client, protocol, since) for client, (since, protocol) in sorted(members.items())]
+
+
+def _ignore(reply: Any) -> None:
+    """Word of a group in which nobody is costs one look in vain."""
+
+
+def _nothing() -> None:
+    """Nobody waits."""

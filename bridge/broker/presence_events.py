@@ -1,0 +1,65 @@
+"""JOIN and LEAVE, said to the group. What happens in a group is said together, a little later; large groups are spared.
+
+What cannot be said because Redis is away is said when it is back. It never asks who is present: it is told.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from v3.messages import write
+from v3.session import timestamp
+
+Event = Literal["JOIN", "LEAVE"]
+
+DELAY_SECONDS: Final = 0.2
+MAX_EVENTS_PER_GROUP: Final = 1_000
+
+
+class PresenceEvents:
+    """The events that wait to be said. Bounded per group: beyond the bound they are counted and not said."""
+
+    def __init__(self, bus: Bus, addresses: Addresses, microseconds: Callable[[], int], most_members: int) -> None:
+        self._bus = bus
+        self._addresses = addresses
+        self._microseconds = microseconds
+        self._most_members = most_members
+        self._waiting: dict[tuple[str, str], list[bytes]] = {}
+        self.suppressed = 0
+
+    def say(self, event: Event, tenant: str, group: str, who: dict[str, Any], members: int) -> None:
+        """`who` is `{client_id, protocol, since}`; `members` how many the group has now."""
+        waiting = self._waiting.get((tenant, group))
+        if members > self._most_members or (waiting is not None and len(waiting) >= MAX_EVENTS_PER_GROUP):
+            self.suppressed += 1
+            return
+        if waiting is None:
+            waiting = self._waiting[tenant, group] = []
+            self._later(tenant, group)
+        sent_at = timestamp(self._microseconds())
+        content: Any = {"msg_type": "presence", "target": "group", "cmd": event, "payload": who}
+        waiting.append(write(content, who["client_id"], group, sent_at))
+
+    def flush(self) -> None:
+        """Say at once what waits: the process is about to end."""
+        for tenant, group in list(self._waiting):
+            self._flush(tenant, group)
+
+    def _say_all(self, tenant: str, group: str) -> None:
+        if self._bus.is_up:
+            self._flush(tenant, group)
+        else:
+            self._later(tenant, group)
+
+    def _later(self, tenant: str, group: str) -> None:
+        asyncio.get_running_loop().call_later(DELAY_SECONDS, self._say_all, tenant, group)
+
+    def _flush(self, tenant: str, group: str) -> None:
+        for line in self._waiting.pop((tenant, group), ()):
+            self._bus.publish([self._addresses.group(tenant, group)], line, _ignore)
+
+
+def _ignore(heard_by: int | None) -> None:
+    """Presence can be asked for at any time: an event that was not heard is not repeated."""

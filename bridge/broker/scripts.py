@@ -1,0 +1,157 @@
+"""What must be atomic in Redis, as Lua. Each script works on one cluster slot and asks Redis for the time.
+
+Presence of a group is two sorted sets: `presence` (client -> when its entry expires) and `holders` (who holds it:
+`client:process:protocol:since`, all scores 0, so that one client's holders are a range). A client is present while it
+has an entry, and its entry ends with its last holder or with its time.
+"""
+
+from collections.abc import Callable
+from hashlib import sha1
+from typing import Any, Final
+
+from bridge.broker.bus import Bus
+from bridge.broker.link import pack
+
+
+class Script:
+    """One Lua script, called by its digest and sent whole where Redis does not know it yet."""
+
+    def __init__(self, source: str) -> None:
+        self.source: Final = source
+        self._digest: Final = sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+    def run(self, bus: Bus, keys: list[str], arguments: list[str | int], done: Callable[[Any], None]) -> None:
+        """On its way when this returns; `done` gets the reply, an exception from Redis, or `None`."""
+
+        def answered(reply: Any) -> None:
+            if isinstance(reply, Exception) and str(reply).startswith("NOSCRIPT"):
+                bus.command(pack("EVAL", self.source, len(keys), *keys, *arguments), done)
+            else:
+                done(reply)
+
+        bus.command(pack("EVALSHA", self._digest, len(keys), *keys, *arguments), answered)
+
+
+_SORTED_SETS: Final = """
+for _, key in ipairs(KEYS) do
+  local kind = redis.call('TYPE', key).ok
+  if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', key) end
+end
+"""
+"""Whoever put another type under one of our names has ended what was there: the processes write it again."""
+
+_OTHERS: Final = """
+local function others(client)
+  return redis.call('ZRANGEBYLEX', KEYS[2], '[' .. client .. ':', '(' .. client .. ';', 'LIMIT', 0, 2)
+end
+"""
+"""At most two of a client's holders: enough to know whether there is another."""
+
+ENTER: Final = Script(
+    _SORTED_SETS
+    + _OTHERS
+    + """
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZADD', KEYS[2], 0, ARGV[2])
+local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
+redis.call('ZADD', KEYS[1], 'GT', now + ARGV[3], ARGV[1])
+return {known and 0 or 1, #others(ARGV[1]) == 1 and 1 or 0, redis.call('ZCARD', KEYS[1])}
+"""
+)
+"""Keys presence, holders; client, holder, seconds.
+
+Returns `[1 if the client was not present, 1 if this is its only holder, members]`.
+"""
+
+LEAVE: Final = Script(
+    _SORTED_SETS
+    + _OTHERS
+    + """
+redis.call('ZREM', KEYS[2], ARGV[2])
+local alone = #others(ARGV[1]) == 0
+local gone = alone and redis.call('ZREM', KEYS[1], ARGV[1]) or 0
+return {gone, alone and 1 or 0, redis.call('ZCARD', KEYS[1])}
+"""
+)
+"""Keys presence, holders; client, holder.
+
+Returns `[1 if the client was present and is no longer, 1 if it is not present now, members]`.
+"""
+
+EXPIRE: Final = Script(
+    _SORTED_SETS
+    + """
+local now = tonumber(redis.call('TIME')[1])
+local expires = redis.call('ZSCORE', KEYS[1], ARGV[1])
+local gone = 0
+if expires and tonumber(expires) <= now then gone = redis.call('ZREM', KEYS[1], ARGV[1]) end
+return {gone, redis.call('ZCARD', KEYS[1])}
+"""
+)
+"""Key presence; client. Returns `[1 if the client's time was over, members]`."""
+
+MEMBERS: Final = Script(
+    _SORTED_SETS
+    + """
+local now = tonumber(redis.call('TIME')[1])
+return {redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf'), redis.call('ZRANGE', KEYS[2], 0, -1)}
+"""
+)
+"""Keys presence, holders. Returns `[clients, holders]`."""
+
+HELD: Final = Script(
+    _SORTED_SETS
+    + """
+local held = 0
+for _, holder in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+  local client, process = holder:match('^([^:]+):([^:]+):')
+  if process == ARGV[1] and redis.call('ZSCORE', KEYS[1], client) then held = held + 1 end
+end
+return held
+"""
+)
+"""Keys presence, holders; process. Returns how many entries of this process are whole."""
+
+SWEEP: Final = Script(
+    _SORTED_SETS
+    + _OTHERS
+    + """
+local gone = {}
+for _, holder in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+  local client, process = holder:match('^([^:]+):([^:]+):')
+  if process == ARGV[1] then
+    redis.call('ZREM', KEYS[2], holder)
+    if #others(client) == 0 and redis.call('ZREM', KEYS[1], client) == 1 then gone[#gone + 1] = holder end
+  end
+end
+return {gone, redis.call('ZCARD', KEYS[1])}
+"""
+)
+"""Keys presence, holders; process. Returns `[holders of clients that are no longer present, members]`."""
+
+LEASE: Final = Script("""
+local now = tonumber(redis.call('TIME')[1])
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
+local state = redis.call('ZSCORE', KEYS[1], ARGV[1]) and 'held' or 'unknown'
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+if redis.call('DEL', KEYS[2]) == 1 then state = 'swept' end
+return {state, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - 1, 'LIMIT', 0, 8)}
+""")
+"""Keys processes, swept; process, seconds. Returns `[held | swept | unknown, processes whose lease is over]`."""
+
+CLAIM: Final = Script("""
+local now = tonumber(redis.call('TIME')[1])
+local expires = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not expires or tonumber(expires) >= now then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('SET', KEYS[2], '1', 'EX', 3600)
+return 1
+""")
+"""Keys processes, swept; dead process, seconds. Returns 1 to the one process that may clean up after it now."""
+
+SWEPT: Final = Script("""
+redis.call('SET', KEYS[2], '1', 'EX', 3600)
+return redis.call('ZREM', KEYS[1], ARGV[1])
+""")
+"""Keys processes, swept; dead process. Marked again: one that came back while it was cleaned up after must learn it."""

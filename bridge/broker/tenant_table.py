@@ -1,0 +1,175 @@
+"""The tenants as they are now: the configuration, and what Redis holds of them. Read again every second.
+
+The versions of all tenants are one hash, so that a look costs one command; only what changed is read whole. Versions
+only grow: what Redis lost (flushed, deleted, overwritten with another type) is written again from memory, unless
+somebody knows better. It never decides what a stage means.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError, WatchError
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.link import end_if_cancelled
+from bridge.settings import TENANT_NAME
+from bridge.tenants import Tenant, TenantState, state_in
+
+LOOK_SECONDS: Final = 1.0
+LOOKS_PER_ROUND: Final = 10
+
+log = structlog.get_logger(__name__)
+
+Changed = Callable[[Tenant, Tenant], None]
+
+
+class TenantTable:
+    """Every tenant that this process knows."""
+
+    def __init__(self, redis: Redis, addresses: Addresses, configured: Mapping[str, Tenant]) -> None:
+        self._redis = redis
+        self._addresses = addresses
+        self._configured = dict(configured)
+        self._tenants: dict[str, Tenant] = dict(configured)
+        self._states: dict[str, TenantState] = {}
+        self._unreadable: dict[str, int] = {}
+        self._changed: list[Changed] = []
+
+    def get(self, name: str) -> Tenant | None:
+        """The tenant as it is now, or `None` for one that the bridge does not know."""
+        return self._tenants.get(name)
+
+    def all(self) -> Iterable[Tenant]:
+        """Every known tenant."""
+        return self._tenants.values()
+
+    def of_host(self, host: str) -> Tenant | None:
+        """The tenant that a V2 client without credentials reaches by this host name."""
+        return next((tenant for tenant in self._tenants.values() if host in tenant.hosts), None)
+
+    def when_changed(self, call: Changed) -> None:
+        """Call this, synchronously, with the tenant before and after each change."""
+        self._changed.append(call)
+
+    async def run(self) -> None:
+        """Look again and again until cancelled; a look that fails leaves everything as it is."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look_once()
+            end_if_cancelled()
+
+    async def look_once(self) -> None:
+        """`look`, but what goes wrong is logged and leaves everything as it is."""
+        try:
+            await self.look()
+        except (RedisError, OSError, ValueError, RuntimeError) as error:
+            # RuntimeError: redis-py writes to a connection that was reset, and the loop says that it is closed.
+            log.warning("tenants_unreadable", reason=str(error))
+
+    async def look(self) -> None:
+        """Read what changed, and write again what Redis lost. Raises what redis-py raises."""
+        versions = await self._versions()
+        for name, state in list(self._states.items()):
+            if versions.get(name, -1) < state.version:
+                await self._restore(name, state)
+        for name, version in versions.items():
+            known = self._states.get(name)
+            if known is None or known.version < version:
+                await self._read(name, version)
+        await self._verify(len(self._states) // LOOKS_PER_ROUND + 1)
+
+    async def _versions(self) -> dict[str, int]:
+        try:
+            versions = await self._redis.hgetall(self._addresses.tenants)
+        except ResponseError as error:
+            if not _is_wrong_type(error):
+                raise
+            await self._redis.delete(self._addresses.tenants)
+            return {}
+        found = {name: _number(version) for name, version in _text(versions).items()}
+        return {name: version for name, version in found.items() if TENANT_NAME.fullmatch(name)}
+
+    async def _read(self, name: str, version: int) -> None:
+        """What cannot be used is logged once, and leaves the tenant as it is."""
+        try:
+            state = await read_state(self._redis, self._addresses, name)
+            self._take(name, replace(state, version=version))
+        except (ResponseError, ValueError) as error:
+            if self._unreadable.get(name) != version:
+                self._unreadable[name] = version
+                log.warning("tenant_unreadable", tenant=name, version=version, reason=str(error))
+
+    def _take(self, name: str, state: TenantState) -> None:
+        before = self._tenants.get(name) or Tenant(name)
+        after = (self._configured.get(name) or Tenant(name)).with_state(state)
+        self._states[name] = state
+        self._tenants[name] = after
+        for call in self._changed:
+            call(before, after)
+
+    async def _verify(self, number: int) -> None:
+        """See that Redis still holds so many of the tenants; the next call looks at the next ones."""
+        for name in list(self._states)[:number]:
+            state = self._states[name] = self._states.pop(name)
+            if not await self._is_held(name, state):
+                await self._restore(name, state)
+
+    async def _is_held(self, name: str, state: TenantState) -> bool:
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.hget(self._addresses.tenant(name), "version")
+            pipeline.hlen(self._addresses.id_map(name))
+            version, names = await pipeline.execute(raise_on_error=False)
+        is_older = not isinstance(version, bytes) or _number(version.decode(errors="replace")) < state.version
+        return not is_older and names == len(state.id_map)
+
+    async def _restore(self, name: str, state: TenantState) -> None:
+        if await write_state(self._redis, self._addresses, name, state):
+            log.warning("tenant_restored", tenant=name, version=state.version)
+
+
+async def read_state(redis: Redis, addresses: Addresses, name: str) -> TenantState:
+    """What Redis holds of a tenant."""
+    async with redis.pipeline(transaction=True) as pipeline:
+        pipeline.hgetall(addresses.tenant(name))
+        pipeline.hgetall(addresses.id_map(name))
+        fields, id_map = await pipeline.execute()
+    return state_in(_text(fields), _text(id_map))
+
+
+async def write_state(redis: Redis, addresses: Addresses, name: str, state: TenantState) -> bool:
+    """Write a tenant whole, in one transaction, unless Redis knows a later version; whether it was written."""
+    fields = {"version": state.version, "stage": state.stage, "share": state.share, "v2_routing": state.v2_routing}
+    async with redis.pipeline(transaction=True) as pipeline:
+        await pipeline.watch(addresses.tenants)
+        version: Any = await pipeline.hget(addresses.tenants, name)
+        if version is not None and _number(version.decode(errors="replace")) > state.version:
+            return False
+        pipeline.multi()  # type: ignore[no-untyped-call]
+        pipeline.delete(addresses.tenant(name), addresses.id_map(name))
+        pipeline.hset(
+            addresses.tenant(name), mapping={key: value for key, value in fields.items() if value is not None}
+        )
+        if state.id_map:
+            pipeline.hset(addresses.id_map(name), mapping=dict(state.id_map.items()))
+        pipeline.hset(addresses.tenants, name, state.version)
+        try:
+            await pipeline.execute()
+        except WatchError:
+            return False  # somebody changed a tenant meanwhile: the next look sees which
+    return True
+
+
+def _is_wrong_type(error: ResponseError) -> bool:
+    return str(error).startswith("WRONGTYPE")
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _text(fields: Mapping[Any, Any]) -> dict[str, str]:
+    return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in fields.items()}

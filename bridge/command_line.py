@@ -1,0 +1,55 @@
+"""`aether-bridge`: what a person or a script can ask of the bridge. It only names the commands.
+
+Errors are one sentence that says what to do next, on standard error, with exit status 1 (2 for a wrong command line).
+"""
+
+import typer
+
+from bridge.commands.about import NAME, about
+from bridge.commands.audit import audit
+from bridge.commands.convert import convert
+from bridge.commands.doctor import doctor
+from bridge.commands.keys import new_key
+from bridge.commands.schema import schema
+from bridge.commands.serve import serve
+from bridge.commands.tenant_ids import replace_ids
+from bridge.commands.tenant_stage import list_changes, roll_back, set_stage
+from bridge.commands.tenants import list_tenants, show_tenant
+
+app = typer.Typer(
+    name=NAME,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
+app.callback()(about)
+app.command()(serve)
+
+tenants = typer.Typer(name="tenants", help="Tenants: where each stands, and who is who.", no_args_is_help=True)
+tenants.command("list")(list_tenants)
+tenants.command("show")(show_tenant)
+tenants.command("stage")(set_stage)
+tenants.command("rollback")(roll_back)
+tenants.command("changes")(list_changes)
+tenants.command("ids")(replace_ids)
+app.add_typer(tenants)
+
+app.command()(convert)
+app.command()(audit)
+
+keys = typer.Typer(name="keys", help="Keys: what lets clients in.", no_args_is_help=True)
+keys.command("new")(new_key)
+app.add_typer(keys)
+
+app.command()(doctor)
+app.command()(schema)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""`aether-bridge serve`: the port, the private server where no Redis is named, and the processes until SIGTERM."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from bridge import journal
+from bridge.app import create_app
+from bridge.broker.embedded import EmbeddedError, EmbeddedServer
+from bridge.commands.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
+from bridge.server import serve as run_server
+from bridge.settings import Settings
+from bridge.workers import Workers
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one. [default: 8000]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes on one port. [default: 1]")] = None,
+    redis: RedisOption = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Serve V2 and V3 until SIGTERM. Without --redis a private Valkey server comes and goes with this command."""
+    settings = read_settings(config, host=host, port=port, workers=workers, redis_url=redis, data_dir=data_dir)
+    journal.configure(settings.log_format, settings.log_level)
+    with _bound(settings) as listener, _redis(settings) as redis_url:
+        _greet(settings, listener)
+        if settings.workers == 1:
+            status = _run_one(settings, redis_url, listener)
+        else:
+            status = _run_many(settings, redis_url, listener)
+    raise typer.Exit(status)
+
+
+def _run_one(settings: Settings, redis_url: str, listener: socket.socket) -> int:
+    return 0 if run_server(create_app(settings, redis_url), settings, [listener]) else 1
+
+
+def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> int:
+    """The parent keeps the port; each worker listens on it by itself, so that the kernel spreads the connections."""
+    host, port = reserved.getsockname()[:2]
+
+    def work() -> int:
+        with _listener(host, port, shared=True) as listener:
+            return _run_one(settings, redis_url, listener)
+
+    return Workers(settings.workers, work).run()
+
+
+@contextlib.contextmanager
+def _bound(settings: Settings) -> Iterator[socket.socket]:
+    """The port, taken, so that a second bridge is refused; the sentence where somebody else has it."""
+    try:
+        with _listener(settings.host, settings.port, shared=False) as alone:
+            port = alone.getsockname()[1]
+            if settings.workers == 1:
+                yield alone
+                return
+        with _listener(settings.host, port, shared=True) as reserved:
+            yield reserved
+    except PortTaken as error:
+        fail(str(error))
+
+
+class PortTaken(OSError):
+    """The port cannot be had; the message says why."""
+
+
+def _listener(host: str, port: int, *, shared: bool) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
+    return listener
+
+
+@contextlib.contextmanager
+def _redis(settings: Settings) -> Iterator[str]:
+    if settings.redis_url is not None:
+        yield settings.redis_url
+        return
+    try:
+        with EmbeddedServer(settings.data_dir) as server:
+            yield server.url
+    except EmbeddedError as error:
+        fail(str(error))
+
+
+def _greet(settings: Settings, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    typer.echo(f"Aether Bridge on http://{where}")
+    typer.echo(f"  V3  ws://{where}/v3/ws/group/{{group_id}}/client/{{client_id}}")
+    typer.echo(f"  V2  ws://{where}/ws/group/{{group_id}}/client/{{client_id}}")
+    if settings.is_open:
+        typer.echo("  open: no keys are configured, so everyone who reaches this address is let in (tenant `default`)")

@@ -1,0 +1,175 @@
+"""The open connections of this process: each ties a socket, a session, a place in the hub and an entry in presence.
+
+A connection begins when its subscriptions are confirmed and ends once, whoever ends it. It decides nothing about
+messages: it hands them to its session.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from bridge.broker.presence import Place, Presence
+from bridge.broker.subscriber import Subscriber
+from bridge.counts import Counts
+from bridge.sockets.hub import Hub, Listener
+from bridge.sockets.outbox import Outbox
+
+RETRY_AFTER_MS: Final = (250, 3_000)
+MOVE_TICK_SECONDS: Final = 0.02
+
+
+class Session(Protocol):
+    """A session of either language, as a connection needs it."""
+
+    def receive(self, text: str) -> None: ...
+
+    def refuse(self, code: str, **extra: Any) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a connection for as long as it lives. `path_ids` are as they stood in the path."""
+
+    place: Place
+    path_ids: tuple[str | None, str | None]
+    expires_at: float | None = None
+
+
+class Connection:
+    """One open connection; the socket's other end."""
+
+    def __init__(self, facts: Facts, session: Session, outbox: Outbox, listener: Listener, home: "Connections") -> None:
+        self.facts: Final = facts
+        self.outbox: Final = outbox
+        self._session = session
+        self._listener = listener
+        self._home = home
+        self._expiry: asyncio.TimerHandle | None = None
+        self.receive: Final = session.receive
+        self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
+
+    def begin(self) -> None:
+        """Be heard and hear from now on."""
+        self._home.add(self, self._listener)
+        if self.facts.expires_at is not None:
+            seconds = max(0.0, self.facts.expires_at - self._home.epoch_seconds())
+            self._expiry = asyncio.get_running_loop().call_later(seconds, self.refuse, "token_expired")
+
+    def refuse(self, code: str, **extra: Any) -> None:
+        """Tell the client why, and close where the closed list says so."""
+        self._session.refuse(code, **extra)
+
+    def abort(self) -> None:
+        """End it at once, whatever waits."""
+        self.outbox.abort()
+
+    def alive(self) -> None:
+        """The client answered a ping."""
+        if self.facts.place.protocol == "v2":
+            self._home.presence.touch(self.facts.place)
+
+    def lost(self) -> None:
+        """The connection is over; harmless when repeated."""
+        if self.over.done():
+            return
+        self.outbox.end()
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._home.discard(self, self._listener)
+        self.over.set_result(None)
+
+
+class Connections:
+    """All of them, and what concerns them together: their number, their moves, their end."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        subscriber: Subscriber,
+        presence: Presence,
+        counts: Counts,
+        epoch_seconds: Callable[[], float],
+        moves_per_second: float,
+    ) -> None:
+        self.hub: Final = hub
+        self.presence: Final = presence
+        self.counts: Final = counts
+        self.epoch_seconds: Final = epoch_seconds
+        self._subscriber = subscriber
+        self._moves_per_second = moves_per_second
+        self._all: dict[Connection, None] = {}
+        self._by_tenant: Counter[tuple[str, str]] = Counter()
+        self._empty = asyncio.Event()
+        self._moves: dict[Connection, tuple[str, dict[str, Any]]] = {}
+        self.begun: Callable[[Connection], None] | None = None
+        """Called, synchronously, with each connection that begins."""
+        self.is_closing = False
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._all))
+
+    def open_by_tenant(self) -> dict[tuple[str, str], int]:
+        """(tenant, protocol) -> open connections."""
+        return dict(self._by_tenant)
+
+    def add(self, connection: Connection, listener: Listener) -> None:
+        """A connection begins."""
+        place = connection.facts.place
+        self._all[connection] = None
+        self._by_tenant[place.tenant, place.protocol] += 1
+        self.counts.accepted[place.protocol] += 1
+        self.hub.join(listener)
+        if self.begun is not None:
+            self.begun(connection)
+
+    def discard(self, connection: Connection, listener: Listener) -> None:
+        """A connection is over: give back what it held."""
+        self.hub.leave(listener)
+        if connection not in self._all:
+            return
+        place = connection.facts.place
+        del self._all[connection]
+        self._moves.pop(connection, None)
+        self._by_tenant[place.tenant, place.protocol] -= 1
+        if not self._by_tenant[place.tenant, place.protocol]:
+            del self._by_tenant[place.tenant, place.protocol]
+        if not self._all:
+            self._empty.set()
+
+    def move(self, connection: Connection, code: str, **extra: Any) -> None:
+        """Refuse a connection when its turn comes: so many a second, as `run` paces them. Bounded by the open ones."""
+        self._moves[connection] = (code, extra)
+
+    def stay(self, connection: Connection) -> None:
+        """Take back a move whose turn has not come."""
+        self._moves.pop(connection, None)
+
+    async def run(self) -> None:
+        """Carry out the moves at their pace, until cancelled."""
+        allowance = 0.0
+        while True:
+            await asyncio.sleep(MOVE_TICK_SECONDS)
+            allowance = min(allowance + self._moves_per_second * MOVE_TICK_SECONDS, max(1.0, self._moves_per_second))
+            while allowance >= 1 and self._moves:
+                connection = next(iter(self._moves))
+                code, extra = self._moves.pop(connection)
+                connection.refuse(code, **extra)
+                allowance -= 1
+
+    async def close_all(self, seconds: float) -> None:
+        """Tell everyone that the process stops, and wait at most so long for them to go."""
+        self.is_closing = True
+        self._empty.clear()
+        for connection in self:
+            connection.refuse("going_away", retry_after_ms=random.randint(*RETRY_AFTER_MS))  # noqa: S311 - jitter
+        if self._all:
+            try:
+                await asyncio.wait_for(self._empty.wait(), seconds)
+            except TimeoutError:
+                return

@@ -1,0 +1,86 @@
+"""What the settings mean: who gets in, from where, and whom nobody can reach."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from bridge.doctor.finding import Finding, ok, warn
+from bridge.settings import EVERY_TENANT, LOOPBACK_HOSTS, Jwt, Settings
+
+
+def look(settings: Settings) -> Iterator[Finding]:
+    """Admission, origins, tenants and tokens."""
+    yield _admission(settings)
+    yield _origins(settings)
+    yield from _tenants(settings)
+    yield _v2_without_credentials(settings)
+    yield from _tokens(settings.jwt)
+
+
+def _admission(settings: Settings) -> Finding:
+    if not settings.is_open:
+        return ok("admission", f"by key: {len(settings.keys)} configured; whoever has none is refused")
+    remedy = "fine for development; else make a key with `aether-bridge keys new`"
+    said = f"no keys: everyone who reaches {settings.host} is let in"
+    if settings.host not in LOOPBACK_HOSTS:
+        return warn("admission", f"{said}, and that is not this machine alone (open_admission)", remedy)
+    return warn("admission", said, remedy)
+
+
+def _origins(settings: Settings) -> Finding:
+    if settings.allowed_origins:
+        return ok("allowed_origins", f"web pages of {', '.join(settings.allowed_origins)} alone")
+    if settings.is_open:
+        return ok("allowed_origins", "none: in open mode only pages on loopback may connect")
+    remedy = 'list your own, such as allowed_origins = ["https://app.example.com"]'
+    return warn("allowed_origins", "none: a page of any web site may connect with a key that it knows", remedy)
+
+
+def _tenants(settings: Settings) -> Iterator[Finding]:
+    known = settings.known_tenants()
+    if known:
+        stages = Counter(tenant.stage for tenant in known.values())
+        yield ok("tenants", ", ".join(f"{number} in stage {stage}" for stage, number in stages.items()))
+    else:
+        said = "none is configured: a key for * opens nothing until Redis holds one"
+        yield warn("tenants", said, "add a table such as [tenants.acme]")
+    if settings.tenants and not settings.is_open and (loose := sorted(known.keys() - settings.tenants.keys())):
+        said = f"named by a key or by v2_anonymous_tenant, and without a table: {', '.join(loose)}"
+        yield warn("tenants", said, "add the table [tenants.NAME] where it is meant, or mend the name")
+    if shut := [name for name in sorted(settings.tenants) if not _is_reachable(name, settings)]:
+        yield warn(
+            "tenants", f"opened by no key: {', '.join(shut)}", "make one: `aether-bridge keys new --tenant NAME`"
+        )
+    yield from _doubled_key_names(settings)
+
+
+def _doubled_key_names(settings: Settings) -> Iterator[Finding]:
+    names = Counter(key.name for key in settings.keys)
+    if doubled := [repr(name) for name, number in names.items() if number > 1]:
+        yield warn("keys", f"several are called {', '.join(doubled)}: logs cannot tell them apart", "rename them")
+
+
+def _is_reachable(name: str, settings: Settings) -> bool:
+    return settings.is_open or any(name in key.tenants or EVERY_TENANT in key.tenants for key in settings.keys)
+
+
+def _v2_without_credentials(settings: Settings) -> Finding:
+    places = [f"by host to {name}" for name, table in settings.tenants.items() if table.hosts]
+    if settings.v2_anonymous_tenant is not None:
+        places.append(f"to {settings.v2_anonymous_tenant}")
+    if settings.is_open or not places:
+        return ok("v2 without key", "let in" if settings.is_open else "refused: set v2_anonymous_tenant to let them in")
+    return ok("v2 without key", f"let in: {', '.join(places)}")
+
+
+def _tokens(jwt: Jwt | None) -> Iterator[Finding]:
+    if jwt is None:
+        yield ok("jwt", "no [jwt]: a client's tenant is its key's, or x_account_id among its key's")
+        return
+    yield ok("jwt", f"{', '.join(jwt.algorithms)}; the tenant is in the claim {jwt.account_claim}")
+    if jwt.issuer is None or jwt.audience is None:
+        remedy = "set issuer and audience, or tokens made for other services are believed"
+        yield warn("jwt", "issuer or audience is not checked", remedy)
+    if jwt.jwks_url is not None and not jwt.jwks_url.startswith("https://"):
+        yield warn(
+            "jwt", f"{jwt.jwks_url} is not fetched over https", "use https, or whoever is between may sign tokens"
+        )

@@ -1,0 +1,141 @@
+"""The gate in the words of each language: what its door asks for, fitted to `bridge/gate.py`.
+
+The half about V2 goes when V2 goes; the other half does not know of it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.websockets import WebSocket
+
+from bridge.admission import Identity, NotAdmitted
+from bridge.broker.presence import Place
+from bridge.broker.tenant_table import TenantTable
+from bridge.counts import Counts
+from bridge.gate import Arrival, Gate, generated_id, query_of
+from bridge.reception import Turned
+from bridge.tenants import DEFAULT_TENANT, Tenant, deprecation_headers, successor_path
+from bridge.voices import V2Voice, V3Voice
+from legacy_v2 import ports as v2
+from legacy_v2.frames import DEFAULT_GROUP, MAX_ID_CHARACTERS
+from v3 import ports as v3
+
+_NO_MAP = Tenant("").names
+"""What is a name for everyone: refusals are said before it is known whose names count."""
+
+
+class V3Gate:
+    """The way in to V3."""
+
+    def __init__(self, gate: Gate, tally: v3.Tally) -> None:
+        self._gate = gate
+        self._tally = tally
+        self._voice = V3Voice()
+
+    async def admit(self, knock: WebSocket, group_id: str, client_id: str) -> v3.Guest:
+        named = group_id if _NO_MAP.resolve(group_id) is not None else ""
+        try:
+            await self._gate.reception.check(knock)
+            identity = await self._gate.identify(knock)
+            return self._guest(knock, identity, group_id, client_id, named)
+        except NotAdmitted as refused:
+            self._tally.refused("", refused.code)
+            raise v3.Refused(refused.code, named) from None
+        except Turned:
+            raise v3.Denied from None
+
+    def _guest(self, knock: WebSocket, identity: Identity, group_id: str, client_id: str, named: str) -> v3.Guest:
+        tenant = self._gate.tenant(identity.tenant)
+        group, client = tenant.names.resolve(group_id), tenant.names.resolve(client_id)
+        code = tenant.refuses_v3()
+        if code is not None or group is None or client is None:
+            code = code or "invalid_id"
+            self._tally.refused(tenant.name, code)
+            raise v3.Refused(code, named)
+        self._gate.check_subject(identity, client_id, client)
+        knock.state.identity = identity
+        knock.state.path_ids = (group_id, client_id)
+        return v3.Guest(tenant.name, group, client, identity.grant)
+
+    async def serve(
+        self, knock: WebSocket, guest: v3.Guest, session: Callable[[v3.Socket, v3.Rate], v3.Receiver]
+    ) -> None:
+        place = Place(guest.tenant, guest.group_id, guest.client_id, "v3")
+        arrival = Arrival(knock.state.identity, place, knock.state.path_ids)
+        make: Callable[..., Any] = session
+        try:
+            await self._gate.serve(knock, arrival, self._voice, None, make, {})
+        except Turned:
+            raise v3.Denied from None
+
+
+class V2Gate:
+    """The way in to V2."""
+
+    def __init__(self, gate: Gate, table: TenantTable, counts: Counts, tally: v2.Tally) -> None:
+        self._gate = gate
+        self._table = table
+        self._counts = counts
+        self._tally = tally
+
+    async def admit(self, knock: WebSocket, group_id: str | None, client_id: str | None) -> v2.Guest:
+        try:
+            await self._gate.reception.check(knock)
+            identity = await self._identify(knock)
+            return self._guest(knock, identity, group_id, client_id)
+        except NotAdmitted as refused:
+            self._tally.refused("", refused.code)
+            raise v2.Refused(refused.code) from None
+        except Turned:
+            raise v2.Denied from None
+
+    async def serve(
+        self, knock: WebSocket, guest: v2.Guest, session: Callable[[v2.Socket, v2.Rate], v2.Receiver]
+    ) -> None:
+        tenant = self._gate.tenant(guest.tenant)
+        place = Place(guest.tenant, guest.group_name, guest.client_name, "v2")
+        headers = deprecation_headers(tenant, successor_path(guest.group_name, guest.client_name))
+        arrival = Arrival(knock.state.identity, place, knock.state.path_ids)
+        voice = V2Voice(guest.tenant, self._table, self._counts)
+        everyone = self._gate.addresses.everyone_on_v2(guest.tenant)
+        make: Callable[..., Any] = session
+        try:
+            await self._gate.serve(knock, arrival, voice, everyone, make, headers)
+        except Turned:
+            raise v2.Denied from None
+
+    async def _identify(self, knock: WebSocket) -> Identity:
+        """By credentials where there are any; else by host, else where the configuration puts the anonymous."""
+        query = query_of(knock)
+        if not self._gate.admission.is_anonymous(query):
+            return await self._gate.identify(knock)
+        tenant = self._table.of_host(_host_name(knock.headers.get("host", "")))
+        if tenant is not None:
+            return Identity(tenant.name)
+        if self._gate.settings.v2_anonymous_tenant is not None:
+            return Identity(self._gate.settings.v2_anonymous_tenant)
+        if self._gate.settings.is_open:
+            return Identity(DEFAULT_TENANT)
+        raise NotAdmitted("unauthenticated")
+
+    def _guest(self, knock: WebSocket, identity: Identity, group_id: str | None, client_id: str | None) -> v2.Guest:
+        tenant = self._gate.tenant(identity.tenant)
+        group, client = group_id or DEFAULT_GROUP, client_id or generated_id()
+        if max(len(group), len(client)) > MAX_ID_CHARACTERS:
+            self._tally.refused(tenant.name, "invalid_id")
+            raise v2.Refused("invalid_id")
+        group_name, client_name = tenant.names.name_of(group), tenant.names.name_of(client)
+        self._gate.check_subject(identity, client, client_name)
+        code = tenant.refuses_v2(client_id)
+        if code is not None:
+            self._tally.refused(tenant.name, code)
+            successor = successor_path(group_name, client_name)
+            raise v2.Refused(code, successor, deprecation_headers(tenant, successor))
+        knock.state.identity = identity
+        knock.state.path_ids = (group_id, client_id)
+        return v2.Guest(tenant.name, group, client, group_name, client_name, identity.grant)
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    return host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host.lower()

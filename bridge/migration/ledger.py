@@ -1,0 +1,110 @@
+"""What was said in V2, counted: what became of it on its way to V3, and which keys no standard word of V2 is. Pure.
+
+Names of keys, numbers and types of values are kept, never a value. Bounded: beyond `MOST_KEYS` keys, and where a name
+is longer than `LONGEST_KEY`, members are only counted together.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from bridge.migration.conversion import outcome_of
+from compat.dialect import STANDARD, STANDARD_WORDS, Dialect
+from compat.identity import PLAIN_NAMES
+from compat.upgrade import EXACT, STASHED, Outcome, Upgraded, upgrade
+from legacy_v2 import frames
+
+MOST_KEYS: Final = 1_000
+LONGEST_KEY: Final = 128
+
+Shape = Literal["object", "value", "text"]
+JsonType = Literal["string", "integer", "number", "boolean", "null", "object", "array"]
+
+_TYPES: Final[dict[type, JsonType]] = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+    dict: "object",
+    list: "array",
+}
+
+
+@dataclass(slots=True)
+class Key:
+    """One proprietary key. `spaced`: strings with white space in them; `stashed`: its place was taken.
+
+    `wordless`: frames that said neither `msg` nor `cmd`; `alone`: those of them where it was the only proprietary key.
+    """
+
+    frames: int = 0
+    types: Counter[JsonType] = field(default_factory=Counter)
+    spaced: int = 0
+    wordless: int = 0
+    alone: int = 0
+    stashed: int = 0
+
+    def note(self, value: Any, *, is_wordless: bool, is_alone: bool, is_stashed: bool) -> None:
+        """One frame that had this key."""
+        self.frames += 1
+        self.types[_TYPES[type(value)]] += 1
+        self.spaced += isinstance(value, str) and any(map(str.isspace, value))
+        self.wordless += is_wordless
+        self.alone += is_wordless and is_alone
+        self.stashed += is_stashed
+
+
+class Ledger:
+    """The counts of one tenant, or of one recording."""
+
+    def __init__(self, dialect: Dialect = STANDARD) -> None:
+        self._dialect = dialect
+        self.shapes: Final[Counter[Shape]] = Counter()
+        self.outcomes: Final[Counter[Outcome]] = Counter()
+        self.fields: Final[Counter[str]] = Counter()
+        self.stashed: Final[Counter[str]] = Counter()
+        self.keys: Final[dict[str, Key]] = {}
+        self.other_members = 0
+
+    @property
+    def frames(self) -> int:
+        """How many frames were counted."""
+        return self.shapes.total()
+
+    def add(self, text: str) -> None:
+        """One V2 frame, as it was sent."""
+        try:
+            frame = frames.read(text, self._dialect.said_as["payload"])
+        except frames.NotJson:
+            self.shapes["text"] += 1
+            self.outcomes[EXACT] += 1
+            return
+        self.note(frame, upgrade(frame, PLAIN_NAMES, self._dialect))
+
+    def note(self, frame: Any, upgraded: Upgraded) -> None:
+        """One JSON value that was a frame, and what it became."""
+        self.outcomes[outcome_of(upgraded)] += 1
+        if not isinstance(frame, dict):
+            self.shapes["value"] += 1
+            return
+        self.shapes["object"] += 1
+        content = upgraded.content
+        self.fields.update(name for name in ("cmd", "msg", "to_id") if name in content)
+        stash = content["payload"][frames.STASH] if upgraded.outcome == STASHED else {}
+        self.stashed.update(name for name in stash if name in STANDARD_WORDS)
+        unknown = [name for name in frame if name not in self._dialect.words]
+        is_wordless = "cmd" not in content and "msg" not in content
+        for name, key in self._kept(unknown):
+            key.note(frame[name], is_wordless=is_wordless, is_alone=len(unknown) == 1, is_stashed=name in stash)
+
+    def _kept(self, names: Iterable[str]) -> Iterable[tuple[str, Key]]:
+        for name in names:
+            key = self.keys.get(name)
+            if key is None and len(self.keys) < MOST_KEYS and len(name) <= LONGEST_KEY:
+                key = self.keys[name] = Key()
+            if key is None:
+                self.other_members += 1
+            else:
+                yield name, key

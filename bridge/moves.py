@@ -1,0 +1,67 @@
+"""What a change of a tenant means for the connections that are open: who has to go, and what they are told.
+
+It reacts to the tenant table and decides nothing by itself: who is refused is for `tenants.py` to say. Those who go are
+paced by the connections' owner; a change taken back lets those stay whose turn has not come.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from bridge.broker.presence import Place
+from bridge.connections import Connection, Connections
+from bridge.tenants import Tenant, successor_path
+
+
+class Moves:
+    """Applies tenant changes to this process's connections."""
+
+    def __init__(self, connections: Connections, tenant_named: Callable[[str], Tenant | None]) -> None:
+        self._connections = connections
+        self._tenant_named = tenant_named
+
+    def look_at(self, connection: Connection) -> None:
+        """A connection has begun: its tenant may have changed while it was arriving."""
+        tenant = self._tenant_named(connection.facts.place.tenant)
+        if tenant is not None:
+            self._apply_to(connection, tenant)
+
+    def apply(self, before: Tenant, after: Tenant) -> None:
+        """Called by the tenant table after each change."""
+        for connection in self._connections:
+            if connection.facts.place.tenant == after.name:
+                self._apply_to(connection, after)
+
+    def _apply_to(self, connection: Connection, tenant: Tenant) -> None:
+        verdict = _verdict(connection, tenant)
+        if verdict is None:
+            self._connections.stay(connection)
+        else:
+            code, extra = verdict
+            self._connections.move(connection, code, **extra)
+
+
+def _verdict(connection: Connection, tenant: Tenant) -> tuple[str, dict[str, Any]] | None:
+    """The code with which a connection has to go now, and what it is told; `None` lets it stay."""
+    place = connection.facts.place
+    group, client = connection.facts.path_ids
+    if place.protocol == "v2":
+        code = tenant.refuses_v2(client)
+        if code is not None:
+            return code, {"successor": successor_path(place.group, place.client)}
+    else:
+        code = tenant.refuses_v3()
+        if code is not None:
+            return code, {}
+    if _names(place, group, client, tenant) != (place.group, place.client):
+        return "going_away", {"retry_after_ms": 0}
+    return None
+
+
+def _names(place: Place, group: str | None, client: str | None, tenant: Tenant) -> tuple[str | None, str | None]:
+    """What this connection would be called if it came now; an id that was generated keeps its name."""
+    if place.protocol == "v2":
+        return (
+            place.group if group is None else tenant.names.name_of(group),
+            place.client if client is None else tenant.names.name_of(client),
+        )
+    return tenant.names.resolve(group or ""), tenant.names.resolve(client or "")

@@ -1,0 +1,86 @@
+"""What is answered in HTTP before anyone is asked who they are: a foreign origin, overload, a bus that is down.
+
+No client of ours causes these; a browser sees only that the handshake failed. It never looks at credentials.
+"""
+
+import contextlib
+import random
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from bridge.broker.bus import Bus
+from bridge.broker.subscriber import Subscriber
+from bridge.connections import Connections
+from bridge.settings import LOOPBACK_HOSTS, Settings
+
+RETRY_AFTER_SECONDS: Final = (1, 5)
+_ORIGIN_SENTENCE: Final = "This web origin may not connect; add it to allowed_origins."
+
+
+class Turned(Exception):
+    """The knock was answered in HTTP."""
+
+
+class OriginCheck:
+    """Which web pages may speak to us. A request without an Origin was sent by no browser."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._allowed = frozenset(settings.allowed_origins)
+        self._only_loopback = settings.is_open and not settings.allowed_origins
+
+    def passes(self, headers: Headers) -> bool:
+        origins = headers.getlist("origin")
+        if not origins:
+            return True
+        if self._allowed:
+            return all(origin in self._allowed for origin in origins)
+        return not self._only_loopback or all(_is_loopback(origin) for origin in origins)
+
+
+def _is_loopback(origin: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+        return parts.scheme in ("http", "https") and parts.hostname in LOOPBACK_HOSTS
+    except ValueError:
+        return False
+
+
+class Reception:
+    """Whether a handshake can be looked at now. `arriving`: how many are between here and being a connection."""
+
+    def __init__(
+        self, settings: Settings, bus: Bus, subscriber: Subscriber, connections: Connections, most_connections: int
+    ) -> None:
+        self.settings: Final = settings
+        self._bus = bus
+        self._subscriber = subscriber
+        self._connections = connections
+        self._origins = OriginCheck(settings)
+        self._most_connections = most_connections
+        self.arriving = 0
+
+    async def check(self, websocket: WebSocket) -> None:
+        """Answer in HTTP whoever may not or cannot be served now. Raises `Turned`."""
+        if not self._origins.passes(websocket.headers):
+            await deny(websocket, JSONResponse({"code": "forbidden_origin", "msg": _ORIGIN_SENTENCE}, 403))
+        if self._connections.is_closing or len(self._connections) + self.arriving >= self._most_connections:
+            await deny(websocket, later("overloaded", "This process serves as many connections as it can."))
+        if not (self._bus.is_up and self._subscriber.is_up):
+            await deny(websocket, later("bus_down", "Redis cannot be reached; connect again in a moment."))
+
+
+def later(code: str, sentence: str) -> Response:
+    """503, with a jittered `Retry-After` in seconds."""
+    seconds = random.randint(*RETRY_AFTER_SECONDS)  # noqa: S311 - jitter
+    return JSONResponse({"code": code, "msg": sentence}, 503, {"Retry-After": str(seconds)})
+
+
+async def deny(websocket: WebSocket, response: Response) -> None:
+    """Answer a handshake in HTTP. Raises `Turned`, also where nobody is left to hear it."""
+    with contextlib.suppress(WebSocketDisconnect):
+        await websocket.send_denial_response(response)
+    raise Turned

@@ -1,0 +1,22 @@
+"""What a socket tells the connection that it carries. The connection's side of the wire, as a port. Pure."""
+
+from typing import Final, Protocol
+
+ASGI_EXTENSION: Final = "aether.wire"
+"""The ASGI extension under which our server offers its wire; any other server is served more slowly, and as well."""
+
+
+class Carried(Protocol):
+    """A connection, as its socket sees it. All synchronous; after `lost` nothing more is called."""
+
+    def receive(self, text: str) -> None:
+        """One text message."""
+
+    def refuse(self, code: str) -> None:
+        """`message_too_big`, `binary_not_supported` or `slow_consumer`: say why, and close."""
+
+    def alive(self) -> None:
+        """The client answered a ping."""
+
+    def lost(self) -> None:
+        """The connection is over, or about to be: write nothing more."""

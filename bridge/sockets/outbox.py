@@ -1,0 +1,55 @@
+"""What waits for one client, and its bound. Synchronous: nothing here ever waits for the client.
+
+What cannot be written at once stays in the transport's buffer. When more than the bound waits there, the client is a
+slow consumer: an ERROR and a close frame are the last things queued, and if they are not flushed in time the connection
+is aborted, since a polite close would wait for ever.
+"""
+
+from typing import Final, Protocol
+
+from bridge.sockets.framing import text_frame
+
+
+class Wire(Protocol):
+    """One open socket: an RFC 6455 connection that writes ready frames."""
+
+    def write(self, frames: bytes) -> None:
+        """Frames made by `text_frame`, now or as soon as the socket takes them."""
+
+    def begin_close(self, code: int, reason: str) -> None:
+        """The close frame after everything written; ends the connection even if the client never answers."""
+
+    def abort(self) -> None:
+        """End the connection at once."""
+
+
+class Outbox:
+    """The way back to one client."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._closed = False
+        self.write: Final = wire.write
+
+    def send(self, text: bytes) -> None:
+        """One text frame, UTF-8; nothing once the close was queued."""
+        if not self._closed:
+            self._wire.write(text_frame(text))
+
+    def close(self, code: int, reason: str) -> None:
+        """Everything sent so far, then the close frame. Only the first close counts."""
+        if not self._closed:
+            self._closed = True
+            self._wire.begin_close(code, reason)
+
+    def abort(self) -> None:
+        """End the connection at once, whatever waits."""
+        self._wire.abort()
+
+    def end(self) -> None:
+        """The connection is over: nothing more is sent."""
+        self._closed = True
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed

@@ -1,0 +1,1 @@
+"""The translator between the two languages. Pure: it takes a value and returns a value."""

@@ -1,0 +1,86 @@
+"""A tenant's proprietary V2 keys, declared and not coded. Pure.
+
+`reload = {cmd = "RELOAD_UI"}` means `{"reload": X}` <->
+`{"msg_type": "cmd", "cmd": "RELOAD_UI", "payload": {"value": X}}`; `caption = {field = "msg"}` is another spelling of a
+V3 field. A rule with `speak = false` is understood and never said.
+Rules that collide are a configuration error: every construction raises `ValueError` with a sentence for the operator.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from legacy_v2 import frames
+
+STANDARD_SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "msg_type": frames.MSG_TYPES,
+    "target": frames.TARGETS,
+    "to_id": frames.RECIPIENTS,
+    "cmd": frames.COMMANDS,
+    "msg": frames.TEXTS,
+    "payload": frames.PAYLOADS,
+}
+STANDARD_WORDS: Final = frames.CLAIMS.union({frames.STASH, frames.BRIDGE}, *STANDARD_SPELLINGS.values())
+SAID_AS: Final = {
+    "msg_type": "type",
+    "target": "target",
+    "to_id": "to_id",
+    "cmd": "cmd",
+    "msg": "msg",
+    "payload": "payload",
+}
+
+
+class Rule(BaseModel):
+    """What one proprietary key means: a command, or another spelling of a field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cmd: str | None = None
+    field: str | None = None
+    speak: bool = True
+
+    @model_validator(mode="after")
+    def _means_one_thing(self) -> "Rule":
+        if (self.cmd is None) == (self.field is None):
+            raise ValueError("a dialect rule has either `cmd` or `field`")
+        if self.field is not None and self.field not in STANDARD_SPELLINGS:
+            raise ValueError(f"`field` must be one of {', '.join(STANDARD_SPELLINGS)}")
+        return self
+
+
+class Dialect:
+    """All rules of one tenant, in the order of its configuration. Immutable."""
+
+    def __init__(self, rules: Mapping[str, Rule] | None = None) -> None:
+        rules = rules or {}
+        _check(rules)
+        self.commands: Final = {word: rule.cmd for word, rule in rules.items() if rule.cmd is not None}
+        self.spellings: Final = {
+            field: standard + tuple(word for word, rule in rules.items() if rule.field == field)
+            for field, standard in STANDARD_SPELLINGS.items()
+        }
+        spoken = {word: rule for word, rule in rules.items() if rule.speak}
+        self.command_words: Final = {rule.cmd: word for word, rule in spoken.items() if rule.cmd is not None}
+        self.said_as: Final = SAID_AS | {rule.field: word for word, rule in spoken.items() if rule.field is not None}
+        self.words: Final = STANDARD_WORDS.union(rules)
+
+
+def _check(rules: Mapping[str, Rule]) -> None:
+    spoken: dict[tuple[str | None, str | None], str] = {}
+    for word, rule in rules.items():
+        if word in STANDARD_WORDS or not word:
+            raise ValueError(f"dialect.{word}: the word has a meaning of its own in V2; choose a proprietary key")
+        meaning = (rule.cmd, rule.field)
+        if rule.speak and meaning in spoken:
+            said = rule.cmd or rule.field
+            raise ValueError(
+                f"dialect.{word} and dialect.{spoken[meaning]} would both be said for {said}: "
+                "give one of them `speak = false`"
+            )
+        if rule.speak:
+            spoken[meaning] = word
+
+
+STANDARD: Final = Dialect()

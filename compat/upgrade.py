@@ -1,0 +1,142 @@
+"""V2 words -> V3 words. Pure, total, and without loss: every V2 frame has a V3 content, and every member of it is kept.
+
+It never decides who hears a message: it says what was meant. `from_id`, `group_id` and `sent_at` are never taken from a
+frame; what claims to be one of them is kept in the stash, `payload._v2`, and not believed.
+
+Decided here: a dialect word that names a command puts its value into `payload.value`; where a `payload` object brought
+its own `value`, the word's value goes into the stash under its own name, and the command is still given.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from compat.dialect import STANDARD, Dialect
+from compat.identity import PLAIN_NAMES, Names
+from legacy_v2 import frames
+from v3.messages import Content
+
+Outcome = Literal["exact", "stashed", "suppressed"]
+EXACT: Final[Outcome] = "exact"
+STASHED: Final[Outcome] = "stashed"
+SUPPRESSED: Final[Outcome] = "suppressed"
+
+VALUE: Final = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """What a V2 frame means in V3, and whether anything of it had to go to the stash."""
+
+    content: Content
+    outcome: Outcome
+
+
+def upgrade_text(text: str, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> Upgraded:
+    """Any V2 text frame; one that is no JSON becomes `msg` with the text."""
+    try:
+        frame = frames.read(text, dialect.said_as["payload"])
+    except frames.NotJson:
+        return Upgraded({"msg_type": "msg", "target": "group", "msg": text}, EXACT)
+    return upgrade(frame, names, dialect)
+
+
+def upgrade(frame: Any, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> Upgraded:
+    """Any JSON value; one that is no object becomes `payload.value`."""
+    if not isinstance(frame, dict):
+        return Upgraded({"msg_type": "msg", "target": "group", "payload": {VALUE: frame}}, EXACT)
+    return _Reading(frame, names, dialect).upgraded()
+
+
+class _Reading:
+    """One frame being read: each word that is understood leaves `unused`, and what stays there becomes payload."""
+
+    def __init__(self, frame: Mapping[str, Any], names: Names, dialect: Dialect) -> None:
+        self.unused = dict(frame)
+        self.names = names
+        self.dialect = dialect
+
+    def upgraded(self) -> Upgraded:
+        spellings = self.dialect.spellings
+        cmd = self._take(spellings["cmd"], _is_text)
+        word = None if cmd is not None else next((word for word in self.dialect.commands if word in self.unused), None)
+        if word is not None:
+            cmd = self.dialect.commands[word]
+        said: dict[str, Any] = {"msg_type": self._msg_type() or ("msg" if cmd is None else "cmd"), **self._address()}
+        said |= {
+            name: text
+            for name, text in (("cmd", cmd), ("msg", self._take(spellings["msg"], _is_text)))
+            if text is not None
+        }
+        payload, outcome = self._payload(word)
+        if payload is not None:
+            said["payload"] = payload
+        return Upgraded(said, outcome)  # type: ignore[arg-type]
+
+    def _find(self, words: Sequence[str], fits: Callable[[Any], bool]) -> str | None:
+        return next((word for word in words if word in self.unused and fits(self.unused[word])), None)
+
+    def _take(self, words: Sequence[str], fits: Callable[[Any], bool]) -> Any:
+        word = self._find(words, fits)
+        return None if word is None else self.unused.pop(word)
+
+    def _msg_type(self) -> str | None:
+        plain, *spelled = self.dialect.spellings["msg_type"]
+        if self.unused.get(plain) in _MSG_TYPES_OF_V3:
+            return str(self.unused.pop(plain))
+        return frames.TYPE_WORDS.get(self._take(spelled, _is_type_word))
+
+    def _address(self) -> dict[str, str]:
+        recipient = self._find(self.dialect.spellings["to_id"], frames.is_recipient)
+        targets = self.dialect.spellings["target"]
+        target = self._take(targets, lambda value: _is_target(value, has_recipient=recipient is not None))
+        if target is None:
+            target = "group" if recipient is None else "direct"
+        if target != "direct" or recipient is None:
+            return {"target": target}
+        return {"target": target, "to_id": self.names.name_of(self.unused.pop(recipient))}
+
+    def _payload(self, command_word: str | None) -> tuple[dict[str, Any] | None, Outcome]:
+        word = self._find(self.dialect.spellings["payload"], lambda value: isinstance(value, dict))
+        container = None if word is None else self.unused.pop(word)
+        places, stash = self._settle(container or {}, command_word)
+        if word is not None and frames.STASH in places and frames.STASH in stash:
+            places, stash = self._settle({}, command_word)
+            stash[word] = container
+        if stash:
+            if frames.STASH in places:
+                stash[frames.STASH] = places[frames.STASH]
+            places[frames.STASH] = stash
+        return (None if container is None and not places else places), (STASHED if stash else EXACT)
+
+    def _settle(self, container: Mapping[str, Any], command_word: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Each unused member in its place in the payload, or in the stash where that place is taken or not its own."""
+        places, stash = dict(container), {}
+        unused = dict(self.unused)
+        if command_word is not None:
+            value = unused.pop(command_word)
+            if VALUE in places:
+                stash[command_word] = value
+            else:
+                places[VALUE] = value
+        for name, value in unused.items():
+            if name in frames.CLAIMS or name in places:
+                stash[name] = value
+            else:
+                places[name] = value
+        return places, stash
+
+
+_MSG_TYPES_OF_V3: Final = ("msg", "cmd", "heartbeat", "presence")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_type_word(value: Any) -> bool:
+    return isinstance(value, str) and value in frames.TYPE_WORDS
+
+
+def _is_target(value: Any, *, has_recipient: bool) -> bool:
+    return value in ("group", "broadcast") or (value == "direct" and has_recipient)

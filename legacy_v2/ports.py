@@ -1,0 +1,117 @@
+"""What V2 needs from outside, in its own words. It never says how: `bridge` fits these, `bridge/app.py` hands them in.
+
+Everything a session calls is synchronous; a callback is called once, later and synchronously.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+Grant = Literal["none", "tenant", "platform"]
+Pace = Literal["within", "over", "far_over"]
+Knock = TypeVar("Knock", contravariant=True)
+"""A handshake, in the words of the framework that received it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Who a connection is: its ids as they stand in the path, and the names by which V3 knows them."""
+
+    tenant: str
+    group_id: str
+    client_id: str
+    group_name: str
+    client_name: str
+    grant: Grant
+
+
+class Refused(Exception):
+    """A handshake is refused with a code of the closed list; `successor` is the V3 path of who is sent there.
+
+    `headers` are the response's, where there are any.
+    """
+
+    def __init__(self, code: str, successor: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.successor = successor
+        self.headers = dict(headers or {})
+
+
+class Denied(Exception):
+    """The handshake was already answered in HTTP; there is nothing left to do."""
+
+
+class Socket(Protocol):
+    """The way back to one client. Bounded by its owner: `send` never waits and never fails."""
+
+    def send(self, text: bytes) -> None:
+        """One text frame, UTF-8."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Everything sent so far, then the close frame."""
+
+
+class Bus(Protocol):
+    """The way to everyone else, of either language."""
+
+    def say_frame(self, guest: Guest, text: str, sent_at: int, refused: Callable[[str], None]) -> None:
+        """Speak a frame, verbatim to V2; `sent_at` in microseconds. `refused` is called later if it failed."""
+
+
+class Presence(Protocol):
+    """Who is here."""
+
+    def touch(self, guest: Guest) -> None:
+        """The guest gave a sign of life."""
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def microseconds(self) -> int:
+        """Since the epoch, UTC."""
+
+
+class Rate(Protocol):
+    """How fast one connection may speak."""
+
+    def spend(self) -> Pace:
+        """Count one message."""
+
+
+class Tally(Protocol):
+    """What is counted for the operator."""
+
+    def refused(self, tenant: str, code: str) -> None:
+        """One message or connection was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All that a session needs, handed in once by whoever builds it."""
+
+    bus: Bus
+    presence: Presence
+    clock: Clock
+    tally: Tally
+
+
+class Receiver(Protocol):
+    """What a socket calls: a session of either language."""
+
+    def receive(self, text: str) -> None:
+        """One text frame from the client."""
+
+    def refuse(self, code: str) -> None:
+        """Tell the client why, and close where the closed list says so."""
+
+
+class Gate(Protocol[Knock]):
+    """The way in: settles who knocks, and turns a socket into a listener."""
+
+    async def admit(self, knock: Knock, group_id: str | None, client_id: str | None) -> Guest:
+        """Raises `Refused`, or `Denied` where the answer was given in HTTP (origin, overload)."""
+
+    async def serve(self, knock: Knock, guest: Guest, session: Callable[[Socket, Rate], Receiver]) -> None:
+        """Subscribe, accept, and stay until the connection ends. Raises as `admit` does, before it accepts."""

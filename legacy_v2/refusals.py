@@ -1,0 +1,56 @@
+"""The closed list of what V2 is refused: one code, one close code, one sentence each. Pure: it never decides when.
+
+V2 never refuses what legacy accepted; what is left are handshakes, limits, and a bus that is down. `close` is `None`
+where the connection stays open.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from legacy_v2.frames import BRIDGE, write
+
+FLOODED: Final = 4429
+"""The close code of a connection that was refused as `rate_limited` for ten seconds on end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason to refuse. `sentence` says what to do."""
+
+    code: str
+    close: int | None
+    sentence: str
+
+
+REFUSALS: Final[Mapping[str, Refusal]] = {
+    refusal.code: refusal
+    for refusal in (
+        Refusal("invalid_id", 4400, "Use group and client ids of 1 to 128 characters in the path."),
+        Refusal(
+            "not_connected", None, "Nobody with this recipient id is connected; try again when the client is there."
+        ),
+        Refusal("unauthenticated", 4401, "Connect with a valid api_key, and a valid jwt where one is used."),
+        Refusal("token_expired", 4401, "The jwt has expired: fetch a new one and connect again."),
+        Refusal("forbidden", 4403, "This key or token may not use this tenant or client id."),
+        Refusal("message_too_big", 1009, "Send smaller messages; the limit is max_message_bytes."),
+        Refusal("binary_not_supported", 1003, "Send text frames: binary frames are not supported."),
+        Refusal("v2_retired", 4410, "V2 is retired for this tenant: connect to the successor."),
+        Refusal("moved_to_v3", 4426, "This client has moved to V3: connect to the successor."),
+        Refusal("rate_limited", None, "Send more slowly; what exceeds the rate is not delivered."),
+        Refusal("slow_consumer", 4508, "Messages were not read fast enough; connect again and read faster."),
+        Refusal("going_away", 1012, "The server is restarting: connect again after retry_after_ms."),
+        Refusal(
+            "bus_down", None, "The message may not have been delivered: Redis cannot be reached. Send it again later."
+        ),
+    )
+}
+MOVED: Final = frozenset({"v2_retired", "moved_to_v3"})
+
+
+def refusal_frame(refusal: Refusal, **extra: Any) -> bytes:
+    """`{"bridge": {"error": …, "msg": …}}`; a client that is sent to V3 is also told `notice` and its `successor`."""
+    said: dict[str, Any] = {"error": refusal.code, "msg": refusal.sentence}
+    if refusal.code in MOVED:
+        said["notice"] = refusal.code
+    return write({BRIDGE: said | extra}).encode()

@@ -1,0 +1,40 @@
+"""What one V2 client may do: say anything. It acts through its ports, never awaits, and never reads what is said.
+
+Every text frame is passed on as it is; only a flood, and a bus that is down, are answered.
+"""
+
+from typing import Any, Final
+
+from legacy_v2.ports import Guest, Ports, Rate, Socket
+from legacy_v2.refusals import FLOODED, REFUSALS, refusal_frame
+
+
+class Session:
+    """One open V2 connection."""
+
+    def __init__(self, guest: Guest, socket: Socket, rate: Rate, ports: Ports) -> None:
+        self.guest: Final = guest
+        self._socket = socket
+        self._rate = rate
+        self._ports = ports
+        self._last_sent_at = 0
+
+    def receive(self, text: str) -> None:
+        """One text frame from the client."""
+        pace = self._rate.spend()
+        if pace != "within":
+            self.refuse("rate_limited")
+            if pace == "far_over":
+                self._socket.close(FLOODED, "rate_limited")
+            return
+        self._ports.presence.touch(self.guest)
+        self._last_sent_at = max(self._ports.clock.microseconds(), self._last_sent_at + 1)
+        self._ports.bus.say_frame(self.guest, text, self._last_sent_at, self.refuse)
+
+    def refuse(self, code: str, **extra: Any) -> None:
+        """Tell the client why, and close where the closed list says so."""
+        refusal = REFUSALS[code]
+        self._ports.tally.refused(self.guest.tenant, code)
+        self._socket.send(refusal_frame(refusal, **extra))
+        if refusal.close is not None:
+            self._socket.close(refusal.close, code)

@@ -1,0 +1,84 @@
+"""The raw WebSocket door of V2: both prefixes, five path forms each. It decides nothing about messages.
+
+Ids are taken from the path as it was sent, segment by segment, so that an id may hold an escaped slash. What is refused
+here is said in a way that a browser can read: accept, one frame, then the close code.
+"""
+
+from typing import Final
+from urllib.parse import unquote
+
+from fastapi import APIRouter
+from starlette.convertors import PathConvertor, register_url_convertor
+from starlette.responses import PlainTextResponse
+from starlette.websockets import WebSocket
+
+from legacy_v2.ports import Denied, Gate, Ports, Rate, Receiver, Refused, Socket
+from legacy_v2.refusals import REFUSALS, refusal_frame
+from legacy_v2.session import Session
+
+PREFIXES: Final = ("/ws", "/ws_redis")
+
+
+class _Rest(PathConvertor):
+    """The rest of a path, whatever it holds; Starlette's own ends at a line break, which an id may hold."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("rest", _Rest())
+
+
+def ids_in(path: str) -> tuple[str | None, str | None] | None:
+    """Group id and client id in a raw path (`/ws/group/lobby/client/42`); `None` for a path that is none of V2's."""
+    _, _, *segments = path.split("/")
+    match [unquote(segment) for segment in segments]:
+        case [] | [""]:
+            return None, None
+        case ["group", group_id, "client", client_id] if group_id and client_id:
+            return group_id, client_id
+        case ["group", group_id] if group_id:
+            return group_id, None
+        case ["client", client_id] | [client_id] if client_id:
+            return None, client_id
+        case _:
+            return None
+
+
+def websocket_door(gate: Gate[WebSocket], ports: Ports) -> APIRouter:
+    """The routes of V2's endpoints."""
+    router = APIRouter()
+
+    async def enter(websocket: WebSocket) -> None:
+        ids = ids_in(_raw_path(websocket))
+        try:
+            if ids is None:
+                await websocket.send_denial_response(PlainTextResponse("Not Found", 404))
+                return
+            guest = await gate.admit(websocket, *ids)
+
+            def session(socket: Socket, rate: Rate) -> Receiver:
+                return Session(guest, socket, rate, ports)
+
+            await gate.serve(websocket, guest, session)
+        except Refused as refused:
+            await _refuse(websocket, refused)
+        except Denied:
+            return
+
+    for prefix in PREFIXES:
+        router.add_api_websocket_route(prefix, enter)
+        router.add_api_websocket_route(prefix + "/{rest:rest}", enter)
+    return router
+
+
+def _raw_path(websocket: WebSocket) -> str:
+    raw = websocket.scope.get("raw_path")
+    return raw.decode("ascii") if raw else str(websocket.scope["path"])
+
+
+async def _refuse(websocket: WebSocket, refused: Refused) -> None:
+    refusal = REFUSALS[refused.code]
+    extra = {} if refused.successor is None else {"successor": refused.successor}
+    await websocket.accept(headers=[(name.encode(), value.encode()) for name, value in refused.headers.items()])
+    await websocket.send_text(refusal_frame(refusal, **extra).decode())
+    await websocket.close(refusal.close or 1008, refused.code)

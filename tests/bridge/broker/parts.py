@@ -1,0 +1,113 @@
+"""Parts of the broker on the test's own loop, against a real Redis. Must never outlive the test that made them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from bridge.broker.bus import Bus
+from bridge.broker.link import pool
+from bridge.broker.subscriber import Subscriber
+from bridge.message import BusMessage
+
+MOMENT_SECONDS = 0.005
+ANSWER_SECONDS = 10.0
+ARRIVED_AT = "2026-01-01T00:00:00.000000Z"
+MAX_BYTES = 100_000
+
+
+class Part(Protocol):
+    """Anything that goes on by itself until it is cancelled."""
+
+    async def run(self) -> None: ...
+
+
+class Answers(asyncio.Queue[Any]):
+    """A callback whose calls can be awaited, in order."""
+
+    def __call__(self, *answer: Any) -> None:
+        self.put_nowait(answer[0] if answer else None)
+
+    async def next(self) -> Any:
+        """The next answer."""
+        return await asyncio.wait_for(self.get(), ANSWER_SECONDS)
+
+    def all(self) -> list[Any]:
+        """What was answered and not yet asked for."""
+        return [self.get_nowait() for _ in range(self.qsize())]
+
+
+async def until(holds: Callable[[], Any], seconds: float = ANSWER_SECONDS) -> float:
+    """Wait for what can only be looked at; for how many seconds that was."""
+    begun_at = asyncio.get_running_loop().time()
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - what is looked at says nothing by itself
+            await asyncio.sleep(MOMENT_SECONDS)
+    return asyncio.get_running_loop().time() - begun_at
+
+
+async def until_true(asks: Callable[[], Awaitable[bool]], seconds: float = ANSWER_SECONDS) -> None:
+    """Wait for what can only be asked for."""
+    async with asyncio.timeout(seconds):
+        while not await asks():  # noqa: ASYNC110 - what is asked says nothing by itself
+            await asyncio.sleep(MOMENT_SECONDS)
+
+
+@asynccontextmanager
+async def running(*parts: Part) -> AsyncIterator[None]:
+    """The parts go on by themselves; one that fails fails the test."""
+    tasks = [asyncio.create_task(part.run()) for part in parts]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(isinstance(end, asyncio.CancelledError) for end in ends), ends
+
+
+@asynccontextmanager
+async def running_bus(url: str, probe: bytes = b"nobody") -> AsyncIterator[Bus]:
+    """A bus whose link is open."""
+    bus = Bus(pool(url, "test-bus"), probe)
+    async with running(bus):
+        assert await bus.wait_until_up(ANSWER_SECONDS)
+        yield bus
+
+
+class Ear:
+    """What a subscriber handed on: batches by channel, and gaps."""
+
+    def __init__(self) -> None:
+        self.batches: asyncio.Queue[tuple[bytes, list[BusMessage]]] = asyncio.Queue()
+        self.gaps = Answers()
+
+    def deliver(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
+        self.batches.put_nowait((channel, list(batch)))
+
+    async def texts(self, number: int) -> list[tuple[bytes, str]]:
+        """So many messages, as channel and `msg`."""
+        heard: list[tuple[bytes, str]] = []
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while len(heard) < number:
+                channel, batch = await self.batches.get()
+                heard += [(channel, message.heard.get("msg") or "") for message in batch]
+        return heard
+
+
+@asynccontextmanager
+async def running_subscriber(url: str, ear: Ear) -> AsyncIterator[Subscriber]:
+    """A subscriber whose link is open."""
+    subscriber = Subscriber(pool(url, "test-subscriber"), ear.deliver, ear.gaps, lambda: ARRIVED_AT, MAX_BYTES)
+    async with running(subscriber):
+        await until(lambda: subscriber.is_up)
+        yield subscriber
+
+
+def message(text: str, **more: Any) -> bytes:
+    """A `WS_Message_V3` with every field that the server sets, as it stands on the bus."""
+    fields = {"version": "3", "msg_type": "msg", "target": "group", "from_id": "ann", "group_id": "g", "msg": text}
+    return json.dumps({**fields, "sent_at": ARRIVED_AT, **more}, separators=(",", ":")).encode()

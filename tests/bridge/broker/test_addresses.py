@@ -1,0 +1,75 @@
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.broker.addresses import Addresses
+
+ADDRESSES = Addresses("aether")
+NAMES = st.text("abg:v2c_-", min_size=1, max_size=3).map(lambda name: name.replace(":", "-"))
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (ADDRESSES.group("acme", "lobby"), b"aether:{acme:g:lobby}"),
+        (ADDRESSES.client("acme", "v2-42"), b"aether:{acme:c:v2-42}"),
+        (ADDRESSES.broadcast("acme"), b"aether:{acme:b}"),
+        (ADDRESSES.platform, b"aether:{b}"),
+        (ADDRESSES.everyone_on_v2("acme"), b"aether:{acme:v2}"),
+        (ADDRESSES.presence("acme", "lobby"), "aether:{acme:g:lobby}:presence"),
+        (ADDRESSES.tenants, "aether:tenants"),
+        (ADDRESSES.tenant("acme"), "aether:tenant:acme"),
+        (ADDRESSES.changes, "aether:stage-changes"),
+    ],
+)
+def test_a_name_is_that_of_the_specification(address: bytes | str, expected: bytes | str) -> None:
+    assert address == expected
+
+
+def every_name(addresses: Addresses, tenant: str, other: str) -> list[str]:
+    channels: list[Callable[[str, str], bytes]] = [addresses.group, addresses.client]
+    return [
+        *(channel(tenant, other).decode() for channel in channels),
+        addresses.broadcast(tenant).decode(),
+        addresses.everyone_on_v2(tenant).decode(),
+        addresses.presence(tenant, other),
+        addresses.holders(tenant, other),
+        addresses.held_by(other),
+        addresses.swept(other),
+        addresses.tenant(tenant),
+        addresses.id_map(tenant),
+        addresses.tenants,
+        addresses.changes,
+        addresses.processes,
+        addresses.platform.decode(),
+    ]
+
+
+@given(NAMES, NAMES)
+def test_no_two_things_have_one_name(tenant: str, other: str) -> None:
+    names = every_name(ADDRESSES, tenant, other)
+    assert len(set(names)) == len(names)
+
+
+@given(NAMES, NAMES, NAMES, NAMES)
+def test_no_two_groups_or_clients_share_a_channel(tenant: str, one: str, other_tenant: str, other: str) -> None:
+    for channel in (ADDRESSES.group, ADDRESSES.client):
+        assert (channel(tenant, one) == channel(other_tenant, other)) == ((tenant, one) == (other_tenant, other))
+    assert ADDRESSES.group(tenant, one) != ADDRESSES.client(other_tenant, other)
+
+
+@given(NAMES, NAMES)
+def test_two_deployments_share_a_server_and_no_name(tenant: str, other: str) -> None:
+    assert not set(every_name(ADDRESSES, tenant, other)) & set(every_name(Addresses("staging"), tenant, other))
+    assert all(name.startswith("staging:") for name in every_name(Addresses("staging"), tenant, other))
+
+
+def test_what_is_read_and_written_together_is_on_one_slot() -> None:
+    def slot(name: str) -> str:
+        return name.partition("{")[2].partition("}")[0]
+
+    group = slot(ADDRESSES.group("acme", "lobby").decode())
+    assert slot(ADDRESSES.presence("acme", "lobby")) == slot(ADDRESSES.holders("acme", "lobby")) == group
+    assert slot(ADDRESSES.processes) == slot(ADDRESSES.held_by("p")) == slot(ADDRESSES.swept("p"))

@@ -1,0 +1,91 @@
+"""JOIN and LEAVE: said together, soon, in order, and not at all in large groups."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from bridge.broker import presence_events as presence_events_module
+from tests.bridge.broker.parts import until
+from tests.bridge.broker.people import GROUP, TENANT, place, running_process, witnessing
+from tests.conftest import StartRedis
+
+PROMISED_SECONDS = 0.25
+
+
+def who(client: str) -> dict[str, Any]:
+    return {"client_id": client, "protocol": "v3", "since": "2026-01-01T00:00:00.000000Z"}
+
+
+async def test_events_of_one_group_are_said_together_and_soon(redis_url: str, prefix: str) -> None:
+    async with running_process(redis_url, prefix) as process, witnessing(redis_url, prefix) as witness:
+        begun_at = time.monotonic()
+        for number in range(50):
+            process.events.say("JOIN", TENANT, GROUP, who(f"c{number}"), number)
+        published = process.bus.published
+        assert published == 0
+        assert [await witness.event() for _ in range(50)] == [("JOIN", f"c{number}") for number in range(50)]
+        assert 0.1 < time.monotonic() - begun_at < PROMISED_SECONDS + 0.1
+
+
+async def test_an_event_that_comes_later_is_said_later(redis_url: str, prefix: str) -> None:
+    async with running_process(redis_url, prefix) as process, witnessing(redis_url, prefix) as witness:
+        process.events.say("JOIN", TENANT, GROUP, who("ann"), 1)
+        assert await witness.event() == ("JOIN", "ann")
+        process.events.say("LEAVE", TENANT, GROUP, who("ann"), 0)
+        assert await witness.event() == ("LEAVE", "ann")
+
+
+async def test_each_group_hears_its_own(redis_url: str, prefix: str) -> None:
+    async with (
+        running_process(redis_url, prefix) as process,
+        witnessing(redis_url, prefix) as here,
+        witnessing(redis_url, prefix, "other") as there,
+    ):
+        process.events.say("JOIN", TENANT, GROUP, who("ann"), 1)
+        process.events.say("JOIN", TENANT, "other", who("ben"), 1)
+        assert await here.heard_of(process) == [("JOIN", "ann")]
+        assert await there.heard_of(process) == [("JOIN", "ben")]
+
+
+async def test_large_groups_hear_nothing(redis_url: str, prefix: str) -> None:
+    async with (
+        running_process(redis_url, prefix, most_members=3) as process,
+        witnessing(redis_url, prefix) as witness,
+    ):
+        await process.enter(*(place(f"c{number}") for number in range(5)))
+        await process.leave(*(place(f"c{number}") for number in range(5)))
+        heard = await witness.heard_of(process)
+        assert heard == [("JOIN", "c0"), ("JOIN", "c1"), ("JOIN", "c2")] + [
+            ("LEAVE", f"c{number}") for number in range(1, 5)
+        ]
+        assert process.events.suppressed == 3
+
+
+async def test_what_waits_for_one_group_is_bounded_and_the_rest_counted(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence_events_module, "MAX_EVENTS_PER_GROUP", 10)
+    async with running_process(redis_url, prefix) as process, witnessing(redis_url, prefix) as witness:
+        for number in range(15):
+            process.events.say("JOIN", TENANT, GROUP, who(f"c{number}"), 1)
+        assert len(await witness.heard_of(process)) == 10
+        assert process.events.suppressed == 5
+
+
+async def test_what_cannot_be_said_while_redis_is_away_is_said_when_it_is_back(
+    redis_server: StartRedis, prefix: str
+) -> None:
+    server = redis_server()
+    async with running_process(server.url, prefix) as process, witnessing(server.url, prefix) as witness:
+        server.kill()
+        await until(lambda: not process.bus.is_up)
+        process.events.say("LEAVE", TENANT, GROUP, who("ann"), 1)
+        await asyncio.sleep(2 * presence_events_module.DELAY_SECONDS)
+        server.start()
+        await until(lambda: witness.subscriber.is_up)
+        assert await witness.event() == ("LEAVE", "ann")
+        assert await witness.heard_of(process) == []

@@ -1,0 +1,165 @@
+"""Scripts are known by their digest, and sent whole where Redis does not know them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge.broker import scripts
+from bridge.broker.scripts import CLAIM, ENTER, EXPIRE, HELD, LEASE, LEAVE, MEMBERS, SWEEP, SWEPT, Script
+from tests.bridge.broker.parts import Answers, running_bus, until
+from tests.conftest import StartRedis
+from tests.servers import RedisServer
+
+ALL = [value for value in vars(scripts).values() if isinstance(value, Script)]
+
+
+@pytest.fixture
+def server(redis_server: StartRedis) -> RedisServer:
+    return redis_server()
+
+
+def calls(server: RedisServer) -> dict[str, int]:
+    stats: Any = server.execute("INFO", "commandstats")
+    return {name.removeprefix("cmdstat_"): each["calls"] for name, each in stats.items() if "eval" in name}
+
+
+async def test_a_script_is_sent_whole_once_and_then_by_its_digest(server: RedisServer) -> None:
+    script = Script("return {KEYS[1], ARGV[1]}")
+    async with running_bus(server.url) as bus:
+        answers = Answers()
+        for _ in range(3):
+            script.run(bus, ["k"], [7], answers)
+            assert await answers.next() == [b"k", b"7"]
+        assert calls(server) == {"evalsha": 3, "eval": 1}
+        server.execute("SCRIPT", "FLUSH")
+        script.run(bus, ["k"], ["again"], answers)
+        assert await answers.next() == [b"k", b"again"]
+        assert calls(server) == {"evalsha": 4, "eval": 2}
+        assert answers.empty()
+
+
+async def test_an_error_in_a_script_is_its_answer(server: RedisServer) -> None:
+    async with running_bus(server.url) as bus:
+        answers = Answers()
+        Script("return redis.call('LPUSH', 'l')").run(bus, [], [], answers)
+        assert isinstance(await answers.next(), Exception)
+
+
+async def test_a_script_that_redis_does_not_answer_is_answered_once(server: RedisServer) -> None:
+    async with running_bus(server.url) as bus:
+        answers = Answers()
+        server.freeze()
+        ENTER.run(bus, ["p", "h"], ["ann", "ann:p1:v3:1", 60], answers)
+        assert await answers.next() is None
+        await until(lambda: not bus.is_up)
+        ENTER.run(bus, ["p", "h"], ["ann", "ann:p1:v3:1", 60], answers)
+        assert await answers.next() is None
+        assert answers.empty()
+
+
+@pytest.mark.parametrize("script", ALL, ids=range(len(ALL)))
+async def test_redis_can_read_every_script(server: RedisServer, script: Script) -> None:
+    assert server.execute("SCRIPT", "LOAD", script.source) == script._digest
+
+
+Step = tuple[Script, list[str | int], Any]
+ANN1, ANN2, BEN1 = "ann:p1:v3:1", "ann:p2:v2:2", "ben:p1:v3:3"
+PRESENCE: dict[str, list[Step]] = {
+    "one comes and goes": [
+        (ENTER, ["ann", ANN1, 60], [1, 1, 1]),
+        (ENTER, ["ann", ANN1, 60], [0, 1, 1]),
+        (LEAVE, ["ann", ANN1], [1, 1, 0]),
+        (LEAVE, ["ann", ANN1], [0, 1, 0]),
+    ],
+    "two connections of one client": [
+        (ENTER, ["ann", ANN1, 60], [1, 1, 1]),
+        (ENTER, ["ann", ANN2, 60], [0, 0, 1]),
+        (LEAVE, ["ann", ANN1], [0, 0, 1]),
+        (MEMBERS, [], [[b"ann"], [ANN2.encode()]]),
+        (LEAVE, ["ann", ANN2], [1, 1, 0]),
+    ],
+    "a lifetime is not shortened": [
+        (ENTER, ["ann", ANN1, 60], [1, 1, 1]),
+        (ENTER, ["ann", ANN1, 0], [0, 1, 1]),
+        (EXPIRE, ["ann"], [0, 1]),
+        (MEMBERS, [], [[b"ann"], [ANN1.encode()]]),
+    ],
+    "a lifetime is over": [
+        (ENTER, ["ann", ANN1, 0], [1, 1, 1]),
+        (MEMBERS, [], [[], [ANN1.encode()]]),
+        (EXPIRE, ["ann"], [1, 0]),
+        (EXPIRE, ["ann"], [0, 0]),
+        (ENTER, ["ann", ANN1, 60], [1, 1, 1]),
+    ],
+    "a process is swept": [
+        (ENTER, ["ann", ANN1, 60], [1, 1, 1]),
+        (ENTER, ["ann", ANN2, 60], [0, 0, 1]),
+        (ENTER, ["ben", BEN1, 60], [1, 1, 2]),
+        (HELD, ["p1"], 2),
+        (SWEEP, ["p1"], [[BEN1.encode()], 1]),
+        (HELD, ["p1"], 0),
+        (HELD, ["p2"], 1),
+        (SWEEP, ["p2"], [[ANN2.encode()], 0]),
+    ],
+}
+
+
+@pytest.mark.parametrize("story", PRESENCE)
+async def test_presence_in_redis(redis_url: str, prefix: str, story: str) -> None:
+    keys = [f"{prefix}:presence", f"{prefix}:holders"]
+    async with running_bus(redis_url) as bus:
+        answers = Answers()
+        for number, (script, arguments, expected) in enumerate(PRESENCE[story]):
+            script.run(bus, keys, arguments, answers)
+            assert await answers.next() == expected, number
+
+
+LEASES: dict[str, list[Step]] = {
+    "renewed": [(LEASE, ["p1", 60], [b"unknown", []]), (LEASE, ["p1", 60], [b"held", []])],
+    "claimed while it lives": [(LEASE, ["p1", 60], [b"unknown", []]), (CLAIM, ["p1", 60], 0)],
+    "claimed though nobody knows it": [(CLAIM, ["p1", 60], 0)],
+    "over, claimed once, and back": [
+        (LEASE, ["p1", -60], [b"unknown", [b"p1"]]),
+        (CLAIM, ["p1", 60], 1),
+        (CLAIM, ["p1", 60], 0),
+        (LEASE, ["p1", 60], [b"swept", []]),
+        (LEASE, ["p1", 60], [b"held", []]),
+    ],
+    "swept to the end, and back": [
+        (LEASE, ["p1", -60], [b"unknown", [b"p1"]]),
+        (CLAIM, ["p1", 60], 1),
+        (SWEPT, ["p1"], 1),
+        (LEASE, ["p1", 60], [b"swept", []]),
+    ],
+    "back before the sweep ended": [
+        (LEASE, ["p1", -60], [b"unknown", [b"p1"]]),
+        (CLAIM, ["p1", 60], 1),
+        (LEASE, ["p1", 60], [b"swept", []]),
+        (SWEPT, ["p1"], 1),
+        (LEASE, ["p1", 60], [b"swept", []]),
+    ],
+}
+
+
+@pytest.mark.parametrize("story", LEASES)
+async def test_leases_in_redis(redis_url: str, prefix: str, story: str) -> None:
+    keys = [f"{prefix}:processes", f"{prefix}:swept"]
+    async with running_bus(redis_url) as bus:
+        answers = Answers()
+        for number, (script, arguments, expected) in enumerate(LEASES[story]):
+            script.run(bus, keys, arguments, answers)
+            assert await answers.next() == expected, number
+
+
+@pytest.mark.parametrize("script", [ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, LEASE], ids=range(7))
+async def test_another_type_under_our_names_is_replaced(redis_url: str, prefix: str, script: Script) -> None:
+    keys = [f"{prefix}:one", f"{prefix}:other"]
+    async with running_bus(redis_url) as bus:
+        answers = Answers()
+        spoil = Script("for _, key in ipairs(KEYS) do redis.call('SET', key, 'spoiled') end")
+        spoil.run(bus, keys, [], answers)
+        await answers.next()
+        script.run(bus, keys, ["ann", ANN1, 60] if script is not LEASE else ["p1", 60], answers)
+        assert not isinstance(await answers.next(), Exception)

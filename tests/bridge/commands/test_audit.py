@@ -1,0 +1,108 @@
+"""`aether-bridge audit`."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bridge.commands.audit import MOST_ROWS
+from bridge.migration.ledger import MOST_KEYS
+from bridge.settings import load
+from tests.bridge.commands.running import run, run_apart, sentence
+
+RECORDING = b"""{"reload": true}
+{"reload": true}
+{"caption": "a secret caption", "page": 7}
+{"msg": "a secret text", "page": 1.5, "client_id": 3}
+[1, 2]
+
+plain secret text
+{"type": "ping"}\r
+\xff
+"""
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    file = tmp_path / "recorded.jsonl"
+    file.write_bytes(RECORDING)
+    return file
+
+
+def test_a_program_reads_it_as_json(recording: Path) -> None:
+    facts = json.loads(run("audit", recording, "--json").stdout)
+    assert (facts["frames"], facts["not_utf8"], facts["other_members"]) == (7, 1, 0)
+    assert facts["shapes"] == {"object": 5, "value": 1, "text": 1}
+    assert facts["outcomes"] == {"exact": 5, "stashed": 1, "suppressed": 1}
+    assert facts["stashed_words"] == {"client_id": 1}
+    assert facts["keys"] == {
+        "reload": {"frames": 2, "types": {"boolean": 2}, "stashed": 0, "rule": {"cmd": "RELOAD"}},
+        "page": {"frames": 2, "types": {"integer": 1, "number": 1}, "stashed": 0, "rule": None},
+        "caption": {
+            "frames": 1,
+            "types": {"string": 1},
+            "stashed": 0,
+            "rule": {"field": "msg", "speak": False},
+        },
+    }
+
+
+def test_a_person_reads_it_as_a_table(recording: Path) -> None:
+    shown = run("audit", recording).stdout
+    assert "7 frames: 5 objects, 1 other JSON values, 1 plain texts" in shown
+    assert "1 lines are not UTF-8" in shown
+    assert re.search(r"^reload +2 +boolean +perhaps the command RELOAD$", shown, re.MULTILINE)
+    assert re.search(r"^caption +1 +string +perhaps another spelling of msg$", shown, re.MULTILINE)
+    assert re.search(r"^page +2 +integer 1, number 1 +data: needs no rule", shown, re.MULTILINE)
+    assert "Standard words that had to be stashed: client_id 1" in shown
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_no_value_is_shown(recording: Path, options: tuple[str, ...]) -> None:
+    assert "secret" not in run("audit", recording, *options).output
+
+
+def test_the_proposed_rules_can_be_pasted_and_are_then_known(recording: Path, tmp_path: Path) -> None:
+    shown = run("audit", recording).stdout
+    config = tmp_path / "bridge.toml"
+    config.write_text(shown[shown.index("# Proposed") :])
+    assert load(config).tenants["NAME"].dialect.keys() == {"reload", "caption"}
+    again = json.loads(run("audit", recording, "--config", config, "--tenant", "NAME", "--json").stdout)
+    assert (list(again["keys"]), again["toml"]) == (["page"], "")
+
+
+def test_names_that_a_terminal_would_obey_are_escaped(tmp_path: Path) -> None:
+    file = tmp_path / "recorded.jsonl"
+    file.write_text(json.dumps({"\x1b[2J\u202e": True}))
+    shown = run("audit", file).stdout
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert "\x1b[2J\u202e" in tomllib.loads(shown[shown.index("# Proposed") :])["tenants"]["NAME"]["dialect"]
+
+
+def test_more_keys_than_a_person_reads_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "recorded.jsonl"
+    file.write_text("".join(f'{{"k{number}": 1, "m{number}": 1}}\n' for number in range(MOST_KEYS)))
+    shown = run("audit", file).stdout
+    assert len(re.findall(r"^[km]\d+ ", shown, re.MULTILINE)) == MOST_ROWS
+    assert f"and {MOST_KEYS - MOST_ROWS} keys more" in shown
+    assert "and 1,000 members of other names" in shown
+    assert len(json.loads(run("audit", file, "--json").stdout)["keys"]) == MOST_KEYS
+
+
+def test_traffic_in_standard_words_needs_no_dialect(tmp_path: Path) -> None:
+    file = tmp_path / "recorded.jsonl"
+    file.write_text('{"msg": "hi"}\n')
+    shown = run("audit", file).stdout
+    assert "No proprietary keys" in shown
+    assert "[tenants" not in shown
+
+
+def test_standard_input_is_a_recording_too(recording: Path) -> None:
+    assert run_apart("audit", "-", say=RECORDING).stdout.decode() == run("audit", recording).stdout
+
+
+def test_a_missing_recording_is_one_sentence(tmp_path: Path) -> None:
+    assert "No such file" in sentence(run("audit", tmp_path / "missing"))

@@ -1,0 +1,42 @@
+"""`aether-bridge serve`, where it cannot."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.bridge.commands.running import run, sentence
+from tests.conftest import StartBridge
+
+
+def test_a_port_that_is_taken_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = sentence(run("serve", "--port", str(port), "--redis", "redis://127.0.0.1:1/0"))
+    assert said.startswith(f"cannot listen on 127.0.0.1:{port}: ")
+    assert said.endswith("choose another with --port")
+
+
+def test_a_data_dir_that_another_bridge_uses_is_one_sentence(bridge: StartBridge) -> None:
+    data = bridge(redis=None).directory / "data"
+    assert f"another bridge runs its private server in {data}" in sentence(
+        run("serve", "--port", "0", "--data-dir", data)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('host = "0.0.0.0"\n', "no keys are configured, so anyone who reaches 0.0.0.0 could connect"),
+        ("unknown = 1\n", "unknown: "),
+        ("port = \n", "bridge.toml: "),
+    ],
+)
+def test_settings_that_cannot_be_used_are_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    config = tmp_path / "bridge.toml"
+    config.write_text(text)
+    assert said in sentence(run("serve", "--config", config))
+
+
+def test_a_configuration_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    assert sentence(run("serve", "--config", tmp_path / "missing.toml")).endswith("missing.toml: no such file")

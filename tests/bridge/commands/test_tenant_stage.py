@@ -1,0 +1,106 @@
+"""`tenants stage|rollback|changes`, as an operator says them, and a running bridge that obeys."""
+
+import asyncio
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+from websockets.exceptions import ConnectionClosed
+
+from bridge.command_line import app
+from tests.conftest import StartBridge
+from tests.end_to_end.clients import client, eventually, refused, v3_path
+
+OBEYED_SECONDS = 3.0
+
+
+@pytest.fixture
+def say(redis_url: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Say":
+    monkeypatch.setenv("BRIDGE_PREFIX", prefix)
+    return Say(redis_url, tmp_path)
+
+
+class Say:
+    """One command about tenants; what it printed."""
+
+    def __init__(self, redis_url: str, directory: Path) -> None:
+        self._where = ["--redis", redis_url, "--data-dir", str(directory)]
+
+    def __call__(self, *words: str, status: int = 0) -> str:
+        result = CliRunner().invoke(app, ["tenants", *words, *self._where])
+        assert result.exit_code == status, result.output
+        return result.output
+
+
+def test_a_step_is_made_recorded_and_taken_back(say: Say) -> None:
+    assert "bridge -> drain 25 % (version 1)" in say("stage", "default", "drain", "--share", "25", "--why", "first")
+    assert "drain 25 % -> v3, V2 by group (version 2)" in say("stage", "default", "v3", "--routing", "group")
+    assert "v3, V2 by group -> drain 25 % (version 3)" in say("rollback", "default")
+    assert "drain 25 % -> bridge (version 4)" in say("rollback", "default", "--why", "not yet")
+    assert "nothing is left to take back" in say("rollback", "default", status=1)
+    record = json.loads(say("changes", "default", "--json"))
+    assert [(one["from"], one["to"], one["share"], one["kind"]) for one in record] == [
+        ("drain", "bridge", 0, "rollback"),
+        ("v3", "drain", 25, "rollback"),
+        ("drain", "v3", 25, "change"),
+        ("bridge", "drain", 25, "change"),
+    ]
+    assert record[0]["why"] == "not yet"
+    assert all(one["who"] and one["when"] for one in record)
+    assert "WHEN" in say("changes", "default")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("stage", "default", "v4"), "a stage is one of"),
+        (("stage", "default", "v3", "--routing", "everyone"), "a routing one of"),
+        (("stage", "nobody", "v3"), "no tenant 'nobody'"),
+        (("rollback", "default"), "nothing is left to take back"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(say: Say, words: tuple[str, ...], sentence: str) -> None:
+    assert sentence in say(*words, status=1)
+
+
+async def test_a_running_bridge_moves_its_v2_clients_and_lets_them_back(bridge: StartBridge, say: Say) -> None:
+    running = bridge()
+    async with client(running, "/ws/group/g/client/42") as old, client(running, v3_path("g", "ann")) as new:
+        await asyncio.to_thread(say, "stage", "default", "v3")
+        notice = (await old.hear())["bridge"]
+        assert notice["notice"] == "v2_retired"
+        assert notice["successor"] == "/v3/ws/group/g/client/v2-42"
+        assert await old.close_code() == 4410
+        frame, code = await refused(running, "/ws/group/g/client/42")
+        assert (frame["bridge"]["notice"], code) == ("v2_retired", 4410)
+        assert await new.is_served()
+    await asyncio.to_thread(say, "rollback", "default")
+
+    async def is_back() -> bool:
+        async with client(running, "/ws/group/g/client/42") as again:
+            with contextlib.suppress(ConnectionClosed):  # while it is still refused
+                return await again.ask({"msg": "hi"}) == {"msg": "hi"}
+        return False
+
+    await eventually(is_back, OBEYED_SECONDS)
+
+
+async def test_a_drain_moves_the_buckets_below_its_share_and_no_others(bridge: StartBridge, say: Say) -> None:
+    """CRC-32 puts `42` into bucket 88, and `a` into bucket 7."""
+    running = bridge()
+    async with client(running, "/ws/client/42") as stays, client(running, "/ws/client/a") as goes:
+        await asyncio.to_thread(say, "stage", "default", "drain", "--share", "50")
+        assert (await goes.hear())["bridge"]["notice"] == "moved_to_v3"
+        assert await goes.close_code() == 4426
+        assert await stays.ask({"msg": "hi"}) == {"msg": "hi"}
+
+
+async def test_legacy_closes_v3_and_keeps_v2(bridge: StartBridge, say: Say) -> None:
+    running = bridge()
+    async with client(running, "/ws/client/a") as stays, client(running, v3_path("g", "ann")) as goes:
+        await asyncio.to_thread(say, "stage", "default", "legacy")
+        assert (await goes.hear())["payload"]["code"] == "stage_legacy"
+        assert await goes.close_code() == 4404
+        assert await stays.ask({"msg": "hi"}) == {"msg": "hi"}

@@ -1,0 +1,108 @@
+"""A small population to be spoken to: two tenants, both languages, the same groups and clients in each.
+
+It hears as protocol 9 says that listeners do: by the channels that a message was said on, each passing over on the
+tenant's `v2` channel what reaches it by a narrower one, and in its own language or not at all.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple, cast
+
+from redis.asyncio import Redis
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from bridge.broker.tenant_table import TenantTable
+from bridge.counts import Counts
+from bridge.crossing import Crossing
+from bridge.message import BusMessage, read
+from bridge.tenants import Tenant
+from bridge.voices import V2Voice, V3Voice
+
+ADDRESSES: Final = Addresses("aether")
+NOW: Final = "2026-01-01T00:00:00.000000Z"
+
+
+def table_of(*tenants: Tenant) -> TenantTable:
+    """A table that holds these and never looks into Redis."""
+    return TenantTable(cast(Redis, None), ADDRESSES, {tenant.name: tenant for tenant in tenants})
+
+
+class Published(NamedTuple):
+    """One call of `Bus.publish`."""
+
+    channels: list[bytes]
+    data: bytes
+    receipt: Callable[[int | None], None]
+
+
+@dataclass
+class RecordingBus:
+    """A bus that keeps what is said, and whose receipts the test gives."""
+
+    published: list[Published] = field(default_factory=list)
+
+    def publish(self, channels: Sequence[bytes], data: bytes, done: Callable[[int | None], None]) -> None:
+        self.published.append(Published(list(channels), data, done))
+
+
+class Listener(NamedTuple):
+    """One connection. `group` and `client` are V3 names."""
+
+    language: Literal["v2", "v3"]
+    tenant: str
+    group: str
+    client: str
+
+    def channels(self) -> set[bytes]:
+        common = {
+            ADDRESSES.group(self.tenant, self.group),
+            ADDRESSES.client(self.tenant, self.client),
+            ADDRESSES.broadcast(self.tenant),
+            ADDRESSES.platform,
+        }
+        return common | ({ADDRESSES.everyone_on_v2(self.tenant)} if self.language == "v2" else set())
+
+    def passes_over(self, channel: bytes, message: BusMessage) -> bool:
+        return channel == ADDRESSES.everyone_on_v2(self.tenant) and (
+            (message.target == "group" and message.group_id == self.group)
+            or (message.target == "direct" and message.to_id == self.client)
+            or message.target == "broadcast"
+        )
+
+
+POPULATION: Final = {
+    "ann, V3 in G": Listener("v3", "acme", "G", "ann"),
+    "cat, V3 in H": Listener("v3", "acme", "H", "cat"),
+    "42's twin, V3 in H": Listener("v3", "acme", "H", "v2-42"),
+    "bob, V2 in G": Listener("v2", "acme", "G", "bob"),
+    "42, V2 in G": Listener("v2", "acme", "G", "v2-42"),
+    "dan, V2 in H": Listener("v2", "acme", "H", "dan"),
+    "ann elsewhere, V3 in G": Listener("v3", "other", "G", "ann"),
+    "bob elsewhere, V2 in G": Listener("v2", "other", "G", "bob"),
+}
+
+
+class Stage:
+    """The crossing of one process, and who hears what is said through it."""
+
+    def __init__(self, *tenants: Tenant, here: Sequence[bytes] = ()) -> None:
+        self.bus = RecordingBus()
+        self.counts = Counts()
+        self.table = table_of(*tenants)
+        self.crossing = Crossing(cast(Bus, self.bus), ADDRESSES, self.table, self.counts, lambda name: name in here)
+
+    def heard(self) -> list[str]:
+        """Who has heard what was published, each as often as it was heard."""
+        return sorted(
+            name
+            for published in self.bus.published
+            for channel in published.channels
+            for name, listener in POPULATION.items()
+            if channel in listener.channels() and self._hears(listener, channel, published.data)
+        )
+
+    def _hears(self, listener: Listener, channel: bytes, data: bytes) -> bool:
+        message = read(data, lambda: NOW)
+        voice = V3Voice() if listener.language == "v3" else V2Voice(listener.tenant, self.table, Counts())
+        return not listener.passes_over(channel, message) and voice.render([message]) != b""

@@ -1,0 +1,213 @@
+"""The open connections of one process: how each begins and ends, and what concerns them together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from bridge.broker.presence import Place
+from bridge.connections import Connection, Connections, Facts
+from bridge.counts import Counts
+from bridge.sockets.hub import Hub, Listener
+from bridge.sockets.outbox import Outbox
+from bridge.voices import V3Voice
+from tests.bridge.broker.parts import running, until
+
+VOICE = V3Voice()
+
+
+class Wire:
+    """A socket that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.closes: list[tuple[int, str]] = []
+        self.is_aborted = False
+
+    def write(self, frames: bytes) -> None: ...
+
+    def begin_close(self, code: int, reason: str) -> None:
+        self.closes.append((code, reason))
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+class Session:
+    """A session that closes whenever it refuses."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.refusals: list[tuple[str, dict[str, Any]]] = []
+        self._outbox = outbox
+
+    def receive(self, text: str) -> None: ...
+
+    def refuse(self, code: str, **extra: Any) -> None:
+        self.refusals.append((code, extra))
+        self._outbox.close(4000, code)
+
+
+class Touches:
+    """As much of presence as a connection needs."""
+
+    def __init__(self) -> None:
+        self.touched: list[Place] = []
+
+    def touch(self, place: Place) -> None:
+        self.touched.append(place)
+
+
+class World:
+    """Connections and what they stand on."""
+
+    def __init__(self, moves_per_second: float = 50) -> None:
+        self.hub = Hub()
+        self.presence = Touches()
+        self.counts = Counts()
+        nothing: Any = None
+        presence: Any = self.presence
+        self.connections = Connections(self.hub, nothing, presence, self.counts, time.time, moves_per_second)
+
+    def open(self, client: str = "ann", protocol: Any = "v3", expires_at: float | None = None) -> Opened:
+        place = Place("acme", "team", client, protocol)
+        opened = Opened(self, Facts(place, (place.group, place.client), expires_at))
+        opened.connection.begin()
+        return opened
+
+
+class Opened:
+    """One connection with all its parts."""
+
+    def __init__(self, world: World, facts: Facts) -> None:
+        self.wire = Wire()
+        outbox = Outbox(self.wire)
+        self.session = Session(outbox)
+        self.listener = Listener(VOICE, outbox.write, [b"channel"], None, facts.place.group, facts.place.client)
+        self.connection = Connection(facts, self.session, outbox, self.listener, world.connections)
+
+    @property
+    def codes(self) -> list[str]:
+        return [code for code, _ in self.session.refusals]
+
+
+@pytest.fixture
+async def world(anyio_backend: Any) -> World:
+    return World()
+
+
+async def test_a_connection_is_counted_and_heard_from_its_begin_to_its_end(world: World) -> None:
+    begun: list[Connection] = []
+    world.connections.begun = begun.append
+    ann, ben = world.open("ann"), world.open("ben", "v2")
+    assert begun == [ann.connection, ben.connection]
+    assert len(world.connections) == 2
+    assert world.connections.open_by_tenant() == {("acme", "v3"): 1, ("acme", "v2"): 1}
+    assert world.counts.accepted == {"v3": 1, "v2": 1}
+    assert world.hub.listeners == {ann.listener, ben.listener}
+    ann.connection.lost()
+    ann.connection.lost()
+    assert ann.connection.over.done()
+    assert ann.connection.outbox.is_closed
+    assert list(world.connections) == [ben.connection]
+    assert world.connections.open_by_tenant() == {("acme", "v2"): 1}
+    assert world.hub.listeners == {ben.listener}
+
+
+async def test_of_two_connections_of_a_tenant_one_stays_counted(world: World) -> None:
+    first, _ = world.open("ann"), world.open("ben")
+    first.connection.lost()
+    assert world.connections.open_by_tenant() == {("acme", "v3"): 1}
+
+
+async def test_a_connection_that_never_began_can_be_lost(world: World) -> None:
+    never = Opened(world, Facts(Place("acme", "team", "ann", "v3"), ("team", "ann")))
+    never.connection.lost()
+    assert len(world.connections) == 0
+
+
+async def test_an_abort_reaches_the_wire(world: World) -> None:
+    ann = world.open()
+    ann.connection.abort()
+    assert ann.wire.is_aborted
+
+
+async def test_a_connection_ends_with_its_token(world: World) -> None:
+    soon, later, past = (world.open(expires_at=time.time() + seconds) for seconds in (0.1, 60, -60))
+    await until(lambda: soon.codes and past.codes)
+    assert (soon.codes, later.codes, past.codes) == (["token_expired"], [], ["token_expired"])
+    later.connection.lost()
+    assert later.connection._expiry is not None
+    assert later.connection._expiry.cancelled()
+
+
+async def test_a_pong_keeps_a_v2_client_present_and_says_nothing_of_a_v3_client(world: World) -> None:
+    old, new = world.open("old", "v2"), world.open("new", "v3")
+    old.connection.alive()
+    new.connection.alive()
+    assert world.presence.touched == [Place("acme", "team", "old", "v2")]
+
+
+async def test_moves_are_paced() -> None:
+    world = World(moves_per_second=20)
+    opened = [world.open(f"c{number}") for number in range(30)]
+    async with running(world.connections):
+        for each in opened:
+            world.connections.move(each.connection, "moved_to_v3", successor="/v3")
+        begun_at = time.monotonic()
+        await until(lambda: all(each.session.refusals for each in opened))
+        assert 1.2 < time.monotonic() - begun_at < 2.5
+    assert opened[0].session.refusals == [("moved_to_v3", {"successor": "/v3"})]
+
+
+async def test_a_move_taken_back_or_overtaken_by_the_end_is_not_made() -> None:
+    world = World(moves_per_second=1_000)
+    stays, gone, goes = world.open("stays"), world.open("gone"), world.open("goes")
+    for each in (stays, gone, goes):
+        world.connections.move(each.connection, "v2_retired")
+    world.connections.stay(stays.connection)
+    world.connections.stay(stays.connection)
+    gone.connection.lost()
+    async with running(world.connections):
+        await until(lambda: goes.codes)
+    assert (stays.codes, gone.codes, goes.codes) == ([], [], ["v2_retired"])
+
+
+async def test_slow_moves_are_made_too() -> None:
+    world = World(moves_per_second=2)
+    first, second = world.open("a"), world.open("b")
+    for each in (first, second):
+        world.connections.move(each.connection, "v2_retired")
+    async with running(world.connections):
+        assert await until(lambda: first.codes) < 0.8
+        assert 0.3 < await until(lambda: second.codes) < 0.8
+
+
+async def test_the_end_tells_everyone_when_to_come_back_and_waits_for_them(world: World) -> None:
+    opened = [world.open(f"c{number}") for number in range(20)]
+    closing = asyncio.create_task(world.connections.close_all(5))
+    await asyncio.sleep(0)
+    assert world.connections.is_closing
+    pauses = {each.session.refusals[0][1]["retry_after_ms"] for each in opened}
+    assert len(pauses) > 5
+    assert all(250 <= pause <= 3_000 for pause in pauses)
+    assert [each.codes for each in opened] == [["going_away"]] * 20
+    for each in opened[1:]:
+        each.connection.lost()
+    await asyncio.sleep(0)
+    assert not closing.done()
+    opened[0].connection.lost()
+    await asyncio.wait_for(closing, 1)
+
+
+async def test_the_end_does_not_wait_longer_than_it_may(world: World) -> None:
+    world.open()
+    begun_at = time.monotonic()
+    await world.connections.close_all(0.2)
+    assert 0.1 < time.monotonic() - begun_at < 1
+    assert len(world.connections) == 1
+
+
+async def test_the_end_of_nobody_is_at_once(world: World) -> None:
+    await asyncio.wait_for(world.connections.close_all(60), 1)

@@ -1,0 +1,93 @@
+"""One server of ours: how uvicorn is set, and an end that waits for those who still read, and for nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.datastructures import State
+
+from bridge.app import create_app
+from bridge.server import Config, Server
+from bridge.settings import Settings, load
+from bridge.sockets.http_protocol import HttpProtocol
+from bridge.sockets.websocket_protocol import WebSocketProtocol
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return load(max_message_bytes=1_000, outbox_bytes=5_000, drain_seconds=0.5)
+
+
+def test_uvicorn_is_set_to_our_protocols_and_limits(settings: Settings) -> None:
+    config = Config(create_app(settings, "redis://127.0.0.1:1/0"), settings)
+    assert config.http is HttpProtocol
+    assert isinstance(config.ws, type)
+    assert issubclass(config.ws, WebSocketProtocol)
+    assert config.ws.outbox_bytes == 5_000
+    assert config.ws_max_size == 1_000
+    assert config.ws_per_message_deflate is False
+    assert (config.ws_ping_interval or 0) + (config.ws_ping_timeout or 0) <= 45
+    assert config.access_log is False
+    assert config.timeout_graceful_shutdown is not None
+
+
+class Stuck(WebSocketProtocol):
+    """A socket that never ends by itself."""
+
+    def __init__(self, others: set[Any]) -> None:
+        self._others = others
+        self.aborts = 0
+        others.add(self)
+
+    def abort(self) -> None:
+        self.aborts += 1
+        self._others.discard(self)
+
+
+class Process:
+    """As much of a process as its server knows."""
+
+    def __init__(self) -> None:
+        self.is_drained = False
+
+    async def drain(self) -> None:
+        self.is_drained = True
+
+
+def server(settings: Settings, state: State) -> Server:
+    config = Config(FastAPI(), settings)
+    config.lifespan = "off"
+    config.load()
+    made = Server(config, state, settings.drain_seconds)
+    made.servers = []
+    made.lifespan = config.lifespan_class(config)
+    return made
+
+
+async def test_whoever_does_not_take_the_close_is_cut_off_when_the_time_is_over(settings: Settings) -> None:
+    process = Process()
+    ending = server(settings, State({"process": process}))
+    stuck = Stuck(ending.server_state.connections)
+    begun_at = time.monotonic()
+    await ending.shutdown()
+    assert process.is_drained
+    assert stuck.aborts == 1
+    assert 0.1 < time.monotonic() - begun_at < settings.drain_seconds + 0.2
+
+
+async def test_whoever_takes_it_sooner_keeps_nobody_waiting(settings: Settings) -> None:
+    ending = server(settings, State({"process": Process()}))
+    quick = Stuck(ending.server_state.connections)
+    asyncio.get_running_loop().call_later(0.05, ending.server_state.connections.discard, quick)
+    begun_at = time.monotonic()
+    await ending.shutdown()
+    assert quick.aborts == 0
+    assert time.monotonic() - begun_at < 0.3
+
+
+async def test_an_application_that_never_started_has_nobody_to_tell(settings: Settings) -> None:
+    await asyncio.wait_for(server(settings, State({})).shutdown(), 1)

@@ -1,0 +1,50 @@
+"""Several processes on one port, spoken to as one."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import StartBridge
+from tests.end_to_end.clients import client, eventually, v3_path
+from tests.servers import PROJECT, BridgeProcess
+
+
+def children(pid: int) -> list[int]:
+    """The process ids of a process's children."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.fixture
+def two(bridge: StartBridge) -> BridgeProcess:
+    """A command with two workers."""
+    return bridge("--workers", "2")
+
+
+async def test_clients_of_different_workers_reach_each_other(two: BridgeProcess) -> None:
+    assert len(children(two.pid)) == 2
+    async with client(two, v3_path("g", "ann")) as ann, client(two, "/ws/group/g/client/42") as old:
+        await ann.say({"msg_type": "msg", "target": "group", "msg": "hi"})
+        assert (await old.hear())["msg"] == "hi"
+
+
+async def test_a_worker_that_dies_is_replaced(two: BridgeProcess) -> None:
+    before = set(children(two.pid))
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+
+    async def is_replaced() -> bool:
+        now = set(children(two.pid))
+        return len(now) == 2 and victim not in now and two.is_ready()
+
+    await eventually(is_replaced)
+    assert "worker_died" in two.log
+
+
+def test_workers_that_die_as_they_start_end_the_command() -> None:
+    program = "from bridge.workers import Workers; raise SystemExit(Workers(2, lambda: 7).run())"
+    ended = subprocess.run([sys.executable, "-c", program], timeout=20, check=False, cwd=PROJECT, capture_output=True)
+    assert ended.returncode == 1

@@ -1,0 +1,164 @@
+"""What every test may ask for: a Redis, names of its own in it, servers to maltreat, bridges, a browser."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+import redis
+from hypothesis import HealthCheck, settings
+
+from tests.machine import chromium_program
+from tests.redis_source import RedisSource, RedisUnavailable, choose_redis
+from tests.servers import BridgeProcess, RedisServer
+
+REDIS_SOURCE = pytest.StashKey[RedisSource]()
+SESSION_PREFIX = f"test-{secrets.token_hex(6)}"
+NO_ADDITIONS: Mapping[str, str] = {}
+
+# A busy machine is no failure. In CI the parent of both is Hypothesis' own profile `ci`: the same examples each time.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+settings.register_profile("laws", max_examples=10_000 if os.environ.get("CI") else 500)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the session's Redis, or end the session saying why there is none."""
+    try:
+        config.stash[REDIS_SOURCE] = choose_redis(os.environ)
+    except RedisUnavailable as error:
+        raise pytest.UsageError(f"No Redis for the tests: {error}") from error
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """The session's header says which Redis it is."""
+    return f"redis: {config.stash[REDIS_SOURCE].description}"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Coroutine tests run on the event loop that the bridge runs on."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+def redis_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    """The session's Redis, shared by all tests: each keeps to its `prefix`, and none disturbs the server itself."""
+    with pytestconfig.stash[REDIS_SOURCE].running() as url:
+        yield url
+        sweep(url)
+
+
+def sweep(url: str) -> None:
+    """Take the session's keys out of the server: it may be somebody's own."""
+    with redis.Redis.from_url(url) as client:
+        for key in client.scan_iter(match=f"{SESSION_PREFIX}-*", count=1000):
+            client.delete(key)
+
+
+@pytest.fixture
+def prefix() -> str:
+    """What all Redis names of this test begin with; no other test's do."""
+    return f"{SESSION_PREFIX}-{secrets.token_hex(4)}"
+
+
+class StartRedis(Protocol):
+    """Start a private Redis with these options of its program."""
+
+    def __call__(self, *options: str) -> RedisServer: ...
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[StartRedis]:
+    """A factory of running servers that the test alone uses, and may kill, freeze, or restart empty."""
+    numbers = count()
+    with ExitStack() as ends:
+
+        def start(*options: str) -> RedisServer:
+            server = RedisServer(tmp_path / f"redis-{next(numbers)}", *options)
+            ends.callback(server.kill)
+            server.start()
+            return server
+
+        yield start
+
+
+class StartBridge(Protocol):
+    """Start a bridge: options of `serve`, the text of its bridge.toml, its Redis (None: the embedded one), its names.
+
+    With `wait=False` it is handed over before it is ready.
+    """
+
+    def __call__(
+        self,
+        *options: str,
+        config: str = "",
+        redis: str | None = ...,
+        prefix: str = ...,
+        environment: Mapping[str, str] = ...,
+        wait: bool = True,
+    ) -> BridgeProcess: ...
+
+
+@pytest.fixture
+def bridge(tmp_path: Path, redis_url: str, prefix: str) -> Iterator[StartBridge]:
+    """A factory of bridges, each a process of its own, all on the session's Redis under the test's prefix unless told.
+
+    At the end of the test each is ended by SIGTERM and must exit with 0 and without a traceback in its log.
+    """
+    with starting_bridges(tmp_path, redis_url, prefix) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def module_prefix() -> str:
+    """As `prefix`, for what the tests of one file share."""
+    return f"{SESSION_PREFIX}-{secrets.token_hex(4)}"
+
+
+@pytest.fixture(scope="module")
+def module_bridge(
+    tmp_path_factory: pytest.TempPathFactory, redis_url: str, module_prefix: str
+) -> Iterator[StartBridge]:
+    """As `bridge`, for bridges that the tests of one file share."""
+    with starting_bridges(tmp_path_factory.mktemp("bridges"), redis_url, module_prefix) as start:
+        yield start
+
+
+@contextmanager
+def starting_bridges(directory: Path, redis_url: str, own_prefix: str) -> Iterator[StartBridge]:
+    """A factory of bridges; at the end each is held to what it owes."""
+    numbers = count()
+    with ExitStack() as ends:
+
+        def start(
+            *options: str,
+            config: str = "",
+            redis: str | None = redis_url,
+            prefix: str = own_prefix,
+            environment: Mapping[str, str] = NO_ADDITIONS,
+            wait: bool = True,
+        ) -> BridgeProcess:
+            home = directory / f"bridge-{next(numbers)}"
+            settings = {"BRIDGE_PREFIX": prefix, "BRIDGE_DATA_DIR": str(home / "data")}
+            place = ("--redis", redis) if redis else ()
+            started = BridgeProcess(home, *place, *options, config=config, environment=settings | dict(environment))
+            started.start(wait=False)
+            ends.callback(started.close)
+            if wait:
+                started.wait_until_ready()
+            return started
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the Chromium for Playwright's `executable_path`; without one the test is skipped, and fails in CI."""
+    return chromium_program()

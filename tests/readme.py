@@ -1,0 +1,38 @@
+"""The parts of README.md that are made from the code. `python -m tests.readme` writes them; a test holds them true."""
+
+import re
+import sys
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from bridge.settings import Settings
+
+README = Path(__file__).parent.parent / "README.md"
+TABLES = ("tenants", "keys", "jwt", "jwt_secret")
+BLOCK = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
+
+
+def settings_table() -> str:
+    """Every setting but the tables of the file: its name, its default, and what it says of itself."""
+    rows = [row(name, field) for name, field in Settings.model_fields.items() if name not in TABLES]
+    return "\n".join(["| setting | default | |", "|---|---|---|", *rows, ""])
+
+
+def row(name: str, field: FieldInfo) -> str:
+    return f"| `{name}` | {default_of(name, field)} | {field.description or ''} |"
+
+
+def default_of(name: str, field: FieldInfo) -> str:
+    if name == "data_dir":
+        return "the user's state directory"
+    if field.default is PydanticUndefined or field.default is None:
+        return ""
+    value = list(field.default) if isinstance(field.default, tuple) else field.default
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+if __name__ == "__main__":
+    README.write_text(BLOCK.sub(lambda _: settings_table(), README.read_text()))
+    sys.exit(0)

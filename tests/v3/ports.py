@@ -1,0 +1,80 @@
+"""The ports of a V3 session, recorded: what it asked of the world, and answers when the test says so."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from v3.messages import WS_Message_V3
+from v3.ports import Grant, Guest, Pace, Ports
+from v3.session import Session
+
+NOW = 1_767_225_600_000_000
+"""2026-01-01T00:00:00Z in microseconds."""
+
+
+class Said(NamedTuple):
+    """One call of `Bus.say`."""
+
+    content: dict[str, Any]
+    line: bytes
+    refused: Callable[[str], None]
+
+
+@dataclass
+class World:
+    """Everything outside of one session, in memory. `answers` are the callbacks that wait for the members."""
+
+    now: int = NOW
+    pace: Pace = "within"
+    sent: list[bytes] = field(default_factory=list)
+    closed: list[tuple[int, str]] = field(default_factory=list)
+    tallied: list[tuple[str, str]] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    answers: list[Callable[[Sequence[dict[str, Any]] | None], None]] = field(default_factory=list)
+    aliases: dict[str, str | None] = field(default_factory=dict)
+
+    def send(self, text: bytes) -> None:
+        self.sent.append(text)
+        self.calls.append("send")
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed.append((code, reason))
+
+    def say(self, guest: Guest, content: Any, line: bytes, refused: Callable[[str], None]) -> None:
+        self.said.append(Said(dict(content), line, refused))
+
+    def refresh(self, guest: Guest) -> None:
+        self.calls.append("refresh")
+
+    def members(self, guest: Guest, answer: Callable[[Sequence[dict[str, Any]] | None], None]) -> None:
+        self.answers.append(answer)
+
+    def microseconds(self) -> int:
+        return self.now
+
+    def refused(self, tenant: str, code: str) -> None:
+        self.tallied.append((tenant, code))
+
+    def spend(self) -> Pace:
+        return self.pace
+
+    def resolve(self, tenant: str, name: str) -> str | None:
+        return self.aliases.get(name, name)
+
+    def session(self, grant: Grant = "tenant") -> Session:
+        """A session of client `bob` in group `lobby` of tenant `acme`."""
+        return Session(Guest("acme", "lobby", "bob", grant), self, self, Ports(self, self, self, self, self))
+
+    def heard(self) -> list[WS_Message_V3]:
+        """What the client was sent; each must be a valid message."""
+        return [WS_Message_V3.model_validate_json(text) for text in self.sent]
+
+    def error(self) -> dict[str, Any]:
+        """The payload of the one ERROR that the client was sent."""
+        (message,) = self.heard()
+        assert (message.msg_type, message.target, message.cmd) == ("cmd", "echo", "ERROR")
+        assert (message.from_id, message.group_id) == ("server", "lobby")
+        assert message.msg
+        assert message.payload is not None
+        return message.payload

@@ -1,0 +1,258 @@
+"""Every word of V3: what a client may say, what a listener hears, and how both are read and written.
+
+Pure: it never routes, never asks the clock, and never decides who may say what. Source: the Aether V3 guide, section 3.
+
+Decided here: `null` in an optional field means that it is not set, but `version` is not optional and is refused unless
+it is `"3"`. A number that JSON has no word for (`NaN`, `1e400`) makes the frame no JSON at all.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, Required
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic_core import ErrorDetails, from_json, to_json
+from typing_extensions import TypedDict
+
+MAX_PAYLOAD_DEPTH: Final = 32
+MAX_PROBLEMS: Final = 8
+MAX_ECHO_CHARACTERS: Final = 128
+SERVER_ID: Final = "server"
+DEFAULT_GROUP: Final = "lobby"
+
+MsgType = Literal["msg", "cmd", "heartbeat", "presence"]
+Target = Literal["direct", "group", "broadcast", "echo"]
+
+_VISION_ID: Final = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{1,64}", re.ASCII)
+_STRICT: Final = ConfigDict(extra="forbid", strict=True)
+_CONTENT_FIELDS: Final = ("msg_type", "target", "to_id", "cmd", "msg", "payload")
+_ECHOED_FIELDS: Final = ("msg_type", "target", "to_id", "cmd")
+
+
+class Content(TypedDict, total=False):
+    """What a sender decides: a message without what only the server knows. A field that is not set is absent."""
+
+    msg_type: Required[MsgType]
+    target: Required[Target]
+    to_id: str
+    cmd: str
+    msg: str
+    payload: dict[str, Any]
+
+
+class WS_Message_V3(BaseModel):  # noqa: N801 - the name is the guide's
+    """One V3 message as every listener hears it. Direction: server -> client."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    version: Literal["3"] = Field("3", description="Always `3`. Set by the server.")
+    msg_type: MsgType = Field(description="What kind of message this is.")
+    target: Target = Field(description="Whom it is for.")
+    from_id: str = Field("", description="The sender's client id. Set by the server from the path.")
+    to_id: str | None = Field(
+        None, description="The recipient's client id; required with target `direct`, refused else."
+    )
+    group_id: str = Field("", description="The sender's group id. Set by the server from the path.")
+    cmd: str | None = Field(None, description="An action keyword, such as `RELOAD_UI`.")
+    msg: str | None = Field(None, description="Human-readable text.")
+    payload: dict[str, Any] | None = Field(None, description="Free key-value data, nested at most 32 deep.")
+    sent_at: str = Field("", description="ISO 8601, UTC, microseconds, `Z`. Set by the server.")
+
+
+@with_config(_STRICT)
+class _SaidByClient(TypedDict, total=False):
+    """A client may put any JSON value into a field that is the server's; it is discarded."""
+
+    version: Literal["3"]
+    msg_type: Required[MsgType]
+    target: Required[Target]
+    from_id: Any
+    to_id: str | None
+    group_id: Any
+    cmd: str | None
+    msg: str | None
+    payload: dict[str, Any] | None
+    sent_at: Any
+
+
+@with_config(_STRICT)
+class Heard(TypedDict, total=False):
+    """A message as it travels on the bus. A field that is not set is absent, or `None` from another service."""
+
+    version: Required[Literal["3"]]
+    msg_type: Required[MsgType]
+    target: Required[Target]
+    from_id: str | None
+    to_id: str | None
+    group_id: str | None
+    cmd: str | None
+    msg: str | None
+    payload: dict[str, Any] | None
+    sent_at: str | None
+
+
+_said_by_client: Final = TypeAdapter(_SaidByClient)
+_heard: Final = TypeAdapter(Heard)
+
+
+class Problem(TypedDict):
+    """One field of a refused message, and what is wrong with it."""
+
+    field: str
+    problem: str
+
+
+class Unreadable(ValueError):
+    """A frame that is no valid message. `code` is `invalid_json` or `invalid_message`."""
+
+    def __init__(self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, Any] | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.problems = list(problems)
+        self.refused = dict(refused or {})
+
+
+def is_vision_id(value: str) -> bool:
+    """A Vision ID: 1 to 64 of `[A-Za-z0-9_-]`, not all digits, and not `server`."""
+    return _VISION_ID.fullmatch(value) is not None and value != SERVER_ID
+
+
+def read_said(text: str) -> dict[str, Any]:
+    """What a client said, its server fields as it sent them. Raises `Unreadable`; never trusts, never routes."""
+    try:
+        said: dict[str, Any] = dict(_said_by_client.validate_json(text))
+    except ValidationError as error:
+        raise _unreadable(text, error) from None
+    if _may_hold_numbers(said) and _may_be_infinite(text) and not _is_finite(said):
+        raise Unreadable("invalid_json", [_problem("", "a number is not finite")], _echo(said))
+    _check_recipient(said)
+    if text.count("{") + text.count("[") > MAX_PAYLOAD_DEPTH and _depth(said.get("payload")) > MAX_PAYLOAD_DEPTH:
+        raise Unreadable("invalid_message", [_problem("payload", _TOO_DEEP)], _echo(said))
+    return said
+
+
+def content_of(said: Mapping[str, Any]) -> Content:
+    """The sender's own part of a message, without fields that are not set."""
+    return {name: said[name] for name in _CONTENT_FIELDS if said.get(name) is not None}  # type: ignore[return-value]
+
+
+def write(content: Content, from_id: str, group_id: str, sent_at: str) -> bytes:
+    """The message as listeners hear it: compact JSON, UTF-8, one line, the fields in the order of the guide's table."""
+    message: dict[str, Any] = {
+        "version": "3",
+        "msg_type": content["msg_type"],
+        "target": content["target"],
+        "from_id": from_id,
+    }
+    if "to_id" in content:
+        message["to_id"] = content["to_id"]
+    message["group_id"] = group_id
+    for name in ("cmd", "msg", "payload"):
+        if name in content:
+            message[name] = content[name]
+    message["sent_at"] = sent_at
+    return to_json(message)
+
+
+def read_heard(line: bytes) -> Heard:
+    """A message from the bus, every field checked. Raises `Unreadable`."""
+    try:
+        heard = _heard.validate_json(line)
+    except ValidationError as error:
+        raise Unreadable("invalid_message", map(_problem_of, error.errors()[:MAX_PROBLEMS])) from None
+    if "payload" in heard and _may_be_infinite_in_bytes(line) and not _is_finite(heard["payload"]):
+        raise Unreadable("invalid_json", [_problem("", "a number is not finite")])
+    return heard
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of `WS_Message_V3`, as `GET /v3/schema` and `aether-bridge schema` give it."""
+    return WS_Message_V3.model_json_schema()
+
+
+_TOO_DEEP: Final = f"is nested deeper than {MAX_PAYLOAD_DEPTH}; flatten it"
+# A double ends at 1e308: without three digits of exponent it takes two hundred of them to get there.
+_LARGE_NUMBER: Final = re.compile(r"[0-9](?:[eE]\+?[0-9]{3}|[0-9]{199})")
+_LARGE_NUMBER_IN_BYTES: Final = re.compile(_LARGE_NUMBER.pattern.encode())
+
+
+def _check_recipient(said: Mapping[str, Any]) -> None:
+    to_id = said.get("to_id")
+    if said["target"] == "direct":
+        if not to_id:
+            problem = _problem("to_id", "is required when target is direct: put the recipient's client id here")
+            raise Unreadable("invalid_message", [problem], _echo(said))
+    elif to_id is not None:
+        problem = _problem("to_id", "is only for target direct; with another target others would hear this message too")
+        raise Unreadable("invalid_message", [problem], _echo(said))
+
+
+def _unreadable(text: str, error: ValidationError) -> Unreadable:
+    """Which of the two codes a frame deserves that pydantic refused. Slow, and only for refused frames."""
+    try:
+        value = from_json(text, allow_inf_nan=False)
+    except ValueError as reason:
+        if "recursion limit" in str(reason):
+            return Unreadable("invalid_message", [_problem("payload", _TOO_DEEP)])
+        return Unreadable("invalid_json", [_problem("", str(reason))])
+    if not _is_finite(value):
+        return Unreadable("invalid_json", [_problem("", "a number is not finite")])
+    problems = [_problem_of(detail) for detail in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]]
+    return Unreadable("invalid_message", problems, _echo(value))
+
+
+def _problem(field: str, problem: str) -> Problem:
+    return {"field": field, "problem": problem}
+
+
+def _problem_of(detail: ErrorDetails) -> Problem:
+    field = ".".join(str(part) for part in detail["loc"])[:MAX_ECHO_CHARACTERS]
+    if detail["type"] == "extra_forbidden":
+        return _problem(field, "is no field of WS_Message_V3: put your own data into payload")
+    return _problem(field, detail["msg"])
+
+
+def _echo(value: Any) -> dict[str, Any]:
+    """What of a refused message its sender needs to tell which it was."""
+    if not isinstance(value, dict):
+        return {}
+    said = {name: value[name] for name in _ECHOED_FIELDS if isinstance(value.get(name), str)}
+    return {name: text[:MAX_ECHO_CHARACTERS] for name, text in said.items()}
+
+
+def _may_hold_numbers(said: Mapping[str, Any]) -> bool:
+    return any(name in said for name in ("payload", "from_id", "group_id", "sent_at"))
+
+
+def _may_be_infinite(text: str) -> bool:
+    return "NaN" in text or "Infinity" in text or _LARGE_NUMBER.search(text) is not None
+
+
+def _may_be_infinite_in_bytes(line: bytes) -> bool:
+    return b"NaN" in line or b"Infinity" in line or _LARGE_NUMBER_IN_BYTES.search(line) is not None
+
+
+def _is_finite(value: Any) -> bool:
+    waiting = [value]
+    while waiting:
+        member = waiting.pop()
+        if isinstance(member, dict):
+            waiting.extend(member.values())
+        elif isinstance(member, list):
+            waiting.extend(member)
+        elif isinstance(member, float) and not math.isfinite(member):
+            return False
+    return True
+
+
+def _depth(value: Any) -> int:
+    """How many containers deep `value` is. Never recursive: the input is hostile."""
+    deepest, waiting = 0, [(value, 1)]
+    while waiting:
+        container, level = waiting.pop()
+        if isinstance(container, dict | list):
+            deepest = max(deepest, level)
+            members = container.values() if isinstance(container, dict) else container
+            waiting.extend((member, level + 1) for member in members)
+    return deepest

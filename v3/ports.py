@@ -1,0 +1,125 @@
+"""What V3 needs from outside, in its own words. It never says how: `bridge` fits these, `bridge/app.py` hands them in.
+
+Everything a session calls is synchronous. What needs an answer from elsewhere takes a callback, which is called once,
+later and synchronously, with the answer or with `None` when it cannot be had.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeVar
+
+from v3.messages import Content
+
+Grant = Literal["none", "tenant", "platform"]
+Pace = Literal["within", "over", "far_over"]
+Knock = TypeVar("Knock", contravariant=True)
+"""A handshake, in the words of the framework that received it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Who a connection is: settled once at the handshake, never by a message."""
+
+    tenant: str
+    group_id: str
+    client_id: str
+    grant: Grant
+
+
+class Refused(Exception):
+    """A handshake is refused with a code of the closed list; `group_id` is the path's, where it is a name."""
+
+    def __init__(self, code: str, group_id: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.group_id = group_id
+
+
+class Socket(Protocol):
+    """The way back to one client. Bounded by its owner: `send` never waits and never fails."""
+
+    def send(self, text: bytes) -> None:
+        """One text frame, UTF-8."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Everything sent so far, then the close frame."""
+
+
+class Bus(Protocol):
+    """The way to everyone else."""
+
+    def say(self, guest: Guest, content: Content, line: bytes, refused: Callable[[str], None]) -> None:
+        """Speak on the channels of the content's target; `refused` is called later, with the code, if it failed."""
+
+
+class Presence(Protocol):
+    """Who is here."""
+
+    def refresh(self, guest: Guest) -> None:
+        """Keep the guest present for another hour; on its way to Redis when this returns."""
+
+    def members(self, guest: Guest, answer: Callable[[Sequence[dict[str, Any]] | None], None]) -> None:
+        """The members of the guest's group, each `{"client_id", "protocol", "since"}`."""
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def microseconds(self) -> int:
+        """Since the epoch, UTC."""
+
+
+class Rate(Protocol):
+    """How fast one connection may speak."""
+
+    def spend(self) -> Pace:
+        """Count one message."""
+
+
+class Names(Protocol):
+    """Whom a client id means."""
+
+    def resolve(self, tenant: str, name: str) -> str | None:
+        """The one name of whoever is called so, or `None` for what is no name."""
+
+
+class Tally(Protocol):
+    """What is counted for the operator."""
+
+    def refused(self, tenant: str, code: str) -> None:
+        """One message or connection was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All that a session needs, handed in once by whoever builds it."""
+
+    bus: Bus
+    presence: Presence
+    clock: Clock
+    names: Names
+    tally: Tally
+
+
+class Receiver(Protocol):
+    """What a socket calls: a session of either language."""
+
+    def receive(self, text: str) -> None:
+        """One text frame from the client."""
+
+    def refuse(self, code: str) -> None:
+        """Tell the client why, and close where the closed list says so."""
+
+
+class Denied(Exception):
+    """The handshake was already answered in HTTP; there is nothing left to do."""
+
+
+class Gate(Protocol[Knock]):
+    """The way in: settles who knocks, and turns a socket into a listener."""
+
+    async def admit(self, knock: Knock, group_id: str, client_id: str) -> Guest:
+        """Raises `Refused`, or `Denied` where the answer was given in HTTP (origin, overload)."""
+
+    async def serve(self, knock: Knock, guest: Guest, session: Callable[[Socket, Rate], Receiver]) -> None:
+        """Subscribe, accept, and stay until the connection ends. Raises as `admit` does, before it accepts."""

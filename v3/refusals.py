@@ -1,0 +1,101 @@
+"""The closed list of what V3 refuses: one code, one close code, one sentence each. Pure: it never decides when.
+
+Close codes 4000-4499 mean "do not come back unchanged", 4500-4999 "come back after a pause"; `close` is `None` where
+one message is refused and the connection stays open. `retry` says whether the same thing may succeed later.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from v3.messages import SERVER_ID, Content, Problem, write
+
+FLOODED: Final = 4429
+"""The close code of a connection that was refused as `rate_limited` for ten seconds on end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason to refuse. `sentence` says what to do; `http_status` is its answer on the HTTP surface."""
+
+    code: str
+    close: int | None
+    retry: bool
+    http_status: int
+    sentence: str
+
+
+REFUSALS: Final[Mapping[str, Refusal]] = {
+    refusal.code: refusal
+    for refusal in (
+        Refusal(
+            "invalid_id", 4400, False, 400, "Use Vision IDs in the path: 1 to 64 of A-Z a-z 0-9 _ -, not all digits."
+        ),
+        Refusal(
+            "invalid_message",
+            None,
+            False,
+            400,
+            "Correct the fields named in payload.detail and send the message again.",
+        ),
+        Refusal(
+            "invalid_json", None, False, 400, "Send one JSON object per frame; this one could not be read as JSON."
+        ),
+        Refusal(
+            "not_connected",
+            None,
+            True,
+            404,
+            "Nobody with this to_id is connected; try again when the client is present.",
+        ),
+        Refusal("not_allowed", None, False, 403, "This key may not broadcast; ask the operator for a broadcast grant."),
+        Refusal(
+            "unauthenticated", 4401, False, 401, "Connect with a valid api_key, and a valid jwt where one is used."
+        ),
+        Refusal("token_expired", 4401, False, 401, "The jwt has expired: fetch a new one and connect again."),
+        Refusal("forbidden", 4403, False, 403, "This key or token may not use this tenant or client id."),
+        Refusal(
+            "stage_legacy", 4404, False, 403, "This tenant is not on V3 yet: connect with V2, or ask the operator."
+        ),
+        Refusal("message_too_big", 1009, False, 413, "Send smaller messages; the limit is max_message_bytes."),
+        Refusal("binary_not_supported", 1003, False, 400, "Send text frames: V3 speaks JSON."),
+        Refusal("rate_limited", None, True, 429, "Send more slowly; what exceeds the rate is not delivered."),
+        Refusal("slow_consumer", 4508, True, 503, "Messages were not read fast enough; connect again and read faster."),
+        Refusal("going_away", 1012, True, 503, "The server is restarting: connect again after payload.retry_after_ms."),
+        Refusal(
+            "bus_down",
+            None,
+            True,
+            503,
+            "The message may not have been delivered: Redis cannot be reached. Send it again later.",
+        ),
+    )
+}
+
+
+def error(
+    refusal: Refusal,
+    group_id: str,
+    sent_at: str,
+    *,
+    problems: Iterable[Problem] = (),
+    refused: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> bytes:
+    """The ERROR message for a refusal: itself a valid `WS_Message_V3`, as one line of UTF-8."""
+    payload = payload_of(refusal, problems, refused) | dict(extra or {})
+    content: Content = {
+        "msg_type": "cmd",
+        "target": "echo",
+        "cmd": "ERROR",
+        "msg": refusal.sentence,
+        "payload": payload,
+    }
+    return write(content, SERVER_ID, group_id, sent_at)
+
+
+def payload_of(
+    refusal: Refusal, problems: Iterable[Problem] = (), refused: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a program reads of a refusal."""
+    return {"code": refusal.code, "retry": refusal.retry, "detail": list(problems), "refused": dict(refused or {})}

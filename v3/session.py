@@ -1,0 +1,117 @@
+"""What one V3 client may do. It decides, and acts through its ports; it never awaits, and never sees Redis or a socket.
+
+A message is read, stamped with what only the server knows, and handed to whoever its target names. A refused message is
+answered with one ERROR and never ends the connection by itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from v3.messages import Content, Problem, Unreadable, content_of, read_said, write
+from v3.ports import Guest, Ports, Rate, Socket
+from v3.refusals import FLOODED, REFUSALS, error
+
+
+def timestamp(microseconds: int) -> str:
+    """Microseconds since the epoch as ISO 8601, UTC, `Z`."""
+    seconds, fraction = divmod(microseconds, 1_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:06d}Z"
+
+
+class Session:
+    """One open V3 connection."""
+
+    def __init__(self, guest: Guest, socket: Socket, rate: Rate, ports: Ports) -> None:
+        self.guest: Final = guest
+        self._socket = socket
+        self._rate = rate
+        self._ports = ports
+        self._last_sent_at = 0
+        self._second = -1
+        self._second_text = ""
+
+    def receive(self, text: str) -> None:
+        """One text frame from the client."""
+        pace = self._rate.spend()
+        if pace != "within":
+            self.refuse("rate_limited")
+            if pace == "far_over":
+                self._socket.close(FLOODED, "rate_limited")
+            return
+        try:
+            content = content_of(read_said(text))
+        except Unreadable as unreadable:
+            self.refuse(unreadable.code, unreadable.problems, unreadable.refused)
+            return
+        self._act(content)
+
+    def refuse(
+        self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, Any] | None = None, **extra: Any
+    ) -> None:
+        """Tell the client why, and close where the closed list says so."""
+        refusal = REFUSALS[code]
+        self._ports.tally.refused(self.guest.tenant, code)
+        message = error(refusal, self.guest.group_id, self._stamp(), problems=problems, refused=refused, extra=extra)
+        self._socket.send(message)
+        if refusal.close is not None:
+            self._socket.close(refusal.close, code)
+
+    def _act(self, content: Content) -> None:
+        if "to_id" in content and not self._resolve(content):
+            return
+        if content["msg_type"] == "heartbeat":
+            self._ports.presence.refresh(self.guest)
+            self._socket.send(self._write(content))
+        elif content["target"] == "echo":
+            self._echo(content)
+        elif content["target"] == "broadcast" and self.guest.grant == "none":
+            self.refuse("not_allowed", refused=_refused(content))
+        else:
+            self._say(content)
+
+    def _echo(self, content: Content) -> None:
+        if content["msg_type"] != "presence":
+            self._socket.send(self._write(content))
+            return
+
+        def answer(members: Sequence[dict[str, Any]] | None) -> None:
+            if members is None:
+                self.refuse("bus_down", refused=_refused(content))
+                return
+            payload = {**content.get("payload", {}), "members": list(members)}
+            self._socket.send(self._write({**content, "payload": payload}))
+
+        self._ports.presence.members(self.guest, answer)
+
+    def _resolve(self, content: Content) -> bool:
+        """Put the recipient's one name into the message; false where it is no name and was refused."""
+        to_id = self._ports.names.resolve(self.guest.tenant, content["to_id"])
+        if to_id is None:
+            problem: Problem = {"field": "to_id", "problem": "is no Vision ID: use the random string id, not a number"}
+            self.refuse("invalid_message", [problem], _refused(content))
+            return False
+        content["to_id"] = to_id
+        return True
+
+    def _say(self, content: Content) -> None:
+        def refused(code: str) -> None:
+            self.refuse(code, refused=_refused(content))
+
+        self._ports.bus.say(self.guest, content, self._write(content), refused)
+
+    def _write(self, content: Content) -> bytes:
+        return write(content, self.guest.client_id, self.guest.group_id, self._stamp())
+
+    def _stamp(self) -> str:
+        """Strictly increasing for what this connection is sent at."""
+        now = max(self._ports.clock.microseconds(), self._last_sent_at + 1)
+        self._last_sent_at = now
+        second, fraction = divmod(now, 1_000_000)
+        if second != self._second:
+            self._second, self._second_text = second, timestamp(now)[:20]
+        return f"{self._second_text}{fraction:06d}Z"
+
+
+def _refused(content: Content) -> dict[str, Any]:
+    return {name: content[name] for name in ("msg_type", "target", "to_id", "cmd") if name in content}

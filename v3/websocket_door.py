@@ -1,0 +1,74 @@
+"""The raw WebSocket door of V3: a socket becomes a session. It decides nothing about messages.
+
+Ids are taken from the path as it was sent, segment by segment, so that an escaped slash is a bad id and no other path.
+What is refused here is said in a way that a browser can read: accept, one ERROR message, then the close code.
+"""
+
+from typing import Final
+from urllib.parse import unquote
+
+from fastapi import APIRouter
+from starlette.convertors import PathConvertor, register_url_convertor
+from starlette.responses import PlainTextResponse
+from starlette.websockets import WebSocket
+
+from v3.ports import Denied, Gate, Ports, Rate, Receiver, Refused, Socket
+from v3.refusals import REFUSALS, error
+from v3.session import Session, timestamp
+
+PATH: Final = "/v3/ws/group/{group_id}/client/{client_id}"
+
+
+class _Rest(PathConvertor):
+    """The rest of a path, whatever it holds; Starlette's own ends at a line break."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("rest", _Rest())
+
+
+def ids_in(path: str) -> tuple[str, str] | None:
+    """Group id and client id in a raw path; `None` for a path that is not V3's."""
+    match [unquote(segment) for segment in path.split("/")]:
+        case ["", "v3", "ws", "group", group_id, "client", client_id] if group_id and client_id:
+            return group_id, client_id
+        case _:
+            return None
+
+
+def websocket_door(gate: Gate[WebSocket], ports: Ports) -> APIRouter:
+    """The route of V3's endpoint."""
+    router = APIRouter()
+
+    @router.websocket("/v3/ws/{rest:rest}")
+    async def enter(websocket: WebSocket) -> None:
+        ids = ids_in(_raw_path(websocket))
+        try:
+            if ids is None:
+                await websocket.send_denial_response(PlainTextResponse("Not Found", 404))
+                return
+            guest = await gate.admit(websocket, *ids)
+
+            def session(socket: Socket, rate: Rate) -> Receiver:
+                return Session(guest, socket, rate, ports)
+
+            await gate.serve(websocket, guest, session)
+        except Refused as refused:
+            await _refuse(websocket, refused, ports)
+        except Denied:
+            return
+
+    return router
+
+
+def _raw_path(websocket: WebSocket) -> str:
+    raw = websocket.scope.get("raw_path")
+    return raw.decode("ascii") if raw else str(websocket.scope["path"])
+
+
+async def _refuse(websocket: WebSocket, refused: Refused, ports: Ports) -> None:
+    refusal = REFUSALS[refused.code]
+    await websocket.accept()
+    await websocket.send_text(error(refusal, refused.group_id, timestamp(ports.clock.microseconds())).decode())
+    await websocket.close(refusal.close or 1008, refused.code)
