@@ -1,4 +1,5 @@
 # Everything starts here, and needs nothing before it but make and Python 3.11 or newer (with its venv module).
+# A lock names everything, so nothing is resolved when it is installed (--no-deps).
 # The stamps in .venv/ make the second run of a target quick: each is renewed when what it was made from changes.
 
 PYTHON ?= python3
@@ -69,10 +70,11 @@ clean: ## remove what was made here
 	@touch $@
 
 .venv/runtime: .venv/python requirements.lock pyproject.toml
-	$(PIP) --require-hashes --requirement requirements.lock
+	$(PIP) --no-deps --require-hashes --requirement requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/tests: .venv/runtime tests/requirements.lock
-	$(PIP) --require-hashes --requirement requirements.lock --requirement tests/requirements.lock
+	$(PIP) --no-deps --require-hashes --requirement requirements.lock --requirement tests/requirements.lock
+	@$(BIN)/python -m pip check --quiet
 	@touch $@
