@@ -146,7 +146,7 @@ async def test_a_network_that_is_only_bad_loses_nothing(bridge: StartBridge, ser
 
 
 async def converse(conversation: Talk, speaker: Member, numbers: int) -> None:
-    """Each number once its speaker has heard the one before: so a slow network is not asked for more than it carries."""
+    """Each number once its speaker has heard the one before: a slow network is asked for no more than it carries."""
     for _ in range(numbers):
         await speaker.until_heard(speaker.name, await conversation.say_next(speaker), PATIENT_SECONDS)
 
