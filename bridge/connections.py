@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from bridge.broker.presence import Place, Presence
 from bridge.broker.subscriber import Subscriber
 from bridge.counts import Counts
+from bridge.migration.rows import Visitor
 from bridge.sockets.hub import Hub, Listener
 from bridge.sockets.outbox import Outbox
 
@@ -35,6 +36,8 @@ class Facts:
 
     place: Place
     path_ids: tuple[str | None, str | None]
+    visitor: Visitor
+    user_agent: str = ""
     expires_at: float | None = None
 
 
@@ -104,8 +107,8 @@ class Connections:
         self._by_tenant: Counter[tuple[str, str]] = Counter()
         self._empty = asyncio.Event()
         self._moves: dict[Connection, tuple[str, dict[str, Any]]] = {}
-        self.begun: Callable[[Connection], None] | None = None
-        """Called, synchronously, with each connection that begins."""
+        self._begun: list[Callable[[Connection], None]] = []
+        self._ended: list[Callable[[Connection], None]] = []
         self.is_closing = False
 
     def __len__(self) -> int:
@@ -113,6 +116,14 @@ class Connections:
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._all))
+
+    def when_begun(self, call: Callable[[Connection], None]) -> None:
+        """Call this, synchronously, with each connection that begins."""
+        self._begun.append(call)
+
+    def when_ended(self, call: Callable[[Connection], None]) -> None:
+        """Call this, synchronously, with each connection that is over."""
+        self._ended.append(call)
 
     def open_by_tenant(self) -> dict[tuple[str, str], int]:
         """(tenant, protocol) -> open connections."""
@@ -125,8 +136,8 @@ class Connections:
         self._by_tenant[place.tenant, place.protocol] += 1
         self.counts.accepted[place.protocol] += 1
         self.hub.join(listener)
-        if self.begun is not None:
-            self.begun(connection)
+        for call in self._begun:
+            call(connection)
 
     def discard(self, connection: Connection, listener: Listener) -> None:
         """A connection is over: give back what it held."""
@@ -141,6 +152,8 @@ class Connections:
             del self._by_tenant[place.tenant, place.protocol]
         if not self._all:
             self._empty.set()
+        for call in self._ended:
+            call(connection)
 
     def move(self, connection: Connection, code: str, **extra: Any) -> None:
         """Refuse a connection when its turn comes: so many a second, as `run` paces them. Bounded by the open ones."""

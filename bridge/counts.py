@@ -16,6 +16,8 @@ class Counts:
         """(tenant, direction, outcome) -> conversions."""
         self.refusals: Counter[tuple[str, str, str]] = Counter()
         """(tenant, protocol, code) -> refusals, of messages and of connections; no tenant where it was not settled."""
+        self.turned_away: Counter[str] = Counter()
+        """tenant -> handshakes refused because of its stage."""
         self.accepted: Counter[str] = Counter()
         """protocol -> connections accepted."""
         self.errors = 0

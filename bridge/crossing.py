@@ -8,13 +8,15 @@ is under `group` routing; under `global` all of V2 heard it, as legacy did.
 """
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.tenant_table import TenantTable
+from bridge.chronicle import Chronicle, SpeechFields
 from bridge.counts import Counts
 from bridge.message import on_the_bus
+from bridge.routes import Language, channels_from_v2, channels_from_v3
 from bridge.tenants import Tenant
 from compat.upgrade import upgrade_text
 from legacy_v2 import ports as v2
@@ -25,45 +27,24 @@ from v3.session import timestamp
 Refused = Callable[[str], None]
 
 
-def channels_from_v3(content: Content, guest: v3.Guest, tenant: Tenant, addresses: Addresses) -> list[bytes]:
-    """Where a V3 message is said. `echo` and heartbeats never come here."""
-    if content["target"] == "direct":
-        return [addresses.client(tenant.name, content["to_id"])]
-    if content["target"] == "broadcast":
-        return [addresses.platform if guest.grant == "platform" else addresses.broadcast(tenant.name)]
-    group = addresses.group(tenant.name, guest.group_id)
-    if tenant.v2_routing == "global" and content["msg_type"] != "presence":
-        return [group, addresses.everyone_on_v2(tenant.name)]
-    return [group]
-
-
-def channels_from_v2(
-    content: Content, guest: v2.Guest, tenant: Tenant, addresses: Addresses
-) -> tuple[list[bytes], Content]:
-    """Where a V2 frame is said, and its content as V3 hears it: a broadcast without a grant is its group's."""
-    everyone = [addresses.everyone_on_v2(tenant.name)]
-    wide = everyone if tenant.v2_routing == "global" else []
-    if content["target"] == "direct":
-        return [addresses.client(tenant.name, content["to_id"]), *wide], content
-    if content["target"] == "broadcast" and guest.grant != "none":
-        return [addresses.broadcast(tenant.name)], content
-    group = addresses.group(tenant.name, guest.group_name)
-    if content["target"] == "broadcast":
-        return [group, *everyone], cast(Content, {**content, "target": "group"})
-    return [group, *wide], content
-
-
 class Crossing:
     """The bus as both languages' sessions know it."""
 
     def __init__(
-        self, bus: Bus, addresses: Addresses, table: TenantTable, counts: Counts, is_here: Callable[[bytes], bool]
+        self,
+        bus: Bus,
+        addresses: Addresses,
+        table: TenantTable,
+        counts: Counts,
+        chronicle: Chronicle,
+        is_here: Callable[[bytes], bool],
     ) -> None:
         """`is_here` tells whether somebody in this process listens on a channel, and Redis may not know it now."""
         self._bus = bus
         self._addresses = addresses
         self._table = table
         self._counts = counts
+        self._chronicle = chronicle
         self._is_here: Final = is_here
 
     def say(
@@ -72,6 +53,7 @@ class Crossing:
         """A V3 message, stamped and serialised. `refused` or, where given, `heard` is called once, later."""
         tenant = self._tenant(guest.tenant)
         self._counts.messages[tenant.name, "v3"] += 1
+        self._chronicle.spoke(tenant.name, _speech("v3", guest.client_id, guest, content))
         channels = channels_from_v3(content, guest, tenant, self._addresses)
         self._bus.publish(channels, line, self._receipt(channels, refused, heard, to_one=content["target"] == "direct"))
 
@@ -80,6 +62,9 @@ class Crossing:
         tenant = self._tenant(guest.tenant)
         upgraded = upgrade_text(text, tenant.names, tenant.dialect)
         self._counts.messages[tenant.name, "v2"] += 1
+        client_id = None if guest.is_generated else guest.client_id
+        self._chronicle.spoke(tenant.name, _speech("v2", client_id, guest, upgraded.content))
+        self._chronicle.read(tenant.name, upgraded.frame)
         suppressed = upgraded.content["msg_type"] == "heartbeat"
         outcome = "suppressed" if suppressed else upgraded.outcome
         self._counts.conversions[tenant.name, "v2_to_v3", outcome] += 1
@@ -103,3 +88,15 @@ class Crossing:
                 heard()
 
         return receipt
+
+
+def _speech(language: Language, client_id: str | None, guest: v2.Guest | v3.Guest, content: Content) -> SpeechFields:
+    return (
+        language,
+        client_id,
+        guest.group_id,
+        content["msg_type"],
+        content["target"],
+        content.get("to_id"),
+        guest.grant,
+    )

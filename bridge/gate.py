@@ -20,14 +20,16 @@ from bridge.broker.presence import Place, Presence
 from bridge.broker.subscriber import Subscriber
 from bridge.broker.tenant_table import TenantTable
 from bridge.connections import Connection, Connections, Facts, Session
+from bridge.migration.rows import LONGEST_USER_AGENT, Visitor
 from bridge.rate import Bucket, Pace
 from bridge.reception import Reception, deny, later
+from bridge.routes import Language, listens_on
 from bridge.settings import Settings
 from bridge.sockets.asgi_wire import AsgiWire
 from bridge.sockets.ends import ASGI_EXTENSION
 from bridge.sockets.hub import Listener, Voice
 from bridge.sockets.outbox import Outbox
-from bridge.tenants import Tenant
+from bridge.tenants import GENERATED_ID_PREFIX, Tenant
 
 SUBSCRIPTION_SECONDS: Final = 3.0
 MAX_QUERY_FIELDS: Final = 64
@@ -35,11 +37,12 @@ MAX_QUERY_FIELDS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Who knocks, settled; `group` and `client` are V3 names."""
+    """Who knocks, settled. The place is in V3 names, the ids as they stood in the path."""
 
     identity: Identity
     place: Place
     path_ids: tuple[str | None, str | None]
+    visitor: Visitor
 
 
 class Meter:
@@ -83,6 +86,10 @@ class Gate:
         """The tenant of an identity, which admission found to be known."""
         return self.table.get(name) or Tenant(name)
 
+    def turned_away(self, tenant: Tenant) -> None:
+        """A handshake is refused because of the tenant's stage."""
+        self.connections.counts.turned_away[tenant.name] += 1
+
     def check_subject(self, identity: Identity, client_id: str, client_name: str) -> None:
         """Where a client claim is configured, the path must name that client. Raises `NotAdmitted`."""
         if identity.must_be_subject and (identity.subject is None or identity.subject not in (client_id, client_name)):
@@ -99,7 +106,8 @@ class Gate:
     ) -> None:
         """Subscribe, accept, and stay until the connection ends. Raises `Turned` before it accepts."""
         place = arrival.place
-        channels = self._channels(place) + ([passes_over] if passes_over is not None else [])
+        language: Language = "v3" if passes_over is None else "v2"
+        channels = listens_on(language, place.tenant, place.group, place.client, self.addresses)
         self.reception.arriving += 1
         entered = False
         try:
@@ -147,7 +155,8 @@ class Gate:
             wire = slow = AsgiWire(websocket, self.settings.outbox_bytes, self.settings.max_message_bytes)
         outbox = Outbox(wire)
         listener = Listener(voice, outbox.write, channels, passes_over, arrival.place.group, arrival.place.client)
-        facts = Facts(arrival.place, arrival.path_ids, _expiry(arrival.identity, self.connections.epoch_seconds()))
+        expires_at = _expiry(arrival.identity, self.connections.epoch_seconds())
+        facts = Facts(arrival.place, arrival.path_ids, arrival.visitor, user_agent_of(websocket), expires_at)
         connection = Connection(facts, session(outbox, Meter(self.settings)), outbox, listener, self.connections)
         connection.begin()
         if slow is not None:
@@ -155,15 +164,6 @@ class Gate:
             return
         wire.attach(connection)
         await connection.over
-
-    def _channels(self, place: Place) -> list[bytes]:
-        addresses = self.addresses
-        return [
-            addresses.group(place.tenant, place.group),
-            addresses.client(place.tenant, place.client),
-            addresses.broadcast(place.tenant),
-            addresses.platform,
-        ]
 
 
 def query_of(websocket: WebSocket) -> list[tuple[str, str]]:
@@ -175,6 +175,11 @@ def query_of(websocket: WebSocket) -> list[tuple[str, str]]:
         raise NotAdmitted("unauthenticated") from None
 
 
+def user_agent_of(websocket: WebSocket) -> str:
+    """What the client's program calls itself, in so many characters as are kept."""
+    return websocket.headers.get("user-agent", "")[:LONGEST_USER_AGENT]
+
+
 def _expiry(identity: Identity, now: float) -> float | None:
     """When the connection ends with its token; one admitted within the leeway gets the rest of it."""
     if identity.expires_at is None or identity.expires_at > now:
@@ -184,4 +189,4 @@ def _expiry(identity: Identity, now: float) -> float | None:
 
 def generated_id() -> str:
     """A client id for a V2 client that gave none."""
-    return f"anonymous-{secrets.token_urlsafe(12)}"
+    return f"{GENERATED_ID_PREFIX}{secrets.token_urlsafe(12)}"

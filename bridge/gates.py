@@ -12,7 +12,8 @@ from bridge.admission import Identity, NotAdmitted
 from bridge.broker.presence import Place
 from bridge.broker.tenant_table import TenantTable
 from bridge.counts import Counts
-from bridge.gate import Arrival, Gate, generated_id, query_of
+from bridge.gate import Arrival, Gate, generated_id, query_of, user_agent_of
+from bridge.migration.rows import Visitor
 from bridge.reception import Turned
 from bridge.tenants import DEFAULT_TENANT, Tenant, deprecation_headers, successor_path
 from bridge.voices import V2Voice, V3Voice
@@ -48,6 +49,8 @@ class V3Gate:
         tenant = self._gate.tenant(identity.tenant)
         group, client = tenant.names.resolve(group_id), tenant.names.resolve(client_id)
         code = tenant.refuses_v3()
+        if code is not None:
+            self._gate.turned_away(tenant)
         if code is not None or group is None or client is None:
             code = code or "invalid_id"
             self._tally.refused(tenant.name, code)
@@ -61,7 +64,8 @@ class V3Gate:
         self, knock: WebSocket, guest: v3.Guest, session: Callable[[v3.Socket, v3.Rate], v3.Receiver]
     ) -> None:
         place = Place(guest.tenant, guest.group_id, guest.client_id, "v3")
-        arrival = Arrival(knock.state.identity, place, knock.state.path_ids)
+        visitor = Visitor("v3", place.protocol, guest.client_id, guest.group_id)
+        arrival = Arrival(knock.state.identity, place, knock.state.path_ids, visitor)
         make: Callable[..., Any] = session
         try:
             await self._gate.serve(knock, arrival, self._voice, None, make, {})
@@ -95,7 +99,12 @@ class V2Gate:
         tenant = self._gate.tenant(guest.tenant)
         place = Place(guest.tenant, guest.group_name, guest.client_name, "v2")
         headers = deprecation_headers(tenant, successor_path(guest.group_name, guest.client_name))
-        arrival = Arrival(knock.state.identity, place, knock.state.path_ids)
+        visitor = (
+            Visitor("v2", place.protocol, None, guest.group_id, user_agent_of(knock))
+            if guest.is_generated
+            else Visitor("v2", place.protocol, guest.client_id, guest.group_id)
+        )
+        arrival = Arrival(knock.state.identity, place, knock.state.path_ids, visitor)
         voice = V2Voice(guest.tenant, self._table, self._counts)
         everyone = self._gate.addresses.everyone_on_v2(guest.tenant)
         make: Callable[..., Any] = session
@@ -128,12 +137,15 @@ class V2Gate:
         self._gate.check_subject(identity, client, client_name)
         code = tenant.refuses_v2(client_id)
         if code is not None:
+            self._gate.turned_away(tenant)
             self._tally.refused(tenant.name, code)
             successor = successor_path(group_name, client_name)
             raise v2.Refused(code, successor, deprecation_headers(tenant, successor))
         knock.state.identity = identity
         knock.state.path_ids = (group_id, client_id)
-        return v2.Guest(tenant.name, group, client, group_name, client_name, identity.grant)
+        return v2.Guest(
+            tenant.name, group, client, group_name, client_name, identity.grant, is_generated=client_id is None
+        )
 
 
 def _host_name(host: str) -> str:

@@ -17,14 +17,18 @@ FACTOR_OF_MAX_MESSAGE_BYTES: Final = 8
 
 
 class BusMessage:
-    """One checked message. `line` is what V3 listeners hear; `v2_text` is what V2 listeners hear verbatim, if set."""
+    """One checked message. `line` is what V3 listeners hear; `v2_text` is what V2 listeners hear verbatim, if set.
 
-    __slots__ = ("heard", "line", "v2_text")
+    `said_to_v2` is for whoever puts it into V2 words: the tenant for whom that was done last, and what it came to.
+    """
+
+    __slots__ = ("heard", "line", "said_to_v2", "v2_text")
 
     def __init__(self, line: bytes, v2_text: bytes | None, heard: Heard) -> None:
         self.line: Final = line
         self.v2_text: Final = v2_text
         self.heard: Final = heard
+        self.said_to_v2: tuple[object, bytes] | None = None
 
     @property
     def target(self) -> str:

@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import State
 
-from bridge.app import Process
+from bridge.process import Process
 from bridge.settings import Settings
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.websocket_protocol import WebSocketProtocol

@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from redis.asyncio.connection import parse_url
 
+from bridge.migration.guards import NO_RULES, Rules
 from bridge.tenants import DEFAULT_TENANT, Routing, Stage, Tenant
 from compat.dialect import Dialect, Rule
 
@@ -59,6 +60,7 @@ class TenantTable(_Table):
     deprecated: date | None = None
     sunset: date | None = None
     dialect: dict[str, Rule] = {}
+    guard: Rules = NO_RULES
 
     @field_validator("dialect")
     @classmethod
@@ -143,6 +145,10 @@ class Settings(BaseSettings):
     max_connections: int = Field(0, ge=0, description="Connections of one process; 0: what open files allow.")
     presence_seconds: float = Field(3_600, ge=1, description="How long a heartbeat keeps a client present.")
     presence_events_members: int = Field(200, ge=0, description="Larger groups hear no JOIN and LEAVE.")
+
+    records: bool = Field(True, description="Keep census, ledger and history of each tenant in Redis.")
+    census_days: int = Field(35, ge=1, le=400, description="Days for which who and what was seen is kept.")
+    census_clients: int = Field(100_000, ge=100, description="Clients of one tenant that the census can hold.")
 
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: console on a terminal, else JSON."
@@ -249,4 +255,5 @@ def _tenant(name: str, table: TenantTable) -> Tenant:
         deprecated=table.deprecated,
         sunset=table.sunset,
         dialect=Dialect(table.dialect),
+        guard=table.guard,
     )

@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from typing import Any, Final, Literal, get_args
 from zlib import crc32
 
+from bridge.migration.guards import NO_RULES, Rules
 from compat.dialect import STANDARD, Dialect
 from compat.identity import PLAIN_NAMES, Names
 
@@ -21,6 +22,7 @@ ROUTINGS: Final = get_args(Routing)
 DEFAULT_TENANT: Final = "default"
 BUCKETS: Final = 100
 GENERATED_ID_BUCKET: Final = BUCKETS - 1
+GENERATED_ID_PREFIX: Final = "anonymous-"
 MAX_DIGITS: Final = 19
 """Of the largest number that Redis counts to."""
 
@@ -38,6 +40,7 @@ class Tenant:
     sunset: date | None = None
     dialect: Dialect = field(default=STANDARD, compare=False)
     names: Names = field(default=PLAIN_NAMES, compare=False)
+    guard: Rules = NO_RULES
     version: int = 0
 
     def refuses_v2(self, client_id: str | None) -> str | None:

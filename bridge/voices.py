@@ -43,16 +43,23 @@ class V2Voice:
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
         tenant = self._table.get(self._tenant) or Tenant(self._tenant)
-        texts = (self._text(message, tenant) for message in batch)
-        return b"".join(text_frame(text) for text in texts if text is not None)
+        return b"".join(self._frame(message, tenant) for message in batch)
 
-    def _text(self, message: BusMessage, tenant: Tenant) -> bytes | None:
+    def _frame(self, message: BusMessage, tenant: Tenant) -> bytes:
+        """Made once for a message, though several channels bring it; empty where V2 has no word for it."""
         if message.v2_text is not None:
-            return message.v2_text
+            return text_frame(message.v2_text)
+        said = message.said_to_v2
+        if said is None or said[0] is not tenant:
+            said = message.said_to_v2 = tenant, self._converted(message, tenant)
+        return said[1]
+
+    def _converted(self, message: BusMessage, tenant: Tenant) -> bytes:
         content, heard = message.content, message.heard
         outcome = "exact" if is_spoken(content) else "suppressed"
         self._counts.conversions[self._tenant, "v3_to_v2", outcome] += 1
         if outcome == "suppressed":
-            return None
+            return b""
         from_id, sent_at = heard.get("from_id") or "", heard.get("sent_at") or ""
-        return write(hear(content, from_id, message.group_id, sent_at, tenant.names, tenant.dialect)).encode()
+        frame = hear(content, from_id, message.group_id, sent_at, tenant.names, tenant.dialect)
+        return text_frame(write(frame).encode())

@@ -8,7 +8,7 @@ its own `value`, the word's value goes into the stash under its own name, and th
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from compat.dialect import STANDARD, Dialect
@@ -26,10 +26,14 @@ VALUE: Final = "value"
 
 @dataclass(frozen=True, slots=True)
 class Upgraded:
-    """What a V2 frame means in V3, and whether anything of it had to go to the stash."""
+    """What a V2 frame means in V3, and whether anything of it had to go to the stash.
+
+    `frame` is the JSON value that was read, `None` where it was text.
+    """
 
     content: Content
     outcome: Outcome
+    frame: Any = field(default=None, compare=False)
 
 
 def upgrade_text(text: str, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> Upgraded:
@@ -44,7 +48,7 @@ def upgrade_text(text: str, names: Names = PLAIN_NAMES, dialect: Dialect = STAND
 def upgrade(frame: Any, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> Upgraded:
     """Any JSON value; one that is no object becomes `payload.value`."""
     if not isinstance(frame, dict):
-        return Upgraded({"msg_type": "msg", "target": "group", "payload": {VALUE: frame}}, EXACT)
+        return Upgraded({"msg_type": "msg", "target": "group", "payload": {VALUE: frame}}, EXACT, frame)
     return _Reading(frame, names, dialect).upgraded()
 
 
@@ -52,6 +56,7 @@ class _Reading:
     """One frame being read: each word that is understood leaves `unused`, and what stays there becomes payload."""
 
     def __init__(self, frame: Mapping[str, Any], names: Names, dialect: Dialect) -> None:
+        self.frame = frame
         self.unused = dict(frame)
         self.names = names
         self.dialect = dialect
@@ -71,7 +76,7 @@ class _Reading:
         payload, outcome = self._payload(word)
         if payload is not None:
             said["payload"] = payload
-        return Upgraded(said, outcome)  # type: ignore[arg-type]
+        return Upgraded(said, outcome, self.frame)  # type: ignore[arg-type]
 
     def _find(self, words: Sequence[str], fits: Callable[[Any], bool]) -> str | None:
         return next((word for word in words if word in self.unused and fits(self.unused[word])), None)

@@ -15,7 +15,10 @@ Knock = TypeVar("Knock", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Who a connection is: its ids as they stand in the path, and the names by which V3 knows them."""
+    """Who a connection is: its ids as they stand in the path, and the names by which V3 knows them.
+
+    `is_generated`: the path had no client id, and this one was made up for the connection.
+    """
 
     tenant: str
     group_id: str
@@ -23,6 +26,7 @@ class Guest:
     group_name: str
     client_name: str
     grant: Grant
+    is_generated: bool = False
 
 
 class Refused(Exception):

@@ -1,13 +1,13 @@
 """`/admin/api/…`: what an operator's tools ask and order. Every route wants the bearer key of an administrator.
 
-It carries orders out and judges none: what a change means is for `tenants.py`, that it is made once for `changes.py`.
-Optimistic: who says a version is refused with 409 where the tenant has moved on.
+It carries nothing out and judges nothing: orders are `orders.py`'s, answers are `reports.py`'s. Optimistic: who says a
+version is refused with 409 where the tenant has moved on.
 """
 
-import time
-from typing import Annotated, Any, Final
+from collections.abc import Awaitable
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -15,15 +15,16 @@ from starlette.responses import JSONResponse
 
 from bridge.admission import Administrator, Admission, NotAdmitted
 from bridge.broker.addresses import Addresses
-from bridge.broker.changes import NEWEST, Change, Stale, Standing, back, make, newest, step_back
-from bridge.broker.headcount import read_headcount
+from bridge.broker.changes import Stale
+from bridge.broker.headcount import Headcounts, read_headcount
 from bridge.broker.id_map import replace_id_map
+from bridge.broker.memory import lost_at
 from bridge.broker.tenant_table import TenantTable
+from bridge.orders import GuardFailed, NothingToRollBack, Orders, ReasonMissing, Wanted
+from bridge.reports import MOST_CLIENTS, PROTOCOLS, Reports
 from bridge.tenants import Routing, Stage, Tenant
 from compat.identity import check_id_map
-from v3.session import timestamp
 
-PROTOCOLS: Final = ("v2", "v3", "socketio")
 MOST_IDS: Final = 1_000_000
 
 
@@ -43,25 +44,29 @@ def answer(refusal: AdminRefusal) -> JSONResponse:
 
 
 class RefusedOrder(BaseModel):
-    """What a refusal looks like: a code for programs, a sentence for people; `version` where that is the matter."""
+    """What a refusal looks like: a code for programs, a sentence for people; more where that is the matter."""
 
     code: str
     msg: str
     version: int | None = None
+    guards: list[dict[str, Any]] | None = None
 
 
 REFUSED: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": RefusedOrder, "description": "`invalid_ids`"},
+    400: {"model": RefusedOrder, "description": "`invalid_ids`, `reason_missing`"},
     401: {"model": RefusedOrder, "description": "`unauthenticated`"},
     403: {"model": RefusedOrder, "description": "`forbidden`: not an admin key"},
     404: {"model": RefusedOrder, "description": "`unknown_tenant`"},
-    409: {"model": RefusedOrder, "description": "`stale`, `nothing_to_roll_back`"},
+    409: {"model": RefusedOrder, "description": "`stale`, `guard_failed`, `nothing_to_roll_back`"},
     503: {"model": RefusedOrder, "description": "`bus_down`"},
 }
 
 
 class NewStage(BaseModel):
-    """What a tenant is to become; what is left out stays. `version`: the one that the author saw."""
+    """What a tenant is to become; what is left out stays. `version`: the one that the author saw.
+
+    `force`: in spite of guards that do not hold; `why` is then needed.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -70,6 +75,11 @@ class NewStage(BaseModel):
     v2_routing: Routing | None = None
     why: str = Field("", max_length=1_000)
     version: int | None = None
+    force: bool = False
+
+    def wanted(self) -> Wanted:
+        """As the orders know it."""
+        return Wanted(**self.model_dump())
 
 
 class Why(BaseModel):
@@ -89,13 +99,23 @@ class Ids(BaseModel):
 
 
 class Desk:
-    """Where orders are carried out: what the routes share."""
+    """What the routes share: who may ask, and the orders and reports of this deployment."""
 
-    def __init__(self, admission: Admission, table: TenantTable, redis: Redis, addresses: Addresses) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        table: TenantTable,
+        redis: Redis,
+        addresses: Addresses,
+        orders: Orders,
+        reports: Reports,
+    ) -> None:
         self._admission = admission
         self._table = table
         self._redis = redis
         self._addresses = addresses
+        self.orders: Final = orders
+        self.reports: Final = reports
 
     def administrator(self, request: Request) -> Administrator:
         """Whoever holds the bearer key. Raises `AdminRefusal`."""
@@ -113,36 +133,35 @@ class Desk:
             raise AdminRefusal(404, "unknown_tenant", f"There is no tenant {name!r} that this key may use.")
         return tenant
 
-    def tenants(self, administrator: Administrator) -> list[Tenant]:
-        """All tenants that the administrator may see, by name."""
-        return sorted((one for one in self._table.all() if administrator.may_use(one.name)), key=lambda one: one.name)
-
-    async def states(self, tenants: list[Tenant]) -> list[dict[str, Any]]:
-        """Each tenant as the API says it, with the connections of all processes."""
-        headcount = await read_headcount(self._redis, self._addresses)
-        return [state_of(tenant, dict(headcount.get(tenant.name, {}))) for tenant in tenants]
-
-    async def change(self, tenant: Tenant, who: str, wanted: NewStage) -> None:
-        """Make a change; at the version that was said, else at the one that is known here. Raises `AdminRefusal`."""
-        before = Standing.of(tenant)
-        after = Standing(
-            wanted.stage or before.stage,
-            before.share if wanted.share is None else wanted.share,
-            wanted.v2_routing or before.v2_routing,
+    async def states(self, administrator: Administrator) -> list[dict[str, Any]]:
+        """Every tenant that the administrator may see, by name, with the connections of all processes."""
+        tenants = sorted(
+            (one for one in self._table.all() if administrator.may_use(one.name)), key=lambda one: one.name
         )
-        version = tenant.version if wanted.version is None else wanted.version
-        await self._make(Change(tenant.name, version, who, _now(), before, after, wanted.why))
+        return [self._state(tenant, *facts) for facts in [await self._facts()] for tenant in tenants]
 
-    async def roll_back(self, tenant: Tenant, who: str, why: str) -> None:
-        """Take the last step back. Raises `AdminRefusal`."""
-        last = step_back(await self.changes(tenant))
-        if last is None:
-            raise AdminRefusal(409, "nothing_to_roll_back", f"Tenant {tenant.name!r} stands where it started.")
-        await self._make(back(tenant, last, who, _now(), why))
+    async def state(self, administrator: Administrator, name: str) -> dict[str, Any]:
+        """One tenant as the API says it. Raises `AdminRefusal`."""
+        return self._state(self.tenant(administrator, name), *(await self._facts()))
 
-    async def changes(self, tenant: Tenant) -> list[Change]:
-        """The newest changes, newest first."""
-        return await newest(self._redis, self._addresses, tenant.name, NEWEST)
+    async def carry_out(self, order: Awaitable[Any]) -> None:
+        """Wait for an order, and obey it here at once. Raises `AdminRefusal`."""
+        try:
+            await order
+        except Stale as stale:
+            raise AdminRefusal(409, "stale", f"{stale}: look again, and decide anew.", version=stale.version) from None
+        except GuardFailed as failed:
+            guards = [verdict.as_json() for verdict in failed.failing]
+            raise AdminRefusal(
+                409, "guard_failed", f"{failed} Mend that, or force it and say why.", guards=guards
+            ) from None
+        except ReasonMissing:
+            sentence = "A step in spite of a guard needs a reason: send `why`."
+            raise AdminRefusal(400, "reason_missing", sentence) from None
+        except NothingToRollBack:
+            raise AdminRefusal(409, "nothing_to_roll_back", "The tenant stands where it started.") from None
+        finally:
+            await self._table.look_once()
 
     async def replace_ids(self, tenant: Tenant, ids: dict[str, str]) -> dict[str, Any]:
         """Replace the id map. Raises `AdminRefusal` for one that is not one to one."""
@@ -155,68 +174,106 @@ class Desk:
         counts = {"added": len(done.added), "removed": len(done.removed), "changed": len(done.changed)}
         return {"tenant": tenant.name, "version": done.version, "ids": len(ids), **counts}
 
-    async def _make(self, change: Change) -> None:
-        try:
-            await make(self._redis, self._addresses, change)
-        except Stale as stale:
-            raise AdminRefusal(409, "stale", f"{stale}: look again, and decide anew.", version=stale.version) from None
-        finally:
-            await self._table.look_once()
+    async def _facts(self) -> tuple[Headcounts, str | None]:
+        value: bytes | None = await self._redis.get(self._addresses.loss)  # type: ignore[assignment]
+        return await read_headcount(self._redis, self._addresses), lost_at(value)
+
+    @staticmethod
+    def _state(tenant: Tenant, headcounts: Headcounts, lost: str | None) -> dict[str, Any]:
+        counts = headcounts[tenant.name]
+        return {
+            "tenant": tenant.name,
+            "stage": tenant.stage,
+            "share": tenant.share,
+            "v2_routing": tenant.v2_routing,
+            "deprecated": tenant.deprecated.isoformat() if tenant.deprecated else None,
+            "sunset": tenant.sunset.isoformat() if tenant.sunset else None,
+            "version": tenant.version,
+            "ids": len(tenant.names.id_map),
+            "connections": {protocol: counts["connections"][protocol] for protocol in PROTOCOLS},
+            "messages": {language: counts["messages"][language] for language in ("v2", "v3")},
+            "lost_at": lost,
+        }
+
+
+DryRun = Annotated[bool, Query(description="Say what would happen, and change nothing.")]
 
 
 def router(desk: Desk) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/admin/api", tags=["admin"], responses=REFUSED)
     Admin = Annotated[Administrator, Depends(desk.administrator)]  # noqa: N806 - a type
+    _add_orders(routes, desk, Admin)
+    _add_reports(routes, desk, Admin)
+    return routes
 
-    @routes.get("/tenants", summary="Every tenant")
-    async def tenants(admin: Admin) -> list[dict[str, Any]]:
-        return await desk.states(desk.tenants(admin))
 
-    @routes.get("/tenants/{tenant}", summary="One tenant")
-    async def tenant_state(tenant: str, admin: Admin) -> dict[str, Any]:
-        return (await desk.states([desk.tenant(admin, tenant)]))[0]
+def _add_orders(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N803 - a type
+    orders, reports = desk.orders, desk.reports
 
     @routes.put("/tenants/{tenant}/stage", summary="Change stage, share or routing")
-    async def change(tenant: str, wanted: NewStage, admin: Admin) -> dict[str, Any]:
-        await desk.change(desk.tenant(admin, tenant), admin.name, wanted)
-        return (await desk.states([desk.tenant(admin, tenant)]))[0]
+    async def change(tenant: str, wanted: NewStage, admin: Admin, dry_run: DryRun = False) -> dict[str, Any]:
+        known, order = desk.tenant(admin, tenant), wanted.wanted()
+        if dry_run:
+            return await reports.predict(known, order.standing(known))
+        await desk.carry_out(orders.change(known, admin.name, order))
+        return await desk.state(admin, tenant)
 
     @routes.post("/tenants/{tenant}/rollback", summary="Take the last step back")
-    async def roll_back(tenant: str, admin: Admin, reason: Why | None = None) -> dict[str, Any]:
-        await desk.roll_back(desk.tenant(admin, tenant), admin.name, reason.why if reason else "")
-        return (await desk.states([desk.tenant(admin, tenant)]))[0]
-
-    @routes.get("/tenants/{tenant}/changes", summary="The record, newest first")
-    async def changes(tenant: str, admin: Admin) -> list[dict[str, Any]]:
-        return [one.as_json() for one in await desk.changes(desk.tenant(admin, tenant))]
+    async def roll_back(
+        tenant: str, admin: Admin, reason: Why | None = None, dry_run: DryRun = False
+    ) -> dict[str, Any]:
+        known = desk.tenant(admin, tenant)
+        if dry_run:
+            try:
+                return await reports.predict(known, (await orders.last_step(known)).before)
+            except NothingToRollBack:
+                raise AdminRefusal(409, "nothing_to_roll_back", "The tenant stands where it started.") from None
+        await desk.carry_out(orders.roll_back(known, admin.name, reason.why if reason else ""))
+        return await desk.state(admin, tenant)
 
     @routes.put("/tenants/{tenant}/ids", summary="Replace the id map")
     async def ids(tenant: str, wanted: Ids, admin: Admin) -> dict[str, Any]:
         return await desk.replace_ids(desk.tenant(admin, tenant), wanted.ids)
 
-    return routes
 
+def _add_reports(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N803 - a type
+    orders, reports = desk.orders, desk.reports
 
-def state_of(tenant: Tenant, connections: dict[str, int]) -> dict[str, Any]:
-    """A tenant as the API says it."""
-    return {
-        "tenant": tenant.name,
-        "stage": tenant.stage,
-        "share": tenant.share,
-        "v2_routing": tenant.v2_routing,
-        "deprecated": tenant.deprecated.isoformat() if tenant.deprecated else None,
-        "sunset": tenant.sunset.isoformat() if tenant.sunset else None,
-        "version": tenant.version,
-        "ids": len(tenant.names.id_map),
-        "connections": {protocol: connections.get(protocol, 0) for protocol in PROTOCOLS},
-    }
+    @routes.get("/tenants", summary="Every tenant")
+    async def tenants(admin: Admin) -> list[dict[str, Any]]:
+        return await desk.states(admin)
+
+    @routes.get("/tenants/{tenant}", summary="One tenant")
+    async def tenant_state(tenant: str, admin: Admin) -> dict[str, Any]:
+        return await desk.state(admin, tenant)
+
+    @routes.get("/tenants/{tenant}/changes", summary="The record, newest first")
+    async def changes(tenant: str, admin: Admin) -> list[dict[str, Any]]:
+        return [one.as_json() for one in await orders.changes(desk.tenant(admin, tenant))]
+
+    @routes.get("/tenants/{tenant}/census", summary="Who is still on V2")
+    async def census(
+        tenant: str,
+        admin: Admin,
+        protocol: Annotated[Literal["v2", "v3", "socketio", "all"] | None, Query()] = None,
+        most: Annotated[int, Query(ge=1, le=100_000)] = MOST_CLIENTS,
+    ) -> dict[str, Any]:
+        return await reports.census(desk.tenant(admin, tenant), protocol, most)
+
+    @routes.get("/tenants/{tenant}/ledger", summary="What conversion keeps, stashes and leaves out")
+    async def ledger(tenant: str, admin: Admin) -> dict[str, Any]:
+        return await reports.ledger(desk.tenant(admin, tenant))
+
+    @routes.get("/tenants/{tenant}/history", summary="Connections and messages over time")
+    async def history(tenant: str, admin: Admin) -> dict[str, Any]:
+        return await reports.history(desk.tenant(admin, tenant))
+
+    @routes.get("/tenants/{tenant}/guards", summary="What the guards say now")
+    async def guards(tenant: str, admin: Admin) -> list[dict[str, Any]]:
+        return [verdict.as_json() for verdict in await reports.verdicts(desk.tenant(admin, tenant))]
 
 
 def unreachable(_error: RedisError) -> JSONResponse:
     """What every route answers while Redis is away."""
     return JSONResponse({"code": "bus_down", "msg": "Redis cannot be reached; try again."}, 503, {"Retry-After": "1"})
-
-
-def _now() -> str:
-    return timestamp(time.time_ns() // 1_000)

@@ -7,16 +7,15 @@ Decided here: a frame as a listener heard it also says who spoke, where and when
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.responses import FileResponse, JSONResponse
 
+from bridge.api.static_page import StaticPage
 from bridge.broker.tenant_table import TenantTable
 from bridge.tenants import DEFAULT_TENANT, Tenant
 from compat.downgrade import downgrade, hear, is_spoken
@@ -24,18 +23,6 @@ from compat.upgrade import EXACT, SUPPRESSED, Upgraded, upgrade, upgrade_text
 from legacy_v2 import frames
 from v3.messages import Content, Unreadable, content_of, read_said, write
 
-PAGE: Final = Path(__file__).parent.parent / "pages" / "playground"
-POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"  # data cannot become HTML, not even by a mistake of ours
-)
-HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
-    "Cache-Control": "no-cache",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 MAX_CHARACTERS: Final = 65_536
 MAX_BODY_BYTES: Final = 6 * MAX_CHARACTERS + 1_024  # six bytes are the longest escape of one character
 FACTS_OF_A_LISTENER: Final = ("client_id", "group_id", "sent_at")
@@ -61,22 +48,14 @@ class NotConvertible(ValueError):
         self.detail = list(detail)
 
 
-class PageFiles(StaticFiles):
-    """The page's files, each with the page's headers."""
-
-    def file_response(self, *arguments: Any, **options: Any) -> Response:
-        response = super().file_response(*arguments, **options)
-        response.headers.update(HEADERS)
-        return response
-
-
 def mount(app: FastAPI, table: TenantTable) -> None:
     """Add the page to the application."""
+    files = StaticPage("playground", "'self' ws: wss:")
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")
     async def page() -> FileResponse:
-        return FileResponse(PAGE / "index.html", headers=HEADERS)
+        return files.index()
 
     @routes.post("/page/convert")
     async def convert(request: Request) -> JSONResponse:
@@ -88,7 +67,7 @@ def mount(app: FastAPI, table: TenantTable) -> None:
         return JSONResponse(converted(asked, table.get(DEFAULT_TENANT) or Tenant(DEFAULT_TENANT)))
 
     app.include_router(routes)
-    app.mount("/page", PageFiles(directory=PAGE), name="page")
+    app.mount("/page", files.files(), name="page")
 
 
 def converted(asked: Asked, tenant: Tenant) -> dict[str, Any]:

@@ -14,6 +14,8 @@ class Addresses:
         self.prefix: Final = prefix
         self.tenants: Final = f"{prefix}:tenants"
         self.changes: Final = f"{prefix}:stage-changes"
+        self.memory: Final = f"{prefix}:{{processes}}:memory"
+        self.loss: Final = f"{prefix}:{{processes}}:loss"
         self.processes: Final = f"{prefix}:{{processes}}"
         self.platform: Final = f"{prefix}:{{b}}".encode()
         self.probe: Final = f"{prefix}:{{probe}}".encode()
@@ -61,3 +63,11 @@ class Addresses:
     def id_map(self, tenant: str) -> str:
         """Hash: a tenant's V2 ids -> Vision IDs."""
         return f"{self.prefix}:tenant:{tenant}:ids"
+
+    def roll(self, tenant: str, name: str) -> str:
+        """Hash: the rows of one of a tenant's rolls. With `:order`, the sorted set of when each was last noted."""
+        return f"{self.prefix}:{{{tenant}:roll}}:{name}"
+
+    def refused(self, tenant: str, slice_number: int) -> str:
+        """String, two minutes: handshakes of a tenant that were refused because of its stage, in one slice of time."""
+        return f"{self.prefix}:{{{tenant}:refused}}:{slice_number}"

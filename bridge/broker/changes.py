@@ -1,6 +1,7 @@
 """Changes of a tenant's stage, share and routing: made once, by version, and recorded. Never judges their wisdom.
 
 A change is one script: the version must be the one that its author saw, the tenant is written, and the record with it.
+The record also says when Redis has lost what was in it.
 """
 
 import json
@@ -11,19 +12,23 @@ from typing import Any, Final, Literal, cast
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
-from bridge.tenants import Routing, Stage, Tenant
+from bridge.broker.link import pack
+from bridge.tenants import STAGES, Routing, Stage, Tenant
 
 NEWEST: Final = 1_000
 RECORD_LENGTH: Final = 100_000
 PAGE: Final = 2_000
+LOSER: Final = "aether-bridge"
+LOSS: Final = "Redis came back without its data: census, ledger, history and the record from before are lost"
 
-Kind = Literal["change", "rollback"]
+Kind = Literal["change", "rollback", "loss"]
 
 _CHANGE: Final = """
 local version = tonumber(redis.call('HGET', KEYS[2], 'version') or '0')
 if version ~= tonumber(ARGV[2]) then return {0, version} end
 version = version + 1
 redis.call('HSET', KEYS[2], 'version', version, 'stage', ARGV[3], 'share', ARGV[4], 'v2_routing', ARGV[5])
+redis.call('HSET', KEYS[2], 'change', ARGV[6])
 redis.call('HSET', KEYS[1], ARGV[1], version)
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*', 'tenant', ARGV[1], 'version', version, 'change', ARGV[6])
 return {1, version}
@@ -42,6 +47,19 @@ class Standing:
     def of(cls, tenant: Tenant) -> "Standing":
         return cls(tenant.stage, tenant.share, tenant.v2_routing)
 
+    def of_tenant(self, tenant: Tenant) -> Tenant:
+        """The tenant as if it stood here."""
+        return replace(tenant, stage=self.stage, share=self.share, v2_routing=self.v2_routing)
+
+    def as_json(self) -> dict[str, Any]:
+        """As the admin API says it."""
+        return {"stage": self.stage, "share": self.share, "v2_routing": self.v2_routing}
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """How far along the way from V2 to V3."""
+        return STAGES.index(self.stage), self.share if self.stage == "drain" else 0
+
     def __str__(self) -> str:
         stage = f"drain {self.share} %" if self.stage == "drain" else self.stage
         return stage if self.v2_routing == "global" else f"{stage}, V2 by group"
@@ -49,7 +67,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the record. `when` is ISO 8601; `version` is the tenant's after it; `rolls_back` a version undone."""
+    """One line of the record. `when` is ISO 8601; `version` is the tenant's after it; `rolls_back` a version undone.
+
+    `forced` names the guards that were failing when it was made all the same.
+    """
 
     tenant: str
     version: int
@@ -60,6 +81,7 @@ class Change:
     why: str
     kind: Kind = "change"
     rolls_back: int | None = None
+    forced: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """As the admin API and the command line say it."""
@@ -76,6 +98,7 @@ class Change:
             "why": self.why,
             "kind": self.kind,
             "rolls_back": self.rolls_back,
+            "forced": list(self.forced),
         }
 
 
@@ -119,6 +142,28 @@ async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = NE
     return found[:most]
 
 
+async def latest(redis: Redis, addresses: Addresses, tenant: str) -> Change | None:
+    """The change that brought a tenant to where it stands, if Redis knows one."""
+    text: Any = await cast(Any, redis.hget(addresses.tenant(tenant), "change"))
+    if text is None:
+        return None
+    said = json.loads(text)
+    return _change_of(tenant, said["version"] + 1, said)  # it was written before it had a version of its own
+
+
+def loss(tenant: Tenant, when: str) -> Change:
+    """Redis came back without what it had: said in the record, which begins anew."""
+    standing = Standing.of(tenant)
+    return Change(tenant.name, tenant.version, LOSER, when, standing, standing, LOSS, "loss")
+
+
+def record(addresses: Addresses, change: Change) -> bytes:
+    """The command that writes a line of the record which changes nothing, packed."""
+    length = ("MAXLEN", "~", RECORD_LENGTH)
+    fields = ("tenant", change.tenant, "version", change.version, "change", _text(change))
+    return pack("XADD", addresses.changes, *length, "*", *fields)
+
+
 def step_back(changes: Iterable[Change]) -> Change | None:
     """The newest change (of changes, newest first) that no rollback has undone yet."""
     undone: set[int] = set()
@@ -142,10 +187,13 @@ def _text(change: Change) -> str:
 
 
 def _change_in(fields: dict[bytes, bytes]) -> Change:
-    said = json.loads(fields[b"change"])
+    return _change_of(fields[b"tenant"].decode(), int(fields[b"version"]), json.loads(fields[b"change"]))
+
+
+def _change_of(tenant: str, version: int, said: dict[str, Any]) -> Change:
     return Change(
-        tenant=fields[b"tenant"].decode(),
-        version=int(fields[b"version"]),
+        tenant=tenant,
+        version=version,
         who=said["who"],
         when=said["when"],
         before=Standing(said["from"], said["from_share"], said["from_v2_routing"]),
@@ -153,4 +201,5 @@ def _change_in(fields: dict[bytes, bytes]) -> Change:
         why=said["why"],
         kind=said["kind"],
         rolls_back=said["rolls_back"],
+        forced=tuple(said.get("forced", ())),
     )

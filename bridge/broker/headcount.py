@@ -1,11 +1,11 @@
-"""How many connections there are, of all processes together: each says its own number, whoever asks adds them up.
+"""How many connections there are and messages there were, of all processes: each says its own, whoever asks adds up.
 
 A number that is not said again for a few seconds is forgotten with its process. It never counts anything itself.
 """
 
 import asyncio
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -18,16 +18,19 @@ from bridge.broker.link import pack
 SAY_SECONDS: Final = 1.0
 LIFETIME_SECONDS: Final = 5
 
-OpenByTenant = Callable[[], Mapping[tuple[str, str], int]]
+Counted = Callable[[], Mapping[str, Mapping[tuple[str, str], int]]]
+"""What is counted (`connections`, `messages`) -> (tenant, protocol) -> number."""
+Headcounts = Mapping[str, Mapping[str, Counter[str]]]
+"""Tenant -> what is counted -> protocol -> number; zero for whatever nobody said."""
 
 
 class Headcount:
-    """This process's number of connections by tenant and protocol, said again and again."""
+    """This process's numbers by tenant and protocol, said again and again."""
 
-    def __init__(self, bus: Bus, addresses: Addresses, process: str, open_by_tenant: OpenByTenant) -> None:
+    def __init__(self, bus: Bus, addresses: Addresses, process: str, counted: Counted) -> None:
         self._bus = bus
         self._key = addresses.headcount(process)
-        self._open_by_tenant = open_by_tenant
+        self._counted = counted
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -37,21 +40,23 @@ class Headcount:
 
     def say(self) -> None:
         """Say it now."""
-        counts: dict[str, dict[str, int]] = {}
-        for (tenant, protocol), number in self._open_by_tenant().items():
-            counts.setdefault(tenant, {})[protocol] = number
-        self._bus.command(pack("SET", self._key, json.dumps(counts), "EX", LIFETIME_SECONDS), _ignore)
+        said: dict[str, dict[str, dict[str, int]]] = {}
+        for what, numbers in self._counted().items():
+            for (tenant, protocol), number in numbers.items():
+                said.setdefault(tenant, {}).setdefault(what, {})[protocol] = number
+        self._bus.command(pack("SET", self._key, json.dumps(said), "EX", LIFETIME_SECONDS), _ignore)
 
 
-async def read_headcount(redis: Redis, addresses: Addresses) -> dict[str, Counter[str]]:
-    """Tenant -> protocol -> open connections, of all processes that live. Raises what redis-py raises."""
+async def read_headcount(redis: Redis, addresses: Addresses) -> Headcounts:
+    """The numbers of all processes that live. Raises what redis-py raises."""
     processes: list[Any] = await redis.zrange(addresses.processes, 0, -1)
-    total: dict[str, Counter[str]] = {}
+    total: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     if processes:
         said: list[Any] = await redis.mget([addresses.headcount(process.decode()) for process in processes])
-        for counts in said:
-            for tenant, protocols in json.loads(counts or "{}").items():
-                total.setdefault(tenant, Counter()).update(protocols)
+        for numbers in said:
+            for tenant, counted in json.loads(numbers or "{}").items():
+                for what, protocols in counted.items():
+                    total[tenant][what].update(protocols)
     return total
 
 

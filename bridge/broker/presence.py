@@ -6,7 +6,6 @@ from memory, quietly. Who died is cleaned up after by `leases.py`. It never deci
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any, Final
@@ -15,7 +14,7 @@ from bridge.broker import scripts
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.link import pack
-from bridge.broker.presence_entries import Entries, Entry, Group, Place
+from bridge.broker.presence_entries import Entries, Entry, Group, Place, holder_in
 from bridge.broker.presence_events import Event, PresenceEvents
 from v3.session import timestamp
 
@@ -28,7 +27,6 @@ CHECKS_PER_ROUND: Final = 24
 EXPIRY_MARGIN_SECONDS: Final = 1.0
 CHUNK: Final = 500
 TOUCHES_PER_LIFETIME: Final = 60
-_HOLDER: Final = re.compile(rb"([A-Za-z0-9_-]+):[^:]+:(v2|v3|socketio):([0-9]{1,18})")
 
 
 class Presence:
@@ -262,13 +260,13 @@ def _members_in(reply: Any) -> Members | None:
     """One member a client: of several connections, the one that has been there longest."""
     if not isinstance(reply, list):
         return None
-    present = set(reply[0])
+    present = {client.decode(errors="replace") for client in reply[0]}
     members: dict[str, tuple[int, str]] = {}
     for holder in reply[1]:
-        match = _HOLDER.fullmatch(holder)
-        if match is None or match[1] not in present:
+        known = holder_in(holder)
+        if known is None or known[0] not in present:
             continue  # its time is over; or somebody else's, under our name
-        client, protocol, since = match[1].decode(), match[2].decode(), int(match[3])
+        client, protocol, since = known
         members[client] = min(members.get(client, (since, protocol)), (since, protocol))
     return [_who(client, protocol, since) for client, (since, protocol) in sorted(members.items())]
 

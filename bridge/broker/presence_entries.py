@@ -3,6 +3,7 @@
 It never asks Redis: what is written there of these entries is for `presence.py`.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from typing import Final, Literal
 Protocol = Literal["v2", "v3", "socketio"]
 Group = tuple[str, str]
 """A tenant and one of its groups."""
+
+
+_HOLDER: Final = re.compile(rb"([A-Za-z0-9_-]+):[^:]+:(v2|v3|socketio):([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,12 @@ class Entry:
         self.expires_at = 0.0
         self.touched_at = 0.0
         self.is_known = self.is_unsure = self.is_over = False
+
+
+def holder_in(holder: bytes) -> tuple[str, str, int] | None:
+    """Client, protocol and since when (µs), of what stands in Redis; `None` for somebody else's, under our name."""
+    match = _HOLDER.fullmatch(holder)
+    return None if match is None else (match[1].decode(), match[2].decode(), int(match[3]))
 
 
 class Entries:

@@ -32,7 +32,8 @@ class PresenceEvents:
     def say(self, event: Event, tenant: str, group: str, who: dict[str, Any], members: int) -> None:
         """`who` is `{client_id, protocol, since}`; `members` how many the group has now."""
         waiting = self._waiting.get((tenant, group))
-        if members > self._most_members or (waiting is not None and len(waiting) >= MAX_EVENTS_PER_GROUP):
+        size = members + 1 if event == "LEAVE" else members  # whoever leaves was one of them
+        if size > self._most_members or (waiting is not None and len(waiting) >= MAX_EVENTS_PER_GROUP):
             self.suppressed += 1
             return
         if waiting is None:

@@ -155,3 +155,62 @@ redis.call('SET', KEYS[2], '1', 'EX', 3600)
 return redis.call('ZREM', KEYS[1], ARGV[1])
 """)
 """Keys processes, swept; dead process. Marked again: one that came back while it was cleaned up after must learn it."""
+
+NOTE: Final = Script("""
+local expected = {'hash', 'zset'}
+for i, key in ipairs(KEYS) do
+  local kind = redis.call('TYPE', key).ok
+  if kind ~= expected[i] and kind ~= 'none' then redis.call('DEL', unpack(KEYS)) end
+end
+for i = 4, #ARGV, 5 do
+  local row, first, last = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local count, remark = tonumber(ARGV[i + 3]), ARGV[i + 4]
+  local known = redis.call('HGET', KEYS[1], row)
+  if known then
+    local before, after, times, remarked = known:match('^(%d+) (%d+) (%d+) (.*)$')
+    if before then
+      first, last = math.min(first, tonumber(before)), math.max(last, tonumber(after))
+      count = count + tonumber(times)
+      if remark == '' then remark = remarked end
+    end
+  end
+  redis.call('HSET', KEYS[1], row, string.format('%.0f %.0f %.0f %s', first, last, count, remark))
+  redis.call('ZADD', KEYS[2], last, row)
+end
+local old = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[2], 'LIMIT', 0, 1000)
+local excess = redis.call('ZCARD', KEYS[2]) - #old - tonumber(ARGV[1])
+if excess > 0 then
+  local oldest = redis.call('ZRANGE', KEYS[2], #old, #old + excess - 1)
+  for _, row in ipairs(oldest) do old[#old + 1] = row end
+  redis.call('HINCRBY', KEYS[1], '', #oldest)
+end
+for _, row in ipairs(old) do
+  redis.call('HDEL', KEYS[1], row)
+  redis.call('ZREM', KEYS[2], row)
+end
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return #old
+""")
+"""Keys rows, order; most rows, oldest to keep (ms), seconds to keep; then each row: key, first, last, count, remark.
+
+Returns how many rows it forgot. Those that the bound made it forget are counted under the empty row.
+"""
+
+REMEMBER: Final = Script("""
+local now = redis.call('GET', KEYS[1])
+if not now then
+  now = ARGV[1]
+  redis.call('SET', KEYS[1], now)
+end
+if ARGV[2] == '' or ARGV[2] == now then return {now, 0} end
+local said = redis.call('GET', KEYS[2])
+if said and said:sub(1, #now) == now then return {now, 0} end
+redis.call('SET', KEYS[2], now .. ' ' .. ARGV[3])
+return {now, 1}
+""")
+"""Keys memory, loss; a new mark, the mark that was here, ISO 8601.
+
+A mark lives as long as what Redis holds. Returns `[the mark that is here now, 1 to the one process that must say that
+what was here is lost]`.
+"""

@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from bridge.migration.ledger import JsonType, Key, Ledger
+from bridge.migration.ledger import Key, Ledger
+from bridge.migration.rows import JsonType
 from compat.dialect import SAID_AS, STANDARD, Dialect, Rule
 
 MOST: Final = 0.9

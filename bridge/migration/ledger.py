@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from bridge.migration.conversion import outcome_of
+from bridge.migration.rows import JsonType, type_of
 from compat.dialect import STANDARD, STANDARD_WORDS, Dialect
 from compat.identity import PLAIN_NAMES
 from compat.upgrade import EXACT, STASHED, Outcome, Upgraded, upgrade
@@ -19,17 +20,6 @@ MOST_KEYS: Final = 1_000
 LONGEST_KEY: Final = 128
 
 Shape = Literal["object", "value", "text"]
-JsonType = Literal["string", "integer", "number", "boolean", "null", "object", "array"]
-
-_TYPES: Final[dict[type, JsonType]] = {
-    str: "string",
-    int: "integer",
-    float: "number",
-    bool: "boolean",
-    type(None): "null",
-    dict: "object",
-    list: "array",
-}
 
 
 @dataclass(slots=True)
@@ -49,7 +39,7 @@ class Key:
     def note(self, value: Any, *, is_wordless: bool, is_alone: bool, is_stashed: bool) -> None:
         """One frame that had this key."""
         self.frames += 1
-        self.types[_TYPES[type(value)]] += 1
+        self.types[type_of(value)] += 1
         self.spaced += isinstance(value, str) and any(map(str.isspace, value))
         self.wordless += is_wordless
         self.alone += is_wordless and is_alone

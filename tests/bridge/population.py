@@ -6,13 +6,14 @@ tenant's `v2` channel what reaches it by a narrower one, and in its own language
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.tenant_table import TenantTable
+from bridge.chronicle import Chronicle, SpeechFields
 from bridge.counts import Counts
 from bridge.crossing import Crossing
 from bridge.message import BusMessage, read
@@ -44,6 +45,20 @@ class RecordingBus:
 
     def publish(self, channels: Sequence[bytes], data: bytes, done: Callable[[int | None], None]) -> None:
         self.published.append(Published(list(channels), data, done))
+
+
+@dataclass
+class RecordingChronicle:
+    """A chronicle that keeps what it is told."""
+
+    speeches: list[tuple[str, SpeechFields]] = field(default_factory=list)
+    frames: list[tuple[str, Any]] = field(default_factory=list)
+
+    def spoke(self, tenant: str, speech: SpeechFields) -> None:
+        self.speeches.append((tenant, speech))
+
+    def read(self, tenant: str, frame: Any) -> None:
+        self.frames.append((tenant, frame))
 
 
 class Listener(NamedTuple):
@@ -90,7 +105,15 @@ class Stage:
         self.bus = RecordingBus()
         self.counts = Counts()
         self.table = table_of(*tenants)
-        self.crossing = Crossing(cast(Bus, self.bus), ADDRESSES, self.table, self.counts, lambda name: name in here)
+        self.chronicle = RecordingChronicle()
+        self.crossing = Crossing(
+            cast(Bus, self.bus),
+            ADDRESSES,
+            self.table,
+            self.counts,
+            cast(Chronicle, self.chronicle),
+            lambda name: name in here,
+        )
 
     def heard(self) -> list[str]:
         """Who has heard what was published, each as often as it was heard."""

@@ -11,6 +11,7 @@ import pytest
 from bridge.broker.presence import Place
 from bridge.connections import Connection, Connections, Facts
 from bridge.counts import Counts
+from bridge.migration.rows import Visitor
 from bridge.sockets.hub import Hub, Listener
 from bridge.sockets.outbox import Outbox
 from bridge.voices import V3Voice
@@ -59,6 +60,11 @@ class Touches:
         self.touched.append(place)
 
 
+def facts_of(place: Place, path_ids: tuple[str | None, str | None], expires_at: float | None = None) -> Facts:
+    visitor = Visitor("v2" if place.protocol == "v2" else "v3", place.protocol, *reversed(path_ids))  # type: ignore[arg-type]
+    return Facts(place, path_ids, visitor, "test", expires_at)
+
+
 class World:
     """Connections and what they stand on."""
 
@@ -72,7 +78,7 @@ class World:
 
     def open(self, client: str = "ann", protocol: Any = "v3", expires_at: float | None = None) -> Opened:
         place = Place("acme", "team", client, protocol)
-        opened = Opened(self, Facts(place, (place.group, place.client), expires_at))
+        opened = Opened(self, facts_of(place, (place.group, place.client), expires_at))
         opened.connection.begin()
         return opened
 
@@ -99,7 +105,9 @@ async def world(anyio_backend: Any) -> World:
 
 async def test_a_connection_is_counted_and_heard_from_its_begin_to_its_end(world: World) -> None:
     begun: list[Connection] = []
-    world.connections.begun = begun.append
+    ended: list[Connection] = []
+    world.connections.when_begun(begun.append)
+    world.connections.when_ended(ended.append)
     ann, ben = world.open("ann"), world.open("ben", "v2")
     assert begun == [ann.connection, ben.connection]
     assert len(world.connections) == 2
@@ -109,6 +117,7 @@ async def test_a_connection_is_counted_and_heard_from_its_begin_to_its_end(world
     ann.connection.lost()
     ann.connection.lost()
     assert ann.connection.over.done()
+    assert ended == [ann.connection]
     assert ann.connection.outbox.is_closed
     assert list(world.connections) == [ben.connection]
     assert world.connections.open_by_tenant() == {("acme", "v2"): 1}
@@ -122,7 +131,7 @@ async def test_of_two_connections_of_a_tenant_one_stays_counted(world: World) ->
 
 
 async def test_a_connection_that_never_began_can_be_lost(world: World) -> None:
-    never = Opened(world, Facts(Place("acme", "team", "ann", "v3"), ("team", "ann")))
+    never = Opened(world, facts_of(Place("acme", "team", "ann", "v3"), ("team", "ann")))
     never.connection.lost()
     assert len(world.connections) == 0
 

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from bridge.broker.presence import Place
-from bridge.connections import Facts
 from bridge.moves import Moves
 from bridge.tenants import Tenant, bucket
 from compat.identity import Names
 from tests.bridge.broker.parts import running, until
-from tests.bridge.test_connections import Opened, World
+from tests.bridge.test_connections import Opened, World, facts_of
 
 SUCCESSOR = {"successor": "/v3/ws/group/team/client/v2-42"}
 IN_BUCKET = bucket("42")
@@ -25,10 +24,10 @@ class Street:
         self.world = World(moves_per_second=1_000)
         self.tenant = Tenant("acme")
         self.moves = Moves(self.world.connections, lambda name: self.tenant if name == "acme" else None)
-        self.world.connections.begun = self.moves.look_at
+        self.world.connections.when_begun(self.moves.look_at)
 
     def open(self, protocol: Any, client: str, path_ids: tuple[str | None, str | None], tenant: str = "acme") -> Opened:
-        opened = Opened(self.world, Facts(Place(tenant, "team", client, protocol), path_ids))
+        opened = Opened(self.world, facts_of(Place(tenant, "team", client, protocol), path_ids))
         opened.connection.begin()
         return opened
 

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge.api.page import MAX_BODY_BYTES, MAX_CHARACTERS, PAGE, Asked, converted
+from bridge.api.page import MAX_BODY_BYTES, MAX_CHARACTERS, Asked, converted
+from bridge.api.static_page import PAGES
 from bridge.tenants import DEFAULT_TENANT, Tenant
 from compat.dialect import Dialect, Rule
 from compat.identity import Names
@@ -123,7 +124,9 @@ def test_the_tenants_dialect_and_names_are_spoken() -> None:
 
 
 def test_every_file_of_the_page_comes_with_a_policy_that_forbids_what_is_inline(bridge: StartBridge) -> None:
-    files = {"/": "text/html"} | {f"/page/{file.name}": _media_type(file.suffix) for file in PAGE.iterdir()}
+    files = {"/": "text/html"} | {
+        f"/page/{file.name}": _media_type(file.suffix) for file in (PAGES / "playground").iterdir()
+    }
     with httpx.Client(base_url=bridge().url) as client:
         for path, media_type in files.items():
             answer = client.get(path)

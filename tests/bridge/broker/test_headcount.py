@@ -1,4 +1,4 @@
-"""The number of connections, of all processes together, on a real Redis."""
+"""The numbers of all processes together, on a real Redis."""
 
 import asyncio
 
@@ -18,10 +18,14 @@ async def test_the_numbers_of_all_living_processes_add_up(redis_url: str, prefix
     async with Redis.from_url(redis_url) as redis:
         assert await read_headcount(redis, addresses) == {}
         await redis.zadd(addresses.processes, {"one": 1, "two": 1, "silent": 1})
-        Headcount(bus, addresses, "one", lambda: {("acme", "v2"): 2, ("acme", "v3"): 1}).say()
-        Headcount(bus, addresses, "two", lambda: {("acme", "v3"): 4, ("other", "v2"): 1}).say()
-        Headcount(bus, addresses, "forgotten", lambda: {("acme", "v2"): 100}).say()
+        connections = {("acme", "v2"): 2, ("acme", "v3"): 1}
+        Headcount(bus, addresses, "one", lambda: {"connections": connections, "messages": {("acme", "v2"): 7}}).say()
+        Headcount(bus, addresses, "two", lambda: {"connections": {("acme", "v3"): 4, ("other", "v2"): 1}}).say()
+        Headcount(bus, addresses, "forgotten", lambda: {"connections": {("acme", "v2"): 100}}).say()
         await bus.wait_until_answered()
-        assert await read_headcount(redis, addresses) == {"acme": {"v2": 2, "v3": 5}, "other": {"v2": 1}}
+        assert await read_headcount(redis, addresses) == {
+            "acme": {"connections": {"v2": 2, "v3": 5}, "messages": {"v2": 7}},
+            "other": {"connections": {"v2": 1}},
+        }
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -80,20 +80,24 @@ async def test_a_process_that_only_slept_learns_it_and_its_clients_join(redis_ur
     ):
         await sleeper.enter(ANN, BEN)
         assert [await witness.event(), await witness.event()] == [("JOIN", "ann"), ("JOIN", "ben")]
-        asleep(sleeper)
+        fall_asleep(sleeper)
         assert {await witness.event(), await witness.event()} == {("LEAVE", "ann"), ("LEAVE", "ben")}
         assert await awake.clients() == []
         await sleeper.refresh(BEN)  # its heartbeat is earlier than the news
+        wake(sleeper)
         sleeper.leases.renew()
         assert {await witness.event(), await witness.event()} == {("JOIN", "ann"), ("JOIN", "ben")}
         assert await awake.clients() == ["ann", "ben"]
         assert await witness.heard_of(sleeper, awake) == []
 
 
-def asleep(process: Process) -> None:
-    """It does not renew its lease for a while."""
-    process.leases.__dict__["renew"] = lambda: None
-    asyncio.get_running_loop().call_later(2.5, process.leases.__dict__.pop, "renew")
+def fall_asleep(process: Process) -> None:
+    """It neither renews its lease nor looks after its entries."""
+    process.leases.__dict__["renew"] = process.presence.__dict__["_verify"] = lambda: None
+
+
+def wake(process: Process) -> None:
+    del process.leases.__dict__["renew"], process.presence.__dict__["_verify"]
 
 
 async def test_a_process_that_comes_back_while_it_is_cleaned_up_after_learns_it_too(

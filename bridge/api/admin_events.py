@@ -1,0 +1,72 @@
+"""`GET /admin/api/events`: the tenants as they change, as server-sent events, for as long as the process serves.
+
+A stream is a look each second; it never keeps the process from ending, and there is a bound to how many there are.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends
+from redis.exceptions import RedisError
+from starlette.responses import StreamingResponse
+
+from bridge.admission import Administrator
+from bridge.api.admin import REFUSED, AdminRefusal, Desk
+
+LOOK_SECONDS: Final = 1.0
+SILENT_LOOKS: Final = 10
+MOST_STREAMS: Final = 64
+HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class Streams:
+    """The open streams of one process. `is_ending` tells whether they have to end."""
+
+    def __init__(self, desk: Desk, is_ending: Callable[[], bool]) -> None:
+        self._desk = desk
+        self._is_ending = is_ending
+        self._open = 0
+
+    def begin(self, administrator: Administrator) -> AsyncIterator[str]:
+        """One more stream. Raises `AdminRefusal` beyond the bound."""
+        if self._open >= MOST_STREAMS:
+            raise AdminRefusal(503, "overloaded", "Too many dashboards are open on this process; try again later.")
+        return self._stream(administrator)
+
+    async def _stream(self, administrator: Administrator) -> AsyncIterator[str]:
+        self._open += 1
+        try:
+            before, silent = "", 0
+            while not self._is_ending():
+                now = await self._states(administrator)
+                silent = 0 if now != before else silent + 1
+                if now != before:
+                    yield f"event: tenants\ndata: {now}\n\n"
+                elif silent % SILENT_LOOKS == 0:
+                    yield ": still here\n\n"
+                before = now
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            self._open -= 1
+
+    async def _states(self, administrator: Administrator) -> str:
+        """While Redis is away nothing is known to have changed."""
+        try:
+            return json.dumps(await self._desk.states(administrator))
+        except RedisError:
+            return "[]"
+
+
+def router(desk: Desk, is_ending: Callable[[], bool]) -> APIRouter:
+    """The route."""
+    routes = APIRouter(prefix="/admin/api", tags=["admin"], responses=REFUSED)
+    Admin = Annotated[Administrator, Depends(desk.administrator)]  # noqa: N806 - a type
+    streams = Streams(desk, is_ending)
+
+    @routes.get("/events", summary="Every tenant, whenever something changes", response_class=StreamingResponse)
+    async def events(admin: Admin) -> Any:
+        return StreamingResponse(streams.begin(admin), media_type="text/event-stream", headers=HEADERS)
+
+    return routes

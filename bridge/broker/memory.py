@@ -1,0 +1,45 @@
+"""Whether Redis still holds what it held: a mark that is lost with everything else. It repairs nothing.
+
+Every process learns the mark; where it is another than before, one of them is told to say that what was there is lost.
+"""
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from bridge.broker import scripts
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+
+Lost = Callable[[bool], None]
+
+
+class Memory:
+    """The mark as this process knows it. `lost` is called when it has changed: with true in the one that says so."""
+
+    def __init__(self, bus: Bus, addresses: Addresses, now: Callable[[], str], lost: Lost) -> None:
+        """`now` gives the time as ISO 8601."""
+        self._bus = bus
+        self._addresses = addresses
+        self._now = now
+        self._lost = lost
+        self._mark = b""
+
+    def look(self) -> None:
+        """Compare; the answer comes later."""
+        keys = [self._addresses.memory, self._addresses.loss]
+        mark: Any = self._mark
+        scripts.REMEMBER.run(self._bus, keys, [secrets.token_hex(8), mark, self._now()], self._looked)
+
+    def _looked(self, reply: Any) -> None:
+        if not isinstance(reply, list):
+            return  # asked again when Redis is found not to know us
+        before, self._mark = self._mark, reply[0]
+        if before not in (b"", self._mark):
+            self._lost(reply[1] == 1)
+
+
+def lost_at(value: bytes | None) -> str | None:
+    """When Redis was last found to have lost what it held (ISO 8601), from what `Addresses.loss` holds."""
+    _, _, at = (value or b"").decode(errors="replace").partition(" ")
+    return at or None

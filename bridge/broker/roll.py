@@ -1,0 +1,113 @@
+"""A roll: a bounded record of a tenant in Redis, that forgets. It knows nothing of what its rows mean.
+
+Each row has a key, when it was first and last noted (milliseconds since the epoch), how often, and a remark. What was
+not noted for `days` is forgotten, and beyond `most_rows` the row that was noted longest ago is, which is counted.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from redis.asyncio import Redis
+
+from bridge.broker import scripts
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from bridge.migration.rows import Noted
+
+ROWS_PER_COMMAND: Final = 200
+ROWS_PER_PAGE: Final = 1_000
+SECONDS_PER_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """One kind of record, with its bounds."""
+
+    name: str
+    most_rows: int
+    days: int
+
+    def note(self, bus: Bus, addresses: Addresses, tenant: str, rows: Sequence[Noted], failed: "Failed") -> None:
+        """Add to the rows of a tenant. `failed` gets, later, the rows that Redis is not known to have taken."""
+        for start in range(0, len(rows), ROWS_PER_COMMAND):
+            self._note(bus, addresses, tenant, rows[start : start + ROWS_PER_COMMAND], failed)
+
+    def _note(self, bus: Bus, addresses: Addresses, tenant: str, rows: Sequence[Noted], failed: "Failed") -> None:
+        def answered(reply: Any) -> None:
+            if not isinstance(reply, int):
+                failed(rows)
+
+        newest = max(row.last for row in rows)
+        seconds = self.days * SECONDS_PER_DAY
+        arguments: list[str | int] = [self.most_rows, newest - seconds * 1_000, seconds]
+        for row in rows:
+            arguments += (row.key, row.first, row.last, row.count, row.remark)
+        scripts.NOTE.run(bus, _keys(addresses, tenant, self.name), arguments, answered)
+
+    async def newest(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> AsyncIterator[Noted]:
+        """The rows that were noted at `since` or later, the newest first. Raises what redis-py raises."""
+        rows, order = _keys(addresses, tenant, self.name)
+        start = 0
+        while True:
+            page: list[Any] = await redis.zrange(order, start, start + ROWS_PER_PAGE - 1, desc=True)
+            values: list[Any] = await cast(Any, redis.hmget(rows, page)) if page else []
+            for key, value in zip(page, values, strict=True):
+                noted = _noted(key, value)
+                if noted is not None and noted.last < since:
+                    return
+                if noted is not None:
+                    yield noted
+            if len(page) < ROWS_PER_PAGE:
+                return
+            start += ROWS_PER_PAGE
+
+    async def forgotten(self, redis: Redis, addresses: Addresses, tenant: str) -> int:
+        """How many rows the bound has made it forget."""
+        number = await cast(Any, redis.hget(_keys(addresses, tenant, self.name)[0], ""))
+        return int(number) if number and number.isdigit() else 0
+
+
+Failed = Callable[[Sequence[Noted]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rolls:
+    """Every roll of a tenant. What their rows are is said by `migration/rows.py`."""
+
+    census: Roll
+    """`Visitor`: who connects; counted are the messages that each said, remarked is the user agent."""
+    speeches: Roll
+    """`Speech`: who says something to whom."""
+    ledger: Roll
+    """`Conversion` and `ProprietaryKey`."""
+    minutes: Roll
+    """`Sample`, a row a minute."""
+    hours: Roll
+    """`Sample`, a row an hour; connections are added up each minute."""
+
+
+def rolls(census_rows: int, days: int) -> Rolls:
+    """The rolls with their bounds: what the operator chooses, and what a drawing needs."""
+    return Rolls(
+        census=Roll("census", census_rows, days),
+        speeches=Roll("speeches", 20_000, days),
+        ledger=Roll("ledger", 5_000, days),
+        minutes=Roll("minutes", 12_000, 2),
+        hours=Roll("hours", 60_000, 400),
+    )
+
+
+def _keys(addresses: Addresses, tenant: str, name: str) -> list[str]:
+    rows = addresses.roll(tenant, name)
+    return [rows, f"{rows}:order"]
+
+
+def _noted(key: bytes, value: bytes | None) -> Noted | None:
+    if value is None:
+        return None
+    match value.decode(errors="replace").split(" ", 3):
+        case [first, last, count, remark] if first.isdecimal() and last.isdecimal() and count.isdecimal():
+            return Noted(key.decode(errors="replace"), int(first), int(last), int(count), remark)
+        case _:
+            return None

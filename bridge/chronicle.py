@@ -1,0 +1,270 @@
+"""What happens, written down for the operator: who is there, who speaks to whom, what becomes of it. Never the words.
+
+The path of a message only counts, in memory; each second what was counted is added to the tenants' rolls in Redis.
+Bounded: what waits while Redis is away is counted together by row, and beyond `MOST_WAITING` rows only as left out.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from bridge.broker.link import pack
+from bridge.broker.roll import Roll, Rolls
+from bridge.counts import Counts
+from bridge.migration.rows import (
+    Conversion,
+    JsonType,
+    Language,
+    Noted,
+    ProprietaryKey,
+    Sample,
+    Speech,
+    Visitor,
+    type_of,
+)
+
+FLUSH_SECONDS: Final = 1.0
+TOUCH_SECONDS: Final = 60.0
+TOUCHES_PER_FLUSH: Final = 2_000
+MOST_WAITING: Final = 50_000
+LONGEST_KEY: Final = 128
+SLICE_SECONDS: Final = 5
+"""Refused handshakes are counted in slices of so many seconds."""
+SLICE_LIFETIME_SECONDS: Final = 120
+
+Tally = list[int]
+"""First and last time in milliseconds since the epoch, and how often."""
+SpeechFields = tuple[Language, str | None, str, str, str, str | None, str]
+"""The fields of a `Speech`, in order: what the path of a message makes is no more than this."""
+OpenByTenant = Callable[[], Mapping[tuple[str, str], int]]
+DialectWords = Callable[[str], frozenset[str]]
+
+
+class _Page:
+    """What waits to be written to the rolls of one tenant."""
+
+    def __init__(self) -> None:
+        self.rows: dict[Roll, dict[str, Noted]] = defaultdict(dict)
+
+    def note(self, roll: Roll, noted: Noted) -> bool:
+        """Whether the row is new here."""
+        rows = self.rows[roll]
+        known = rows.get(noted.key)
+        if known is not None:
+            noted = Noted(
+                noted.key,
+                min(known.first, noted.first),
+                max(known.last, noted.last),
+                known.count + noted.count,
+                noted.remark or known.remark,
+            )
+        rows[noted.key] = noted
+        return known is None
+
+
+class Chronicle:
+    """The chronicle of one process. With `is_kept` false nothing is noted, and nothing is written."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        addresses: Addresses,
+        rolls: Rolls,
+        counts: Counts,
+        dialect_words: DialectWords,
+        microseconds: Callable[[], int],
+        *,
+        is_kept: bool,
+    ) -> None:
+        self._bus = bus
+        self._addresses = addresses
+        self._rolls = rolls
+        self._counts = counts
+        self._dialect_words = dialect_words
+        self._microseconds = microseconds
+        self._is_kept: Final = is_kept
+        self._speeches: dict[tuple[str, SpeechFields], Tally] = {}
+        self._shapes: dict[tuple[str, tuple[str, ...]], tuple[Tally, tuple[JsonType, ...]]] = {}
+        self._visits: dict[tuple[str, Visitor], int] = {}
+        self._visitors: dict[tuple[str, str, str | None, str], Visitor] = {}
+        self._untouched: Iterator[tuple[str, Visitor]] = iter(())
+        self._touched_at = 0.0
+        self._pages: dict[str, _Page] = defaultdict(_Page)
+        self._waiting = 0
+        self._messages: Counter[tuple[str, str]] = Counter()
+        self._conversions: Counter[tuple[str, str, str]] = Counter()
+        self._turned_away: Counter[str] = Counter()
+        self._minute = ""
+        self.open_by_tenant: OpenByTenant = dict
+        """How many connections there are, by tenant and protocol."""
+        self.left_out = 0
+
+    # The path of a message: counts, and nothing else.
+
+    def spoke(self, tenant: str, speech: SpeechFields) -> None:
+        """A client said something."""
+        if not self._is_kept:
+            return
+        now = self._microseconds() // 1_000
+        tally = self._speeches.get((tenant, speech))
+        if tally is not None:
+            tally[1] = now
+            tally[2] += 1
+        elif len(self._speeches) < MOST_WAITING:
+            self._speeches[tenant, speech] = [now, now, 1]
+        else:
+            self.left_out += 1
+
+    def read(self, tenant: str, frame: Any) -> None:
+        """A V2 frame was read: a JSON value, of which the names of its members are noted."""
+        if not self._is_kept or type(frame) is not dict:
+            return
+        key = (tenant, tuple(frame))
+        shape = self._shapes.get(key)
+        if shape is not None:
+            shape[0][2] += 1
+        elif len(self._shapes) < MOST_WAITING:
+            now = self._microseconds() // 1_000
+            self._shapes[key] = [now, now, 1], tuple(map(type_of, frame.values()))
+        else:
+            self.left_out += 1
+
+    # Connections.
+
+    def arrived(self, tenant: str, visitor: Visitor, user_agent: str) -> None:
+        """A connection has begun."""
+        if self._is_kept:
+            self._visits[tenant, visitor] = self._visits.get((tenant, visitor), 0) + 1
+            self._visitors[tenant, visitor.language, visitor.client_id, visitor.group_id] = visitor
+            self._see(tenant, visitor, user_agent)
+
+    def left(self, tenant: str, visitor: Visitor) -> None:
+        """A connection is over."""
+        if not self._is_kept:
+            return
+        self._see(tenant, visitor)
+        self._visits[tenant, visitor] -= 1
+        if not self._visits[tenant, visitor]:
+            self._take_speeches()
+            del self._visits[tenant, visitor]
+            self._visitors.pop((tenant, visitor.language, visitor.client_id, visitor.group_id), None)
+
+    def see_everyone_again(self) -> None:
+        """Redis has forgotten them: note everyone who is connected."""
+        for tenant, visitor in self._visits:
+            self._see(tenant, visitor)
+
+    def _see(self, tenant: str, visitor: Visitor, user_agent: str = "") -> None:
+        now = self._microseconds() // 1_000
+        self._note(self._rolls.census, tenant, Noted(visitor.key(), now, now, 0, user_agent))
+
+    # To Redis.
+
+    async def run(self) -> None:
+        """Write down what was counted, each second, until cancelled."""
+        if not self._is_kept:
+            await asyncio.Event().wait()
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            self.flush()
+
+    def flush(self) -> None:
+        """Write it down now; it is on its way when this returns."""
+        self._touch_some()
+        self._take_speeches()
+        self._take_shapes()
+        self._take_counts()
+        self._tell_refusals()
+        if not self._bus.is_up:
+            return
+        pages, self._pages, self._waiting = self._pages, defaultdict(_Page), 0
+        for tenant, page in pages.items():
+            for roll, rows in page.rows.items():
+                roll.note(self._bus, self._addresses, tenant, list(rows.values()), self._again(roll, tenant))
+
+    def _again(self, roll: Roll, tenant: str) -> Callable[[Sequence[Noted]], None]:
+        """What Redis did not take waits for the next time: it may be counted twice, but nobody is forgotten."""
+
+        def failed(rows: Sequence[Noted]) -> None:
+            for noted in rows:
+                self._note(roll, tenant, noted)
+
+        return failed
+
+    def _note(self, roll: Roll, tenant: str, noted: Noted) -> None:
+        if self._waiting >= MOST_WAITING:
+            self.left_out += 1
+        else:
+            self._waiting += self._pages[tenant].note(roll, noted)
+
+    def _touch_some(self) -> None:
+        """Everyone who is connected was seen a minute ago at most; so many at once."""
+        now = self._microseconds() / 1_000_000
+        if now - self._touched_at > TOUCH_SECONDS:
+            self._touched_at, self._untouched = now, iter(list(self._visits))
+        for _, (tenant, visitor) in zip(range(TOUCHES_PER_FLUSH), self._untouched, strict=False):
+            if (tenant, visitor) in self._visits:
+                self._see(tenant, visitor)
+
+    def _take_speeches(self) -> None:
+        speeches, self._speeches = self._speeches, {}
+        for (tenant, fields), (first, last, times) in speeches.items():
+            speech = Speech(*fields)
+            self._note(self._rolls.speeches, tenant, Noted(speech.key(), first, last, times))
+            visitor = self._visitors.get((tenant, speech.language, speech.client_id, speech.group_id))
+            if visitor is not None:
+                self._note(self._rolls.census, tenant, Noted(visitor.key(), first, last, times))
+
+    def _take_shapes(self) -> None:
+        shapes, self._shapes = self._shapes, {}
+        now = self._microseconds() // 1_000
+        for (tenant, names), ((first, _, times), types) in shapes.items():
+            known = self._dialect_words(tenant)
+            for name, kind in zip(names, types, strict=True):
+                if name not in known and len(name) <= LONGEST_KEY:
+                    noted = Noted(ProprietaryKey(name, kind).key(), first, now, times)
+                    self._note(self._rolls.ledger, tenant, noted)
+
+    def _take_counts(self) -> None:
+        """The day's conversions, and the minute's and the hour's messages and connections."""
+        now = self._microseconds() // 1_000
+        at = datetime.fromtimestamp(now / 1_000, UTC)
+        for (tenant, direction, outcome), times in _more(self._counts.conversions, self._conversions):
+            row = Conversion(direction, outcome, f"{at:%Y-%m-%d}")
+            self._note(self._rolls.ledger, tenant, Noted(row.key(), now, now, times))
+        for (tenant, protocol), times in _more(self._counts.messages, self._messages):
+            self._sample(tenant, "messages", protocol, at, times)
+        minute = f"{at:%Y-%m-%dT%H:%M}"
+        if minute != self._minute:
+            self._minute = minute
+            for (tenant, protocol), times in self.open_by_tenant().items():
+                self._sample(tenant, "connections", protocol, at, times)
+
+    def _sample(self, tenant: str, what: Any, protocol: str, at: datetime, times: int) -> None:
+        now = round(at.timestamp() * 1_000)
+        minute, hour = f"{at:%Y-%m-%dT%H:%M:00Z}", f"{at:%Y-%m-%dT%H:00:00Z}"
+        self._note(self._rolls.minutes, tenant, Noted(Sample(minute, what, protocol).key(), now, now, times))
+        self._note(self._rolls.hours, tenant, Noted(Sample(hour, what, protocol).key(), now, now, times))
+
+    def _tell_refusals(self) -> None:
+        """Refused handshakes, in the slice of time that it is now: for the guards."""
+        number = self._microseconds() // (SLICE_SECONDS * 1_000_000)
+        for tenant, times in _more(self._counts.turned_away, self._turned_away):
+            name = self._addresses.refused(tenant, number)
+            self._bus.command(pack("INCRBY", name, times), _ignore)
+            self._bus.command(pack("EXPIRE", name, SLICE_LIFETIME_SECONDS), _ignore)
+
+
+def _more(now: Counter[Any], before: Counter[Any]) -> list[tuple[Any, int]]:
+    """What was counted since, and from now on counts as before."""
+    more = [(key, number - before[key]) for key, number in now.items() if number != before[key]]
+    before.update(dict(more))
+    return more
+
+
+def _ignore(reply: Any) -> None:
+    """A refusal that was not counted is one the guards do not see; the next ones they will."""

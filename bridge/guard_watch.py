@@ -1,0 +1,79 @@
+"""Watches a tenant's guards for ten minutes after each step, and takes the step back when one no longer holds.
+
+Every process watches; the record is written by version, so that one of them rolls back and the others find it done.
+A guard that was failing when the step was forced is not asked again.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.changes import Change, Stale, back, latest, make
+from bridge.broker.link import end_if_cancelled
+from bridge.broker.tenant_table import TenantTable
+from bridge.migration.guards import WATCHED_SECONDS, Verdict
+from bridge.orders import is_guarded, now
+from bridge.reports import Reports
+from bridge.tenants import Tenant
+
+LOOK_SECONDS: Final = 1.0
+WATCHER: Final = "guard"
+
+log = structlog.get_logger(__name__)
+
+
+class GuardWatch:
+    """The watch of one process."""
+
+    def __init__(self, redis: Redis, addresses: Addresses, table: TenantTable, reports: Reports) -> None:
+        self._redis = redis
+        self._addresses = addresses
+        self._table = table
+        self._reports = reports
+        self.rolled_back = 0
+
+    async def run(self) -> None:
+        """Look again and again until cancelled; a look that fails is one look less."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for tenant in [one for one in self._table.all() if one.guard.any]:
+                await self._look_once(tenant)
+            end_if_cancelled()
+
+    async def _look_once(self, tenant: Tenant) -> None:
+        try:
+            await self.look(tenant)
+        except (RedisError, OSError, ValueError, KeyError, RuntimeError) as error:
+            log.warning("guards_unreadable", tenant=tenant.name, reason=str(error))
+
+    async def look(self, tenant: Tenant) -> None:
+        """Take the tenant's last step back if a guard that it passed holds no longer."""
+        step = await latest(self._redis, self._addresses, tenant.name)
+        if step is None or step.kind != "change" or not is_guarded(step.before, step.after) or not _is_recent(step):
+            return
+        breached = [
+            one for one in await self._reports.verdicts(tenant) if not one.holds and one.name not in step.forced
+        ]
+        if breached:
+            await self._roll_back(tenant, step, breached)
+
+    async def _roll_back(self, tenant: Tenant, step: Change, breached: Iterable[Verdict]) -> None:
+        why = "taken back by guard: " + " ".join(f"{verdict.name}: {verdict.sentence}" for verdict in breached)
+        try:
+            await make(self._redis, self._addresses, back(tenant, step, WATCHER, now(), why))
+        except Stale:
+            return  # somebody else was quicker; the next look sees what they did
+        self.rolled_back += 1
+        log.warning("guard_rolled_back", tenant=tenant.name, why=why)
+        await self._table.look_once()
+
+
+def _is_recent(step: Change) -> bool:
+    age = datetime.now(UTC) - datetime.fromisoformat(step.when)
+    return age < timedelta(seconds=WATCHED_SECONDS)

@@ -1,0 +1,99 @@
+"""A tenant's guards: what must hold before it goes further towards V3, and for a while after it has gone. Pure.
+
+They are asked on the way into `drain` or `v3` and within `drain`; any step back is free. After a step, a guard that no
+longer holds takes it back, unless the step was made in spite of it.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+WATCHED_SECONDS: Final = 600
+"""For so long after a step its guards are watched."""
+RECENT_DAYS: Final = 2
+"""Conversions of so many days, today included, are judged: what was mended yesterday must not hold for ever."""
+MILLISECONDS_PER_DAY: Final = 86_400_000
+
+Name = Literal["stashed_percent", "quiet_days", "refusals_per_minute"]
+
+
+class Rules(BaseModel):
+    """The guards of one tenant; one that is left out always holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stashed_percent: float | None = Field(None, ge=0, le=100, description="At most so many % of V2 messages stashed.")
+    quiet_days: float | None = Field(None, gt=0, description="No V2 message for so many days.")
+    refusals_per_minute: int | None = Field(None, ge=0, description="At most so many refused handshakes a minute.")
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any guard."""
+        return self != NO_RULES
+
+
+NO_RULES: Final = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the guards judge. Times are milliseconds since the epoch."""
+
+    now: int
+    converted: int = 0
+    stashed: int = 0
+    last_v2_message: int | None = None
+    refused_in_a_minute: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One guard: its limit, what was found (`None`: nothing yet), and a sentence for a person."""
+
+    name: Name
+    limit: float
+    value: float | None
+    holds: bool
+    sentence: str
+
+    def as_json(self) -> dict[str, object]:
+        """As the admin API says it."""
+        return {
+            "name": self.name,
+            "limit": self.limit,
+            "value": self.value,
+            "holds": self.holds,
+            "msg": self.sentence,
+        }
+
+
+def judge(rules: Rules, facts: Facts) -> list[Verdict]:
+    """A verdict for each guard that there is."""
+    return [
+        *([_stashed(rules.stashed_percent, facts)] if rules.stashed_percent is not None else []),
+        *([_quiet(rules.quiet_days, facts)] if rules.quiet_days is not None else []),
+        *([_refusals(rules.refusals_per_minute, facts)] if rules.refusals_per_minute is not None else []),
+    ]
+
+
+def _stashed(limit: float, facts: Facts) -> Verdict:
+    percent = round(100 * facts.stashed / facts.converted, 2) if facts.converted else None
+    sentence = (
+        f"{percent or 0:g} % of what V2 said in the last {RECENT_DAYS} days was stashed; at most {limit:g} % may be."
+    )
+    return Verdict("stashed_percent", limit, percent, (percent or 0) <= limit, sentence)
+
+
+def _quiet(limit: float, facts: Facts) -> Verdict:
+    if facts.last_v2_message is None:
+        return Verdict("quiet_days", limit, None, holds=True, sentence="No V2 message is on record.")
+    days = round((facts.now - facts.last_v2_message) / MILLISECONDS_PER_DAY, 2)
+    sentence = f"The last V2 message was {days:g} days ago; {limit:g} days must be quiet."
+    return Verdict("quiet_days", limit, days, days >= limit, sentence)
+
+
+def _refusals(limit: int, facts: Facts) -> Verdict:
+    number = facts.refused_in_a_minute
+    sentence = f"{number} handshakes were refused within a minute; at most {limit} may be."
+    return Verdict("refusals_per_minute", limit, number, number <= limit, sentence)

@@ -1,0 +1,108 @@
+"""What is kept of a tenant's traffic for its operator, a row for each thing that is told apart. Pure.
+
+Each kind of row is the key of a roll (`broker/roll.py`), which keeps beside it when it was first and last noted and how
+often. Names and numbers are kept, never what was said; of a proprietary key only its name and the type of its value.
+"""
+
+import json
+from dataclasses import astuple, dataclass
+from typing import Any, Final, Literal, Self
+
+Language = Literal["v2", "v3"]
+JsonType = Literal["string", "integer", "number", "boolean", "null", "object", "array"]
+
+LONGEST_USER_AGENT: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The fields of a row, as one line of JSON and back."""
+
+    def key(self) -> str:
+        """As it stands in Redis: the same row is always the same text."""
+        return json.dumps(astuple(self), separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def of(cls, key: str) -> Self | None:
+        """The row behind a key; `None` for what somebody else wrote under our name."""
+        try:
+            return cls(*json.loads(key))
+        except (ValueError, TypeError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor(Row):
+    """Who connects. V2 ids as they stand in the path; those without one are told apart by user agent alone."""
+
+    language: Language
+    protocol: str
+    client_id: str | None
+    group_id: str
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech(Row):
+    """Who says something to whom. `to_id` is a V3 name; the speaker's ids are as `Visitor`'s."""
+
+    language: Language
+    client_id: str | None
+    group_id: str
+    msg_type: str
+    target: str
+    to_id: str | None
+    grant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion(Row):
+    """What became of messages on their way to the other side, on one day (ISO 8601, UTC)."""
+
+    direction: str
+    outcome: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProprietaryKey(Row):
+    """A key of V2 frames that no standard word and no dialect rule explains, and the type of its value."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample(Row):
+    """Connections or messages of one protocol, in one minute or hour (ISO 8601, UTC)."""
+
+    at: str
+    what: Literal["connections", "messages"]
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """How a row was noted: times in milliseconds since the epoch; `remark` is what was last remarked on it."""
+
+    key: str
+    first: int
+    last: int
+    count: int
+    remark: str = ""
+
+
+def type_of(value: Any) -> JsonType:
+    """The type of a JSON value."""
+    return _TYPES[type(value)]
+
+
+_TYPES: Final[dict[type, JsonType]] = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+    dict: "object",
+    list: "array",
+}

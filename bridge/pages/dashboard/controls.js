@@ -1,0 +1,109 @@
+// Where an operator says what a tenant is to become. Nothing is ordered from here: each button asks for the
+// confirmation, which shows the dry run first.
+
+import { part } from "./element.js";
+import { guardItems } from "./guards.js";
+import { move, rollBack } from "./orders.js";
+import { isSameStanding } from "./words.js";
+
+const UNCHANGED = "This is how it is now: choose another stage, share or routing.";
+
+export class Controls {
+  #root;
+  #form;
+  #ask;
+  #state;
+  #isTouched = false;
+
+  // `ask(order, why)` opens the confirmation.
+  constructor(root, ask) {
+    this.#root = root;
+    this.#form = root.querySelector("form");
+    this.#ask = ask;
+    this.#form.addEventListener("input", (event) => this.#edited(event));
+    this.#form.addEventListener("submit", (event) => this.#submitted(event));
+    part(root, "back").addEventListener("click", () => ask(rollBack(this.#state.tenant), this.#why));
+    for (const button of part(root, "quick").querySelectorAll("button")) {
+      button.addEventListener("click", () => this.#drain(Number(button.value)));
+    }
+  }
+
+  // What an operator has chosen stays chosen, whatever happens meanwhile.
+  showState(state) {
+    this.#state = state;
+    if (!this.#isTouched) this.#write(state);
+    this.#root.querySelectorAll("[data-part=quick] button").forEach((button) => {
+      button.disabled = isSameStanding(state, { stage: "drain", share: Number(button.value) });
+    });
+  }
+
+  showGuards(guards) {
+    part(this.#root, "guarded").hidden = guards.length === 0;
+    part(this.#root, "guards").replaceChildren(...guardItems(guards));
+  }
+
+  // An order was carried out: the form shows the tenant again.
+  settle() {
+    this.#isTouched = false;
+    this.#form.elements.why.value = "";
+    this.#write(this.#state);
+  }
+
+  get #why() {
+    return this.#form.elements.why.value.trim();
+  }
+
+  get #wanted() {
+    const { stage, share, v2_routing: routing } = this.#form.elements;
+    const drained = stage.value === "drain" ? { share: Number(share.value) } : {};
+    return { stage: stage.value, ...drained, v2_routing: routing.value };
+  }
+
+  #write({ stage, share, v2_routing: routing }) {
+    const { elements } = this.#form;
+    elements.stage.value = stage;
+    elements.v2_routing.value = routing;
+    elements.share.value = share;
+    elements.slider.value = share;
+    this.#look();
+  }
+
+  #edited({ target }) {
+    const { share, slider } = this.#form.elements;
+    if (target.name !== "why") this.#isTouched = true;
+    if (target === slider) share.value = slider.value;
+    if (target === share && share.validity.valid) slider.value = share.value;
+    this.#look();
+  }
+
+  #look() {
+    part(this.#root, "share").disabled = this.#form.elements.stage.value !== "drain";
+    part(this.#root, "problem").textContent = "";
+  }
+
+  #submitted(event) {
+    event.preventDefault();
+    const { share } = this.#form.elements;
+    const isWrong = !share.matches(":disabled") && !share.validity.valid;
+    share.setAttribute("aria-invalid", isWrong);
+    if (isWrong) this.#complain("The share is a whole number from 0 to 100.", share);
+    else if (this.#isUnchanged()) this.#complain(UNCHANGED);
+    else this.#ask(move(this.#state.tenant, this.#wanted), this.#why);
+  }
+
+  #isUnchanged() {
+    const wanted = this.#wanted;
+    return wanted.v2_routing === this.#state.v2_routing && isSameStanding(wanted, this.#state);
+  }
+
+  #complain(sentence, field) {
+    part(this.#root, "problem").textContent = sentence;
+    field?.focus();
+  }
+
+  #drain(share) {
+    this.#isTouched = true;
+    this.#write({ ...this.#wanted, stage: "drain", share });
+    this.#ask(move(this.#state.tenant, this.#wanted), this.#why);
+  }
+}

@@ -1,0 +1,35 @@
+// What an operator may order: to move a tenant, or to take its last move back. Pure: each is what the API is to be
+// asked, and how it is called. Nothing here carries it out.
+
+import { isSameStanding, ROUTINGS, standing } from "./words.js";
+
+// `wanted` = {stage, share, v2_routing}; what is left out stays.
+export function move(tenant, wanted) {
+  return {
+    tenant,
+    question: { method: "PUT", path: "stage", body: wanted },
+    request: (how) => ({ method: "PUT", path: "stage", body: { ...wanted, ...how } }),
+    words: ({ from, to }) => moveInWords(tenant, from, to),
+    done: ({ from, to }) => doneInWords(tenant, from, to),
+  };
+}
+
+// The API takes back whatever was the last step: it knows neither a version nor force here.
+export function rollBack(tenant) {
+  return {
+    tenant,
+    question: { method: "POST", path: "rollback", body: {} },
+    request: ({ why }) => ({ method: "POST", path: "rollback", body: { why } }),
+    words: ({ to }) => `Roll ${tenant} back to ${standing(to)}`,
+    done: ({ to }) => `${tenant} is rolled back to ${standing(to)}.`,
+  };
+}
+
+function moveInWords(tenant, from, to) {
+  return isSameStanding(from, to) ? `Route the V2 of ${tenant} by ${to.v2_routing}` : `Move ${tenant} to ${standing(to)}`;
+}
+
+function doneInWords(tenant, from, to) {
+  if (isSameStanding(from, to)) return `${tenant}: ${ROUTINGS[to.v2_routing]}.`;
+  return `${tenant} is moved to ${standing(to)}. Open connections follow within two seconds.`;
+}

@@ -1,0 +1,102 @@
+// What a step would change, as the bridge predicts it: from where to where, the guards, who would be refused, and who
+// would no longer hear whom. It shows and never asks, and counts nothing by itself.
+
+import { barOf } from "./bar.js";
+import { element } from "./element.js";
+import { guardItems } from "./guards.js";
+import { Table } from "./table.js";
+import { ago, exactly } from "./time.js";
+import { counted, isSameStanding, MEANINGS, NO_ID, number, percent, PROTOCOLS, REFUSALS, ROUTINGS, standing } from "./words.js";
+
+export function predictionShown(prediction) {
+  return [step(prediction), guards(prediction), effects(prediction), ...lists(prediction), record(prediction)];
+}
+
+function step({ from, to }) {
+  const isMove = !isSameStanding(from, to);
+  const isRouted = from.v2_routing !== to.v2_routing;
+  return element(
+    "div",
+    { class: "step" },
+    isMove || !isRouted ? way(stageBadge(from), stageBadge(to), MEANINGS[to.stage]) : null,
+    isRouted ? way(badge(from.v2_routing), badge(to.v2_routing), `V2 routing: ${ROUTINGS[to.v2_routing]}.`) : null,
+  );
+}
+
+function way(from, to, meaning) {
+  const arrow = [element("span", { class: "hidden" }, " to "), element("span", { "aria-hidden": true }, "→")];
+  return element("p", { class: "way" }, from, ...arrow, to, element("span", { class: "meaning" }, meaning));
+}
+
+export function stageBadge(place) {
+  return element("span", { class: `badge ${place.stage}` }, standing(place));
+}
+
+function badge(words) {
+  return element("span", { class: "badge" }, words);
+}
+
+function guards({ guards, forward }) {
+  if (guards.length === 0) return null;
+  const note = forward ? null : element("p", { class: "hint" }, "A step back is free: no guard holds it up.");
+  const list = element("ul", { class: "guards" }, ...guardItems(guards));
+  return element("section", {}, element("h3", {}, "Guards"), list, note);
+}
+
+function effects({ totals, traffic }) {
+  if (totals.refused === 0 && totals.silenced === 0) {
+    return element("p", { class: "calm" }, "As far as is on record, nobody is refused and nobody stops hearing anybody.");
+  }
+  return element(
+    "div",
+    { class: "tiles" },
+    tile(number(totals.refused), totals.refused === 1 ? "client refused" : "clients refused"),
+    tile(number(totals.silenced), totals.silenced === 1 ? "pair silenced" : "pairs silenced"),
+    tile(percent(traffic.share), "of the traffic goes unheard by somebody", trafficBar(traffic)),
+  );
+}
+
+function tile(value, words, ...more) {
+  return element("p", { class: "tile" }, element("b", {}, value), element("span", {}, words), ...more);
+}
+
+function trafficBar({ messages, affected }) {
+  const bar = barOf({ affected, unaffected: messages - affected });
+  return element("span", { class: "hint" }, bar, `${number(affected)} of ${counted(messages, "message")}`);
+}
+
+function lists({ refused, silenced, totals }) {
+  const clients = new Table("Refused clients", REFUSED_COLUMNS);
+  const pairs = new Table("Silenced pairs", SILENCED_COLUMNS);
+  clients.show(refused, totals.refused);
+  pairs.show(silenced, totals.silenced);
+  return [clients.element, pairs.element];
+}
+
+const REFUSED_COLUMNS = [
+  ["Client", (client) => person(client)],
+  ["Group", ({ group_id }) => group_id],
+  ["Why", ({ code }) => REFUSALS[code] ?? code, "unbroken"],
+  ["Last seen", ({ last_seen }) => ago(last_seen), "unbroken"],
+  ["Messages", ({ messages }) => number(messages), "number"],
+  ["Where it goes", ({ successor }) => (successor ? element("code", {}, successor) : "–"), "unbroken"],
+  ["User agent", ({ user_agent }) => user_agent || "–", "wide"],
+];
+
+const SILENCED_COLUMNS = [
+  ["Speaker", ({ speaker }) => person(speaker)],
+  ["Listener", ({ listener }) => [element("span", { "aria-hidden": true }, "→ "), ...person(listener)]],
+  ["Messages", ({ messages }) => number(messages), "number"],
+  ["Channel to move to", ({ channel }) => element("code", {}, channel), "unbroken"],
+];
+
+function person({ client_id: id, protocol, group_id: group }) {
+  const name = element("bdi", {}, id ?? NO_ID);
+  return [name, " ", element("small", { class: protocol, title: `group ${group}` }, PROTOCOLS[protocol] ?? protocol)];
+}
+
+function record({ since, complete }) {
+  const counted = since === null ? "Nothing is on record yet: this predicts from nothing." : `On record since ${exactly(since)}.`;
+  const forgotten = complete ? "" : " The record is bounded and has forgotten older rows: there may be more.";
+  return element("p", { class: complete && since !== null ? "hint" : "notice" }, counted + forgotten);
+}

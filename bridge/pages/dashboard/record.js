@@ -1,0 +1,61 @@
+// Who changed what, when and why. The record is the bridge's: nothing here can change it.
+
+import { element, part } from "./element.js";
+import { stageBadge } from "./prediction.js";
+import { Table } from "./table.js";
+import { ago } from "./time.js";
+import { isSameStanding } from "./words.js";
+
+const COLUMNS = [
+  ["No.", ({ version }) => String(version), "number"],
+  ["When", ({ when }) => ago(when), "unbroken"],
+  ["Who", ({ who }) => element("bdi", {}, who)],
+  ["What", whatOf],
+  ["Why", whyOf, "wide"],
+];
+
+export class Record {
+  #root;
+  #table = new Table("Changes, the newest first", COLUMNS);
+
+  constructor(root) {
+    this.#root = root;
+    part(root, "rows").append(this.#table.element);
+  }
+
+  show(changes) {
+    this.#table.show(changes);
+    part(this.#root, "none").hidden = changes.length > 0;
+  }
+}
+
+function whatOf(change) {
+  const { from, from_share, from_v2_routing, to, share, v2_routing } = change;
+  if (change.kind === "ids") return [mark("ids", "id map"), " replaced"];
+  const before = { stage: from, share: from_share };
+  const after = { stage: to, share };
+  const isRouted = from_v2_routing !== v2_routing;
+  const move = isSameStanding(before, after) && isRouted ? [] : [stageBadge(before), ...arrow(), stageBadge(after)];
+  const routing = isRouted ? [element("span", { class: "routing" }, `V2 routing ${from_v2_routing} → ${v2_routing}`)] : [];
+  return [element("span", { class: "way" }, ...move, ...routing, ...kindOf(change))];
+}
+
+function arrow() {
+  return [element("span", { class: "hidden" }, " to "), element("span", { "aria-hidden": true }, "→")];
+}
+
+function kindOf({ kind, rolls_back: version, forced }) {
+  return [
+    kind === "rollback" ? mark("rollback", version === null ? "rollback" : `rollback of ${version}`) : null,
+    kind === "loss" ? mark("loss", "loss") : null,
+    forced?.length ? mark("forced", `forced past ${forced.join(", ")}`) : null,
+  ].filter(Boolean);
+}
+
+function mark(kind, words) {
+  return element("span", { class: `mark ${kind}` }, words);
+}
+
+function whyOf({ why }) {
+  return why || element("span", { class: "quiet" }, "–");
+}

@@ -1,0 +1,207 @@
+"""What a step would change: who would be refused, and who would no longer hear whom. Pure.
+
+It asks the functions that route (`routes.py`) and refuse (`tenants.py`) for the tenant as it is and as it would be, for
+everyone who was seen and everything that was said while both could have been there.
+
+Decided here: nobody is thought to move meanwhile. What two refused clients said to each other is no silence, since
+neither of them stays; nor is what a client hears of itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from bridge.broker.addresses import Addresses
+from bridge.migration.rows import Speech, Visitor
+from bridge.routes import channels_from_v2, channels_from_v3, is_for, listens_on
+from bridge.tenants import Tenant, bucket, successor_path
+from legacy_v2 import ports as v2
+from v3 import ports as v3
+from v3.messages import Content
+
+MOST_LISTED: Final = 1_000
+MOST_COMPARED: Final = 2_000_000
+"""Speakers are compared with listeners so often, the loudest first; beyond that the prediction is not whole."""
+SPEECHES_PER_TURN: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A client, from when to when it was there (ms since the epoch), how much it said, and what it calls itself."""
+
+    visitor: Visitor
+    first: int
+    last: int
+    messages: int
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one client said to one audience, from when to when, and how often."""
+
+    speech: Speech
+    first: int
+    last: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One client that would be refused. `name` and `successor` are those of V3."""
+
+    seen: Seen
+    code: str
+    name: str | None
+    bucket: int | None
+    successor: str | None
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What a listener heard of a speaker and would no longer hear; `channel` is where it would have to listen."""
+
+    speech: Speech
+    listener: Visitor
+    times: int
+    channel: str
+
+
+@dataclass(slots=True)
+class Prediction:
+    """The lists hold the first `MOST_LISTED`; the numbers are whole."""
+
+    refused: list[Refusal] = field(default_factory=list)
+    silenced: list[Silence] = field(default_factory=list)
+    refused_clients: int = 0
+    silenced_pairs: int = 0
+    messages: int = 0
+    affected: int = 0
+    is_whole: bool = True
+
+
+class Predictor:
+    """One step of one tenant, looked at before it is made."""
+
+    def __init__(self, before: Tenant, after: Tenant, addresses: Addresses) -> None:
+        self._before = before
+        self._after = after
+        self._addresses = addresses
+        self._audience: dict[bytes, list[Seen]] = defaultdict(list)
+        self._refused: dict[Visitor, bool] = {}
+        self._compared = 0
+        self.prediction: Final = Prediction()
+
+    def predict(self, population: Iterable[Seen], speeches: Sequence[Said]) -> Iterator[None]:
+        """Fills `prediction`, the loudest first; yields now and then, so that whoever runs it can do other things."""
+        for number, seen in enumerate(population):
+            self._meet(seen)
+            if number % 1_000 == 0:
+                yield
+        for number, said in enumerate(sorted(speeches, key=lambda one: -one.times)):
+            self._listen(said)
+            if number % SPEECHES_PER_TURN == 0:
+                yield
+
+    def _meet(self, seen: Seen) -> None:
+        visitor = seen.visitor
+        group, client = self._names(visitor)
+        code = None if self._code(self._before, visitor) else self._code(self._after, visitor)
+        if self._code(self._before, visitor) is None:
+            for channel in listens_on(visitor.language, self._before.name, group, client or "", self._addresses):
+                self._audience[channel].append(seen)
+        self._refused[visitor] = code is not None
+        if code is None:
+            return
+        self.prediction.refused_clients += 1
+        if len(self.prediction.refused) < MOST_LISTED:
+            self.prediction.refused.append(self._refusal(seen, code, group, client))
+
+    def _refusal(self, seen: Seen, code: str, group: str, client: str | None) -> Refusal:
+        is_v2 = seen.visitor.language == "v2"
+        return Refusal(
+            seen=seen,
+            code=code,
+            name=client,
+            bucket=bucket(seen.visitor.client_id) if is_v2 else None,
+            successor=successor_path(group, client) if is_v2 and client is not None else None,
+            channel=self._addresses.group(self._before.name, group).decode(),
+        )
+
+    def _listen(self, said: Said) -> None:
+        speech = said.speech
+        self.prediction.messages += said.times
+        if self._compared > MOST_COMPARED:
+            self.prediction.is_whole = False
+            return
+        speaker_goes = self._is_refused(speech)
+        before, after = self._channels(self._before, speech), self._channels(self._after, speech)
+        reached = set() if speaker_goes else set(after)
+        is_affected = speaker_goes
+        for seen in self._hearing(before, said):
+            listener_goes = self._refused[seen.visitor]
+            if not (speaker_goes or listener_goes) and self._still_hears(seen.visitor, reached):
+                continue
+            if _is_same(speech, seen.visitor) or (speaker_goes and listener_goes):
+                continue
+            is_affected = True
+            self._fall_silent(Silence(speech, seen.visitor, said.times, before[0].decode()))
+        self.prediction.affected += said.times if is_affected else 0
+
+    def _fall_silent(self, silence: Silence) -> None:
+        self.prediction.silenced_pairs += 1
+        if len(self.prediction.silenced) < MOST_LISTED:
+            self.prediction.silenced.append(silence)
+
+    def _hearing(self, channels: Iterable[bytes], said: Said) -> Iterator[Seen]:
+        """Everyone who heard it, once."""
+        met: set[Visitor] = set()
+        speech = said.speech
+        for channel in channels:
+            for seen in self._audience.get(channel, ()):
+                self._compared += 1
+                is_there = seen.first <= said.last and said.first <= seen.last
+                if (
+                    seen.visitor not in met
+                    and is_there
+                    and is_for(seen.visitor.language, speech.language, speech.msg_type)
+                ):
+                    met.add(seen.visitor)
+                    yield seen
+
+    def _still_hears(self, visitor: Visitor, reached: set[bytes]) -> bool:
+        group, client = self._names(visitor)
+        own = listens_on(visitor.language, self._after.name, group, client or "", self._addresses)
+        return not reached.isdisjoint(own)
+
+    def _channels(self, tenant: Tenant, speech: Speech) -> list[bytes]:
+        content = cast(Content, {"msg_type": speech.msg_type, "target": speech.target, "to_id": speech.to_id})
+        grant = cast(Any, speech.grant)
+        if speech.language == "v3":
+            guest = v3.Guest(tenant.name, speech.group_id, speech.client_id or "", grant)
+            return channels_from_v3(content, guest, tenant, self._addresses)
+        names = self._names(speech)
+        old = v2.Guest(tenant.name, speech.group_id, speech.client_id or "", names[0], names[1] or "", grant)
+        return channels_from_v2(content, old, tenant, self._addresses)[0]
+
+    def _names(self, who: Visitor | Speech) -> tuple[str, str | None]:
+        """Group and client as V3 knows them; a client that gives no id has none."""
+        if who.language == "v3":
+            return who.group_id, who.client_id
+        names = self._before.names
+        return names.name_of(who.group_id), None if who.client_id is None else names.name_of(who.client_id)
+
+    def _is_refused(self, speech: Speech) -> bool:
+        if self._code(self._before, speech) is not None:
+            return False
+        return self._code(self._after, speech) is not None
+
+    @staticmethod
+    def _code(tenant: Tenant, who: Visitor | Speech) -> str | None:
+        return tenant.refuses_v2(who.client_id) if who.language == "v2" else tenant.refuses_v3()
+
+
+def _is_same(speech: Speech, visitor: Visitor) -> bool:
+    return (speech.language, speech.client_id) == (visitor.language, visitor.client_id) and speech.client_id is not None

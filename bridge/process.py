@@ -1,0 +1,213 @@
+"""The parts of one running process: builds them, hands each what it needs, runs them, and ends them in order. No rules.
+
+It knows no path and no door: `app.py` mounts those.
+"""
+
+import asyncio
+import contextlib
+import resource
+import secrets
+import time
+from typing import Final, Protocol
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+
+from bridge.admission import Admission
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from bridge.broker.changes import loss, record
+from bridge.broker.headcount import Headcount
+from bridge.broker.leases import Leases
+from bridge.broker.link import pool
+from bridge.broker.memory import Memory
+from bridge.broker.presence import Presence
+from bridge.broker.presence_events import PresenceEvents
+from bridge.broker.roll import rolls
+from bridge.broker.subscriber import Subscriber
+from bridge.broker.tenant_table import TenantTable
+from bridge.chronicle import Chronicle
+from bridge.connections import Connections
+from bridge.counts import Counts
+from bridge.crossing import Crossing
+from bridge.gaps import gap_message
+from bridge.gate import Gate
+from bridge.guard_watch import GuardWatch
+from bridge.message import FACTOR_OF_MAX_MESSAGE_BYTES
+from bridge.moves import Moves
+from bridge.orders import Orders
+from bridge.reception import Reception
+from bridge.reports import Reports
+from bridge.settings import Settings
+from bridge.sockets.hub import Hub
+from bridge.tenants import Tenant
+from v3.session import timestamp
+
+RESERVED_FILES: Final = 256
+READING_RETRIES: Final = 3
+LAST_WORDS_SECONDS: Final = 0.5
+SCRIPT_TRIPS: Final = 2  # one more where Redis does not know the script yet
+
+log = structlog.get_logger(__name__)
+
+
+class Part(Protocol):
+    """What goes on by itself for as long as the process runs."""
+
+    async def run(self) -> None: ...
+
+
+class WallClock:
+    """The time of day."""
+
+    def microseconds(self) -> int:
+        return time.time_ns() // 1_000
+
+
+class Process:
+    """The parts of one running process. Built inside its event loop; `run` owns every task."""
+
+    def __init__(self, settings: Settings, redis_url: str) -> None:
+        clock = self.clock = WallClock()
+        addresses = Addresses(settings.prefix)
+        name = secrets.token_hex(6)
+        links = pool(redis_url, f"aether-bridge-{name}")
+        self.settings: Final = settings
+        self.counts: Final = Counts()
+        self.hub: Final = Hub()
+        self.redis: Final = Redis.from_url(
+            redis_url, protocol=2, socket_timeout=2, retry=Retry(ExponentialBackoff(0.1, 0.01), READING_RETRIES)
+        )
+        self.bus: Final = Bus(links, addresses.probe)
+        self.subscriber: Final = self._new_subscriber(links)
+        self.events: Final = PresenceEvents(self.bus, addresses, clock.microseconds, settings.presence_events_members)
+        self.presence: Final = Presence(
+            self.bus, addresses, name, self.events, clock.microseconds, settings.presence_seconds
+        )
+        self.addresses: Final = addresses
+        self.leases: Final = Leases(self.bus, addresses, name, self.presence)
+        self.table: Final = TenantTable(self.redis, addresses, settings.known_tenants())
+        self.connections: Final = Connections(
+            self.hub, self.subscriber, self.presence, self.counts, time.time, settings.moves_per_second
+        )
+        kept = rolls(settings.census_clients, settings.census_days)
+        self.chronicle: Final = Chronicle(
+            self.bus,
+            addresses,
+            kept,
+            self.counts,
+            self._words_of,
+            clock.microseconds,
+            is_kept=settings.records,
+        )
+        self.headcount: Final = Headcount(self.bus, addresses, name, self._counted)
+        self.reports: Final = Reports(self.redis, addresses, kept)
+        self.orders: Final = Orders(self.redis, addresses, self.reports)
+        self.guard_watch: Final = GuardWatch(self.redis, addresses, self.table, self.reports)
+        self.memory: Final = Memory(self.bus, addresses, self._now, self._lost)
+        self._follow()
+        self.admission: Final = Admission(settings, self.table.get)
+        self.crossing: Final = Crossing(self.bus, addresses, self.table, self.counts, self.chronicle, self._missed_here)
+        most = settings.max_connections or _as_open_files_allow()
+        self.reception: Final = Reception(settings, self.bus, self.subscriber, self.connections, most)
+        self.gate: Final = Gate(
+            self.reception,
+            self.admission,
+            self.table,
+            addresses,
+            self.subscriber,
+            self.presence,
+            self.connections,
+        )
+
+    def _new_subscriber(self, links: ConnectionPool) -> Subscriber:
+        return Subscriber(
+            links,
+            self.hub.deliver,
+            self._announce_gap,
+            self._now,
+            self.settings.max_message_bytes * FACTOR_OF_MAX_MESSAGE_BYTES,
+        )
+
+    def _follow(self) -> None:
+        """Who is told of what."""
+        moves, chronicle = Moves(self.connections, self.table.get), self.chronicle
+        self.connections.when_begun(moves.look_at)
+        self.table.when_changed(moves.apply)
+        chronicle.open_by_tenant = self.connections.open_by_tenant
+        self.connections.when_begun(
+            lambda one: chronicle.arrived(one.facts.place.tenant, one.facts.visitor, one.facts.user_agent)
+        )
+        self.connections.when_ended(lambda one: chronicle.left(one.facts.place.tenant, one.facts.visitor))
+        self.leases.when_forgotten(self.memory.look)
+
+    def _now(self) -> str:
+        return timestamp(self.clock.microseconds())
+
+    def _counted(self) -> dict[str, dict[tuple[str, str], int]]:
+        return {"connections": self.connections.open_by_tenant(), "messages": dict(self.counts.messages)}
+
+    def _words_of(self, tenant: str) -> frozenset[str]:
+        return (self.table.get(tenant) or Tenant(tenant)).dialect.words
+
+    def _lost(self, must_say: bool) -> None:  # noqa: FBT001 - the memory's word
+        """Redis came back without what it held: write down again who is here and, in one process, that it is so."""
+        self.chronicle.see_everyone_again()
+        log.warning("redis_lost_its_data")
+        for tenant in self.table.all() if must_say else ():
+            self.bus.command(record(self.addresses, loss(tenant, self._now())), lambda _: None)
+
+    def _announce_gap(self, silent_seconds: float) -> None:
+        now = self.clock.microseconds()
+        message = gap_message(timestamp(now - round(silent_seconds * 1_000_000)), timestamp(now))
+        self.hub.tell_everyone([message])
+
+    def _missed_here(self, channel: bytes) -> bool:
+        """Whether somebody here listens on a channel that Redis may not know of now."""
+        return not self.subscriber.is_up and self.hub.has(channel)
+
+    async def run(self) -> None:
+        """Everything that goes on by itself. Ends by cancellation."""
+        async with asyncio.TaskGroup() as tasks:
+            for part in self._parts():
+                tasks.create_task(part.run())
+
+    def _parts(self) -> tuple[Part, ...]:
+        return (
+            self.bus,
+            self.subscriber,
+            self.presence,
+            self.leases,
+            self.table,
+            self.connections,
+            self.headcount,
+            self.chronicle,
+            self.guard_watch,
+        )
+
+    async def drain(self) -> None:
+        """Send everyone away politely, then not; in `drain_seconds` at most."""
+        await self.connections.close_all(max(0.0, self.settings.drain_seconds - LAST_WORDS_SECONDS))
+        for connection in self.connections:
+            connection.abort()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self._say_last_words()
+
+    async def _say_last_words(self) -> None:
+        """LEAVE for everyone, once Redis has told for whom it is due."""
+        await self.presence.wait_until_empty()
+        self.chronicle.flush()
+        for _ in range(SCRIPT_TRIPS):
+            await self.bus.wait_until_answered()
+        self.events.flush()
+        self.leases.end()
+        await self.bus.wait_until_answered()
+
+
+def _as_open_files_allow() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(64, soft - RESERVED_FILES)

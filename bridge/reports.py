@@ -1,0 +1,269 @@
+"""What an operator asks of a tenant, read from Redis: census, ledger, history, guards, and what a step would change.
+
+The same answers for the admin API and the command line. It changes nothing, and judges nothing.
+"""
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any, Final, cast
+
+from redis.asyncio import Redis
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.changes import Standing
+from bridge.broker.presence_entries import holder_in
+from bridge.broker.roll import Roll, Rolls
+from bridge.chronicle import FLUSH_SECONDS, SLICE_SECONDS
+from bridge.migration.guards import MILLISECONDS_PER_DAY, RECENT_DAYS, Facts, Verdict, judge
+from bridge.migration.rows import Conversion, Noted, ProprietaryKey, Sample, Speech, Visitor
+from bridge.prediction import Prediction, Predictor, Refusal, Said, Seen, Silence
+from bridge.tenants import GENERATED_ID_PREFIX, Tenant, bucket
+from v3.session import timestamp
+
+SETTLE_SECONDS: Final = FLUSH_SECONDS + 0.3
+"""What was said before a prediction is asked for is in the rolls by then, whichever process heard it."""
+SLICES_PER_MINUTE: Final = 60 // SLICE_SECONDS
+GROUPS_PER_COMMAND: Final = 500
+MOST_CLIENTS: Final = 10_000
+MINUTES_PER_HOUR: Final = 60
+PROTOCOLS: Final = ("v2", "v3", "socketio")
+OUTCOMES: Final = ("exact", "stashed", "suppressed")
+DIRECTIONS: Final = ("v2_to_v3", "v3_to_v2")
+
+
+class Reports:
+    """The reports about the tenants of one deployment."""
+
+    def __init__(self, redis: Redis, addresses: Addresses, rolls: Rolls) -> None:
+        self._redis = redis
+        self._addresses = addresses
+        self._rolls = rolls
+
+    async def census(self, tenant: Tenant, protocol: str | None = None, most: int = MOST_CLIENTS) -> dict[str, Any]:
+        """Who was seen, newest first: those who speak V2 unless a protocol, or `all`, is named."""
+        population = [seen for seen in await self._population(tenant) if _is_asked_for(seen.visitor, protocol)]
+        population.sort(key=lambda seen: -seen.last)
+        roll = self._rolls.census
+        return {
+            "tenant": tenant.name,
+            "days": roll.days,
+            "total": len(population),
+            "forgotten": await roll.forgotten(self._redis, self._addresses, tenant.name),
+            "clients": [_client(seen) for seen in population[:most]],
+        }
+
+    async def ledger(self, tenant: Tenant) -> dict[str, Any]:
+        """Conversions by direction and outcome, and the proprietary keys with the types of their values."""
+        outcomes: dict[str, Counter[str]] = {direction: Counter(dict.fromkeys(OUTCOMES, 0)) for direction in DIRECTIONS}
+        keys: dict[str, list[tuple[str, Noted]]] = defaultdict(list)
+        for noted in await self._rows(self._rolls.ledger, tenant):
+            conversion, key = Conversion.of(noted.key), ProprietaryKey.of(noted.key)
+            if conversion is not None and conversion.direction in outcomes:
+                outcomes[conversion.direction][conversion.outcome] += noted.count
+            elif key is not None:
+                keys[key.name].append((key.type, noted))
+        roll = self._rolls.ledger
+        return {
+            "tenant": tenant.name,
+            "days": roll.days,
+            "forgotten": await roll.forgotten(self._redis, self._addresses, tenant.name),
+            "outcomes": {direction: dict(counts) for direction, counts in outcomes.items()},
+            "keys": sorted(map(_key, keys.items()), key=lambda key: (-key["seen"], key["name"])),
+        }
+
+    async def history(self, tenant: Tenant) -> dict[str, Any]:
+        """Connections and messages by protocol, minute by minute and hour by hour, the oldest first."""
+        minutes, hours = await self._rows(self._rolls.minutes, tenant), await self._rows(self._rolls.hours, tenant)
+        return {"tenant": tenant.name, "minutes": _drawn(minutes, 1), "hours": _drawn(hours, MINUTES_PER_HOUR)}
+
+    async def verdicts(self, tenant: Tenant) -> list[Verdict]:
+        """What the tenant's guards say now."""
+        return judge(tenant.guard, await self._facts(tenant)) if tenant.guard.any else []
+
+    async def predict(self, tenant: Tenant, after: Standing) -> dict[str, Any]:
+        """What a step would change. It waits until what was said before it was asked is written down."""
+        await asyncio.sleep(SETTLE_SECONDS)
+        rows = await self._rows(self._rolls.speeches, tenant)
+        said = [Said(speech, row.first, row.last, row.count) for row in rows if (speech := Speech.of(row.key))]
+        predictor = Predictor(tenant, after.of_tenant(tenant), self._addresses)
+        for _ in predictor.predict(await self._population(tenant), said):
+            await asyncio.sleep(0)
+        prediction = predictor.prediction
+        forgotten = [
+            await roll.forgotten(self._redis, self._addresses, tenant.name)
+            for roll in (self._rolls.census, self._rolls.speeches)
+        ]
+        return {
+            "tenant": tenant.name,
+            "version": tenant.version,
+            "from": Standing.of(tenant).as_json(),
+            "to": after.as_json(),
+            "forward": after.place > Standing.of(tenant).place,
+            "guards": [verdict.as_json() for verdict in await self.verdicts(tenant)],
+            "since": _moment(min((row.first for row in rows), default=None)),
+            "complete": prediction.is_whole and not any(forgotten),
+            **_predicted(prediction),
+        }
+
+    async def _population(self, tenant: Tenant) -> list[Seen]:
+        """Everyone in the census; whoever is connected is there until now."""
+        rows = [
+            (row, visitor) for row in await self._rows(self._rolls.census, tenant) if (visitor := Visitor.of(row.key))
+        ]
+        here, now = await self._present(tenant, {_group(visitor, tenant) for _, visitor in rows}), _now()
+        return [
+            Seen(
+                visitor,
+                row.first,
+                now if _is_here(visitor, tenant, here) else row.last,
+                row.count,
+                visitor.user_agent or row.remark,
+            )
+            for row, visitor in rows
+        ]
+
+    async def _present(self, tenant: Tenant, groups: set[str]) -> set[tuple[str, str]]:
+        """Group and client name of everyone who is connected; those that gave no id have none."""
+        names, here = sorted(groups), set()
+        for start in range(0, len(names), GROUPS_PER_COMMAND):
+            chunk = names[start : start + GROUPS_PER_COMMAND]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for group in chunk:
+                    pipeline.zrange(self._addresses.holders(tenant.name, group), 0, -1)
+                answers = await pipeline.execute(raise_on_error=False)
+            for group, holders in zip(chunk, answers, strict=True):
+                found = map(holder_in, holders if isinstance(holders, list) else ())
+                here |= {(group, _id_of(holder[0])) for holder in found if holder is not None}
+        return here
+
+    async def _rows(self, roll: Roll, tenant: Tenant, since: int | None = None) -> list[Noted]:
+        oldest = _now() - roll.days * MILLISECONDS_PER_DAY if since is None else since
+        return [noted async for noted in roll.newest(self._redis, self._addresses, tenant.name, oldest)]
+
+    async def _facts(self, tenant: Tenant) -> Facts:
+        now = _now()
+        days = {timestamp((now - day * MILLISECONDS_PER_DAY) * 1_000)[:10] for day in range(RECENT_DAYS)}
+        converted: Counter[str] = Counter()
+        last: int | None = None
+        for noted in await self._rows(self._rolls.ledger, tenant):
+            row = Conversion.of(noted.key)
+            if row is None or row.direction != "v2_to_v3":
+                continue
+            last = max(last or 0, noted.last)
+            converted[row.outcome] += noted.count if row.day in days else 0
+        refused = await self._refused_in_a_minute(tenant, now)
+        return Facts(now, converted.total(), converted["stashed"], last, refused)
+
+    async def _refused_in_a_minute(self, tenant: Tenant, now: int) -> int:
+        newest = now // (SLICE_SECONDS * 1_000)
+        slices = [self._addresses.refused(tenant.name, newest - age) for age in range(SLICES_PER_MINUTE + 1)]
+        numbers: list[Any] = await cast(Any, self._redis.mget(slices))
+        return sum(int(number) for number in numbers if number and number.isdigit())
+
+
+def _predicted(prediction: Prediction) -> dict[str, Any]:
+    share = prediction.affected / prediction.messages if prediction.messages else 0.0
+    return {
+        "refused": [_refused(refusal) for refusal in prediction.refused],
+        "silenced": [_silenced(silence) for silence in prediction.silenced],
+        "totals": {"refused": prediction.refused_clients, "silenced": prediction.silenced_pairs},
+        "traffic": {"messages": prediction.messages, "affected": prediction.affected, "share": round(share, 4)},
+    }
+
+
+def _refused(refusal: Refusal) -> dict[str, Any]:
+    return {
+        **_client(refusal.seen),
+        "name": refusal.name,
+        "code": refusal.code,
+        "bucket": refusal.bucket,
+        "successor": refusal.successor,
+        "channel": refusal.channel,
+    }
+
+
+def _silenced(silence: Silence) -> dict[str, Any]:
+    speech, listener = silence.speech, silence.listener
+    return {
+        "speaker": {"client_id": speech.client_id, "protocol": speech.language, "group_id": speech.group_id},
+        "listener": {"client_id": listener.client_id, "protocol": listener.language, "group_id": listener.group_id},
+        "messages": silence.times,
+        "channel": silence.channel,
+    }
+
+
+def _client(seen: Seen) -> dict[str, Any]:
+    visitor = seen.visitor
+    return {
+        "client_id": visitor.client_id,
+        "group_id": visitor.group_id,
+        "protocol": visitor.protocol,
+        "language": visitor.language,
+        "first_seen": _moment(seen.first),
+        "last_seen": _moment(seen.last),
+        "messages": seen.messages,
+        "user_agent": seen.user_agent,
+        "bucket": bucket(visitor.client_id) if visitor.language == "v2" else None,
+    }
+
+
+def _key(item: tuple[str, list[tuple[str, Noted]]]) -> dict[str, Any]:
+    name, types = item
+    newest = max(types, key=lambda one: one[1].last)
+    return {
+        "name": name,
+        "seen": sum(noted.count for _, noted in types),
+        "type": newest[0],
+        "types": {kind: noted.count for kind, noted in types},
+        "first_seen": _moment(min(noted.first for _, noted in types)),
+        "last_seen": _moment(newest[1].last),
+    }
+
+
+def _drawn(rows: Iterable[Noted], minutes: int) -> list[dict[str, Any]]:
+    """One sample for each moment; connections are added up each minute, and so their mean is drawn."""
+    moments: dict[str, dict[str, Any]] = {}
+    for noted in rows:
+        sample = Sample.of(noted.key)
+        if sample is None or sample.what not in ("connections", "messages") or sample.protocol not in PROTOCOLS:
+            continue
+        drawn = moments.setdefault(sample.at, {"at": sample.at, "connections": _nobody(), "messages": _nobody()})
+        drawn[sample.what][sample.protocol] = (
+            noted.count if sample.what == "messages" else round(noted.count / minutes, 1)
+        )
+    return [moments[at] for at in sorted(moments)]
+
+
+def _nobody() -> dict[str, float]:
+    return dict.fromkeys(PROTOCOLS, 0)
+
+
+def _is_asked_for(visitor: Visitor, protocol: str | None) -> bool:
+    if protocol is None:
+        return visitor.language == "v2"
+    return protocol in ("all", visitor.protocol)
+
+
+def _group(visitor: Visitor, tenant: Tenant) -> str:
+    return visitor.group_id if visitor.language == "v3" else tenant.names.name_of(visitor.group_id)
+
+
+def _is_here(visitor: Visitor, tenant: Tenant, here: set[tuple[str, str]]) -> bool:
+    name = visitor.client_id or ""
+    if name and visitor.language == "v2":
+        name = str(tenant.names.name_of(name))
+    return (_group(visitor, tenant), name) in here
+
+
+def _id_of(name: str) -> str:
+    return "" if name.startswith(GENERATED_ID_PREFIX) else name
+
+
+def _moment(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else timestamp(milliseconds * 1_000)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
