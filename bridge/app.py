@@ -103,15 +103,7 @@ def _mount(app: FastAPI, process: Process) -> None:
     refusals_of_v3, refusals_of_v2 = Refusals(process.counts, "v3"), Refusals(process.counts, "v2")
     v3_ports = v3.Ports(process.crossing, presence, process.clock, NamesOfTenants(process.table), refusals_of_v3)
     v2_ports = v2.Ports(process.crossing, presence, process.clock, refusals_of_v2)
-    metrics = Metrics(
-        process.counts,
-        process.bus,
-        process.subscriber,
-        process.connections,
-        process.presence,
-        process.events,
-        process.leases,
-    )
+    metrics = Metrics(process)
     app.include_router(v3_door.websocket_door(V3Gate(process.gate, refusals_of_v3), v3_ports))
     app.include_router(
         v2_door.websocket_door(V2Gate(process.gate, process.table, process.counts, refusals_of_v2), v2_ports)

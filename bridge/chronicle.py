@@ -133,6 +133,11 @@ class Chronicle:
         else:
             self.left_out += 1
 
+    @property
+    def waiting(self) -> int:
+        """Rows that Redis has not been given yet."""
+        return self._waiting
+
     # Connections.
 
     def arrived(self, tenant: str, visitor: Visitor, user_agent: str) -> None:

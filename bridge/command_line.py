@@ -13,6 +13,7 @@ from bridge.commands.keys import new_key
 from bridge.commands.schema import schema
 from bridge.commands.serve import serve
 from bridge.commands.tenant_ids import replace_ids
+from bridge.commands.tenant_reports import show_census, show_guards, show_ledger
 from bridge.commands.tenant_stage import list_changes, roll_back, set_stage
 from bridge.commands.tenants import list_tenants, show_tenant
 
@@ -32,6 +33,9 @@ tenants.command("show")(show_tenant)
 tenants.command("stage")(set_stage)
 tenants.command("rollback")(roll_back)
 tenants.command("changes")(list_changes)
+tenants.command("census")(show_census)
+tenants.command("ledger")(show_ledger)
+tenants.command("guards")(show_guards)
 tenants.command("ids")(replace_ids)
 app.add_typer(tenants)
 

@@ -107,6 +107,7 @@ class Connections:
         self._by_tenant: Counter[tuple[str, str]] = Counter()
         self._empty = asyncio.Event()
         self._moves: dict[Connection, tuple[str, dict[str, Any]]] = {}
+        self.moved = 0
         self._begun: list[Callable[[Connection], None]] = []
         self._ended: list[Callable[[Connection], None]] = []
         self.is_closing = False
@@ -159,6 +160,11 @@ class Connections:
         """Refuse a connection when its turn comes: so many a second, as `run` paces them. Bounded by the open ones."""
         self._moves[connection] = (code, extra)
 
+    @property
+    def waiting(self) -> int:
+        """How many moves are due."""
+        return len(self._moves)
+
     def stay(self, connection: Connection) -> None:
         """Take back a move whose turn has not come."""
         self._moves.pop(connection, None)
@@ -173,6 +179,7 @@ class Connections:
                 connection = next(iter(self._moves))
                 code, extra = self._moves.pop(connection)
                 connection.refuse(code, **extra)
+                self.moved += 1
                 allowance -= 1
 
     async def close_all(self, seconds: float) -> None:

@@ -12,36 +12,26 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from bridge.broker.bus import Bus
-from bridge.broker.leases import Leases
-from bridge.broker.presence import Presence
-from bridge.broker.presence_events import PresenceEvents
-from bridge.broker.subscriber import Subscriber
-from bridge.connections import Connections
-from bridge.counts import Counts
+from bridge.process import Process
 from bridge.sockets.websocket_protocol import WebSocketProtocol
+from bridge.tenants import STAGES
 
 
 class Metrics:
     """A Prometheus collector over the parts of one process."""
 
-    def __init__(
-        self,
-        counts: Counts,
-        bus: Bus,
-        subscriber: Subscriber,
-        connections: Connections,
-        presence: Presence,
-        events: PresenceEvents,
-        leases: Leases,
-    ) -> None:
-        self._counts = counts
-        self._bus = bus
-        self._subscriber = subscriber
-        self._connections = connections
-        self._presence = presence
-        self._events = events
-        self._leases = leases
+    def __init__(self, process: Process) -> None:
+        self._counts = process.counts
+        self._bus = process.bus
+        self._subscriber = process.subscriber
+        self._connections = process.connections
+        self._presence = process.presence
+        self._events = process.events
+        self._leases = process.leases
+        self._table = process.table
+        self._chronicle = process.chronicle
+        self._memory = process.memory
+        self._guard_watch = process.guard_watch
         self._registry: Final = CollectorRegistry()
         self._registry.register(self)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -55,6 +45,7 @@ class Metrics:
         """All families, as they are now."""
         yield from self._of_connections()
         yield from self._of_messages()
+        yield from self._of_migration()
         yield from self._of_redis()
 
     def _of_connections(self) -> Iterable[Metric]:
@@ -86,6 +77,30 @@ class Metrics:
         )
         errors = self._counts.errors + WebSocketProtocol.errors
         yield CounterMetricFamily("bridge_errors", "Messages that failed unforeseen.", errors)
+
+    def _of_migration(self) -> Iterable[Metric]:
+        stage = GaugeMetricFamily("bridge_tenant_stage", "1 for the stage of a tenant.", labels=("tenant", "stage"))
+        share = GaugeMetricFamily("bridge_tenant_share_percent", "Share of a tenant in drain.", labels=("tenant",))
+        for tenant in self._table.all():
+            for name in STAGES:
+                stage.add_metric((tenant.name, name), int(tenant.stage == name))
+            share.add_metric((tenant.name,), tenant.share if tenant.stage == "drain" else 0)
+        yield stage
+        yield share
+        turned = CounterMetricFamily(
+            "bridge_handshakes_turned_away", "Handshakes refused because of the tenant's stage.", labels=("tenant",)
+        )
+        for name, number in self._counts.turned_away.items():
+            turned.add_metric((name,), number)
+        yield turned
+        yield GaugeMetricFamily("bridge_moves_waiting", "Open sockets whose move is due.", self._connections.waiting)
+        yield CounterMetricFamily("bridge_moves", "Open sockets moved.", self._connections.moved)
+        yield CounterMetricFamily(
+            "bridge_guard_rollbacks", "Steps taken back by a guard.", self._guard_watch.rolled_back
+        )
+        yield GaugeMetricFamily("bridge_records_waiting_rows", "Rows not yet in Redis.", self._chronicle.waiting)
+        yield CounterMetricFamily("bridge_records_left_out", "What could not be recorded.", self._chronicle.left_out)
+        yield CounterMetricFamily("bridge_redis_data_lost", "Times Redis lost its data.", self._memory.losses)
 
     def _of_redis(self) -> Iterable[Metric]:
         bus, subscriber = self._bus, self._subscriber

@@ -8,7 +8,7 @@ neither of them stays; nor is what a client hears of itself.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -21,7 +21,7 @@ from v3 import ports as v3
 from v3.messages import Content
 
 MOST_LISTED: Final = 1_000
-MOST_COMPARED: Final = 2_000_000
+MOST_COMPARED: Final = 1_000_000
 """Speakers are compared with listeners so often, the loudest first; beyond that the prediction is not whole."""
 SPEECHES_PER_TURN: Final = 50
 
@@ -59,27 +59,49 @@ class Refusal:
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """What a listener heard of a speaker and would no longer hear; `channel` is where it would have to listen."""
+Speaker = tuple[str, str | None, str]
+"""Language, client id and group of whoever speaks."""
 
-    speech: Speech
-    listener: Visitor
-    times: int
-    channel: str
+
+@dataclass(slots=True)
+class Pair:
+    """What one listener heard of one speaker, and how much of it it would no longer hear.
+
+    `channel` is where the listener would have to listen for what it loses.
+    """
+
+    heard: int = 0
+    lost: int = 0
+    channel: str = ""
 
 
 @dataclass(slots=True)
 class Prediction:
-    """The lists hold the first `MOST_LISTED`; the numbers are whole."""
+    """Whom a step refuses, and what becomes of each pair of speaker and listener that loses anything.
+
+    `refused` holds the first `MOST_LISTED`; the numbers are whole. Not so if `is_whole` is false.
+    """
 
     refused: list[Refusal] = field(default_factory=list)
-    silenced: list[Silence] = field(default_factory=list)
+    pairs: dict[tuple[Speaker, Visitor], Pair] = field(default_factory=dict)
     refused_clients: int = 0
-    silenced_pairs: int = 0
     messages: int = 0
     affected: int = 0
     is_whole: bool = True
+
+    @property
+    def silenced(self) -> list[tuple[Speaker, Visitor, Pair]]:
+        """Pairs of which the listener would hear nothing any more, the most talkative first."""
+        return self._pairs(lambda pair: pair.lost == pair.heard)
+
+    @property
+    def quieter(self) -> list[tuple[Speaker, Visitor, Pair]]:
+        """Pairs of which the listener would hear only some, those that lose most first."""
+        return self._pairs(lambda pair: 0 < pair.lost < pair.heard)
+
+    def _pairs(self, holds: Callable[[Pair], bool]) -> list[tuple[Speaker, Visitor, Pair]]:
+        chosen = [(speaker, listener, pair) for (speaker, listener), pair in self.pairs.items() if holds(pair)]
+        return sorted(chosen, key=lambda one: -one[2].lost)
 
 
 class Predictor:
@@ -131,29 +153,24 @@ class Predictor:
         )
 
     def _listen(self, said: Said) -> None:
-        speech = said.speech
-        self.prediction.messages += said.times
+        prediction, speech = self.prediction, said.speech
+        prediction.messages += said.times
         if self._compared > MOST_COMPARED:
-            self.prediction.is_whole = False
+            prediction.is_whole = False
             return
-        speaker_goes = self._is_refused(speech)
-        before, after = self._channels(self._before, speech), self._channels(self._after, speech)
-        reached = set() if speaker_goes else set(after)
+        speaker, speaker_goes = (speech.language, speech.client_id, speech.group_id), self._is_refused(speech)
+        before, after = self._channels(self._before, speech), set(self._channels(self._after, speech))
         is_affected = speaker_goes
         for seen in self._hearing(before, said):
             listener_goes = self._refused[seen.visitor]
-            if not (speaker_goes or listener_goes) and self._still_hears(seen.visitor, reached):
-                continue
             if _is_same(speech, seen.visitor) or (speaker_goes and listener_goes):
                 continue
-            is_affected = True
-            self._fall_silent(Silence(speech, seen.visitor, said.times, before[0].decode()))
-        self.prediction.affected += said.times if is_affected else 0
-
-    def _fall_silent(self, silence: Silence) -> None:
-        self.prediction.silenced_pairs += 1
-        if len(self.prediction.silenced) < MOST_LISTED:
-            self.prediction.silenced.append(silence)
+            is_lost = speaker_goes or listener_goes or not self._still_hears(seen.visitor, after)
+            pair = prediction.pairs.setdefault((speaker, seen.visitor), Pair())
+            pair.heard += said.times
+            if is_lost:
+                pair.lost, pair.channel, is_affected = pair.lost + said.times, before[0].decode(), True
+        prediction.affected += said.times if is_affected else 0
 
     def _hearing(self, channels: Iterable[bytes], said: Said) -> Iterator[Seen]:
         """Everyone who heard it, once."""

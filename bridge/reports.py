@@ -18,7 +18,7 @@ from bridge.broker.roll import Roll, Rolls
 from bridge.chronicle import FLUSH_SECONDS, SLICE_SECONDS
 from bridge.migration.guards import MILLISECONDS_PER_DAY, RECENT_DAYS, Facts, Verdict, judge
 from bridge.migration.rows import Conversion, Noted, ProprietaryKey, Sample, Speech, Visitor
-from bridge.prediction import Prediction, Predictor, Refusal, Said, Seen, Silence
+from bridge.prediction import MOST_LISTED, Pair, Prediction, Predictor, Refusal, Said, Seen, Speaker
 from bridge.tenants import GENERATED_ID_PREFIX, Tenant, bucket
 from v3.session import timestamp
 
@@ -164,11 +164,13 @@ class Reports:
 
 
 def _predicted(prediction: Prediction) -> dict[str, Any]:
+    silenced, quieter = prediction.silenced, prediction.quieter
     share = prediction.affected / prediction.messages if prediction.messages else 0.0
     return {
         "refused": [_refused(refusal) for refusal in prediction.refused],
-        "silenced": [_silenced(silence) for silence in prediction.silenced],
-        "totals": {"refused": prediction.refused_clients, "silenced": prediction.silenced_pairs},
+        "silenced": [_pair(*pair) for pair in silenced[:MOST_LISTED]],
+        "quieter": [_pair(*pair) for pair in quieter[:MOST_LISTED]],
+        "totals": {"refused": prediction.refused_clients, "silenced": len(silenced), "quieter": len(quieter)},
         "traffic": {"messages": prediction.messages, "affected": prediction.affected, "share": round(share, 4)},
     }
 
@@ -184,13 +186,14 @@ def _refused(refusal: Refusal) -> dict[str, Any]:
     }
 
 
-def _silenced(silence: Silence) -> dict[str, Any]:
-    speech, listener = silence.speech, silence.listener
+def _pair(speaker: Speaker, listener: Visitor, pair: Pair) -> dict[str, Any]:
+    language, client_id, group_id = speaker
     return {
-        "speaker": {"client_id": speech.client_id, "protocol": speech.language, "group_id": speech.group_id},
+        "speaker": {"client_id": client_id, "protocol": language, "group_id": group_id},
         "listener": {"client_id": listener.client_id, "protocol": listener.language, "group_id": listener.group_id},
-        "messages": silence.times,
-        "channel": silence.channel,
+        "messages": pair.lost,
+        "of": pair.heard,
+        "channel": pair.channel,
     }
 
 

@@ -24,6 +24,7 @@ class Memory:
         self._now = now
         self._lost = lost
         self._mark = b""
+        self.losses = 0
 
     def look(self) -> None:
         """Compare; the answer comes later."""
@@ -36,6 +37,7 @@ class Memory:
             return  # asked again when Redis is found not to know us
         before, self._mark = self._mark, reply[0]
         if before not in (b"", self._mark):
+            self.losses += 1
             self._lost(reply[1] == 1)
 
 

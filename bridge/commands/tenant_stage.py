@@ -1,66 +1,75 @@
 """`aether-bridge tenants stage|rollback|changes`: move a tenant, take the last step back, read the record.
 
-Every running bridge obeys within two seconds. It never judges whether a step is wise.
+Every running bridge obeys within two seconds. It never judges whether a step is wise: the tenant's guards do.
 """
 
 import getpass
 import json
 import socket
-import time
-from collections.abc import Callable
-from typing import Annotated, Final
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final
 
 import typer
-from redis.asyncio import Redis
 
-from bridge.broker.addresses import Addresses
-from bridge.broker.changes import Change, Stale, Standing, back, make, newest, step_back
+from bridge.broker.changes import Change, Stale
+from bridge.commands.operation import Operation, operate
 from bridge.commands.options import ConfigOption, DataDirOption, JsonOption, RedisOption, fail, read_settings
-from bridge.commands.redis_connection import with_redis
+from bridge.commands.prediction_text import prediction_text
 from bridge.commands.table import columns
-from bridge.commands.tenants import TenantArgument, read_tenants
-from bridge.settings import Settings
-from bridge.tenants import ROUTINGS, STAGES, Routing, Stage, Tenant
-from v3.session import timestamp
+from bridge.commands.tenants import TenantArgument
+from bridge.orders import GuardFailed, NothingToRollBack, ReasonMissing, Wanted
+from bridge.tenants import ROUTINGS, STAGES, Tenant
 
 ATTEMPTS: Final = 5
 WhyOption = Annotated[str, typer.Option(help="Why, for the record.")]
-
-Plan = Callable[[Tenant, list[Change]], Change]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="In spite of failing guards; needs --why.")]
 
 
 def set_stage(
     name: TenantArgument,
-    stage: Annotated[str, typer.Argument(metavar="STAGE", help="legacy, bridge, drain or v3.", show_default=False)],
+    stage: Annotated[
+        str | None, typer.Argument(metavar="[STAGE]", help="legacy, bridge, drain or v3; left out, it stays.")
+    ] = None,
     share: Annotated[int | None, typer.Option(min=0, max=100, help="With drain: how many in a hundred move.")] = None,
     routing: Annotated[str | None, typer.Option(help="How V2 is routed: global or group.")] = None,
     why: WhyOption = "",
+    dry_run: DryRunOption = False,
+    force: ForceOption = False,
     redis: RedisOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Move a tenant to a stage; any stage may follow any other. Running bridges obey within two seconds.
 
+    With --dry-run nothing is changed: it says who would be refused and who would no longer hear whom.
+
     ```sh
+    aether-bridge tenants stage acme v3 --dry-run
     aether-bridge tenants stage acme drain --share 25 --why "a quarter of the clients first"
     ```
     """
-    if stage not in STAGES or routing not in (None, *ROUTINGS):
+    if stage not in (None, *STAGES) or routing not in (None, *ROUTINGS):
         fail(f"a stage is one of {', '.join(STAGES)}, a routing one of {', '.join(ROUTINGS)}")
+    if stage is None and share is None and routing is None:
+        fail("name a stage, --share or --routing: what is the tenant to become?")
     settings = read_settings(config, redis_url=redis, data_dir=data_dir)
-
-    def plan(tenant: Tenant, _record: list[Change]) -> Change:
-        return _to(tenant, _standing(tenant, stage, share, routing), why)  # type: ignore[arg-type]
-
-    _carry_out(settings, name, plan)
+    wanted = Wanted(stage, share, routing, why, force=force)  # type: ignore[arg-type]
+    if dry_run:
+        operate(settings, name, lambda at, tenant: _predict(at, tenant, wanted, as_json=as_json))
+    else:
+        operate(settings, name, lambda at, _: _make(at, name, lambda tenant: at.orders.change(tenant, who(), wanted)))
 
 
 def roll_back(
     name: TenantArgument,
     why: WhyOption = "",
+    dry_run: DryRunOption = False,
     redis: RedisOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take a tenant's last step back. Said again, it takes back the step before that.
 
@@ -70,13 +79,14 @@ def roll_back(
     """
     settings = read_settings(config, redis_url=redis, data_dir=data_dir)
 
-    def plan(tenant: Tenant, record: list[Change]) -> Change:
-        last = step_back(record)
-        if last is None:
-            fail(f"nothing is left to take back: tenant {name!r} stands where it started")
-        return back(tenant, last, who(), timestamp(time.time_ns() // 1_000), why)
+    async def predict(at: Operation, tenant: Tenant) -> None:
+        before = (await _stepped(at.orders.last_step(tenant), name)).before
+        await _predict(at, tenant, Wanted(before.stage, before.share, before.v2_routing), as_json=as_json)
 
-    _carry_out(settings, name, plan)
+    if dry_run:
+        operate(settings, name, predict)
+    else:
+        operate(settings, name, lambda at, _: _make(at, name, lambda tenant: at.orders.roll_back(tenant, who(), why)))
 
 
 def list_changes(
@@ -93,13 +103,17 @@ def list_changes(
     ```
     """
     settings = read_settings(config, redis_url=redis, data_dir=data_dir)
-    record = with_redis(settings, lambda client: newest(client, Addresses(settings.prefix), name))
-    if as_json:
-        typer.echo(json.dumps([change.as_json() for change in record], indent=2))
-        return
-    head = ("VERSION", "WHEN", "WHO", "FROM", "TO", "WHY")
-    rows = [(str(one.version), one.when, one.who, str(one.before), str(one.after), one.why) for one in record]
-    typer.echo(columns([head, *rows]))
+
+    async def show(at: Operation, tenant: Tenant) -> None:
+        record = await at.orders.changes(tenant)
+        if as_json:
+            typer.echo(json.dumps([change.as_json() for change in record], indent=2))
+            return
+        head = ("VERSION", "WHEN", "WHO", "FROM", "TO", "WHY")
+        rows = [(str(one.version), one.when, one.who, str(one.before), str(one.after), one.why) for one in record]
+        typer.echo(columns([head, *rows]))
+
+    operate(settings, name, show)
 
 
 def who() -> str:
@@ -111,31 +125,30 @@ def who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _standing(tenant: Tenant, stage: Stage, share: int | None, routing: Routing | None) -> Standing:
-    return Standing(stage, tenant.share if share is None else share, routing or tenant.v2_routing)
+async def _predict(at: Operation, tenant: Tenant, wanted: Wanted, *, as_json: bool) -> None:
+    prediction: dict[str, Any] = await at.reports.predict(tenant, wanted.standing(tenant))
+    typer.echo(json.dumps(prediction, indent=2) if as_json else prediction_text(prediction))
 
 
-def _to(tenant: Tenant, after: Standing, why: str) -> Change:
-    when = timestamp(time.time_ns() // 1_000)
-    return Change(tenant.name, tenant.version, who(), when, Standing.of(tenant), after, why)
-
-
-def _carry_out(settings: Settings, name: str, plan: Plan) -> None:
-    change = with_redis(settings, lambda client: _make(client, settings, name, plan))
-    typer.echo(f"{name}: {change.before} -> {change.after} (version {change.version})")
-
-
-async def _make(client: Redis, settings: Settings, name: str, plan: Plan) -> Change:
-    """Plan and make the change; planned anew where somebody else was quicker."""
-    addresses = Addresses(settings.prefix)
-    attempts = ATTEMPTS
-    while True:
-        known = next((one for one in await read_tenants(client, settings) if one.tenant.name == name), None)
-        if known is None:
-            fail(f"no tenant {name!r} is configured or in Redis: `aether-bridge tenants list` names them")
+async def _make(at: Operation, name: str, order: Callable[[Tenant], Awaitable[Change]]) -> None:
+    """Give the order; again where somebody else was quicker."""
+    for _ in range(ATTEMPTS):
         try:
-            return await make(client, addresses, plan(known.tenant, await newest(client, addresses, name)))
+            change = await _stepped(order(await at.tenant(name)), name)
         except Stale:
-            attempts -= 1
-            if not attempts:
-                fail(f"tenant {name!r} is being changed by others all the time: try again")
+            continue
+        typer.echo(f"{name}: {change.before} -> {change.after} (version {change.version})")
+        return
+    fail(f"tenant {name!r} is being changed by others all the time: try again")
+
+
+async def _stepped(order: Awaitable[Change], name: str) -> Change:
+    """The change of an order, or the end of the command."""
+    try:
+        return await order
+    except GuardFailed as failed:
+        fail(f"{name} is held back by its guards. {failed} Mend that, or add --force and --why")
+    except ReasonMissing:
+        fail("a step in spite of a failing guard needs a reason: add --why")
+    except NothingToRollBack:
+        fail(f"nothing is left to take back: tenant {name!r} stands where it started")

@@ -17,7 +17,16 @@ const COLUMNS = [
   ["Last seen", ({ last_seen }) => ago(last_seen), "unbroken"],
   ["User agent", ({ user_agent }) => user_agent || "–", "wide"],
 ];
-const FILE_COLUMNS = ["client_id", "group_id", "protocol", "bucket", "messages", "first_seen", "last_seen", "user_agent"];
+const FILE_COLUMNS = [
+  "client_id",
+  "group_id",
+  "protocol",
+  "bucket",
+  "messages",
+  "first_seen",
+  "last_seen",
+  "user_agent",
+];
 const SEARCHED = ["client_id", "group_id", "user_agent"];
 
 export class Census {

@@ -9,6 +9,8 @@ import { number } from "./words.js";
 
 const HEIGHT = 190;
 const TOGETHER = "course";
+// Nobody is half connected: an axis of numbers counts in whole ones.
+const STEPS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((power) => [power, 2 * power, 5 * power]);
 const DASHES = { socketio: [5, 4] };
 const scheme = window.matchMedia("(prefers-color-scheme: dark)");
 
@@ -27,7 +29,7 @@ export class Chart {
     scheme.addEventListener("change", () => this.#drawn.redraw(false));
   }
 
-  // `values` = [[seconds…], [numbers of the first line…], …]; `marks` = [{at, words}]; `sentence` says it all in words.
+  // `values` = [[seconds…], [numbers of the first line…], …]; `marks` = [{at, words}]; `sentence` is it all in words.
   show(values, marks, sentence) {
     this.#marks = marks;
     this.element.setAttribute("aria-label", sentence);
@@ -86,12 +88,13 @@ function timeAxis() {
 }
 
 function numberAxis() {
-  return { ...axis(), values: (_chart, values) => values.map(number), size: 46, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5] };
+  return { ...axis(), values: (_chart, values) => values.map(number), size: 46, incrs: STEPS };
 }
 
 function axis() {
   const line = { stroke: () => colour("line"), width: 1 };
-  return { stroke: () => colour("quiet"), font: `11px ${getComputedStyle(document.body).fontFamily}`, grid: line, ticks: { show: false } };
+  const font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  return { stroke: () => colour("quiet"), font, grid: line, ticks: { show: false } };
 }
 
 function colour(name) {

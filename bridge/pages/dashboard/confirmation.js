@@ -32,7 +32,8 @@ export class Confirmation {
   async open(order, why) {
     this.#order = order;
     this.#form.elements.why.value = why;
-    part(this.#dialog, "shown").replaceChildren();
+    this.#dialog.querySelector("h2").textContent = `What would happen to ${order.tenant}`;
+    this.#bar([]);
     this.#dialog.showModal();
     await this.#predict();
   }
@@ -127,12 +128,17 @@ export class Confirmation {
     const confirm = part(this.#dialog, "confirm");
     confirm.disabled = this.#prediction === undefined || !isAllowed;
     why.required = this.#isBarred && force.checked;
-    if (this.#prediction) confirm.textContent = this.#order.words(this.#prediction) + (this.#isBarred ? " all the same" : "");
+    if (this.#prediction) confirm.textContent = this.#words;
+  }
+
+  get #words() {
+    return this.#order.words(this.#prediction) + (this.#isBarred ? " all the same" : "");
   }
 
   #closed() {
     this.#order = undefined;
     this.#prediction = undefined;
+    part(this.#dialog, "shown").replaceChildren();
     part(this.#dialog, "confirm").textContent = "Confirm";
   }
 }

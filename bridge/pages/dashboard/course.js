@@ -10,7 +10,7 @@ export const RANGES = {
 };
 const FEWEST_HOURS = 2;
 
-// `present` = {now, connections, messages}, `now` in seconds and `messages` (per minute) possibly undefined. The answer:
+// `present` = {now, connections, messages}, `now` in seconds and `messages` (a minute) possibly undefined. The answer:
 // [{at, connections, messages}], `at` in seconds; the numbers of a gap are undefined.
 export function courseOf(history, range, present) {
   const { seconds, step } = stepFor(history, RANGES[range], present.now);

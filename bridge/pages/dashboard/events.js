@@ -1,5 +1,5 @@
-// Hears what the bridge tells by itself: the state of all tenants, whenever it changes. It comes back after a pause
-// when the connection ends, longer and longer and never in step with others, and gives up only where the key is refused.
+// Hears what the bridge tells by itself: the state of all tenants, whenever it changes. When the connection ends it
+// comes back after a pause, longer and longer and never in step with others; it gives up only where the key is refused.
 
 import { EventReader } from "./event_reader.js";
 

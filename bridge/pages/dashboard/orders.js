@@ -26,7 +26,8 @@ export function rollBack(tenant) {
 }
 
 function moveInWords(tenant, from, to) {
-  return isSameStanding(from, to) ? `Route the V2 of ${tenant} by ${to.v2_routing}` : `Move ${tenant} to ${standing(to)}`;
+  const isMove = !isSameStanding(from, to);
+  return isMove ? `Move ${tenant} to ${standing(to)}` : `Route the V2 of ${tenant} by ${to.v2_routing}`;
 }
 
 function doneInWords(tenant, from, to) {

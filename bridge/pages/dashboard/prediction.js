@@ -6,7 +6,12 @@ import { element } from "./element.js";
 import { guardItems } from "./guards.js";
 import { Table } from "./table.js";
 import { ago, exactly } from "./time.js";
-import { counted, isSameStanding, MEANINGS, NO_ID, number, percent, PROTOCOLS, REFUSALS, ROUTINGS, standing } from "./words.js";
+import { counted, isSameStanding, MEANINGS, NO_ID, number, percent } from "./words.js";
+import { PROTOCOLS, REFUSALS, ROUTINGS, standing } from "./words.js";
+
+const NOTHING_CHANGES = "As far as is on record, nobody is refused and nobody stops hearing anybody.";
+const FROM_NOTHING = "Nothing is on record yet: this predicts from nothing.";
+const FORGOTTEN = " The record is bounded and has forgotten older rows: there may be more.";
 
 export function predictionShown(prediction) {
   return [step(prediction), guards(prediction), effects(prediction), ...lists(prediction), record(prediction)];
@@ -45,7 +50,7 @@ function guards({ guards, forward }) {
 
 function effects({ totals, traffic }) {
   if (totals.refused === 0 && totals.silenced === 0) {
-    return element("p", { class: "calm" }, "As far as is on record, nobody is refused and nobody stops hearing anybody.");
+    return element("p", { class: "calm" }, NOTHING_CHANGES);
   }
   return element(
     "div",
@@ -61,7 +66,7 @@ function tile(value, words, ...more) {
 }
 
 function trafficBar({ messages, affected }) {
-  const bar = barOf({ affected, unaffected: messages - affected });
+  const bar = barOf({ affected, unaffected: Math.max(messages - affected, 0) });
   return element("span", { class: "hint" }, bar, `${number(affected)} of ${counted(messages, "message")}`);
 }
 
@@ -96,7 +101,7 @@ function person({ client_id: id, protocol, group_id: group }) {
 }
 
 function record({ since, complete }) {
-  const counted = since === null ? "Nothing is on record yet: this predicts from nothing." : `On record since ${exactly(since)}.`;
-  const forgotten = complete ? "" : " The record is bounded and has forgotten older rows: there may be more.";
-  return element("p", { class: complete && since !== null ? "hint" : "notice" }, counted + forgotten);
+  const begun = since === null ? FROM_NOTHING : `On record since ${exactly(since)}.`;
+  const isWhole = complete && since !== null;
+  return element("p", { class: isWhole ? "hint" : "notice" }, begun + (complete ? "" : FORGOTTEN));
 }

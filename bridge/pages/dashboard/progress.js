@@ -7,7 +7,7 @@ import { element, part } from "./element.js";
 import { Pulse } from "./pulse.js";
 import { Table } from "./table.js";
 import { toTheMinute } from "./time.js";
-import { number, PROTOCOLS, standing } from "./words.js";
+import { isSameStanding, number, PROTOCOLS, standing } from "./words.js";
 
 const MESSAGES = { v2: PROTOCOLS.v2, v3: PROTOCOLS.v3 };
 const MOST_LINES = 25;
@@ -27,8 +27,11 @@ export class Progress {
     part(root, "connections").append(this.#connections.key, this.#connections.element);
     part(root, "messages").append(this.#messages.key, this.#messages.element);
     part(root, "table").append(this.#table.element);
-    part(root, "table").addEventListener("toggle", () => this.draw());
-    part(root, "range").addEventListener("change", () => this.draw());
+    part(root, "table").addEventListener("toggle", () => this.#tabulate());
+    part(root, "range").addEventListener("change", () => {
+      this.draw();
+      this.#tabulate();
+    });
   }
 
   showState(state) {
@@ -40,6 +43,7 @@ export class Progress {
   showHistory(history) {
     this.#history = history;
     this.draw();
+    this.#tabulate();
   }
 
   showChanges(changes) {
@@ -48,7 +52,7 @@ export class Progress {
   }
 
   draw() {
-    const range = part(this.#root, "range").querySelector(":checked").value;
+    const range = this.#range;
     const course = courseOf(this.#history, range, this.#present());
     const isEmpty = course.every(({ connections, messages }) => isNothing(connections) && isNothing(messages));
     part(this.#root, "drawn").hidden = isEmpty;
@@ -57,11 +61,23 @@ export class Progress {
   }
 
   #drawCourse(course, words) {
-    const marks = this.#changes.map((change) => ({ at: Date.parse(change.when) / 1000, words: standing({ ...change, stage: change.to }) }));
-    const show = (chart, what, lines) => chart.show(valuesOf(course, what, lines), marks, inWords(course, what, lines, words));
+    const marks = this.#changes.map(markOf);
+    const show = (chart, what, lines) => {
+      chart.show(valuesOf(course, what, lines), marks, inWords(course, what, lines, words));
+    };
     show(this.#connections, "connections", PROTOCOLS);
     show(this.#messages, "messages", MESSAGES);
-    if (part(this.#root, "table").open) this.#table.show(some(course.filter(({ connections }) => connections)).reverse());
+  }
+
+  // Not with every second: a table that somebody reads stands still.
+  #tabulate() {
+    if (!part(this.#root, "table").open) return;
+    const course = courseOf(this.#history, this.#range, this.#present());
+    this.#table.show(some(course.filter(({ connections }) => connections)).reverse());
+  }
+
+  get #range() {
+    return part(this.#root, "range").querySelector(":checked").value;
   }
 
   #present() {
@@ -80,6 +96,13 @@ function columns() {
     ["V2 messages", value("messages", "v2"), "number"],
     ["V3 messages", value("messages", "v3"), "number"],
   ];
+}
+
+function markOf(change) {
+  const { from, to, share, from_share, v2_routing } = change;
+  const after = { stage: to, share };
+  const isMove = !isSameStanding({ stage: from, share: from_share }, after);
+  return { at: Date.parse(change.when) / 1000, words: isMove ? standing(after) : v2_routing };
 }
 
 function isNothing(numbers) {

@@ -36,8 +36,8 @@ function whatOf(change) {
   const after = { stage: to, share };
   const isRouted = from_v2_routing !== v2_routing;
   const move = isSameStanding(before, after) && isRouted ? [] : [stageBadge(before), ...arrow(), stageBadge(after)];
-  const routing = isRouted ? [element("span", { class: "routing" }, `V2 routing ${from_v2_routing} → ${v2_routing}`)] : [];
-  return [element("span", { class: "way" }, ...move, ...routing, ...kindOf(change))];
+  const routing = isRouted ? element("span", {}, `V2 routing ${from_v2_routing} → ${v2_routing}`) : null;
+  return [element("span", { class: "way" }, ...move, routing, ...kindOf(change))];
 }
 
 function arrow() {

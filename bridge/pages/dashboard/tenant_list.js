@@ -6,6 +6,8 @@ import { element, part } from "./element.js";
 import { standing, progressInWords } from "./words.js";
 
 const MOST_WITHOUT_FILTER = 8;
+const NONE_FOUND = "No tenant is called so.";
+const NONE_SEEN = "This key sees no tenant.";
 
 export class TenantList {
   #root;
@@ -56,7 +58,7 @@ export class TenantList {
       item.element.hidden = !tenant.toLowerCase().includes(words);
       found += item.element.hidden ? 0 : 1;
     }
-    part(this.#root, "nothing").textContent = found ? "" : this.#items.size ? "No tenant is called so." : "This key sees no tenant.";
+    part(this.#root, "nothing").textContent = found > 0 ? "" : this.#items.size > 0 ? NONE_FOUND : NONE_SEEN;
   }
 }
 
