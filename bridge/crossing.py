@@ -57,7 +57,14 @@ class Crossing:
         channels = channels_from_v3(content, guest, tenant, self._addresses)
         self._bus.publish(channels, line, self._receipt(channels, refused, heard, to_one=content["target"] == "direct"))
 
-    def say_frame(self, guest: v2.Guest, text: str, sent_at: int, refused: Refused) -> None:
+    def say_frame(
+        self,
+        guest: v2.Guest,
+        text: str,
+        sent_at: int,
+        refused: Refused,
+        heard: Callable[[], None] | None = None,
+    ) -> None:
         """A V2 frame, verbatim to V2 and upgraded for V3."""
         tenant = self._tenant(guest.tenant)
         upgraded = upgrade_text(text, tenant.names, tenant.dialect)
@@ -71,7 +78,7 @@ class Crossing:
         channels, content = channels_from_v2(upgraded.content, guest, tenant, self._addresses)
         line = write(content, guest.client_name, guest.group_name, timestamp(sent_at))
         alone = content["target"] == "direct" and len(channels) == 1
-        self._bus.publish(channels, on_the_bus(line, text), self._receipt(channels, refused, to_one=alone))
+        self._bus.publish(channels, on_the_bus(line, text), self._receipt(channels, refused, heard, to_one=alone))
 
     def _tenant(self, name: str) -> Tenant:
         return self._table.get(name) or Tenant(name)

@@ -1,6 +1,9 @@
 """The gate in the words of each language: what its door asks for, fitted to `bridge/gate.py`.
 
 The half about V2 goes when V2 goes; the other half does not know of it.
+
+Decided here: a V2 client without credentials has no token, and so no claim that its id would have to meet: the operator
+who lets such clients in (`hosts`, `v2_anonymous_tenant`) lets them take any id of that tenant.
 """
 
 from collections.abc import Callable
@@ -119,13 +122,11 @@ class V2Gate:
         if not self._gate.admission.is_anonymous(query):
             return await self._gate.identify(knock)
         tenant = self._table.of_host(_host_name(knock.headers.get("host", "")))
-        if tenant is not None:
-            return Identity(tenant.name)
-        if self._gate.settings.v2_anonymous_tenant is not None:
-            return Identity(self._gate.settings.v2_anonymous_tenant)
-        if self._gate.settings.is_open:
-            return Identity(DEFAULT_TENANT)
-        raise NotAdmitted("unauthenticated")
+        settings = self._gate.settings
+        name = tenant.name if tenant is not None else settings.v2_anonymous_tenant
+        if name is None and not settings.is_open:
+            raise NotAdmitted("unauthenticated")
+        return Identity(name or DEFAULT_TENANT)
 
     def _guest(self, knock: WebSocket, identity: Identity, group_id: str | None, client_id: str | None) -> v2.Guest:
         tenant = self._gate.tenant(identity.tenant)

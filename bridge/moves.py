@@ -10,6 +10,7 @@ from typing import Any
 from bridge.broker.presence import Place
 from bridge.connections import Connection, Connections
 from bridge.tenants import Tenant, successor_path
+from legacy_v2.frames import DEFAULT_GROUP
 
 
 class Moves:
@@ -61,7 +62,7 @@ def _names(place: Place, group: str | None, client: str | None, tenant: Tenant) 
     """What this connection would be called if it came now; an id that was generated keeps its name."""
     if place.protocol == "v2":
         return (
-            place.group if group is None else tenant.names.name_of(group),
+            tenant.names.name_of(DEFAULT_GROUP if group is None else group),
             place.client if client is None else tenant.names.name_of(client),
         )
     return tenant.names.resolve(group or ""), tenant.names.resolve(client or "")

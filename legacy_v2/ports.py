@@ -5,7 +5,7 @@ Everything a session calls is synchronous; a callback is called once, later and 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 Grant = Literal["none", "tenant", "platform"]
 Pace = Literal["within", "over", "far_over"]
@@ -27,6 +27,7 @@ class Guest:
     client_name: str
     grant: Grant
     is_generated: bool = False
+    protocol: str = "v2"
 
 
 class Refused(Exception):
@@ -56,11 +57,28 @@ class Socket(Protocol):
         """Everything sent so far, then the close frame."""
 
 
+class Receipt(Protocol):
+    """Who waits to be told what became of one frame, where the transport can tell it apart from all others."""
+
+    def taken(self, sent_at: int) -> None:
+        """It was said, and when (microseconds since the epoch)."""
+
+    def refused(self, frame: dict[str, Any]) -> None:
+        """It was not: the frame that is sent otherwise."""
+
+
 class Bus(Protocol):
     """The way to everyone else, of either language."""
 
-    def say_frame(self, guest: Guest, text: str, sent_at: int, refused: Callable[[str], None]) -> None:
-        """Speak a frame, verbatim to V2; `sent_at` in microseconds. `refused` is called later if it failed."""
+    def say_frame(
+        self,
+        guest: Guest,
+        text: str,
+        sent_at: int,
+        refused: Callable[[str], None],
+        heard: Callable[[], None] | None = None,
+    ) -> None:
+        """Speak a frame, verbatim to V2; `sent_at` is in microseconds. Later `refused` or `heard` is called."""
 
 
 class Presence(Protocol):
@@ -104,7 +122,7 @@ class Ports:
 class Receiver(Protocol):
     """What a socket calls: a session of either language."""
 
-    def receive(self, text: str) -> None:
+    def receive(self, text: str, receipt: Receipt | None = None) -> None:
         """One text frame from the client."""
 
     def refuse(self, code: str) -> None:

@@ -49,8 +49,13 @@ MOVED: Final = frozenset({"v2_retired", "moved_to_v3"})
 
 
 def refusal_frame(refusal: Refusal, **extra: Any) -> bytes:
+    """The refusal as one frame of UTF-8."""
+    return write(refusal_value(refusal, **extra)).encode()
+
+
+def refusal_value(refusal: Refusal, **extra: Any) -> dict[str, Any]:
     """`{"bridge": {"error": …, "msg": …}}`; a client that is sent to V3 is also told `notice` and its `successor`."""
     said: dict[str, Any] = {"error": refusal.code, "msg": refusal.sentence}
     if refusal.code in MOVED:
         said["notice"] = refusal.code
-    return write({BRIDGE: said | extra}).encode()
+    return {BRIDGE: said | extra}

@@ -3,10 +3,11 @@
 Every text frame is passed on as it is; only a flood, and a bus that is down, are answered.
 """
 
+from functools import partial
 from typing import Any, Final
 
-from legacy_v2.ports import Guest, Ports, Rate, Socket
-from legacy_v2.refusals import FLOODED, REFUSALS, refusal_frame
+from legacy_v2.ports import Guest, Ports, Rate, Receipt, Socket
+from legacy_v2.refusals import FLOODED, REFUSALS, refusal_frame, refusal_value
 
 
 class Session:
@@ -19,17 +20,28 @@ class Session:
         self._ports = ports
         self._last_sent_at = 0
 
-    def receive(self, text: str) -> None:
-        """One text frame from the client."""
+    def receive(self, text: str, receipt: Receipt | None = None) -> None:
+        """One text frame from the client. A refusal goes to the receipt where there is one."""
         pace = self._rate.spend()
         if pace != "within":
-            self.refuse("rate_limited")
+            self._refuse_frame("rate_limited", receipt)
             if pace == "far_over":
                 self._socket.close(FLOODED, "rate_limited")
             return
         self._ports.presence.touch(self.guest)
-        self._last_sent_at = max(self._ports.clock.microseconds(), self._last_sent_at + 1)
-        self._ports.bus.say_frame(self.guest, text, self._last_sent_at, self.refuse)
+        sent_at = self._last_sent_at = max(self._ports.clock.microseconds(), self._last_sent_at + 1)
+        if receipt is None:
+            self._ports.bus.say_frame(self.guest, text, sent_at, self.refuse)
+        else:
+            refused, heard = partial(self._refuse_frame, receipt=receipt), partial(receipt.taken, sent_at)
+            self._ports.bus.say_frame(self.guest, text, sent_at, refused, heard)
+
+    def _refuse_frame(self, code: str, receipt: Receipt | None) -> None:
+        if receipt is None:
+            self.refuse(code)
+        else:
+            self._ports.tally.refused(self.guest.tenant, code)
+            receipt.refused(refusal_value(REFUSALS[code]))
 
     def refuse(self, code: str, **extra: Any) -> None:
         """Tell the client why, and close where the closed list says so."""

@@ -132,6 +132,14 @@ def read_said(text: str) -> dict[str, Any]:
     return said
 
 
+def echo_of(text: str) -> dict[str, Any]:
+    """What of a frame that was not even looked at its sender needs to tell which it was."""
+    try:
+        return _echo(from_json(text, allow_inf_nan=False))
+    except ValueError:
+        return {}
+
+
 def content_of(said: Mapping[str, Any]) -> Content:
     """The sender's own part of a message, without fields that are not set."""
     return {name: said[name] for name in _CONTENT_FIELDS if said.get(name) is not None}  # type: ignore[return-value]
@@ -171,6 +179,8 @@ def json_schema() -> dict[str, Any]:
     return WS_Message_V3.model_json_schema()
 
 
+# A key of an object, another string (to be passed over), or a bracket.
+_TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:|"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _TOO_DEEP: Final = f"is nested deeper than {MAX_PAYLOAD_DEPTH}; flatten it"
 # A double ends at 1e308: without three digits of exponent it takes two hundred of them to get there.
 _LARGE_NUMBER: Final = re.compile(r"[0-9](?:[eE]\+?[0-9]{3}|[0-9]{199})")
@@ -194,12 +204,28 @@ def _unreadable(text: str, error: ValidationError) -> Unreadable:
         value = from_json(text, allow_inf_nan=False)
     except ValueError as reason:
         if "recursion limit" in str(reason):
-            return Unreadable("invalid_message", [_problem("payload", _TOO_DEEP)])
+            return Unreadable("invalid_message", [_problem(_deepest_field(text), _TOO_DEEP)])
         return Unreadable("invalid_json", [_problem("", str(reason))])
     if not _is_finite(value):
         return Unreadable("invalid_json", [_problem("", "a number is not finite")])
     problems = [_problem_of(detail) for detail in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]]
     return Unreadable("invalid_message", problems, _echo(value))
+
+
+def _deepest_field(text: str) -> str:
+    """The top-level field under which a frame is nested so deep that no reader takes it. Never recursive."""
+    depth, deepest, field, found = 0, 0, "", ""
+    for token in _TOKEN.finditer(text):
+        mark = token[0][0]
+        if mark in "[{":
+            depth += 1
+            if depth > deepest:
+                deepest, found = depth, field
+        elif mark in "]}":
+            depth -= 1
+        elif depth == 1 and token[1] is not None:
+            field = token[1]
+    return found[:MAX_ECHO_CHARACTERS]
 
 
 def _problem(field: str, problem: str) -> Problem:

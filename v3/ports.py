@@ -18,12 +18,13 @@ Knock = TypeVar("Knock", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Who a connection is: settled once at the handshake, never by a message."""
+    """Who a connection is: settled once at the handshake, never by a message. `protocol` is how presence names it."""
 
     tenant: str
     group_id: str
     client_id: str
     grant: Grant
+    protocol: str = "v3"
 
 
 class Refused(Exception):
@@ -45,11 +46,28 @@ class Socket(Protocol):
         """Everything sent so far, then the close frame."""
 
 
+class Receipt(Protocol):
+    """Who waits to be told what became of one message, where the transport can tell it apart from all others."""
+
+    def taken(self, sent_at: str) -> None:
+        """It was said, and when."""
+
+    def refused(self, payload: dict[str, Any]) -> None:
+        """It was not: the payload of the ERROR that is sent otherwise."""
+
+
 class Bus(Protocol):
     """The way to everyone else."""
 
-    def say(self, guest: Guest, content: Content, line: bytes, refused: Callable[[str], None]) -> None:
-        """Speak on the channels of the content's target; `refused` is called later, with the code, if it failed."""
+    def say(
+        self,
+        guest: Guest,
+        content: Content,
+        line: bytes,
+        refused: Callable[[str], None],
+        heard: Callable[[], None] | None = None,
+    ) -> None:
+        """Speak on the channels of the content's target. Later `refused` is called with the code, or `heard`."""
 
 
 class Presence(Protocol):
@@ -104,7 +122,7 @@ class Ports:
 class Receiver(Protocol):
     """What a socket calls: a session of either language."""
 
-    def receive(self, text: str) -> None:
+    def receive(self, text: str, receipt: Receipt | None = None) -> None:
         """One text frame from the client."""
 
     def refuse(self, code: str) -> None:

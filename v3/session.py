@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from v3.messages import Content, Problem, Unreadable, content_of, read_said, write
-from v3.ports import Guest, Ports, Rate, Socket
-from v3.refusals import FLOODED, REFUSALS, error
+from v3.messages import Content, Problem, Unreadable, content_of, echo_of, read_said, write
+from v3.ports import Guest, Ports, Rate, Receipt, Socket
+from v3.refusals import FLOODED, REFUSALS, error, payload_of
 
 
 def timestamp(microseconds: int) -> str:
@@ -31,20 +31,20 @@ class Session:
         self._second = -1
         self._second_text = ""
 
-    def receive(self, text: str) -> None:
-        """One text frame from the client."""
+    def receive(self, text: str, receipt: Receipt | None = None) -> None:
+        """One text frame from the client. A refusal goes to the receipt where there is one, else it is an ERROR."""
         pace = self._rate.spend()
         if pace != "within":
-            self.refuse("rate_limited")
+            self._refuse_message("rate_limited", receipt, refused=echo_of(text))
             if pace == "far_over":
                 self._socket.close(FLOODED, "rate_limited")
             return
         try:
             content = content_of(read_said(text))
         except Unreadable as unreadable:
-            self.refuse(unreadable.code, unreadable.problems, unreadable.refused)
+            self._refuse_message(unreadable.code, receipt, unreadable.problems, unreadable.refused)
             return
-        self._act(content)
+        self._act(content, receipt)
 
     def refuse(
         self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, Any] | None = None, **extra: Any
@@ -57,51 +57,74 @@ class Session:
         if refusal.close is not None:
             self._socket.close(refusal.close, code)
 
-    def _act(self, content: Content) -> None:
-        if "to_id" in content and not self._resolve(content):
+    def _refuse_message(
+        self,
+        code: str,
+        receipt: Receipt | None,
+        problems: Iterable[Problem] = (),
+        refused: Mapping[str, Any] | None = None,
+    ) -> None:
+        if receipt is None:
+            self.refuse(code, problems, refused)
+        else:
+            self._ports.tally.refused(self.guest.tenant, code)
+            receipt.refused(payload_of(REFUSALS[code], problems, refused) | {"msg": REFUSALS[code].sentence})
+
+    def _act(self, content: Content, receipt: Receipt | None) -> None:
+        said = _refused(content)  # as its sender named the recipient
+        if "to_id" in content and not self._resolve(content, receipt):
             return
         if content["msg_type"] == "heartbeat":
             self._ports.presence.refresh(self.guest)
-            self._socket.send(self._write(content))
+            self._return(content, receipt)
         elif content["target"] == "echo":
-            self._echo(content)
+            self._echo(content, receipt)
         elif content["target"] == "broadcast" and self.guest.grant == "none":
-            self.refuse("not_allowed", refused=_refused(content))
+            self._refuse_message("not_allowed", receipt, refused=said)
         else:
-            self._say(content)
+            self._say(content, said, receipt)
 
-    def _echo(self, content: Content) -> None:
+    def _echo(self, content: Content, receipt: Receipt | None) -> None:
         if content["msg_type"] != "presence":
-            self._socket.send(self._write(content))
+            self._return(content, receipt)
             return
 
         def answer(members: Sequence[dict[str, Any]] | None) -> None:
             if members is None:
-                self.refuse("bus_down", refused=_refused(content))
+                self._refuse_message("bus_down", receipt, refused=_refused(content))
                 return
             payload = {**content.get("payload", {}), "members": list(members)}
-            self._socket.send(self._write({**content, "payload": payload}))
+            self._return({**content, "payload": payload}, receipt)
 
         self._ports.presence.members(self.guest, answer)
 
-    def _resolve(self, content: Content) -> bool:
+    def _return(self, content: Content, receipt: Receipt | None) -> None:
+        """To the sending connection, and nobody else."""
+        sent_at = self._stamp()
+        self._socket.send(self._write(content, sent_at))
+        if receipt is not None:
+            receipt.taken(sent_at)
+
+    def _resolve(self, content: Content, receipt: Receipt | None) -> bool:
         """Put the recipient's one name into the message; false where it is no name and was refused."""
         to_id = self._ports.names.resolve(self.guest.tenant, content["to_id"])
         if to_id is None:
             problem: Problem = {"field": "to_id", "problem": "is no Vision ID: use the random string id, not a number"}
-            self.refuse("invalid_message", [problem], _refused(content))
+            self._refuse_message("invalid_message", receipt, [problem], _refused(content))
             return False
         content["to_id"] = to_id
         return True
 
-    def _say(self, content: Content) -> None:
+    def _say(self, content: Content, said: Mapping[str, Any], receipt: Receipt | None) -> None:
         def refused(code: str) -> None:
-            self.refuse(code, refused=_refused(content))
+            self._refuse_message(code, receipt, refused=said)
 
-        self._ports.bus.say(self.guest, content, self._write(content), refused)
+        sent_at = self._stamp()
+        heard = None if receipt is None else lambda: receipt.taken(sent_at)
+        self._ports.bus.say(self.guest, content, self._write(content, sent_at), refused, heard)
 
-    def _write(self, content: Content) -> bytes:
-        return write(content, self.guest.client_id, self.guest.group_id, self._stamp())
+    def _write(self, content: Content, sent_at: str) -> bytes:
+        return write(content, self.guest.client_id, self.guest.group_id, sent_at)
 
     def _stamp(self) -> str:
         """Strictly increasing for what this connection is sent at."""

@@ -4,6 +4,7 @@ It carries nothing out and judges nothing: orders are `orders.py`'s, answers are
 version is refused with 409 where the tenant has moved on.
 """
 
+import json
 from collections.abc import Awaitable
 from typing import Annotated, Any, Final, Literal
 
@@ -232,9 +233,12 @@ def _add_orders(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N80
         await desk.carry_out(orders.roll_back(known, admin.name, reason.why if reason else ""))
         return await desk.state(admin, tenant)
 
-    @routes.put("/tenants/{tenant}/ids", summary="Replace the id map")
-    async def ids(tenant: str, wanted: Ids, admin: Admin) -> dict[str, Any]:
-        return await desk.replace_ids(desk.tenant(admin, tenant), wanted.ids)
+    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": Ids.model_json_schema()}}}}
+
+    @routes.put("/tenants/{tenant}/ids", summary="Replace the id map", openapi_extra=body)
+    async def ids(tenant: str, request: Request, admin: Admin) -> dict[str, Any]:
+        known = desk.tenant(admin, tenant)
+        return await desk.replace_ids(known, _ids_in(await request.body()))
 
 
 def _add_reports(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N803 - a type
@@ -272,6 +276,29 @@ def _add_reports(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N8
     @routes.get("/tenants/{tenant}/guards", summary="What the guards say now")
     async def guards(tenant: str, admin: Admin) -> list[dict[str, Any]]:
         return [verdict.as_json() for verdict in await reports.verdicts(desk.tenant(admin, tenant))]
+
+
+def _ids_in(body: bytes) -> dict[str, str]:
+    """The map of a request, in which nothing may stand twice. Raises `AdminRefusal`."""
+    try:
+        return Ids.model_validate(json.loads(body, object_pairs_hook=_without_doubles)).ids
+    except DoubledKey as doubled:
+        raise AdminRefusal(400, "invalid_ids", f"The key {doubled.args[0]!r} stands twice: one id, one name.") from None
+    except (ValueError, RecursionError):
+        raise AdminRefusal(422, "invalid_ids", 'Send {"ids": {"<V2 id>": "<Vision ID>", …}}.') from None
+
+
+class DoubledKey(Exception):
+    """A JSON object has a key twice."""
+
+
+def _without_doubles(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in members:
+        if name in found:
+            raise DoubledKey(name[:32])
+        found[name] = value
+    return found
 
 
 def unreachable(_error: RedisError) -> JSONResponse:

@@ -118,16 +118,15 @@ def _read(body: str) -> dict[str, Any]:
 
 def _guest(said: dict[str, Any], identity: Identity, tenant: Tenant) -> Guest:
     group = _name(said, "group_id", DEFAULT_GROUP, tenant)
-    client = _name(said, "from_id", SERVER_ID, tenant)
+    client = SERVER_ID if said.get("from_id") in (None, SERVER_ID) else _name(said, "from_id", SERVER_ID, tenant)
     if identity.must_be_subject and not identity.admin and identity.subject not in (client, said.get("from_id")):
         raise HttpRefusal("forbidden")
     return Guest(tenant.name, group, client, identity.grant)
 
 
 def _name(said: dict[str, Any], field: str, default: str, tenant: Tenant) -> str:
-    value = said.get(field)
-    if value is None or value == default:
-        return default
+    """The one name of who or what is meant; a tenant may have mapped the default group too."""
+    value = default if said.get(field) is None else said[field]
     name = tenant.names.resolve(value) if isinstance(value, str) else None
     if name is None:
         raise HttpRefusal("invalid_message", [{"field": field, "problem": "is no Vision ID"}])

@@ -33,7 +33,13 @@ class PresenceEvents:
         """`who` is `{client_id, protocol, since}`; `members` how many the group has now."""
         waiting = self._waiting.get((tenant, group))
         size = members + 1 if event == "LEAVE" else members  # whoever leaves was one of them
-        if size > self._most_members or (waiting is not None and len(waiting) >= MAX_EVENTS_PER_GROUP):
+        if size > self._most_members:
+            # What waits was said of a smaller group, but would be heard by this one.
+            self.suppressed += 1 + len(waiting or ())
+            if waiting:
+                waiting.clear()
+            return
+        if waiting is not None and len(waiting) >= MAX_EVENTS_PER_GROUP:
             self.suppressed += 1
             return
         if waiting is None:

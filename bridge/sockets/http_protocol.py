@@ -36,7 +36,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._turned_away = False
         self._status = 400
-        self._head_bytes = 0
+        self._head_bytes = self._line_bytes = 0
         self._in_head = True
         self._request_timer: TimerHandle | None = None
         self._expect_request()
@@ -51,11 +51,17 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head and not self._turned_away:
             self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
+            self._measure_line(data)
+            if self._head_bytes > MAX_HEAD_BYTES or self._line_bytes > MAX_LINE_BYTES:
                 self._turn_away(431)
 
+    def _measure_line(self, data: bytes) -> None:
+        """How long the line is that has not ended yet: the parser says nothing of it before it does."""
+        end = data.rfind(b"\n")
+        self._line_bytes = len(data) - end - 1 if end >= 0 else self._line_bytes + len(data)
+
     def on_message_begin(self) -> None:
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._line_bytes = True, 0, 0
         self._expect_request()
         super().on_message_begin()
 

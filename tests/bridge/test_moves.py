@@ -27,7 +27,8 @@ class Street:
         self.world.connections.when_begun(self.moves.look_at)
 
     def open(self, protocol: Any, client: str, path_ids: tuple[str | None, str | None], tenant: str = "acme") -> Opened:
-        opened = Opened(self.world, facts_of(Place(tenant, "team", client, protocol), path_ids))
+        group = "lobby" if path_ids[0] is None else "team"
+        opened = Opened(self.world, facts_of(Place(tenant, group, client, protocol), path_ids))
         opened.connection.begin()
         return opened
 
@@ -112,6 +113,12 @@ async def test_a_generated_id_keeps_its_name(street: Street) -> None:
     generated = street.open("v2", "anonymous-x", (None, None))
     await street.change(Tenant("acme", names=Names({"anonymous-x": "Xk3"})))
     assert generated.codes == []
+
+
+async def test_whoever_gave_no_group_goes_with_the_default_group(street: Street) -> None:
+    in_the_lobby = street.open("v2", "v2-42", (None, "42"))
+    await street.change(Tenant("acme", names=Names({"lobby": "Team7"})))
+    assert in_the_lobby.codes == ["going_away"]
 
 
 async def test_who_arrives_while_the_tenant_changes_is_looked_at_when_it_has_arrived(street: Street) -> None:

@@ -31,6 +31,7 @@ TOO_LARGE = {
     "a long name": (431, request(V3, {**HANDSHAKE, "x" * 8_192: "1"})),
     "200 headers": (431, request(V3, {**HANDSHAKE, **{f"X-{number}": "1" for number in range(200)}})),
     "a header without end": (431, request(V3, HANDSHAKE)[:-2] + b"Cookie: " + b"x" * 100_000),
+    "a header just too long, without end": (431, request(V3, HANDSHAKE)[:-2] + b"Cookie: " + b"x" * 8_200),
     "many headers without end": (431, request(V3, HANDSHAKE)[:-2] + b"X-Many: 1\r\n" * 200),
 }
 

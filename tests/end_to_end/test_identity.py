@@ -18,7 +18,7 @@ from tests.end_to_end.clients import Client, client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET
 from tests.servers import PROJECT, BridgeProcess
 
-TENANTS = ("plain", "person", "group", "moved", "undone")
+TENANTS = ("plain", "person", "group", "moved", "undone", "lobby")
 CONFIG = QUIET + "".join(f"[tenants.{name}]\n" for name in TENANTS)
 GROUP = {"msg_type": "msg", "target": "group"}
 MapIds = Callable[[str, dict[str, str]], Awaitable[None]]
@@ -206,3 +206,20 @@ async def test_a_map_that_is_taken_back_gives_the_old_names_again(shared: Bridge
     async with v2(shared, "undone", "team", "42") as old, v3(shared, "undone", "team", "ann") as ann:
         await old.say({"msg": "hi"})
         assert (await ann.hear())["from_id"] == "v2-42"
+
+
+async def test_the_default_group_can_be_mapped_like_any_other(shared: BridgeProcess, map_ids: MapIds) -> None:
+    await map_ids("lobby", {"lobby": "Team7"})
+
+    async def obeyed() -> bool:
+        async with v3(shared, "lobby", "lobby", "early") as early:
+            return bool((await early.ask({"msg_type": "msg", "target": "echo"}))["group_id"] == "Team7")
+
+    await eventually(obeyed)
+    account = "x_account_id=lobby"
+    async with v3(shared, "lobby", "lobby", "ann") as ann, client(shared, f"/ws/client/8?{account}") as old:
+        async with httpx.AsyncClient() as http:
+            said = {"msg_type": "msg", "target": "group", "msg": "from a backend"}
+            assert (await http.post(f"{shared.url}/v3/messages?{account}", json=said)).status_code == 202
+        assert (await ann.hear())["group_id"] == "Team7"
+        assert (await old.hear())["msg"] == "from a backend"

@@ -18,6 +18,7 @@ class Said(NamedTuple):
     content: dict[str, Any]
     line: bytes
     refused: Callable[[str], None]
+    heard: Callable[[], None] | None
 
 
 @dataclass
@@ -41,8 +42,15 @@ class World:
     def close(self, code: int, reason: str) -> None:
         self.closed.append((code, reason))
 
-    def say(self, guest: Guest, content: Any, line: bytes, refused: Callable[[str], None]) -> None:
-        self.said.append(Said(dict(content), line, refused))
+    def say(
+        self,
+        guest: Guest,
+        content: Any,
+        line: bytes,
+        refused: Callable[[str], None],
+        heard: Callable[[], None] | None = None,
+    ) -> None:
+        self.said.append(Said(dict(content), line, refused, heard))
 
     def refresh(self, guest: Guest) -> None:
         self.calls.append("refresh")

@@ -203,3 +203,51 @@ def test_every_refusal_is_tallied_for_its_tenant() -> None:
     world.session("none").receive(text("broadcast"))
     world.session().receive("no json")
     assert world.tallied == [("acme", "not_allowed"), ("acme", "invalid_json")]
+
+
+def test_a_receipt_hears_when_its_message_was_said() -> None:
+    world, receipt = World(), Receipts()
+    session = world.session()
+    session.receive('{"msg_type":"msg","target":"group","msg":"hi"}', receipt)
+    assert receipt.all == []
+    heard = world.said[0].heard
+    assert heard is not None
+    heard()
+    assert receipt.all == [("taken", json.loads(world.said[0].line)["sent_at"])]
+    assert world.sent == []
+
+
+def test_a_receipt_is_told_of_a_refusal_instead_of_an_error() -> None:
+    world, receipt = World(), Receipts()
+    session = world.session()
+    session.receive('{"msg_type":"msg","target":"direct"}', receipt)
+    (told,) = receipt.all
+    assert (told[0], told[1]["code"]) == ("refused", "invalid_message")
+    assert world.sent == []
+
+
+def test_a_receipt_hears_of_an_echo_at_once() -> None:
+    world, receipt = World(), Receipts()
+    session = world.session()
+    session.receive('{"msg_type":"heartbeat","target":"echo"}', receipt)
+    assert receipt.all == [("taken", json.loads(world.sent[0])["sent_at"])]
+
+
+def test_a_flood_is_told_which_message_was_refused() -> None:
+    world = World(pace="over")
+    world.session().receive('{"msg_type":"cmd","target":"direct","to_id":"bob","cmd":"c3"}')
+    refused = json.loads(world.sent[0])["payload"]["refused"]
+    assert refused == {"msg_type": "cmd", "target": "direct", "to_id": "bob", "cmd": "c3"}
+
+
+class Receipts:
+    """A receipt that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[str, Any]] = []
+
+    def taken(self, sent_at: str) -> None:
+        self.all.append(("taken", sent_at))
+
+    def refused(self, payload: dict[str, Any]) -> None:
+        self.all.append(("refused", payload))

@@ -11,6 +11,10 @@ const HEIGHT = 190;
 const TOGETHER = "course";
 // Nobody is half connected: an axis of numbers counts in whole ones.
 const STEPS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((power) => [power, 2 * power, 5 * power]);
+// And an axis of time in whole minutes.
+const MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 7200, 10_080, 20_160, 43_200, 86_400];
+const TIME_STEPS = MINUTES.map((minutes) => minutes * 60);
+const SHORTEST_SECONDS = 300;
 const DASHES = { socketio: [5, 4] };
 const scheme = window.matchMedia("(prefers-color-scheme: dark)");
 
@@ -64,7 +68,10 @@ export class Chart {
       padding: [16, 8, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: TOGETHER } },
-      scales: { y: { range: (_chart, _least, most) => [0, Math.max(most * 1.08, 4)] } },
+      scales: {
+        x: { range: (_chart, first, last) => [Math.min(first, last - SHORTEST_SECONDS), last] },
+        y: { range: (_chart, _least, most) => [0, Math.max(most * 1.08, 4)] },
+      },
       axes: [timeAxis(), numberAxis()],
       series: [{}, ...names.map(lineOf)],
       hooks: { draw: [(chart) => changeMarks(chart, this.#marks, colour)], setCursor: [() => this.#showNumbers()] },
@@ -84,7 +91,7 @@ function lineOf(name) {
 
 function timeAxis() {
   const values = (_chart, times, _axis, _space, secondsApart) => times.map((at) => onAxis(at, secondsApart));
-  return { ...axis(), values, space: 64, size: 28 };
+  return { ...axis(), values, space: 64, size: 28, incrs: TIME_STEPS };
 }
 
 function numberAxis() {

@@ -35,6 +35,7 @@ export class Confirmation {
     this.#dialog.querySelector("h2").textContent = `What would happen to ${order.tenant}`;
     this.#bar([]);
     this.#dialog.showModal();
+    this.#dialog.querySelector("h2").focus();
     await this.#predict();
   }
 

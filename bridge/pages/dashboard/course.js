@@ -9,21 +9,34 @@ export const RANGES = {
   all: { words: "all that is kept", seconds: Infinity, step: HOUR },
 };
 const FEWEST_HOURS = 2;
+// So long after a minute has ended the bridge may still be writing it down.
+const LATE_SECONDS = 5;
+export const NO_HISTORY = { minutes: [], hours: [], fetchedAt: 0 };
 
-// `present` = {now, connections, messages}, `now` in seconds and `messages` (a minute) possibly undefined. The answer:
-// [{at, connections, messages}], `at` in seconds; the numbers of a gap are undefined.
+// Whether a minute has ended since the history was fetched.
+export function isBehind({ fetchedAt }, now) {
+  const minute = (seconds) => Math.floor((seconds - LATE_SECONDS) / MINUTE.seconds);
+  return minute(now) > minute(fetchedAt);
+}
+
+// `history` is the bridge's, with `fetchedAt`; `present` = {now, connections, messages}, of which `messages`, a minute,
+// may be undefined. The answer: [{at, connections, messages}]; the numbers of a gap are undefined. Times are seconds.
 export function courseOf(history, range, present) {
-  const { seconds, step } = stepFor(history, RANGES[range], present.now);
+  const { seconds, step } = stepFor(history, RANGES[range]);
   const kept = pointsOf(history[step.records], step.seconds);
-  // The interval that has not ended yet would look like a drop: the present moment stands in its place.
-  const ended = kept.filter(({ at }) => at >= present.now - seconds && at + step.seconds <= present.now);
+  // What had not ended when it was fetched would look like a drop: the present moment stands in its place.
+  const ended = kept.filter(({ at }) => at >= present.now - seconds && hasEnded(at, step, history));
   return withGaps([...ended, { ...present, at: present.now }], step.seconds);
 }
 
 // A bridge that is hours old has no hours to show yet.
-function stepFor({ hours }, range, now) {
-  const ended = hours.filter(({ at }) => Date.parse(at) / 1000 + HOUR.seconds <= now);
+function stepFor(history, range) {
+  const ended = history.hours.filter(({ at }) => hasEnded(Date.parse(at) / 1000, HOUR, history));
   return range.step === HOUR && ended.length < FEWEST_HOURS ? { ...range, step: MINUTE } : range;
+}
+
+function hasEnded(at, step, { fetchedAt }) {
+  return at + step.seconds + LATE_SECONDS <= fetchedAt;
 }
 
 function pointsOf(records, seconds) {

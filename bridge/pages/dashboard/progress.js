@@ -2,7 +2,7 @@
 // present moment going between what it is given, and never fetches.
 
 import { Chart } from "./chart.js";
-import { courseOf, RANGES } from "./course.js";
+import { courseOf, isBehind, NO_HISTORY, RANGES } from "./course.js";
 import { element, part } from "./element.js";
 import { Pulse } from "./pulse.js";
 import { Table } from "./table.js";
@@ -18,7 +18,7 @@ export class Progress {
   #messages = new Chart(MESSAGES);
   #table = new Table("Connections and messages per minute over time", columns());
   #pulse = new Pulse();
-  #history = { minutes: [], hours: [] };
+  #history = NO_HISTORY;
   #changes = [];
   #state;
 
@@ -40,10 +40,15 @@ export class Progress {
     this.draw();
   }
 
+  // `history` is the bridge's, with `fetchedAt` in seconds.
   showHistory(history) {
     this.#history = history;
     this.draw();
     this.#tabulate();
+  }
+
+  get isBehind() {
+    return isBehind(this.#history, Date.now() / 1000);
   }
 
   showChanges(changes) {

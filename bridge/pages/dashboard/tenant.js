@@ -14,8 +14,6 @@ import { Record } from "./record.js";
 import { refreshTimes } from "./time.js";
 
 const AGAIN_MILLISECONDS = 15_000;
-// The history is long and grows once a minute.
-const ROUNDS_BETWEEN_HISTORIES = 4;
 
 export class TenantView {
   element = cloneOf("tenant");
@@ -30,7 +28,6 @@ export class TenantView {
   #record = new Record(this.#panel("record"));
   #confirmation;
   #loaders;
-  #rounds = 0;
   #timer = setInterval(() => this.#again(), AGAIN_MILLISECONDS);
   #becomesVisible = () => this.#again();
 
@@ -82,16 +79,15 @@ export class TenantView {
   }
 
   #loadersOf(tenant) {
-    const loader = (record, panel, show, query = () => "") => {
-      const ask = (signal) => this.#api.about(tenant, record, signal, query());
-      return new Loader(ask, show, part(this.#panel(panel), "trouble"));
-    };
+    const asking = (record, query = () => "") => (signal) => this.#api.about(tenant, record, signal, query());
+    const loader = (panel, ask, show) => new Loader(ask, show, part(this.#panel(panel), "trouble"));
+    const whom = () => this.#census.query;
     return {
-      history: loader("history", "overview", (history) => this.#progress.showHistory(history)),
-      guards: loader("guards", "controls", (guards) => this.#controls.showGuards(guards)),
-      census: loader("census", "census", (census) => this.#census.show(census), () => this.#census.query),
-      ledger: loader("ledger", "ledger", (ledger) => this.#ledger.show(ledger)),
-      changes: loader("changes", "record", (changes) => this.#showChanges(changes)),
+      history: loader("overview", dated(asking("history")), (history) => this.#progress.showHistory(history)),
+      guards: loader("controls", asking("guards"), (guards) => this.#controls.showGuards(guards)),
+      census: loader("census", asking("census", whom), (census) => this.#census.show(census)),
+      ledger: loader("ledger", asking("ledger"), (ledger) => this.#ledger.show(ledger)),
+      changes: loader("record", asking("changes"), (changes) => this.#showChanges(changes)),
     };
   }
 
@@ -111,9 +107,8 @@ export class TenantView {
     if (document.visibilityState !== "visible") return;
     refreshTimes(this.element);
     this.#progress.draw();
-    this.#rounds += 1;
     const { history, ...others } = this.#loaders;
-    if (this.#rounds % ROUNDS_BETWEEN_HISTORIES === 0) history.load();
+    if (this.#progress.isBehind) history.load(); // it is long, and grows once a minute
     for (const loader of Object.values(others)) loader.load();
   }
 
@@ -126,4 +121,12 @@ export class TenantView {
     this.showState(state);
     this.#controls.settle();
   }
+}
+
+// An answer that says when it was asked for.
+function dated(ask) {
+  return async (signal) => {
+    const fetchedAt = Date.now() / 1000;
+    return { ...(await ask(signal)), fetchedAt };
+  };
 }

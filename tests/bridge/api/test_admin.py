@@ -160,3 +160,10 @@ async def test_while_redis_is_away_the_answer_says_so(bridge: StartBridge, redis
     async with administrator(running, "boss") as http:
         answer = await http.get("/tenants", timeout=20)
     assert (answer.status_code, answer.json()["code"]) == (503, "bus_down")
+
+
+async def test_an_id_map_in_which_a_key_stands_twice_is_refused(http: httpx.AsyncClient) -> None:
+    body = '{"ids":{"1":"First","1":"Second"}}'
+    answer = await http.put("/tenants/acme/ids", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_ids")
+    assert (await state(http))["ids"] == 0
