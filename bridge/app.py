@@ -48,13 +48,13 @@ class PresenceOfBoth:
         self._presence = presence
 
     def refresh(self, guest: v3.Guest) -> None:
-        self._presence.refresh(Place(guest.tenant, guest.group_id, guest.client_id, "v3"))
+        self._presence.refresh(Place(guest.tenant, guest.group_id, guest.client_id, cast(Any, guest.protocol)))
 
     def members(self, guest: v3.Guest, answer: Callable[[Sequence[dict[str, Any]] | None], None]) -> None:
         self._presence.members(guest.tenant, guest.group_id, answer)
 
     def touch(self, guest: v2.Guest) -> None:
-        self._presence.touch(Place(guest.tenant, guest.group_name, guest.client_name, "v2"))
+        self._presence.touch(Place(guest.tenant, guest.group_name, guest.client_name, cast(Any, guest.protocol)))
 
 
 class NamesOfTenants:
@@ -104,10 +104,14 @@ def _mount(app: FastAPI, process: Process) -> None:
     v3_ports = v3.Ports(process.crossing, presence, process.clock, NamesOfTenants(process.table), refusals_of_v3)
     v2_ports = v2.Ports(process.crossing, presence, process.clock, refusals_of_v2)
     metrics = Metrics(process)
-    app.include_router(v3_door.websocket_door(V3Gate(process.gate, refusals_of_v3), v3_ports))
-    app.include_router(
-        v2_door.websocket_door(V2Gate(process.gate, process.table, process.counts, refusals_of_v2), v2_ports)
-    )
+    v3_gate = V3Gate(process.gate, refusals_of_v3)
+    v2_gate = V2Gate(process.gate, process.table, process.counts, refusals_of_v2)
+    app.include_router(v3_door.websocket_door(v3_gate, v3_ports))
+    app.include_router(v2_door.websocket_door(v2_gate, v2_ports))
+    if settings.socketio:
+        from bridge import socketio_mount  # noqa: PLC0415 - it needs an extra that not everyone has installed
+
+        socketio_mount.mount(app, process, (v3_gate, v3_ports), (v2_gate, v2_ports))
     app.include_router(messages.router(authority, process.crossing, settings, process.clock))
     app.include_router(presence_api.router(authority, process.presence))
     desk = admin.Desk(

@@ -25,7 +25,7 @@ MOVE_TICK_SECONDS: Final = 0.02
 class Session(Protocol):
     """A session of either language, as a connection needs it."""
 
-    def receive(self, text: str) -> None: ...
+    def receive(self, text: str, receipt: Any = None) -> None: ...
 
     def refuse(self, code: str, **extra: Any) -> None: ...
 
@@ -71,7 +71,7 @@ class Connection:
 
     def alive(self) -> None:
         """The client answered a ping."""
-        if self.facts.place.protocol == "v2":
+        if self.facts.visitor.language == "v2":
             self._home.presence.touch(self.facts.place)
 
     def lost(self) -> None:

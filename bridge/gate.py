@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from starlette.datastructures import Headers
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bridge.admission import LEEWAY_SECONDS, Admission, Identity, NotAdmitted
+from bridge.admission import LEEWAY_SECONDS, Admission, Identity, NotAdmitted, Query
 from bridge.broker.addresses import Addresses
 from bridge.broker.presence import Place, Presence
 from bridge.broker.subscriber import Subscriber
@@ -23,7 +24,7 @@ from bridge.connections import Connection, Connections, Facts, Session
 from bridge.migration.rows import LONGEST_USER_AGENT, Visitor
 from bridge.rate import Bucket, Pace
 from bridge.reception import Reception, deny, later
-from bridge.routes import Language, listens_on
+from bridge.routes import listens_on
 from bridge.settings import Settings
 from bridge.sockets.asgi_wire import AsgiWire
 from bridge.sockets.ends import ASGI_EXTENSION
@@ -43,6 +44,7 @@ class Arrival:
     place: Place
     path_ids: tuple[str | None, str | None]
     visitor: Visitor
+    user_agent: str
 
 
 class Meter:
@@ -54,6 +56,9 @@ class Meter:
 
     def spend(self) -> Pace:
         return self._bucket.spend(self._now())
+
+
+MakeSession = Callable[[Outbox, Meter], Session]
 
 
 class Gate:
@@ -78,9 +83,9 @@ class Gate:
         self.connections: Final = connections
         self._subscriber = subscriber
 
-    async def identify(self, websocket: WebSocket) -> Identity:
+    async def identify(self, query: Query) -> Identity:
         """Who sent these credentials. Raises `NotAdmitted`."""
-        return await self.admission.identify(query_of(websocket))
+        return await self.admission.identify(query)
 
     def tenant(self, name: str) -> Tenant:
         """The tenant of an identity, which admission found to be known."""
@@ -96,18 +101,27 @@ class Gate:
             raise NotAdmitted("forbidden")
 
     async def serve(
-        self,
-        websocket: WebSocket,
-        arrival: Arrival,
-        voice: Voice,
-        passes_over: bytes | None,
-        session: Callable[[Outbox, Meter], Session],
-        headers: Mapping[str, str],
+        self, websocket: WebSocket, arrival: Arrival, voice: Voice, session: MakeSession, headers: Mapping[str, str]
     ) -> None:
         """Subscribe, accept, and stay until the connection ends. Raises `Turned` before it accepts."""
+        try:
+            channels = await self.subscribe(arrival)
+        except TimeoutError:
+            await deny(websocket, later("bus_down", "Redis did not answer in time; connect again in a moment."))
+        try:
+            with contextlib.suppress(WebSocketDisconnect):
+                await websocket.accept(headers=[(name.encode(), value.encode()) for name, value in headers.items()])
+                await self._carry(websocket, arrival, voice, channels, session)
+        finally:
+            self.give_back(arrival, channels)
+
+    async def subscribe(self, arrival: Arrival) -> list[bytes]:
+        """Hear what the arrival must hear, and be present; the channels. Raises `TimeoutError`, and holds nothing then.
+
+        Whoever calls this gives it back with `give_back`.
+        """
         place = arrival.place
-        language: Language = "v3" if passes_over is None else "v2"
-        channels = listens_on(language, place.tenant, place.group, place.client, self.addresses)
+        channels = listens_on(arrival.visitor.language, place.tenant, place.group, place.client, self.addresses)
         self.reception.arriving += 1
         entered = False
         try:
@@ -115,25 +129,19 @@ class Gate:
                 await self._subscriber.hold(channels)
                 entered = True
                 await self._enter(place)
-        except TimeoutError:
-            self._give_back(channels, place if entered else None)
-            await deny(websocket, later("bus_down", "Redis did not answer in time; connect again in a moment."))
         except BaseException:
-            self._give_back(channels, place if entered else None)
+            self._subscriber.release(channels)
+            if entered:
+                self.presence.leave(place)
             raise
         finally:
             self.reception.arriving -= 1
-        try:
-            with contextlib.suppress(WebSocketDisconnect):
-                await websocket.accept(headers=[(name.encode(), value.encode()) for name, value in headers.items()])
-                await self._carry(websocket, arrival, voice, passes_over, channels, session)
-        finally:
-            self._give_back(channels, place)
+        return channels
 
-    def _give_back(self, channels: list[bytes], place: Place | None) -> None:
+    def give_back(self, arrival: Arrival, channels: list[bytes]) -> None:
+        """Take back a `subscribe`."""
         self._subscriber.release(channels)
-        if place is not None:
-            self.presence.leave(place)
+        self.presence.leave(arrival.place)
 
     async def _enter(self, place: Place) -> None:
         entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -141,29 +149,30 @@ class Gate:
         await entered
 
     async def _carry(
-        self,
-        websocket: WebSocket,
-        arrival: Arrival,
-        voice: Voice,
-        passes_over: bytes | None,
-        channels: list[bytes],
-        session: Callable[[Outbox, Meter], Session],
+        self, websocket: WebSocket, arrival: Arrival, voice: Voice, channels: list[bytes], session: MakeSession
     ) -> None:
         wire: Any = websocket.scope.get("extensions", {}).get(ASGI_EXTENSION)
         slow = None
         if wire is None:
             wire = slow = AsgiWire(websocket, self.settings.outbox_bytes, self.settings.max_message_bytes)
-        outbox = Outbox(wire)
-        listener = Listener(voice, outbox.write, channels, passes_over, arrival.place.group, arrival.place.client)
-        expires_at = _expiry(arrival.identity, self.connections.epoch_seconds())
-        facts = Facts(arrival.place, arrival.path_ids, arrival.visitor, user_agent_of(websocket), expires_at)
-        connection = Connection(facts, session(outbox, Meter(self.settings)), outbox, listener, self.connections)
+        connection = self.connect(arrival, Outbox(wire), voice, channels, session)
         connection.begin()
         if slow is not None:
             await slow.carry(connection)
             return
         wire.attach(connection)
         await connection.over
+
+    def connect(
+        self, arrival: Arrival, outbox: Outbox, voice: Voice, channels: list[bytes], session: MakeSession
+    ) -> Connection:
+        """A connection that has not begun yet."""
+        place, visitor = arrival.place, arrival.visitor
+        passes_over = self.addresses.everyone_on_v2(place.tenant) if visitor.language == "v2" else None
+        listener = Listener(voice, outbox.write, channels, passes_over, place.group, place.client)
+        expires_at = _expiry(arrival.identity, self.connections.epoch_seconds())
+        facts = Facts(place, arrival.path_ids, visitor, arrival.user_agent, expires_at)
+        return Connection(facts, session(outbox, Meter(self.settings)), outbox, listener, self.connections)
 
 
 def query_of(websocket: WebSocket) -> list[tuple[str, str]]:
@@ -175,9 +184,9 @@ def query_of(websocket: WebSocket) -> list[tuple[str, str]]:
         raise NotAdmitted("unauthenticated") from None
 
 
-def user_agent_of(websocket: WebSocket) -> str:
+def user_agent_of(headers: Headers) -> str:
     """What the client's program calls itself, in so many characters as are kept."""
-    return websocket.headers.get("user-agent", "")[:LONGEST_USER_AGENT]
+    return headers.get("user-agent", "")[:LONGEST_USER_AGENT]
 
 
 def _expiry(identity: Identity, now: float) -> float | None:

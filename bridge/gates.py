@@ -9,10 +9,11 @@ who lets such clients in (`hosts`, `v2_anonymous_tenant`) lets them take any id 
 from collections.abc import Callable
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.websockets import WebSocket
 
-from bridge.admission import Identity, NotAdmitted
-from bridge.broker.presence import Place
+from bridge.admission import Identity, NotAdmitted, Query
+from bridge.broker.presence import Place, Protocol
 from bridge.broker.tenant_table import TenantTable
 from bridge.counts import Counts
 from bridge.gate import Arrival, Gate, generated_id, query_of, user_agent_of
@@ -37,18 +38,29 @@ class V3Gate:
         self._voice = V3Voice()
 
     async def admit(self, knock: WebSocket, group_id: str, client_id: str) -> v3.Guest:
-        named = group_id if _NO_MAP.resolve(group_id) is not None else ""
         try:
             await self._gate.reception.check(knock)
-            identity = await self._gate.identify(knock)
-            return self._guest(knock, identity, group_id, client_id, named)
+        except Turned:
+            raise v3.Denied from None
+        guest, knock.state.arrival = await self.arrive(query_of(knock), knock.headers, group_id, client_id, "v3")
+        return guest
+
+    async def arrive(
+        self, query: Query, headers: Headers, group_id: str, client_id: str, protocol: Protocol
+    ) -> tuple[v3.Guest, Arrival]:
+        """Who brings these credentials and ids. Raises `Refused`."""
+        named = group_id if _NO_MAP.resolve(group_id) is not None else ""
+        try:
+            identity = await self._gate.identify(query)
+            guest = self._guest(identity, group_id, client_id, named, protocol)
         except NotAdmitted as refused:
             self._tally.refused("", refused.code)
             raise v3.Refused(refused.code, named) from None
-        except Turned:
-            raise v3.Denied from None
+        place = Place(guest.tenant, guest.group_id, guest.client_id, protocol)
+        visitor = Visitor("v3", protocol, guest.client_id, guest.group_id)
+        return guest, Arrival(identity, place, (group_id, client_id), visitor, user_agent_of(headers))
 
-    def _guest(self, knock: WebSocket, identity: Identity, group_id: str, client_id: str, named: str) -> v3.Guest:
+    def _guest(self, identity: Identity, group_id: str, client_id: str, named: str, protocol: str) -> v3.Guest:
         tenant = self._gate.tenant(identity.tenant)
         group, client = tenant.names.resolve(group_id), tenant.names.resolve(client_id)
         code = tenant.refuses_v3()
@@ -59,19 +71,14 @@ class V3Gate:
             self._tally.refused(tenant.name, code)
             raise v3.Refused(code, named)
         self._gate.check_subject(identity, client_id, client)
-        knock.state.identity = identity
-        knock.state.path_ids = (group_id, client_id)
-        return v3.Guest(tenant.name, group, client, identity.grant)
+        return v3.Guest(tenant.name, group, client, identity.grant, protocol)
 
     async def serve(
         self, knock: WebSocket, guest: v3.Guest, session: Callable[[v3.Socket, v3.Rate], v3.Receiver]
     ) -> None:
-        place = Place(guest.tenant, guest.group_id, guest.client_id, "v3")
-        visitor = Visitor("v3", place.protocol, guest.client_id, guest.group_id)
-        arrival = Arrival(knock.state.identity, place, knock.state.path_ids, visitor)
         make: Callable[..., Any] = session
         try:
-            await self._gate.serve(knock, arrival, self._voice, None, make, {})
+            await self._gate.serve(knock, knock.state.arrival, self._voice, make, {})
         except Turned:
             raise v3.Denied from None
 
@@ -88,47 +95,54 @@ class V2Gate:
     async def admit(self, knock: WebSocket, group_id: str | None, client_id: str | None) -> v2.Guest:
         try:
             await self._gate.reception.check(knock)
-            identity = await self._identify(knock)
-            return self._guest(knock, identity, group_id, client_id)
+        except Turned:
+            raise v2.Denied from None
+        guest, knock.state.arrival = await self.arrive(query_of(knock), knock.headers, group_id, client_id, "v2")
+        return guest
+
+    async def arrive(
+        self, query: Query, headers: Headers, group_id: str | None, client_id: str | None, protocol: Protocol
+    ) -> tuple[v2.Guest, Arrival]:
+        """Who brings these credentials and ids. Raises `Refused`."""
+        try:
+            identity = await self._identify(query, headers)
+            guest = self._guest(identity, group_id, client_id, protocol)
         except NotAdmitted as refused:
             self._tally.refused("", refused.code)
             raise v2.Refused(refused.code) from None
-        except Turned:
-            raise v2.Denied from None
+        place = Place(guest.tenant, guest.group_name, guest.client_name, protocol)
+        agent = user_agent_of(headers)
+        visitor = (
+            Visitor("v2", protocol, None, guest.group_id, agent)
+            if guest.is_generated
+            else Visitor("v2", protocol, guest.client_id, guest.group_id)
+        )
+        return guest, Arrival(identity, place, (group_id, client_id), visitor, agent)
 
     async def serve(
         self, knock: WebSocket, guest: v2.Guest, session: Callable[[v2.Socket, v2.Rate], v2.Receiver]
     ) -> None:
         tenant = self._gate.tenant(guest.tenant)
-        place = Place(guest.tenant, guest.group_name, guest.client_name, "v2")
         headers = deprecation_headers(tenant, successor_path(guest.group_name, guest.client_name))
-        visitor = (
-            Visitor("v2", place.protocol, None, guest.group_id, user_agent_of(knock))
-            if guest.is_generated
-            else Visitor("v2", place.protocol, guest.client_id, guest.group_id)
-        )
-        arrival = Arrival(knock.state.identity, place, knock.state.path_ids, visitor)
         voice = V2Voice(guest.tenant, self._table, self._counts)
-        everyone = self._gate.addresses.everyone_on_v2(guest.tenant)
         make: Callable[..., Any] = session
         try:
-            await self._gate.serve(knock, arrival, voice, everyone, make, headers)
+            await self._gate.serve(knock, knock.state.arrival, voice, make, headers)
         except Turned:
             raise v2.Denied from None
 
-    async def _identify(self, knock: WebSocket) -> Identity:
+    async def _identify(self, query: Query, headers: Headers) -> Identity:
         """By credentials where there are any; else by host, else where the configuration puts the anonymous."""
-        query = query_of(knock)
         if not self._gate.admission.is_anonymous(query):
-            return await self._gate.identify(knock)
-        tenant = self._table.of_host(_host_name(knock.headers.get("host", "")))
+            return await self._gate.identify(query)
+        tenant = self._table.of_host(_host_name(headers.get("host", "")))
         settings = self._gate.settings
         name = tenant.name if tenant is not None else settings.v2_anonymous_tenant
         if name is None and not settings.is_open:
             raise NotAdmitted("unauthenticated")
         return Identity(name or DEFAULT_TENANT)
 
-    def _guest(self, knock: WebSocket, identity: Identity, group_id: str | None, client_id: str | None) -> v2.Guest:
+    def _guest(self, identity: Identity, group_id: str | None, client_id: str | None, protocol: str) -> v2.Guest:
         tenant = self._gate.tenant(identity.tenant)
         group, client = group_id or DEFAULT_GROUP, client_id or generated_id()
         if max(len(group), len(client)) > MAX_ID_CHARACTERS:
@@ -142,10 +156,15 @@ class V2Gate:
             self._tally.refused(tenant.name, code)
             successor = successor_path(group_name, client_name)
             raise v2.Refused(code, successor, deprecation_headers(tenant, successor))
-        knock.state.identity = identity
-        knock.state.path_ids = (group_id, client_id)
         return v2.Guest(
-            tenant.name, group, client, group_name, client_name, identity.grant, is_generated=client_id is None
+            tenant.name,
+            group,
+            client,
+            group_name,
+            client_name,
+            identity.grant,
+            is_generated=client_id is None,
+            protocol=protocol,
         )
 
 

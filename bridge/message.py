@@ -28,7 +28,7 @@ class BusMessage:
         self.line: Final = line
         self.v2_text: Final = v2_text
         self.heard: Final = heard
-        self.said_to_v2: tuple[object, bytes] | None = None
+        self.said_to_v2: tuple[object, bytes | None] | None = None
 
     @property
     def target(self) -> str:

@@ -45,7 +45,8 @@ def _verdict(connection: Connection, tenant: Tenant) -> tuple[str, dict[str, Any
     """The code with which a connection has to go now, and what it is told; `None` lets it stay."""
     place = connection.facts.place
     group, client = connection.facts.path_ids
-    if place.protocol == "v2":
+    is_v2 = connection.facts.visitor.language == "v2"
+    if is_v2:
         code = tenant.refuses_v2(client)
         if code is not None:
             return code, {"successor": successor_path(place.group, place.client)}
@@ -53,16 +54,19 @@ def _verdict(connection: Connection, tenant: Tenant) -> tuple[str, dict[str, Any
         code = tenant.refuses_v3()
         if code is not None:
             return code, {}
-    if _names(place, group, client, tenant) != (place.group, place.client):
+    names = _names_on_v2(place, group, client, tenant) if is_v2 else _names_on_v3(group, client, tenant)
+    if names != (place.group, place.client):
         return "going_away", {"retry_after_ms": 0}
     return None
 
 
-def _names(place: Place, group: str | None, client: str | None, tenant: Tenant) -> tuple[str | None, str | None]:
+def _names_on_v2(place: Place, group: str | None, client: str | None, tenant: Tenant) -> tuple[str, str]:
     """What this connection would be called if it came now; an id that was generated keeps its name."""
-    if place.protocol == "v2":
-        return (
-            tenant.names.name_of(DEFAULT_GROUP if group is None else group),
-            place.client if client is None else tenant.names.name_of(client),
-        )
+    return (
+        tenant.names.name_of(DEFAULT_GROUP if group is None else group),
+        place.client if client is None else tenant.names.name_of(client),
+    )
+
+
+def _names_on_v3(group: str | None, client: str | None, tenant: Tenant) -> tuple[str | None, str | None]:
     return tenant.names.resolve(group or ""), tenant.names.resolve(client or "")

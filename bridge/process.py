@@ -8,6 +8,7 @@ import contextlib
 import resource
 import secrets
 import time
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import structlog
@@ -108,6 +109,7 @@ class Process:
         self.orders: Final = Orders(self.redis, addresses, self.reports)
         self.guard_watch: Final = GuardWatch(self.redis, addresses, self.table, self.reports)
         self.memory: Final = Memory(self.bus, addresses, self._now, self._lost)
+        self._added: list[tuple[Part, Callable[[], None]]] = []
         self._follow()
         self.admission: Final = Admission(settings, self.table.get)
         self.crossing: Final = Crossing(self.bus, addresses, self.table, self.counts, self.chronicle, self._missed_here)
@@ -169,6 +171,10 @@ class Process:
         """Whether somebody here listens on a channel that Redis may not know of now."""
         return not self.subscriber.is_up and self.hub.has(channel)
 
+    def add(self, part: Part, at_the_end: Callable[[], None]) -> None:
+        """Run one more part; `at_the_end` is called, synchronously, once everyone was told that the process stops."""
+        self._added.append((part, at_the_end))
+
     async def run(self) -> None:
         """Everything that goes on by itself. Ends by cancellation."""
         async with asyncio.TaskGroup() as tasks:
@@ -186,11 +192,14 @@ class Process:
             self.headcount,
             self.chronicle,
             self.guard_watch,
+            *(part for part, _ in self._added),
         )
 
     async def drain(self) -> None:
         """Send everyone away politely, then not; in `drain_seconds` at most."""
         await self.connections.close_all(max(0.0, self.settings.drain_seconds - LAST_WORDS_SECONDS))
+        for _, at_the_end in self._added:
+            at_the_end()
         for connection in self.connections:
             connection.abort()
         with contextlib.suppress(TimeoutError):

@@ -5,7 +5,7 @@ No client of ours causes these; a browser sees only that the handshake failed. I
 
 import contextlib
 import random
-from typing import Final
+from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -63,14 +63,26 @@ class Reception:
         self._most_connections = most_connections
         self.arriving = 0
 
+    @property
+    def serves_now(self) -> bool:
+        """Whether Redis can be reached and heard."""
+        return self._bus.is_up and self._subscriber.is_up
+
     async def check(self, websocket: WebSocket) -> None:
         """Answer in HTTP whoever may not or cannot be served now. Raises `Turned`."""
-        if not self._origins.passes(websocket.headers):
-            await deny(websocket, JSONResponse({"code": "forbidden_origin", "msg": _ORIGIN_SENTENCE}, 403))
+        refusal = self.refusal(websocket.headers)
+        if refusal is not None:
+            await deny(websocket, refusal)
+
+    def refusal(self, headers: Headers) -> Response | None:
+        """The answer to whoever may not or cannot be served now, if that is so."""
+        if not self._origins.passes(headers):
+            return JSONResponse({"code": "forbidden_origin", "msg": _ORIGIN_SENTENCE}, 403)
         if self._connections.is_closing or len(self._connections) + self.arriving >= self._most_connections:
-            await deny(websocket, later("overloaded", "This process serves as many connections as it can."))
-        if not (self._bus.is_up and self._subscriber.is_up):
-            await deny(websocket, later("bus_down", "Redis cannot be reached; connect again in a moment."))
+            return later("overloaded", "This process serves as many connections as it can.")
+        if not self.serves_now:
+            return later("bus_down", "Redis cannot be reached; connect again in a moment.")
+        return None
 
 
 def later(code: str, sentence: str) -> Response:
@@ -79,7 +91,7 @@ def later(code: str, sentence: str) -> Response:
     return JSONResponse({"code": code, "msg": sentence}, 503, {"Retry-After": str(seconds)})
 
 
-async def deny(websocket: WebSocket, response: Response) -> None:
+async def deny(websocket: WebSocket, response: Response) -> NoReturn:
     """Answer a handshake in HTTP. Raises `Turned`, also where nobody is left to hear it."""
     with contextlib.suppress(WebSocketDisconnect):
         await websocket.send_denial_response(response)

@@ -134,6 +134,7 @@ class Settings(BaseSettings):
     )
     open_admission: bool = Field(False, description="Run without keys on an address that is not loopback.")
     v2_anonymous_tenant: TenantName | None = Field(None, description="Where a V2 client without credentials goes.")
+    socketio: bool = Field(False, description="The Socket.IO door at /socket.io/ (extra `socketio`).")
     page: bool | None = Field(None, description="The page at /: by default only where no keys are configured.")
 
     max_message_bytes: int = Field(65_536, ge=128, le=8_388_608, description="Largest frame of a client, in bytes.")

@@ -40,7 +40,7 @@ class Streams:
         try:
             before, silent = "", 0
             while not self._is_ending():
-                now = await self._states(administrator)
+                now = await self._states(administrator) or before
                 silent = 0 if now != before else silent + 1
                 if now != before:
                     yield f"event: tenants\ndata: {now}\n\n"
@@ -52,11 +52,11 @@ class Streams:
             self._open -= 1
 
     async def _states(self, administrator: Administrator) -> str:
-        """While Redis is away nothing is known to have changed."""
+        """While Redis is away nothing is known to have changed: the empty text."""
         try:
             return json.dumps(await self._desk.states(administrator))
         except RedisError:
-            return "[]"
+            return ""
 
 
 def router(desk: Desk, is_ending: Callable[[], bool]) -> APIRouter:

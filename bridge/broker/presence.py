@@ -14,11 +14,11 @@ from bridge.broker import scripts
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.link import pack
-from bridge.broker.presence_entries import Entries, Entry, Group, Place, holder_in
+from bridge.broker.presence_entries import Entries, Entry, Group, Place, Protocol, holder_in
 from bridge.broker.presence_events import Event, PresenceEvents
 from v3.session import timestamp
 
-__all__ = ["Members", "Place", "Presence"]
+__all__ = ["Members", "Place", "Presence", "Protocol"]
 
 Members = Sequence[dict[str, Any]]
 

@@ -1,6 +1,7 @@
 """`aether-bridge serve`: the port, the private server where no Redis is named, and the processes until SIGTERM."""
 
 import contextlib
+import importlib.util
 import socket
 from collections.abc import Iterator
 from typing import Annotated
@@ -21,11 +22,17 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one. [default: 8000]")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes on one port. [default: 1]")] = None,
     redis: RedisOption = None,
+    socketio: Annotated[
+        bool | None, typer.Option("--socketio", help="Serve Socket.IO at /socket.io/, too.", show_default=False)
+    ] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Serve V2 and V3 until SIGTERM. Without --redis a private Valkey server comes and goes with this command."""
-    settings = read_settings(config, host=host, port=port, workers=workers, redis_url=redis, data_dir=data_dir)
+    given = {"host": host, "port": port, "workers": workers, "redis_url": redis, "socketio": socketio}
+    settings = read_settings(config, **given, data_dir=data_dir)
+    if settings.socketio and importlib.util.find_spec("engineio") is None:
+        fail("Socket.IO needs the extra `socketio`: pip install 'aether-bridge[socketio]'")
     journal.configure(settings.log_format, settings.log_level)
     with _bound(settings) as listener, _redis(settings) as redis_url:
         _greet(settings, listener)

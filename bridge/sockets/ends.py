@@ -1,6 +1,6 @@
 """What a socket tells the connection that it carries. The connection's side of the wire, as a port. Pure."""
 
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 ASGI_EXTENSION: Final = "aether.wire"
 """The ASGI extension under which our server offers its wire; any other server is served more slowly, and as well."""
@@ -9,8 +9,8 @@ ASGI_EXTENSION: Final = "aether.wire"
 class Carried(Protocol):
     """A connection, as its socket sees it. All synchronous; after `lost` nothing more is called."""
 
-    def receive(self, text: str) -> None:
-        """One text message."""
+    def receive(self, text: str, receipt: Any = None) -> None:
+        """One text message; `receipt` is told what became of it, where the transport can tell messages apart."""
 
     def refuse(self, code: str) -> None:
         """`message_too_big`, `binary_not_supported` or `slow_consumer`: say why, and close."""

@@ -5,6 +5,7 @@ slow consumer: an ERROR and a close frame are the last things queued, and if the
 is aborted, since a polite close would wait for ever.
 """
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from bridge.sockets.framing import text_frame
@@ -14,7 +15,7 @@ class Wire(Protocol):
     """One open socket: an RFC 6455 connection that writes ready frames."""
 
     def write(self, frames: bytes) -> None:
-        """Frames made by `text_frame`, now or as soon as the socket takes them."""
+        """What is ready to be written, now or as soon as the socket takes it."""
 
     def begin_close(self, code: int, reason: str) -> None:
         """The close frame after everything written; ends the connection even if the client never answers."""
@@ -26,15 +27,17 @@ class Wire(Protocol):
 class Outbox:
     """The way back to one client."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, framed: Callable[[bytes], bytes] = text_frame) -> None:
+        """`framed` makes one text ready to be written to this wire."""
         self._wire = wire
+        self._framed = framed
         self._closed = False
         self.write: Final = wire.write
 
     def send(self, text: bytes) -> None:
         """One text frame, UTF-8; nothing once the close was queued."""
         if not self._closed:
-            self._wire.write(text_frame(text))
+            self._wire.write(self._framed(text))
 
     def close(self, code: int, reason: str) -> None:
         """Everything sent so far, then the close frame. Only the first close counts."""

@@ -15,11 +15,11 @@ from redis.asyncio import Redis
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.roll import Roll, rolls
-from bridge.chronicle import Chronicle
+from bridge.chronicle import SLICE_SECONDS, Chronicle
 from bridge.counts import Counts
 from bridge.migration.rows import Conversion, Noted, Row, Speech, Visitor
 from bridge.orders import Orders
-from bridge.reports import SLICE_SECONDS, Reports
+from bridge.reports import Reports
 from tests.bridge.broker.parts import Answers, running_bus
 
 DAY: Final = 86_400_000
@@ -62,9 +62,7 @@ class Desk:
     ) -> Chronicle:
         """The chronicle of one process; `words` are those of every tenant's dialect."""
         known = frozenset(words.split())
-        return Chronicle(
-            self.bus, self.addresses, self.rolls, counts, lambda _: known, microseconds, is_kept=is_kept
-        )
+        return Chronicle(self.bus, self.addresses, self.rolls, counts, lambda _: known, microseconds, is_kept=is_kept)
 
     async def note(self, roll: Roll, *rows: Noted) -> None:
         """Redis holds them when it returns."""

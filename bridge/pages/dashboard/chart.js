@@ -33,7 +33,7 @@ export class Chart {
     scheme.addEventListener("change", () => this.#drawn.redraw(false));
   }
 
-  // `values` = [[seconds…], [numbers of the first line…], …]; `marks` = [{at, words}]; `sentence` is it all in words.
+  // `values` = [[seconds…], [numbers of the first line…], …]; `marks` = [{at, words}]; `sentence` is it in words.
   show(values, marks, sentence) {
     this.#marks = marks;
     this.element.setAttribute("aria-label", sentence);

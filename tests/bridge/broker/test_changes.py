@@ -1,16 +1,20 @@
 """Changes of a tenant, on a real Redis: once, by version, with their record."""
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.changes import Change, Stale, Standing, back, make, newest, step_back
-from bridge.broker.tenant_table import read_state
+from bridge.broker.changes import LOSER, Change, Stale, Standing, back, latest, loss, make, newest, record, step_back
+from bridge.broker.id_map import replace_id_map
+from bridge.broker.tenant_table import read_state, write_state
 from bridge.tenants import Tenant
+from tests.bridge.broker.parts import Answers, running_bus
 
 BRIDGE, HALF, V3 = Standing("bridge", 0, "global"), Standing("drain", 50, "global"), Standing("v3", 50, "group")
+WHEN = "2026-01-01T00:00:00.000000Z"
 
 
 @pytest.fixture
@@ -24,8 +28,8 @@ def addresses(prefix: str) -> Addresses:
     return Addresses(prefix)
 
 
-def step(version: int, before: Standing, after: Standing) -> Change:
-    return Change("acme", version, "ann", "2026-01-01T00:00:00.000000Z", before, after, "because")
+def step(version: int, before: Standing, after: Standing, *forced: str) -> Change:
+    return Change("acme", version, "ann", WHEN, before, after, "because", forced=forced)
 
 
 async def test_a_change_is_written_and_recorded_with_the_next_version(redis: Redis, addresses: Addresses) -> None:
@@ -68,3 +72,99 @@ def test_rollbacks_go_back_step_by_step() -> None:
 
 def test_a_standing_says_itself() -> None:
     assert [str(standing) for standing in (BRIDGE, HALF, V3)] == ["bridge", "drain 50 %", "v3, V2 by group"]
+
+
+def test_a_standing_is_further_the_nearer_v3_is_whatever_the_routing() -> None:
+    way = [
+        Standing("legacy", 90, "global"),
+        Standing("bridge", 70, "group"),
+        Standing("drain", 0, "global"),
+        Standing("drain", 1, "group"),
+        Standing("drain", 100, "global"),
+        Standing("v3", 0, "global"),
+    ]
+    places = [standing.place for standing in way]
+    assert places == sorted(set(places))
+    assert Standing("bridge", 0, "global").place == Standing("bridge", 99, "group").place
+    assert Standing("v3", 5, "global").place == Standing("v3", 50, "group").place
+
+
+def test_a_standing_is_that_of_a_tenant_and_a_tenant_can_be_put_there() -> None:
+    tenant = Tenant("acme", stage="legacy", share=3, hosts=("acme.example.test",), version=7)
+    assert Standing.of(tenant) == Standing("legacy", 3, "global")
+    moved = V3.of_tenant(tenant)
+    assert Standing.of(moved) == V3
+    assert (moved.name, moved.hosts, moved.version) == ("acme", ("acme.example.test",), 7)
+    assert V3.as_json() == {"stage": "v3", "share": 50, "v2_routing": "group"}
+
+
+async def test_the_latest_change_is_the_one_that_brought_a_tenant_to_where_it_stands(
+    redis: Redis, addresses: Addresses
+) -> None:
+    assert await latest(redis, addresses, "acme") is None
+    first = await make(redis, addresses, step(0, BRIDGE, HALF))
+    assert await latest(redis, addresses, "acme") == first
+    forced = await make(redis, addresses, step(1, HALF, V3, "quiet_days", "stashed_percent"))
+    assert await latest(redis, addresses, "acme") == forced
+    assert await latest(redis, addresses, "other") is None
+    undone = await make(redis, addresses, back(Tenant("acme", stage="v3", version=2), forced, "ann", WHEN, ""))
+    assert await latest(redis, addresses, "acme") == undone
+
+
+async def test_an_id_map_moves_nobody_so_the_latest_change_stays(redis: Redis, addresses: Addresses) -> None:
+    made = await make(redis, addresses, step(0, BRIDGE, HALF))
+    await replace_id_map(redis, addresses, "acme", {"42": "Xk3dQ"})
+    assert await latest(redis, addresses, "acme") == made
+
+
+async def test_a_tenant_written_again_from_memory_was_brought_there_by_no_change_that_is_known(
+    redis: Redis, addresses: Addresses
+) -> None:
+    await make(redis, addresses, step(0, BRIDGE, HALF))
+    state = await read_state(redis, addresses, "acme")
+    await redis.delete(addresses.tenants, addresses.tenant("acme"))
+    assert await write_state(redis, addresses, "acme", state)
+    assert await latest(redis, addresses, "acme") is None
+
+
+async def test_guards_that_were_forced_stand_in_the_record(redis: Redis, addresses: Addresses) -> None:
+    made = await make(redis, addresses, step(0, BRIDGE, V3, "stashed_percent"))
+    (found,) = await newest(redis, addresses, "acme")
+    assert found == made
+    assert found.as_json()["forced"] == ["stashed_percent"]
+
+
+async def test_a_line_of_the_record_from_before_there_were_guards_forced_none(
+    redis: Redis, addresses: Addresses
+) -> None:
+    fields = {name: value for name, value in step(1, BRIDGE, HALF).as_json().items() if name != "forced"}
+    await redis.xadd(addresses.changes, {"tenant": "acme", "version": 1, "change": json.dumps(fields)})
+    assert await newest(redis, addresses, "acme") == [step(1, BRIDGE, HALF)]
+
+
+async def test_a_loss_is_recorded_and_changes_nothing(redis: Redis, addresses: Addresses, redis_url: str) -> None:
+    made = await make(redis, addresses, step(0, BRIDGE, HALF))
+    tenant = Tenant("acme", stage="drain", share=50, version=1)
+    written = Answers()
+    async with running_bus(redis_url) as bus:
+        bus.command(record(addresses, loss(tenant, WHEN)), written)
+        assert isinstance(await written.next(), bytes)
+    said, before = await newest(redis, addresses, "acme")
+    assert (said.kind, said.who, said.when, said.version, said.before, said.after) == (
+        "loss",
+        LOSER,
+        WHEN,
+        1,
+        HALF,
+        HALF,
+    )
+    assert "Redis came back without its data" in said.why
+    assert before == made
+    assert await latest(redis, addresses, "acme") == made
+    assert (await read_state(redis, addresses, "acme")).version == 1
+
+
+def test_a_loss_is_no_step_that_can_be_taken_back() -> None:
+    first, lost = step(1, BRIDGE, HALF), loss(Tenant("acme", stage="drain", share=50, version=1), WHEN)
+    assert step_back([lost, first]) == first
+    assert step_back([lost]) is None

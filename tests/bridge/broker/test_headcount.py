@@ -6,8 +6,9 @@ from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.headcount import Headcount, read_headcount
+from bridge.broker.headcount import LIFETIME_SECONDS, SAY_SECONDS, Headcount, read_headcount
 from bridge.broker.link import pool
+from tests.bridge.broker.parts import running, running_bus, until_true
 
 
 async def test_the_numbers_of_all_living_processes_add_up(redis_url: str, prefix: str) -> None:
@@ -29,3 +30,32 @@ async def test_the_numbers_of_all_living_processes_add_up(redis_url: str, prefix
         }
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_whatever_nobody_said_is_zero(redis_url: str, prefix: str) -> None:
+    addresses = Addresses(prefix)
+    async with running_bus(redis_url) as bus, Redis.from_url(redis_url) as redis:
+        await redis.zadd(addresses.processes, {"one": 1})
+        Headcount(bus, addresses, "one", lambda: {"connections": {("acme", "v2"): 2}}).say()
+        await bus.wait_until_answered()
+        found = await read_headcount(redis, addresses)
+    assert found["acme"]["connections"]["socketio"] == 0
+    assert found["acme"]["messages"]["v2"] == 0
+    assert found["nobody"]["connections"]["v3"] == 0
+
+
+async def test_a_process_says_its_numbers_as_they_are_at_once_and_again_and_is_forgotten_if_it_stops(
+    redis_url: str, prefix: str
+) -> None:
+    addresses, numbers = Addresses(prefix), {("acme", "v2"): 1}
+    async with running_bus(redis_url) as bus, Redis.from_url(redis_url) as redis:
+        await redis.zadd(addresses.processes, {"one": 1})
+
+        async def has_said(number: int) -> bool:
+            return (await read_headcount(redis, addresses))["acme"]["connections"]["v2"] == number
+
+        async with running(Headcount(bus, addresses, "one", lambda: {"connections": numbers})):
+            await until_true(lambda: has_said(1), 0.5)
+            numbers["acme", "v2"] = 5
+            await until_true(lambda: has_said(5), 2 * SAY_SECONDS)
+            assert SAY_SECONDS < await redis.ttl(addresses.headcount("one")) <= LIFETIME_SECONDS

@@ -21,6 +21,13 @@ START = 1_790_000_000_000
 ROLL = Roll("census", 1_000, 35)
 NUMBERS = count()
 KEYS = ("a", "b", "c d", "é", '["v2",null]', "1")
+GARBAGE = {
+    "string": ("SET", "garbage"),
+    "list": ("RPUSH", "garbage"),
+    "hash": ("HSET", "garbage", "garbage"),
+    "sorted set": ("ZADD", 5, "garbage"),
+}
+"""Commands without their key."""
 REMARKS = ("", "", "one", "two words", "1 2 3 4", "a\nb", "%s", "é")
 
 on_one_redis = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -83,9 +90,9 @@ async def read(desk: Desk, roll: Roll) -> tuple[list[Noted], int]:
 
 
 @on_one_redis
-@given(batches=st.lists(st.lists(notes, min_size=1, max_size=12), min_size=1, max_size=4), random=st.randoms())
+@given(batches=st.lists(st.lists(notes, min_size=1, max_size=12), min_size=1, max_size=4))
 async def test_first_is_the_least_last_the_greatest_and_count_the_sum_in_whatever_order(
-    desk: Desk, batches: list[list[Noted]], random: object
+    desk: Desk, batches: list[list[Noted]]
 ) -> None:
     everything = [noted for batch in batches for noted in batch]
     roll, model = a_roll(), Model(1_000, 35 * DAY)
@@ -106,9 +113,7 @@ async def test_first_is_the_least_last_the_greatest_and_count_the_sum_in_whateve
     most_rows=st.integers(1, 5),
     days=st.integers(1, 3),
     batches=st.lists(
-        st.lists(
-            st.builds(row, st.sampled_from("abcdefghij"), st.integers(0, 6 * DAY)), min_size=1, max_size=8
-        ),
+        st.lists(st.builds(row, st.sampled_from("abcdefghij"), st.integers(0, 6 * DAY)), min_size=1, max_size=8),
         min_size=1,
         max_size=5,
     ),
@@ -165,16 +170,11 @@ async def test_nothing_is_read_of_a_tenant_that_has_no_roll(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("part", ["", ":order"])
-@pytest.mark.parametrize("kind", ["string", "list", "hash", "zset"])
+@pytest.mark.parametrize("kind", GARBAGE)
 async def test_garbage_of_another_type_under_its_name_does_not_break_it(desk: Desk, part: str, kind: str) -> None:
     roll = a_roll()
     name = desk.addresses.roll(TENANT, roll.name) + part
-    await {
-        "string": lambda: desk.redis.set(name, "garbage"),
-        "list": lambda: desk.redis.rpush(name, "garbage"),
-        "hash": lambda: desk.redis.hset(name, "garbage", "garbage"),
-        "zset": lambda: desk.redis.zadd(name, {"garbage": 5}),
-    }[kind]()
+    await desk.redis.execute_command(*GARBAGE[kind][:1], name, *GARBAGE[kind][1:])  # type: ignore[no-untyped-call]
     await desk.note(roll, row("a", 1), row("b", 2))
     await desk.note(roll, row("a", 3))
     rows, _ = await read(desk, roll)

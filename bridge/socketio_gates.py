@@ -1,0 +1,81 @@
+"""The gates for Socket.IO: the same admission as at the raw WebSocket, for clients that knock at a namespace.
+
+What is answered in HTTP was answered when the Engine.IO session began; here every refusal is the language's own.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from bridge.broker.tenant_table import TenantTable
+from bridge.counts import Counts
+from bridge.gate import Arrival, Gate, MakeSession
+from bridge.gates import V2Gate, V3Gate
+from bridge.sockets.engine_session import Knock
+from bridge.sockets.hub import Voice
+from bridge.sockets.outbox import Outbox
+from bridge.voices import V2_SOCKETIO, V3_SOCKETIO, V2Voice, V3Voice, v2_event, v3_event
+from legacy_v2 import ports as v2
+from v3 import ports as v3
+
+
+class V3SocketIoGate:
+    """The way in to V3."""
+
+    def __init__(self, gate: Gate, v3_gate: V3Gate) -> None:
+        self._gate = gate
+        self._v3_gate = v3_gate
+        self._voice = V3Voice(V3_SOCKETIO)
+
+    async def admit(self, knock: Knock, group_id: str, client_id: str) -> v3.Guest:
+        guest, knock.arrival = await self._v3_gate.arrive(knock.query, knock.headers, group_id, client_id, "socketio")
+        return guest
+
+    async def open(self, knock: Knock, _guest: v3.Guest, session: Callable[..., v3.Receiver]) -> None:
+        try:
+            await _open(self._gate, knock, self._voice, session, v3_event)
+        except TimeoutError:
+            raise v3.Refused("bus_down") from None
+
+
+class V2SocketIoGate:
+    """The way in to V2."""
+
+    def __init__(self, gate: Gate, v2_gate: V2Gate, table: TenantTable, counts: Counts) -> None:
+        self._gate = gate
+        self._v2_gate = v2_gate
+        self._table = table
+        self._counts = counts
+
+    async def admit(self, knock: Knock, group_id: str | None, client_id: str | None) -> v2.Guest:
+        guest, knock.arrival = await self._v2_gate.arrive(knock.query, knock.headers, group_id, client_id, "socketio")
+        return guest
+
+    async def open(self, knock: Knock, guest: v2.Guest, session: Callable[..., v2.Receiver]) -> None:
+        voice = V2Voice(guest.tenant, self._table, self._counts, V2_SOCKETIO)
+        try:
+            await _open(self._gate, knock, voice, session, v2_event)
+        except TimeoutError:
+            raise v2.Refused("bus_down") from None
+
+
+async def _open(
+    gate: Gate, knock: Knock, voice: Voice, session: Callable[..., Any], framed: Callable[[bytes], bytes]
+) -> None:
+    """Subscribe, and be a connection from now on. Raises `TimeoutError`."""
+    arrival: Arrival = knock.arrival
+    make: MakeSession = session
+    if not gate.reception.serves_now:
+        raise TimeoutError
+    channels = await gate.subscribe(arrival)
+    connection = gate.connect(arrival, Outbox(knock.wire, framed), voice, channels, make)
+    connection.over.add_done_callback(partial(_give_back, gate, arrival, channels))
+    knock.session.enter(knock.namespace, connection)
+    connection.begin()
+    if knock.session.ended_at is not None:
+        connection.lost()  # the client went away meanwhile
+
+
+def _give_back(gate: Gate, arrival: Arrival, channels: list[bytes], _over: "asyncio.Future[None]") -> None:
+    gate.give_back(arrival, channels)

@@ -1,0 +1,32 @@
+"""The Socket.IO door, put together and mounted. Imported only where it is asked for: it needs the extra `socketio`."""
+
+import asyncio
+from typing import Final
+
+from fastapi import FastAPI
+
+from bridge.engine_door import EngineDoor
+from bridge.gates import V2Gate, V3Gate
+from bridge.process import Process
+from bridge.socketio_gates import V2SocketIoGate, V3SocketIoGate
+from bridge.sockets.engine import Engine
+from legacy_v2 import ports as v2
+from legacy_v2 import socketio_door as v2_door
+from v3 import ports as v3
+from v3 import socketio_door as v3_door
+
+PATH: Final = "/socket.io"
+
+
+def mount(app: FastAPI, process: Process, v3_way: tuple[V3Gate, v3.Ports], v2_way: tuple[V2Gate, v2.Ports]) -> None:
+    """Add the door to the application, and its server to what the process runs."""
+    settings = process.settings
+    engine = Engine(settings.outbox_bytes, settings.max_message_bytes, asyncio.get_running_loop().time)
+    v3_gate, v3_ports = v3_way
+    v2_gate, v2_ports = v2_way
+    engine.namespaces[v3_door.NAMESPACE] = v3_door.SocketIoDoor(V3SocketIoGate(process.gate, v3_gate), v3_ports)
+    engine.namespaces[v2_door.NAMESPACE] = v2_door.SocketIoDoor(
+        V2SocketIoGate(process.gate, v2_gate, process.table, process.counts), v2_ports
+    )
+    process.add(engine, at_the_end=engine.end_all)
+    app.mount(PATH, EngineDoor(engine, process.reception))
