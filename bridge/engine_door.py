@@ -100,7 +100,7 @@ class EngineDoor:
         if body is None:
             return PlainTextResponse("Payload Too Large", 413, {"Connection": "close"})
         session = self._engine.sessions.get(query.get("sid", ""))
-        if session is None or session.websocket is not None:
+        if session is None or session.is_upgraded:
             return _bad_request("session" if session is None else "handshake")
         try:
             packets = body.decode().split("\x1e")
@@ -114,10 +114,12 @@ class EngineDoor:
 
     async def _poll(self, request: Request, query: Mapping[str, str], send: Send) -> Response | None:
         session = self._engine.sessions.get(query.get("sid", ""))
-        if session is not None and (session.is_polling or session.websocket is not None):
-            session.end_as_broken()  # two polls at once: nobody could say which of them hears what
-            return _bad_request("handshake")
         if session is not None:
+            if session.is_upgraded:
+                return _bad_request("handshake")
+            if session.is_polling:
+                session.end_as_broken()  # two polls at once: nobody could say which of them hears what
+                return _bad_request("handshake")
             session.is_polling = True
         headers = _cors(request.headers)
 

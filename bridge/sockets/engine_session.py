@@ -144,6 +144,11 @@ class Session:
         queue: Waiting = self._socket.queue
         return queue
 
+    @property
+    def is_upgraded(self) -> bool:
+        """Whether it has left polling behind."""
+        return bool(self._socket.upgraded)
+
     def write(self, blob: bytes) -> None:
         """Ready packets. More than the bound makes a slow consumer, whose last words are still taken."""
         if self.ended_at is not None:

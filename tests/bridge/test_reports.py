@@ -373,7 +373,7 @@ async def test_a_prediction_changes_nothing(desk: Desk, at_once: None) -> None:
     assert await everything(desk) == held
 
 
-async def everything(desk: Desk) -> dict[bytes, bytes | None]:
+async def everything(desk: Desk) -> dict[Any, Any]:
     names = await desk.redis.keys(f"{desk.addresses.prefix}:*")
     return {name: await desk.redis.dump(name) for name in names}
 

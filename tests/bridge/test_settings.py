@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bridge.migration.guards import Rules
 from bridge.settings import Settings, SettingsError, load
 
 SHA = "0" * 64
@@ -78,6 +79,30 @@ def test_the_limits_are_those_of_the_specification() -> None:
     assert (settings.max_message_bytes, settings.messages_per_second, settings.burst) == (65_536, 100, 200)
     assert (settings.outbox_bytes, settings.drain_seconds, settings.moves_per_second) == (1_048_576, 5, 50)
     assert (settings.presence_seconds, settings.presence_events_members) == (3_600, 200)
+
+
+def test_records_are_kept_for_five_weeks_unless_it_is_asked_otherwise(configure: Configure) -> None:
+    settings = load()
+    assert (settings.records, settings.census_days, settings.census_clients) == (True, 35, 100_000)
+    settings = configure("records = false\ncensus_days = 400\ncensus_clients = 100")
+    assert (settings.records, settings.census_days, settings.census_clients) == (False, 400, 100)
+
+
+def test_records_can_be_turned_off_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRIDGE_RECORDS", "false")
+    monkeypatch.setenv("BRIDGE_CENSUS_DAYS", "7")
+    assert (load().records, load().census_days) == (False, 7)
+
+
+def test_a_tenant_has_the_guards_that_its_table_names(configure: Configure) -> None:
+    settings = configure(
+        "[tenants.acme]\nguard.stashed_percent = 5\nguard.quiet_days = 0.5\n"
+        "[tenants.other.guard]\nrefusals_per_minute = 30\n[tenants.free]\n"
+    )
+    tenants = settings.known_tenants()
+    assert tenants["acme"].guard == Rules(stashed_percent=5, quiet_days=0.5)
+    assert tenants["other"].guard == Rules(refusals_per_minute=30)
+    assert not tenants["free"].guard.any
 
 
 def test_the_example_of_the_specification_is_read(configure: Configure) -> None:
@@ -198,6 +223,13 @@ def test_settings_are_frozen() -> None:
             "two keys have the same sha256",
             id="a doubled key",
         ),
+        pytest.param("census_days = 0", "census_days: ", id="a census of no days"),
+        pytest.param("census_days = 401", "census_days: ", id="a census of too many days"),
+        pytest.param("census_clients = 99", "census_clients: ", id="a census of too few"),
+        pytest.param('records = "perhaps"', "records: ", id="records that are neither"),
+        pytest.param("[tenants.acme]\nguard.stashed_percent = 101", "tenants.acme.guard.stashed_percent: ", id="101 %"),
+        pytest.param("[tenants.acme]\nguard.quiet_days = 0", "tenants.acme.guard.quiet_days: ", id="no quiet days"),
+        pytest.param("[tenants.acme]\nguard.quiet_weeks = 1", "tenants.acme.guard.quiet_weeks: Extra", id="no guard"),
         pytest.param("port = ", "bridge.toml: ", id="no TOML"),
         pytest.param("port = 1\nport = 2", "bridge.toml: ", id="a setting twice"),
     ],
