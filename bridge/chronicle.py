@@ -98,7 +98,7 @@ class Chronicle:
         self._messages: Counter[tuple[str, str]] = Counter()
         self._conversions: Counter[tuple[str, str, str]] = Counter()
         self._turned_away: Counter[str] = Counter()
-        self._minute = ""
+        self._minute: datetime | None = None
         self.open_by_tenant: OpenByTenant = dict
         """How many connections there are, by tenant and protocol."""
         self.left_out = 0
@@ -243,11 +243,15 @@ class Chronicle:
             self._note(self._rolls.ledger, tenant, Noted(row.key(), now, now, times))
         for (tenant, protocol), times in _more(self._counts.messages, self._messages):
             self._sample(tenant, "messages", protocol, at, times)
-        minute = f"{at:%Y-%m-%dT%H:%M}"
-        if minute != self._minute:
-            self._minute = minute
-            for (tenant, protocol), times in self.open_by_tenant().items():
-                self._sample(tenant, "connections", protocol, at, times)
+        self._take_connections(at)
+
+    def _take_connections(self, at: datetime) -> None:
+        """Once a minute, when it is over."""
+        minute, self._minute = self._minute, at.replace(second=0, microsecond=0)
+        if minute is None or minute == self._minute:
+            return
+        for (tenant, protocol), times in self.open_by_tenant().items():
+            self._sample(tenant, "connections", protocol, minute, times)
 
     def _sample(self, tenant: str, what: Any, protocol: str, at: datetime, times: int) -> None:
         now = round(at.timestamp() * 1_000)

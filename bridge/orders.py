@@ -5,7 +5,7 @@ version that its author saw.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from redis.asyncio import Redis
@@ -77,9 +77,11 @@ class Orders:
         change = Change(tenant.name, version, who, now(), before, after, wanted.why, forced=forced)
         return await make(self._redis, self._addresses, change)
 
-    async def roll_back(self, tenant: Tenant, who: str, why: str) -> Change:
-        """Take the last step back. Raises `NothingToRollBack`, `Stale`, and what redis-py raises."""
-        return await make(self._redis, self._addresses, back(tenant, await self.last_step(tenant), who, now(), why))
+    async def roll_back(self, tenant: Tenant, who: str, why: str, version: int | None = None) -> Change:
+        """Take the last step back; no guard forbids it. Raises `NothingToRollBack`, `Stale`, what redis-py raises."""
+        change = back(tenant, await self.last_step(tenant), who, now(), why)
+        change = change if version is None else replace(change, version=version)
+        return await make(self._redis, self._addresses, change)
 
     async def last_step(self, tenant: Tenant) -> Change:
         """The step that a rollback would take back. Raises `NothingToRollBack`."""

@@ -28,6 +28,7 @@ SLICES_PER_MINUTE: Final = 60 // SLICE_SECONDS
 GROUPS_PER_COMMAND: Final = 500
 MOST_CLIENTS: Final = 10_000
 MINUTES_PER_HOUR: Final = 60
+MILLISECONDS_PER_MINUTE: Final = 60_000
 PROTOCOLS: Final = ("v2", "v3", "socketio")
 OUTCOMES: Final = ("exact", "stashed", "suppressed")
 DIRECTIONS: Final = ("v2_to_v3", "v3_to_v2")
@@ -233,10 +234,14 @@ def _drawn(rows: Iterable[Noted], minutes: int) -> list[dict[str, Any]]:
         if sample is None or sample.what not in ("connections", "messages") or sample.protocol not in PROTOCOLS:
             continue
         drawn = moments.setdefault(sample.at, {"at": sample.at, "connections": _nobody(), "messages": _nobody()})
-        drawn[sample.what][sample.protocol] = (
-            noted.count if sample.what == "messages" else round(noted.count / minutes, 1)
-        )
+        drawn[sample.what][sample.protocol] = noted.count if sample.what == "messages" else _mean(noted, minutes)
     return [moments[at] for at in sorted(moments)]
+
+
+def _mean(noted: Noted, minutes: int) -> float:
+    """Over the minutes in which anybody was counted: the hour may not be over, or the bridge may be new."""
+    counted = min(minutes, round((noted.last - noted.first) / MILLISECONDS_PER_MINUTE) + 1)
+    return round(noted.count / counted, 1)
 
 
 def _nobody() -> dict[str, float]:

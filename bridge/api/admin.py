@@ -83,12 +83,13 @@ class NewStage(BaseModel):
         return Wanted(**self.model_dump())
 
 
-class Why(BaseModel):
-    """Why a step is taken back."""
+class StepBack(BaseModel):
+    """Why a step is taken back. `version`: the one that the author saw."""
 
     model_config = ConfigDict(extra="forbid")
 
     why: str = Field("", max_length=1_000)
+    version: int | None = None
 
 
 class Ids(BaseModel):
@@ -222,7 +223,7 @@ def _add_orders(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N80
 
     @routes.post("/tenants/{tenant}/rollback", summary="Take the last step back")
     async def roll_back(
-        tenant: str, admin: Admin, reason: Why | None = None, dry_run: DryRun = False
+        tenant: str, admin: Admin, wanted: StepBack | None = None, dry_run: DryRun = False
     ) -> dict[str, Any]:
         known = desk.tenant(admin, tenant)
         if dry_run:
@@ -230,7 +231,8 @@ def _add_orders(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N80
                 return await reports.predict(known, (await orders.last_step(known)).before)
             except NothingToRollBack:
                 raise AdminRefusal(409, "nothing_to_roll_back", "The tenant stands where it started.") from None
-        await desk.carry_out(orders.roll_back(known, admin.name, reason.why if reason else ""))
+        back = wanted or StepBack()
+        await desk.carry_out(orders.roll_back(known, admin.name, back.why, back.version))
         return await desk.state(admin, tenant)
 
     body = {"requestBody": {"required": True, "content": {"application/json": {"schema": Ids.model_json_schema()}}}}

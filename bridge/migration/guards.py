@@ -89,8 +89,12 @@ def _quiet(limit: float, facts: Facts) -> Verdict:
     if facts.last_v2_message is None:
         return Verdict("quiet_days", limit, None, holds=True, sentence="No V2 message is on record.")
     days = round((facts.now - facts.last_v2_message) / MILLISECONDS_PER_DAY, 2)
-    sentence = f"The last V2 message was {days:g} days ago; {limit:g} days must be quiet."
+    sentence = f"The last V2 message was {_days(days)} ago; {_days(limit)} must be quiet."
     return Verdict("quiet_days", limit, days, days >= limit, sentence)
+
+
+def _days(number: float) -> str:
+    return "1 day" if number == 1 else f"{number:g} days"
 
 
 def _refusals(limit: int, facts: Facts) -> Verdict:

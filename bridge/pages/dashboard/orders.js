@@ -14,12 +14,12 @@ export function move(tenant, wanted) {
   };
 }
 
-// The API takes back whatever was the last step: it knows neither a version nor force here.
+// No guard forbids a step back, so there is nothing to force.
 export function rollBack(tenant) {
   return {
     tenant,
     question: { method: "POST", path: "rollback", body: {} },
-    request: ({ why }) => ({ method: "POST", path: "rollback", body: { why } }),
+    request: ({ why, version }) => ({ method: "POST", path: "rollback", body: { why, version } }),
     words: ({ to }) => `Roll ${tenant} back to ${standing(to)}`,
     done: ({ to }) => `${tenant} is rolled back to ${standing(to)}.`,
   };
