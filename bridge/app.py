@@ -5,7 +5,7 @@ The only file, beside those about crossing and stages, that changes when V2 goes
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
@@ -26,6 +26,7 @@ from bridge.metrics import Metrics
 from bridge.process import Process
 from bridge.reception import OriginCheck
 from bridge.settings import Settings
+from bridge.siblings import Siblings
 from legacy_v2 import ports as v2
 from legacy_v2 import websocket_door as v2_door
 from v3 import ports as v3
@@ -68,20 +69,21 @@ class NamesOfTenants:
         return None if known is None else known.names.resolve(name)
 
 
-def create_app(settings: Settings, redis_url: str) -> FastAPI:
-    """The ASGI application of one process; `redis_url` is settled by the command."""
-    app = FastAPI(title="Aether Bridge", summary=SUMMARY, lifespan=_lifespan(settings, redis_url), redoc_url=None)
+def create_app(settings: Settings, redis_url: str, siblings: Siblings | None = None) -> FastAPI:
+    """The ASGI application of one process; `redis_url` and the other workers are settled by the command."""
+    lifespan = _lifespan(settings, redis_url, siblings)
+    app = FastAPI(title="Aether Bridge", summary=SUMMARY, lifespan=lifespan, redoc_url=None)
     app.add_exception_handler(HttpRefusal, _refused)
     app.add_exception_handler(admin.AdminRefusal, _refused_to_admin)
     app.add_exception_handler(RedisError, _redis_away)
     return app
 
 
-def _lifespan(settings: Settings, redis_url: str) -> Callable[[FastAPI], Any]:
+def _lifespan(settings: Settings, redis_url: str, siblings: Siblings | None) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         process = app.state.process = Process(settings, redis_url)
-        _mount(app, process)
+        _mount(app, process, siblings)
         running = asyncio.create_task(process.run())
         running.add_done_callback(_end_with)
         await process.bus.wait_until_up(FIRST_LINK_SECONDS)
@@ -97,21 +99,32 @@ def _lifespan(settings: Settings, redis_url: str) -> Callable[[FastAPI], Any]:
     return lifespan
 
 
-def _mount(app: FastAPI, process: Process) -> None:
-    settings, presence = process.settings, PresenceOfBoth(process.presence)
-    authority = Authority(process.admission, process.table, OriginCheck(settings))
+def _mount(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
+    _mount_doors(app, process)
+    _mount_http(app, process, siblings)
+    _mount_the_rest(app)
+    if process.settings.has_page:
+        page.mount(app, process.table)
+
+
+def _mount_doors(app: FastAPI, process: Process) -> None:
+    presence = PresenceOfBoth(process.presence)
     refusals_of_v3, refusals_of_v2 = Refusals(process.counts, "v3"), Refusals(process.counts, "v2")
     v3_ports = v3.Ports(process.crossing, presence, process.clock, NamesOfTenants(process.table), refusals_of_v3)
     v2_ports = v2.Ports(process.crossing, presence, process.clock, refusals_of_v2)
-    metrics = Metrics(process)
     v3_gate = V3Gate(process.gate, refusals_of_v3)
     v2_gate = V2Gate(process.gate, process.table, process.counts, refusals_of_v2)
     app.include_router(v3_door.websocket_door(v3_gate, v3_ports))
     app.include_router(v2_door.websocket_door(v2_gate, v2_ports))
-    if settings.socketio:
+    if process.settings.socketio:
         from bridge import socketio_mount  # noqa: PLC0415 - it needs an extra that not everyone has installed
 
         socketio_mount.mount(app, process, (v3_gate, v3_ports), (v2_gate, v2_ports))
+
+
+def _mount_http(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
+    settings = process.settings
+    authority = Authority(process.admission, process.table, OriginCheck(settings))
     app.include_router(messages.router(authority, process.crossing, settings, process.clock))
     app.include_router(presence_api.router(authority, process.presence))
     desk = admin.Desk(
@@ -120,10 +133,22 @@ def _mount(app: FastAPI, process: Process) -> None:
     app.include_router(admin.router(desk))
     app.include_router(admin_events.router(desk, lambda: process.connections.is_closing))
     dashboard.mount(app)
-    app.include_router(health.router(process.bus, process.subscriber, process.leases, process.connections, metrics))
-    _mount_the_rest(app)
-    if settings.has_page:
-        page.mount(app, process.table)
+    exposition = _exposition(process, siblings)
+    app.include_router(health.router(process.bus, process.subscriber, process.leases, process.connections, exposition))
+
+
+def _exposition(process: Process, siblings: Siblings | None) -> Callable[[], Awaitable[bytes]]:
+    """The numbers of this process, or of all workers of the command."""
+    metrics = Metrics(process)
+    if siblings is not None:
+        siblings.say(metrics.exposition)
+        process.add(siblings, at_the_end=lambda: None)
+        return siblings.everyone
+
+    async def own() -> bytes:
+        return metrics.exposition()
+
+    return own
 
 
 def _mount_the_rest(app: FastAPI) -> None:

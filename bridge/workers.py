@@ -22,12 +22,12 @@ log = structlog.get_logger(__name__)
 
 
 class Workers:
-    """`count` processes that each run `work`, which returns an exit status."""
+    """`count` processes that each run `work`, with a number of their own from 0; it returns an exit status."""
 
-    def __init__(self, count: int, work: Callable[[], int]) -> None:
+    def __init__(self, count: int, work: Callable[[int], int]) -> None:
         self._count = count
         self._work = work
-        self._started: dict[int, float] = {}
+        self._started: dict[int, tuple[int, float]] = {}
         self._short_lives = 0
         self._is_stopping = False
 
@@ -35,21 +35,21 @@ class Workers:
         """Until SIGTERM or SIGINT, or until workers die as soon as they start; the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        for _ in range(self._count):
-            self._start()
+        for worker in range(self._count):
+            self._start(worker)
         while self._started:
             pid, status = os.wait()
             self._ended(pid, os.waitstatus_to_exitcode(status))
         return 1 if self._short_lives >= MOST_SHORT_LIVES else 0
 
-    def _start(self) -> None:
+    def _start(self, number: int) -> None:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            os._exit(self._child(parent))
-        self._started[pid] = time.monotonic()
+            os._exit(self._child(number, parent))
+        self._started[pid] = number, time.monotonic()
 
-    def _child(self, parent: int) -> int:
+    def _child(self, number: int, parent: int) -> int:
         """In the new process: end when the parent does, however that ends."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if sys.platform == "linux":
@@ -57,13 +57,14 @@ class Workers:
         if os.getppid() != parent:
             return 0
         try:
-            return self._work()
+            return self._work(number)
         except Exception:
             log.exception("worker_failed")
             return 1
 
     def _ended(self, pid: int, status: int) -> None:
-        life = time.monotonic() - self._started.pop(pid)
+        number, started_at = self._started.pop(pid)
+        life = time.monotonic() - started_at
         if self._is_stopping:
             return
         log.error("worker_died", worker=pid, status=status, seconds=round(life, 1))
@@ -71,7 +72,7 @@ class Workers:
         if self._short_lives >= MOST_SHORT_LIVES:
             self._stop(signal.SIGTERM, None)
         else:
-            self._start()
+            self._start(number)
 
     def _stop(self, _number: int, _frame: Any) -> None:
         self._is_stopping = True

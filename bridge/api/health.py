@@ -1,5 +1,6 @@
 """`/healthz`, `/readyz`, `/metrics`, `/v3/schema`: what operators and their machines ask. Nothing here is secret."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter
@@ -9,12 +10,17 @@ from bridge.broker.bus import Bus
 from bridge.broker.leases import Leases
 from bridge.broker.subscriber import Subscriber
 from bridge.connections import Connections
-from bridge.metrics import Metrics
 from v3.messages import json_schema
 
 
-def router(bus: Bus, subscriber: Subscriber, leases: Leases, connections: Connections, metrics: Metrics) -> APIRouter:
-    """The routes."""
+def router(
+    bus: Bus,
+    subscriber: Subscriber,
+    leases: Leases,
+    connections: Connections,
+    exposition: Callable[[], Awaitable[bytes]],
+) -> APIRouter:
+    """The routes; `exposition` is what Prometheus is answered."""
     routes = APIRouter()
 
     @routes.get("/healthz", summary="Whether the process lives")
@@ -33,7 +39,7 @@ def router(bus: Bus, subscriber: Subscriber, leases: Leases, connections: Connec
 
     @routes.get("/metrics", summary="Prometheus metrics", response_class=Response)
     async def prometheus() -> Response:
-        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(await exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @routes.get("/v3/schema", summary="JSON Schema of WS_Message_V3")
     async def schema() -> dict[str, Any]:

@@ -3,7 +3,9 @@
 import contextlib
 import importlib.util
 import socket
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +16,7 @@ from bridge.broker.embedded import EmbeddedError, EmbeddedServer
 from bridge.commands.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
 from bridge.server import serve as run_server
 from bridge.settings import Settings
+from bridge.siblings import Siblings
 from bridge.workers import Workers
 
 
@@ -43,19 +46,20 @@ def serve(
     raise typer.Exit(status)
 
 
-def _run_one(settings: Settings, redis_url: str, listener: socket.socket) -> int:
-    return 0 if run_server(create_app(settings, redis_url), settings, [listener]) else 1
+def _run_one(settings: Settings, redis_url: str, listener: socket.socket, siblings: Siblings | None = None) -> int:
+    return 0 if run_server(create_app(settings, redis_url, siblings), settings, [listener]) else 1
 
 
 def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> int:
     """The parent keeps the port; each worker listens on it by itself, so that the kernel spreads the connections."""
     host, port = reserved.getsockname()[:2]
+    with tempfile.TemporaryDirectory(prefix="aether-bridge-") as directory:
 
-    def work() -> int:
-        with _listener(host, port, shared=True) as listener:
-            return _run_one(settings, redis_url, listener)
+        def work(number: int) -> int:
+            with _listener(host, port, shared=True) as listener:
+                return _run_one(settings, redis_url, listener, Siblings(Path(directory), number))
 
-    return Workers(settings.workers, work).run()
+        return Workers(settings.workers, work).run()
 
 
 @contextlib.contextmanager

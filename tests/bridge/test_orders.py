@@ -145,6 +145,15 @@ async def test_steps_are_taken_back_one_by_one(desk: Desk) -> None:
         await desk.orders.roll_back(tenant, "ben", "")
 
 
+async def test_a_step_is_not_taken_back_by_somebody_who_saw_an_older_version(desk: Desk) -> None:
+    tenant = Tenant(TENANT)
+    tenant = moved(tenant, await desk.orders.change(tenant, "ann", Wanted("drain", 25)))
+    with pytest.raises(Stale) as stale:
+        await desk.orders.roll_back(tenant, "ben", WHY, 0)
+    assert stale.value.version == 1
+    assert (await desk.orders.roll_back(tenant, "ben", WHY, 1)).version == 2
+
+
 async def test_a_step_is_taken_back_whatever_the_guards_say(stashing: Desk) -> None:
     tenant = Tenant(TENANT, guard=STASHED)
     tenant = moved(tenant, await stashing.orders.change(tenant, "ann", Wanted("v3", why=WHY, force=True)))

@@ -23,7 +23,7 @@ from tests.bridge.desk import DAY, TENANT, Desk, noted, now, v2, v3
 
 ACME = Tenant(TENANT)
 BRIDGE, V3 = Standing("bridge", 0, "global"), Standing("v3", 0, "global")
-HOUR = 3_600_000
+MINUTE, HOUR = 60_000, 3_600_000
 SAID_BY_42 = Speech("v2", "42", "lobby", "msg", "group", None, "none")
 
 
@@ -205,7 +205,9 @@ async def test_the_history_is_drawn_from_the_oldest_to_the_newest(desk: Desk) ->
         (early, "nonsense", "v2", 9),
         (early, "messages", "smoke signals", 9),
     )
-    await sampled(desk, desk.rolls.hours, (early, "connections", "v2", 150), (early, "messages", "v2", 7))
+    await sampled(desk, desk.rolls.hours, (early, "messages", "v2", 7))
+    counted = Noted(Sample(early, "connections", "v2").key(), now() - 59 * MINUTE, now(), 150)
+    await desk.note(desk.rolls.hours, counted)
     assert await desk.reports.history(ACME) == {
         "tenant": TENANT,
         "minutes": [
@@ -223,11 +225,20 @@ async def test_the_history_is_drawn_from_the_oldest_to_the_newest(desk: Desk) ->
         "hours": [
             {
                 "at": early,
-                "connections": {"v2": 2.5, "v3": 0, "socketio": 0},  # added up each minute
+                "connections": {"v2": 2.5, "v3": 0, "socketio": 0},  # added up in each of sixty minutes
                 "messages": {"v2": 7, "v3": 0, "socketio": 0},
             },
         ],
     }
+
+
+async def test_an_hour_that_is_not_over_is_drawn_with_the_mean_of_its_minutes(desk: Desk) -> None:
+    key = Sample("2026-11-24T20:00:00Z", "connections", "v3").key()
+    for minute in range(3):
+        at = now() - HOUR + minute * MINUTE
+        await desk.note(desk.rolls.hours, Noted(key, at, at, 4 + minute))
+    (hour,) = (await desk.reports.history(ACME))["hours"]
+    assert hour["connections"]["v3"] == 5
 
 
 # Guards.

@@ -49,7 +49,7 @@ function guards({ guards, forward }) {
 }
 
 function effects({ totals, traffic }) {
-  if (totals.refused === 0 && totals.silenced === 0) {
+  if (totals.refused === 0 && totals.silenced === 0 && totals.quieter === 0) {
     return element("p", { class: "calm" }, NOTHING_CHANGES);
   }
   return element(
@@ -70,12 +70,19 @@ function trafficBar({ messages, affected }) {
   return element("span", { class: "hint" }, bar, `${number(affected)} of ${counted(messages, "message")}`);
 }
 
-function lists({ refused, silenced, totals }) {
+function lists({ refused, silenced, quieter, totals }) {
   const clients = new Table("Refused clients", REFUSED_COLUMNS);
-  const pairs = new Table("Silenced pairs", SILENCED_COLUMNS);
+  const pairs = new Table("Silenced pairs", PAIR_COLUMNS);
   clients.show(refused, totals.refused);
   pairs.show(silenced, totals.silenced);
-  return [clients.element, pairs.element];
+  return totals.quieter === 0 ? [clients.element, pairs.element] : [clients.element, pairs.element, muffled(quieter, totals)];
+}
+
+// Who still hears some of a speaker, and not all: under another routing, say.
+function muffled(quieter, totals) {
+  const pairs = new Table("Pairs that hear less", PAIR_COLUMNS);
+  pairs.show(quieter, totals.quieter);
+  return pairs.element;
 }
 
 const REFUSED_COLUMNS = [
@@ -88,10 +95,10 @@ const REFUSED_COLUMNS = [
   ["User agent", ({ user_agent }) => user_agent || "–", "wide"],
 ];
 
-const SILENCED_COLUMNS = [
+const PAIR_COLUMNS = [
   ["Speaker", ({ speaker }) => person(speaker)],
   ["Listener", ({ listener }) => [element("span", { "aria-hidden": true }, "→ "), ...person(listener)]],
-  ["Messages", ({ messages }) => number(messages), "number"],
+  ["Messages", ({ messages, of }) => (messages === of ? number(of) : `${number(messages)} of ${number(of)}`), "number"],
   ["Channel to move to", ({ channel }) => element("code", {}, channel), "unbroken"],
 ];
 

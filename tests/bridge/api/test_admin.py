@@ -167,3 +167,158 @@ async def test_an_id_map_in_which_a_key_stands_twice_is_refused(http: httpx.Asyn
     answer = await http.put("/tenants/acme/ids", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_ids")
     assert (await state(http))["ids"] == 0
+
+
+# What is on record, and the guards that judge it.
+
+GUARDED_CONFIG = CONFIG.replace("[tenants.other]", "guard.stashed_percent = 10\n[tenants.other]")
+REPORTS = ("census", "ledger", "history", "guards", "changes")
+SAID = ({"msg": "hi", "volume": 3}, {"msg": "ho", "volume": "loud"}, {"from_id": "boss"})
+
+
+@pytest.fixture(scope="module")
+def guarded(module_bridge: StartBridge, module_prefix: str) -> BridgeProcess:
+    """A bridge whose tenant `acme` has a guard, apart from the other two."""
+    return module_bridge(config=GUARDED_CONFIG, prefix=f"{module_prefix}-guarded")
+
+
+@pytest.fixture(scope="module")
+async def desk(anyio_backend: Any, guarded: BridgeProcess) -> AsyncIterator[httpx.AsyncClient]:
+    """Its API, once V2 client 42 and V3 client ann have said something and it is on record."""
+    query = with_key("clerk")
+    async with (
+        administrator(guarded, "boss") as api,
+        client(guarded, f"/ws/client/42?{query}", headers={"User-Agent": "kiosk/1"}) as old,
+        client(guarded, v3_path("lobby", "ann", query)) as new,
+    ):
+        for said in SAID:
+            await old.say(said)
+        await new.ask({"msg_type": "msg", "target": "group", "msg": "hi"})
+
+        async def is_on_record() -> bool:
+            census = (await api.get("/tenants/acme/census?protocol=all")).json()
+            return {one["client_id"]: one["messages"] for one in census["clients"]} == {"42": 3, "ann": 1}
+
+        await eventually(is_on_record)
+        yield api
+
+
+async def test_a_dry_run_says_what_a_step_would_change_and_changes_nothing(desk: httpx.AsyncClient) -> None:
+    before = await state(desk)
+    order = {"stage": "v3", "why": "only asked", "version": before["version"]}
+    answer = await desk.put("/tenants/acme/stage?dry_run=true", json=order)
+    assert answer.status_code == 200
+    prediction = answer.json()
+    assert (prediction["from"]["stage"], prediction["to"]["stage"], prediction["forward"]) == ("bridge", "v3", True)
+    assert [(one["client_id"], one["code"], one["messages"]) for one in prediction["refused"]] == [
+        ("42", "v2_retired", 3)
+    ]
+    pairs = [(one["speaker"]["client_id"], one["listener"]["client_id"]) for one in prediction["silenced"]]
+    assert sorted(pairs) == [("42", "ann"), ("ann", "42")]
+    assert prediction["totals"] == {"refused": 1, "silenced": 2, "quieter": 0}
+    assert [guard["holds"] for guard in prediction["guards"]] == [False]
+    assert prediction["traffic"] == {"messages": 4, "affected": 4, "share": 1.0}
+    assert (prediction["complete"], prediction["version"]) == (True, before["version"])
+    assert await state(desk) == before
+    assert (await desk.get("/tenants/acme/changes")).json() == []
+
+
+async def test_a_dry_run_of_nonsense_is_refused_like_the_step(desk: httpx.AsyncClient) -> None:
+    assert (await desk.put("/tenants/acme/stage?dry_run=true", json={"stage": "v4"})).status_code == 422
+    assert (await desk.put("/tenants/acme/stage?dry_run=perhaps", json={"stage": "v3"})).status_code == 422
+    answer = await desk.put("/tenants/nobody/stage?dry_run=true", json={"stage": "v3"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_tenant")
+
+
+async def test_a_guard_holds_a_step_back_until_it_is_forced_for_a_reason_and_a_step_back_is_free(
+    desk: httpx.AsyncClient,
+) -> None:
+    order: dict[str, Any] = {"stage": "drain", "share": 0}
+    held = await desk.put("/tenants/acme/stage", json=order)
+    assert (held.status_code, held.json()["code"]) == (409, "guard_failed")
+    (guard,) = held.json()["guards"]
+    assert (guard["name"], guard["limit"], guard["value"], guard["holds"]) == ("stashed_percent", 10, 33.33, False)
+    assert guard["msg"] in held.json()["msg"]
+    assert (await desk.get("/tenants/acme/guards")).json() == [guard]
+    without = await desk.put("/tenants/acme/stage", json=order | {"force": True, "why": " "})
+    assert (without.status_code, without.json()["code"]) == (400, "reason_missing")
+    assert (await state(desk))["stage"] == "bridge"
+    forced = await desk.put("/tenants/acme/stage", json=order | {"force": True, "why": "the kiosk can wait"})
+    assert (forced.status_code, forced.json()["stage"]) == (200, "drain")
+    predicted = await desk.post("/tenants/acme/rollback?dry_run=true")
+    assert (predicted.json()["to"]["stage"], predicted.json()["forward"]) == ("bridge", False)
+    assert (await state(desk))["stage"] == "drain"
+    assert (await desk.post("/tenants/acme/rollback")).json()["stage"] == "bridge"
+    back, step = (await desk.get("/tenants/acme/changes")).json()
+    assert (step["forced"], step["why"], step["kind"]) == (["stashed_percent"], "the kiosk can wait", "change")
+    assert (back["forced"], back["rolls_back"], back["kind"]) == ([], step["version"], "rollback")
+
+
+async def test_of_a_rollback_of_nothing_nothing_can_be_predicted(desk: httpx.AsyncClient) -> None:
+    answer = await desk.post("/tenants/other/rollback?dry_run=true")
+    assert (answer.status_code, answer.json()["code"]) == (409, "nothing_to_roll_back")
+
+
+async def test_a_rollback_by_somebody_who_saw_an_older_version_is_refused(
+    bridges: list[BridgeProcess], http: httpx.AsyncClient
+) -> None:
+    made = await http.put("/tenants/acme/stage", json={"stage": "drain", "share": 3})
+    version = made.json()["version"]
+    answer = await http.post("/tenants/acme/rollback", json={"version": version - 1})
+    assert (answer.status_code, answer.json()["code"], answer.json()["version"]) == (409, "stale", version)
+    assert (await http.post("/tenants/acme/rollback", json={"version": version})).json()["stage"] == "bridge"
+
+
+async def test_the_census_says_who_is_still_on_v2(desk: httpx.AsyncClient) -> None:
+    census = (await desk.get("/tenants/acme/census")).json()
+    assert (census["tenant"], census["total"], census["days"], census["forgotten"]) == ("acme", 1, 35, 0)
+    (client_,) = census["clients"]
+    assert (client_["client_id"], client_["group_id"], client_["protocol"]) == ("42", "lobby", "v2")
+    assert (client_["messages"], client_["user_agent"], client_["bucket"]) == (3, "kiosk/1", 88)
+    assert client_["first_seen"] < client_["last_seen"]
+    everyone = (await desk.get("/tenants/acme/census?protocol=all&most=1")).json()
+    assert (everyone["total"], len(everyone["clients"])) == (2, 1)
+    new = (await desk.get("/tenants/acme/census?protocol=v3")).json()
+    assert [one["client_id"] for one in new["clients"]] == ["ann"]
+
+
+@pytest.mark.parametrize("query", ["protocol=v4", "protocol=", "most=0", "most=100001", "most=some"])
+async def test_a_census_of_nonsense_is_refused(desk: httpx.AsyncClient, query: str) -> None:
+    assert (await desk.get(f"/tenants/acme/census?{query}")).status_code == 422
+
+
+async def test_the_ledger_says_what_became_of_messages_and_names_keys_without_their_values(
+    desk: httpx.AsyncClient,
+) -> None:
+    answer = await desk.get("/tenants/acme/ledger")
+    ledger = answer.json()
+    assert ledger["outcomes"]["v2_to_v3"] == {"exact": 2, "stashed": 1, "suppressed": 0}
+    assert ledger["outcomes"]["v3_to_v2"] == {"exact": 1, "stashed": 0, "suppressed": 0}
+    (volume,) = (key for key in ledger["keys"] if key["name"] == "volume")
+    assert (volume["seen"], volume["first_seen"] <= volume["last_seen"]) == (2, True)
+    assert "boss" not in answer.text
+    assert "loud" not in answer.text
+
+
+async def test_the_history_has_what_was_said_in_its_minutes_and_hours(desk: httpx.AsyncClient) -> None:
+    history = (await desk.get("/tenants/acme/history")).json()
+    for moments in (history["minutes"], history["hours"]):
+        assert sum(moment["messages"]["v2"] for moment in moments) == 3
+        assert sum(moment["messages"]["v3"] for moment in moments) == 1
+
+
+async def test_a_tenant_says_how_much_was_said_by_the_processes_that_live(desk: httpx.AsyncClient) -> None:
+    async def is_counted() -> bool:
+        return bool((await state(desk))["messages"] == {"v2": 3, "v3": 1})
+
+    await eventually(is_counted)
+    assert (await state(desk))["lost_at"] is None
+
+
+@pytest.mark.parametrize("report", REPORTS)
+async def test_a_report_is_for_administrators_of_that_tenant_alone(guarded: BridgeProcess, report: str) -> None:
+    for name, tenant, status in (("clerk", "acme", 403), ("chief", "other", 404), ("boss", "nobody", 404)):
+        async with administrator(guarded, name) as api:
+            assert (await api.get(f"/tenants/{tenant}/{report}")).status_code == status
+    async with httpx.AsyncClient() as nobody:
+        assert (await nobody.get(f"{guarded.url}/admin/api/tenants/acme/{report}")).status_code == 401

@@ -59,6 +59,11 @@ def test_so_many_handshakes_a_minute_may_be_refused(refused: int, holds: bool) -
     assert verdict(Facts(NOW, refused_in_a_minute=refused), refusals_per_minute=3) == (refused, holds)
 
 
+def test_one_day_is_no_days() -> None:
+    (quiet,) = judge(Rules(quiet_days=1), Facts(NOW, last_v2_message=NOW - DAY))
+    assert quiet.sentence == "The last V2 message was 1 day ago; 1 day must be quiet."
+
+
 def test_each_guard_says_a_sentence_with_what_was_found_and_what_may_be() -> None:
     rules = Rules(stashed_percent=5, quiet_days=7, refusals_per_minute=3)
     facts = Facts(NOW, 8, 1, NOW - 2 * DAY, 9)

@@ -1,0 +1,102 @@
+"""The workers of one command: each says its numbers to whichever of them is asked for all. It counts nothing by itself.
+
+A scrape reaches one worker, whichever the kernel chose, and must be answered for all of them: numbers are added up,
+except where a sum says nothing. Each worker listens on a socket in the command's own directory, and nowhere else.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Final, cast
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+ANSWER_SECONDS: Final = 1.0
+NOT_ADDED: Final[Mapping[str, Callable[[Iterable[float]], float]]] = {
+    "bridge_bus_up": min,
+    "bridge_subscriber_up": min,
+    "bridge_tenant_stage": max,
+    "bridge_tenant_share_percent": max,
+    "process_start_time_seconds": min,
+    "process_max_fds": min,
+    "python_info": max,
+}
+"""Metrics that are no sum over processes, and what they are instead."""
+
+Exposition = Callable[[], bytes]
+
+
+class Siblings:
+    """One worker among its siblings. `directory` is the command's, `number` this worker's own."""
+
+    def __init__(self, directory: Path, number: int) -> None:
+        self._directory = directory
+        self._place = directory / f"{number}.sock"
+        self._exposition: Exposition = bytes
+
+    def say(self, exposition: Exposition) -> None:
+        """What this worker says when it is asked for its own numbers."""
+        self._exposition = exposition
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        self._place.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(self._answer, self._place)
+        async with server:
+            await server.serve_forever()
+
+    async def everyone(self) -> bytes:
+        """The numbers of all workers that live, as one. One that does not answer in time is left out."""
+        others = [place for place in sorted(self._directory.glob("*.sock")) if place != self._place]
+        said = await asyncio.gather(*map(_ask, others))
+        return added_up([self._exposition(), *filter(None, said)])
+
+    async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(self._exposition())
+        writer.close()
+        await writer.wait_closed()
+
+
+async def _ask(place: Path) -> bytes:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(place)
+            try:
+                return await reader.read()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return b""  # it is starting, or gone
+
+
+class _Sum:
+    """Expositions, added up: what `generate_latest` needs of a registry."""
+
+    def __init__(self, expositions: Iterable[bytes]) -> None:
+        self._families: dict[str, Metric] = {}
+        self._values: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[float]] = {}
+        for exposition in expositions:
+            for family in text_string_to_metric_families(exposition.decode()):
+                self._add(family)
+
+    def _add(self, family: Metric) -> None:
+        self._families.setdefault(family.name, family)
+        for sample in family.samples:
+            key = (family.name, sample.name, tuple(sorted(sample.labels.items())))
+            self._values.setdefault(key, []).append(sample.value)
+
+    def collect(self) -> Iterable[Metric]:
+        """Each family once."""
+        for name, family in self._families.items():
+            whole = Metric(name, family.documentation, family.type)
+            for (of, sample, labels), values in self._values.items():
+                if of == name:
+                    whole.add_sample(sample, dict(labels), NOT_ADDED.get(name, sum)(values))
+            yield whole
+
+
+def added_up(expositions: Iterable[bytes]) -> bytes:
+    """The numbers of several processes as those of one."""
+    return generate_latest(cast(CollectorRegistry, _Sum(expositions)))
