@@ -134,7 +134,7 @@ def _namespace(name: str, messages: Document) -> Document:
     return {
         "address": "/socket.io/",
         "title": f"namespace {name}",
-        "description": f"Connect to the namespace {name}; `auth` holds what stands in the query; the event is `message`.",
+        "description": f"Connect to {name}; `auth` holds what stands in the query; the event is `message`.",
         "messages": messages,
         "bindings": {"ws": {"query": auth, "bindingVersion": "0.1.0"}},
     }
