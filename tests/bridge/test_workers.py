@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conftest import StartBridge
@@ -31,6 +33,16 @@ async def test_clients_of_different_workers_reach_each_other(two: BridgeProcess)
         assert (await old.hear())["msg"] == "hi"
 
 
+async def test_a_scrape_is_answered_for_all_workers(two: BridgeProcess) -> None:
+    async with AsyncExitStack() as ends, httpx.AsyncClient() as http:
+        for number in range(8):
+            await ends.enter_async_context(client(two, f"/ws/client/{number}"))
+        for _ in range(4):  # whichever worker answers
+            text = (await http.get(f"{two.url}/metrics")).text
+            assert 'bridge_connections{protocol="v2",tenant="default"} 8.0' in text.splitlines()
+            assert "bridge_bus_up 1.0" in text.splitlines()
+
+
 async def test_a_worker_that_dies_is_replaced(two: BridgeProcess) -> None:
     before = set(children(two.pid))
     victim = min(before)
@@ -45,6 +57,6 @@ async def test_a_worker_that_dies_is_replaced(two: BridgeProcess) -> None:
 
 
 def test_workers_that_die_as_they_start_end_the_command() -> None:
-    program = "from bridge.workers import Workers; raise SystemExit(Workers(2, lambda: 7).run())"
+    program = "from bridge.workers import Workers; raise SystemExit(Workers(2, lambda number: 7).run())"
     ended = subprocess.run([sys.executable, "-c", program], timeout=20, check=False, cwd=PROJECT, capture_output=True)
     assert ended.returncode == 1

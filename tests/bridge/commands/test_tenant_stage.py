@@ -3,13 +3,19 @@
 import asyncio
 import contextlib
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 
+from bridge import reports
+from bridge.broker.changes import Standing
 from bridge.command_line import app
+from bridge.migration.rows import Speech
+from bridge.tenants import Tenant
+from tests.bridge.desk import Desk, now, v2, v3
 from tests.conftest import StartBridge
 from tests.end_to_end.clients import client, eventually, refused, v3_path
 
@@ -27,6 +33,12 @@ class Say:
 
     def __init__(self, redis_url: str, directory: Path) -> None:
         self._where = ["--redis", redis_url, "--data-dir", str(directory)]
+
+    def with_config(self, text: str) -> None:
+        """From now on the commands read this configuration."""
+        file = Path(self._where[-1]) / "bridge.toml"
+        file.write_text(text)
+        self._where = ["--config", str(file), *self._where]
 
     def __call__(self, *words: str, status: int = 0) -> str:
         result = CliRunner().invoke(app, ["tenants", *words, *self._where])
@@ -104,3 +116,90 @@ async def test_legacy_closes_v3_and_keeps_v2(bridge: StartBridge, say: Say) -> N
         assert (await goes.hear())["payload"]["code"] == "stage_legacy"
         assert await goes.close_code() == 4404
         assert await stays.ask({"msg": "hi"}) == {"msg": "hi"}
+
+
+# Looked at before it is made, and guarded.
+
+GUARD = "[tenants.acme]\nguard.stashed_percent = 10\n"
+
+
+@pytest.fixture
+async def recorded(desk: Desk) -> Desk:
+    """V2 client 42 of tenant acme said a dozen messages to V3 client ann, and a quarter of all had to be stashed."""
+    begun = now() - 60_000
+    await desk.met(v2("42"), begun, now(), 12, "kiosk/1")
+    await desk.met(v3("ann"), begun, now())
+    await desk.spoken(Speech("v2", "42", "lobby", "msg", "group", None, "none"), begun, now(), 12)
+    await desk.converted("exact", 9, now())
+    await desk.converted("stashed", 3, now())
+    return desk
+
+
+async def test_a_dry_run_says_who_would_be_refused_and_who_would_hear_nothing_and_changes_nothing(
+    recorded: Desk, say: Say
+) -> None:
+    say.with_config(GUARD)
+    said = await asyncio.to_thread(say, "stage", "acme", "v3", "--dry-run")
+    assert "acme: bridge -> v3, if it were done" in said
+    assert "1 clients would be refused; 1 listeners would no longer hear a speaker" in said
+    assert "guard FAILS: 25 % of what V2 said" in said
+    assert "/v3/ws/group/lobby/client/v2-42" in said
+    assert await asyncio.to_thread(say, "changes", "acme", "--json") == "[]\n"
+
+
+async def test_a_dry_run_in_json_is_what_the_admin_api_answers(
+    recorded: Desk, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "SETTLE_SECONDS", 0)
+    say.with_config("[tenants.acme]\n")
+    said = await asyncio.to_thread(say, "stage", "acme", "v3", "--dry-run", "--json")
+    prediction = json.loads(said)
+    after = Standing("v3", 0, "global")
+    expected = await recorded.reports.predict(Tenant("acme"), after)
+    assert prediction == json.loads(json.dumps(expected))
+    assert prediction["totals"] == {"refused": 1, "silenced": 1, "quieter": 0}
+
+
+async def test_a_rollback_can_be_looked_at_before(desk: Desk, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "SETTLE_SECONDS", 0)
+    await asyncio.to_thread(say, "stage", "default", "drain", "--share", "25")
+    said = await asyncio.to_thread(say, "rollback", "default", "--dry-run")
+    assert "default: drain 25 % -> bridge, if it were done" in said
+    predicted = json.loads(await asyncio.to_thread(say, "rollback", "default", "--dry-run", "--json"))
+    assert (predicted["forward"], predicted["to"]["stage"]) == (False, "bridge")
+    assert len(json.loads(await asyncio.to_thread(say, "changes", "default", "--json"))) == 1
+
+
+async def test_a_guard_holds_a_step_back_until_it_is_forced_for_a_reason(recorded: Desk, say: Say) -> None:
+    say.with_config(GUARD)
+    held = await asyncio.to_thread(partial(say, "stage", "acme", "v3", status=1))
+    assert "acme is held back by its guards. 25 % of what V2 said" in held
+    assert "add --force and --why" in held
+    without = await asyncio.to_thread(partial(say, "stage", "acme", "v3", "--force", status=1))
+    assert "needs a reason: add --why" in without
+    assert json.loads(await asyncio.to_thread(say, "changes", "acme", "--json")) == []
+    forced = await asyncio.to_thread(say, "stage", "acme", "v3", "--force", "--why", "the kiosk can wait")
+    assert "acme: bridge -> v3 (version 1)" in forced
+    (change,) = json.loads(await asyncio.to_thread(say, "changes", "acme", "--json"))
+    assert (change["forced"], change["why"]) == (["stashed_percent"], "the kiosk can wait")
+    assert "v3 -> bridge (version 2)" in await asyncio.to_thread(say, "rollback", "acme")
+
+
+def test_without_its_configuration_a_tenant_has_no_guards(say: Say) -> None:
+    assert "bridge -> v3 (version 1)" in say("stage", "default", "v3")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("stage", "default"), "name a stage, --share or --routing"),
+        (("stage", "default", "--dry-run"), "name a stage, --share or --routing"),
+        (("stage", "nobody", "v3", "--dry-run"), "no tenant 'nobody'"),
+        (("rollback", "default", "--dry-run"), "nothing is left to take back"),
+        (("changes", "nobody"), "no tenant 'nobody'"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_one_sentence_too(say: Say, words: tuple[str, ...], sentence: str) -> None:
+    said = say(*words, status=1)
+    assert sentence in said
+    assert len(said.splitlines()) == 1
