@@ -32,9 +32,20 @@ class Siblings:
     """One worker among its siblings. `directory` is the command's, `number` this worker's own."""
 
     def __init__(self, directory: Path, number: int) -> None:
+        self.number: Final = number
         self._directory = directory
         self._place = directory / f"{number}.sock"
         self._exposition: Exposition = bytes
+
+    @property
+    def listener(self) -> Path:
+        """Where this worker takes requests that another passes on."""
+        return self._directory / f"{self.number}.http"
+
+    def place_of(self, number: str) -> Path | None:
+        """Where another worker takes requests; `None` for this one, and for what is no worker's number."""
+        place = self._directory / f"{number}.http"
+        return place if number.isdecimal() and int(number) != self.number and place.exists() else None
 
     def say(self, exposition: Exposition) -> None:
         """What this worker says when it is asked for its own numbers."""
