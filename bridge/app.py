@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
-from bridge.api import admin, admin_events, dashboard, health, messages, page
+from bridge.api import admin, admin_desk, admin_events, admin_refusals, dashboard, health, messages, page
 from bridge.api import presence as presence_api
 from bridge.api.authority import Authority, HttpRefusal, answer
 from bridge.broker.presence import Place, Presence
@@ -74,7 +74,7 @@ def create_app(settings: Settings, redis_url: str, siblings: Siblings | None = N
     lifespan = _lifespan(settings, redis_url, siblings)
     app = FastAPI(title="Aether Bridge", summary=SUMMARY, lifespan=lifespan, redoc_url=None)
     app.add_exception_handler(HttpRefusal, _refused)
-    app.add_exception_handler(admin.AdminRefusal, _refused_to_admin)
+    app.add_exception_handler(admin_refusals.AdminRefusal, _refused_to_admin)
     app.add_exception_handler(RedisError, _redis_away)
     return app
 
@@ -127,7 +127,7 @@ def _mount_http(app: FastAPI, process: Process, siblings: Siblings | None) -> No
     authority = Authority(process.admission, process.table, OriginCheck(settings))
     app.include_router(messages.router(authority, process.crossing, settings, process.clock))
     app.include_router(presence_api.router(authority, process.presence))
-    desk = admin.Desk(
+    desk = admin_desk.Desk(
         process.admission, process.table, process.redis, process.addresses, process.orders, process.reports
     )
     app.include_router(admin.router(desk))
@@ -172,11 +172,11 @@ async def _refused(_request: Request, refusal: Exception) -> Any:
 
 
 async def _refused_to_admin(_request: Request, refusal: Exception) -> Any:
-    return admin.answer(cast(admin.AdminRefusal, refusal))
+    return admin_refusals.answer(cast(admin_refusals.AdminRefusal, refusal))
 
 
 async def _redis_away(_request: Request, error: Exception) -> Any:
-    return admin.unreachable(cast(RedisError, error))
+    return admin_refusals.unreachable(cast(RedisError, error))
 
 
 def _end_with(running: "asyncio.Task[None]") -> None:

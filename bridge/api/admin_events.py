@@ -13,7 +13,8 @@ from redis.exceptions import RedisError
 from starlette.responses import StreamingResponse
 
 from bridge.admission import Administrator
-from bridge.api.admin import REFUSED, AdminRefusal, Desk
+from bridge.api.admin_desk import Desk
+from bridge.api.admin_refusals import REFUSED, AdminRefusal
 
 LOOK_SECONDS: Final = 1.0
 SILENT_LOOKS: Final = 10

@@ -15,8 +15,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bridge.admission import Administrator
 from bridge.api import admin_events
-from bridge.api.admin import AdminRefusal, Desk
+from bridge.api.admin_desk import Desk
 from bridge.api.admin_events import SILENT_LOOKS, Streams
+from bridge.api.admin_refusals import AdminRefusal
 from tests.conftest import StartBridge
 from tests.end_to_end.clients import client
 from tests.end_to_end.configuration import api_key, key, with_key

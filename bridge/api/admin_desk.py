@@ -1,0 +1,128 @@
+"""What the routes of the admin API share: who may ask, which tenants there are, and how an order is carried out.
+
+It judges nothing: orders are `orders.py`'s, answers are `reports.py`'s.
+"""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from fastapi import Request
+from redis.asyncio import Redis
+
+from bridge.admission import Administrator, Admission, NotAdmitted
+from bridge.api.admin_refusals import AdminRefusal, said_as_refusals
+from bridge.broker.addresses import Addresses
+from bridge.broker.changes import Stale
+from bridge.broker.headcount import Headcounts, read_headcount
+from bridge.broker.id_map import replace_id_map
+from bridge.broker.memory import lost_at
+from bridge.broker.tenant_table import TenantTable
+from bridge.orders import Orders
+from bridge.reports import PROTOCOLS, Reports
+from bridge.tenants import Tenant
+
+ATTEMPTS: Final = 5
+
+
+class Desk:
+    """What the routes share: who may ask, and the orders and reports of this deployment."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        table: TenantTable,
+        redis: Redis,
+        addresses: Addresses,
+        orders: Orders,
+        reports: Reports,
+    ) -> None:
+        self._admission = admission
+        self._table = table
+        self._redis = redis
+        self._addresses = addresses
+        self.orders: Final = orders
+        self.reports: Final = reports
+
+    def administrator(self, request: Request) -> Administrator:
+        """Whoever holds the bearer key. Raises `AdminRefusal`."""
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        try:
+            return self._admission.administrator(key.strip() if scheme.lower() == "bearer" else "")
+        except NotAdmitted as refused:
+            sentence = "Send `Authorization: Bearer <key>` with a key that has `admin = true`."
+            raise AdminRefusal(401 if refused.code == "unauthenticated" else 403, refused.code, sentence) from None
+
+    def tenant(self, administrator: Administrator, name: str) -> Tenant:
+        """A tenant that the administrator may see. Raises `AdminRefusal`."""
+        tenant = self._table.get(name)
+        if tenant is None or not administrator.may_use(name):
+            raise AdminRefusal(404, "unknown_tenant", f"There is no tenant {name!r} that this key may use.")
+        return tenant
+
+    async def states(self, administrator: Administrator) -> list[dict[str, Any]]:
+        """Every tenant that the administrator may see, by name, with the connections of all processes."""
+        tenants = sorted(
+            (one for one in self._table.all() if administrator.may_use(one.name)), key=lambda one: one.name
+        )
+        return [self._state(tenant, *facts) for facts in [await self._facts()] for tenant in tenants]
+
+    async def state(self, administrator: Administrator, name: str) -> dict[str, Any]:
+        """One tenant as the API says it. Raises `AdminRefusal`."""
+        return self._state(self.tenant(administrator, name), *(await self._facts()))
+
+    async def carry_out(
+        self, administrator: Administrator, name: str, version: int | None, order: Callable[[Tenant], Awaitable[Any]]
+    ) -> dict[str, Any]:
+        """Give an order, and obey it here at once; the tenant's new state. Raises `AdminRefusal`.
+
+        Who names no version means the tenant as it is: an order that comes while another is carried out waits for it.
+        """
+        with said_as_refusals():
+            for _ in range(0 if version is not None else ATTEMPTS - 1):
+                with contextlib.suppress(Stale):
+                    return await self._once(administrator, name, order)
+            return await self._once(administrator, name, order)
+
+    async def _once(
+        self, administrator: Administrator, name: str, order: Callable[[Tenant], Awaitable[Any]]
+    ) -> dict[str, Any]:
+        await self._table.look_once()  # another process may have been told something
+        try:
+            await order(self.tenant(administrator, name))
+        finally:
+            await self._table.look_once()
+        return await self.state(administrator, name)
+
+    async def fresh(self, administrator: Administrator, name: str) -> Tenant:
+        """A tenant as it is now, whichever process was told last. Raises `AdminRefusal`."""
+        await self._table.look_once()
+        return self.tenant(administrator, name)
+
+    async def replace_ids(self, tenant: Tenant, ids: dict[str, str]) -> dict[str, Any]:
+        """Replace the id map."""
+        done = await replace_id_map(self._redis, self._addresses, tenant.name, ids)
+        await self._table.look_once()
+        counts = {"added": len(done.added), "removed": len(done.removed), "changed": len(done.changed)}
+        return {"tenant": tenant.name, "version": done.version, "ids": len(ids), **counts}
+
+    async def _facts(self) -> tuple[Headcounts, str | None]:
+        value: bytes | None = await self._redis.get(self._addresses.loss)  # type: ignore[assignment]
+        return await read_headcount(self._redis, self._addresses), lost_at(value)
+
+    @staticmethod
+    def _state(tenant: Tenant, headcounts: Headcounts, lost: str | None) -> dict[str, Any]:
+        counts = headcounts[tenant.name]
+        return {
+            "tenant": tenant.name,
+            "stage": tenant.stage,
+            "share": tenant.share,
+            "v2_routing": tenant.v2_routing,
+            "deprecated": tenant.deprecated.isoformat() if tenant.deprecated else None,
+            "sunset": tenant.sunset.isoformat() if tenant.sunset else None,
+            "version": tenant.version,
+            "ids": len(tenant.names.id_map),
+            "connections": {protocol: counts["connections"][protocol] for protocol in PROTOCOLS},
+            "messages": {language: counts["messages"][language] for language in ("v2", "v3")},
+            "lost_at": lost,
+        }
