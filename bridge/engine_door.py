@@ -4,6 +4,7 @@ What is asked for in the wrong way is answered before the library sees it: forei
 handshake, a wrong protocol or session with 400, a body over the limit with 413 at once.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qs
@@ -11,15 +12,17 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from bridge.reception import Reception, Turned, deny
+from bridge.reception import Reception, Turned, deny, later
 from bridge.sockets.engine import Engine
+from bridge.sockets.engine_session import Session
 from bridge.sockets.packets import MOST_PACKETS
 
-TRANSPORTS: Final = ("polling", "websocket")
 METHODS: Final = "GET, POST, OPTIONS"
+MAX_QUERY_FIELDS: Final = 64
+Query = Mapping[str, list[str]]
 
 _WRONG: Final[Mapping[str, tuple[int, str]]] = {
     "transport": (0, "Use the transport `polling` or `websocket`."),
@@ -41,67 +44,74 @@ class EngineDoor:
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
-            request = Request(scope, receive)
-            response = await self._http(request, send)
-            if response is not None:
-                response.headers.update(_cors(request.headers))
-                await response(scope, receive, send)
+            response = await self._http(Request(scope, receive))
+            await response(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        websocket = WebSocket(scope, receive, send)
-        query = _query(scope)
+        websocket, query = WebSocket(scope, receive, send), _query(scope)
         try:
-            await self._check_origin(websocket, is_new="sid" not in query)
-            problem = self._problem(query)
-            if query.get("transport") != "websocket":
-                problem = problem or "transport"
-            if problem is not None:
-                await deny(websocket, _bad_request(problem))
+            refusal = self._refusal(websocket.headers, query) or self._problem(query, "websocket")
+            if refusal is not None:
+                await deny(websocket, refusal)
         except Turned:
             return
         await self._engine.handle_request(scope, receive, send)
 
-    async def _check_origin(self, websocket: WebSocket, *, is_new: bool) -> None:
-        refusal = self._refusal(websocket.headers, is_new=is_new)
-        if refusal is not None:
-            await deny(websocket, refusal)
-
-    async def _http(self, request: Request, send: Send) -> Response | None:
-        """The answer, or `None` where the library has given it."""
+    async def _http(self, request: Request) -> Response:
         query = _query(request.scope)
-        refusal = self._refusal(request.headers, is_new="sid" not in query)
-        if refusal is not None:
-            return refusal
+        refusal = self._refusal(request.headers, query)
+        response = refusal or await self._answer(request, query)
+        if refusal is None or refusal.status_code != 403:
+            response.headers.update(_cors(request.headers))
+        return response
+
+    async def _answer(self, request: Request, query: Query) -> Response:
+        answers = {"GET": self._get, "POST": self._post}
         if request.method == "OPTIONS":
             return Response(status_code=204)
-        if request.method not in ("GET", "POST"):
+        if request.method not in answers:
             return PlainTextResponse("Method Not Allowed", 405, {"Allow": METHODS})
-        problem = self._problem(query)
-        if problem is not None or query.get("transport") != "polling":
-            return _bad_request(problem or "transport")
-        return await (self._post(request, query) if request.method == "POST" else self._poll(request, query, send))
+        return self._problem(query, "polling") or await answers[request.method](request, query)
 
-    def _refusal(self, headers: Headers, *, is_new: bool) -> Response | None:
+    def _refusal(self, headers: Headers, query: Query) -> Response | None:
         """Everyone must come from where they may; only who is new can be turned away for want of room."""
-        refusal = self._reception.refusal(headers)
-        return refusal if refusal is not None and (is_new or refusal.status_code == 403) else None
-
-    def _problem(self, query: Mapping[str, str]) -> str | None:
-        if query.get("transport") not in TRANSPORTS:
-            return "transport"
-        if query.get("EIO") != "4" or "j" in query:
-            return "protocol"
-        if "sid" in query and query["sid"] not in self._engine.sessions:
-            return "session"
+        is_new, refusal = "sid" not in query, self._reception.refusal(headers)
+        if refusal is not None:
+            return refusal if is_new or refusal.status_code == 403 else None
+        if is_new and self._engine.is_full:
+            return later("overloaded", "Too many sessions wait here without having connected to a namespace.")
         return None
 
-    async def _post(self, request: Request, query: Mapping[str, str]) -> Response:
-        body = await _body(request, self._engine.most_bytes)
-        if body is None:
-            return PlainTextResponse("Payload Too Large", 413, {"Connection": "close"})
-        session = self._engine.sessions.get(query.get("sid", ""))
+    def _problem(self, query: Query, transport: str) -> Response | None:
+        if query.get("transport") != [transport]:
+            return _bad_request("transport")
+        if query.get("EIO") != ["4"] or "j" in query:
+            return _bad_request("protocol")
+        if "sid" in query and self._session(query) is None:
+            return _bad_request("session")
+        return None
+
+    def _session(self, query: Query) -> Session | None:
+        sids = query.get("sid", ())
+        return self._engine.sessions.get(sids[0]) if len(sids) == 1 else None
+
+    async def _post(self, request: Request, query: Query) -> Response:
+        session = self._session(query)
         if session is None or session.is_upgraded:
             return _bad_request("session" if session is None else "handshake")
+        if session.is_posting:
+            session.end_as_broken()  # two posts at once: nobody could say which of them came first
+            return _bad_request("handshake")
+        session.is_posting = True
+        try:
+            return await self._take(request, session, query["sid"][0])
+        finally:
+            session.is_posting = False
+
+    async def _take(self, request: Request, session: Session, sid: str) -> Response:
+        body = await _body(request, self._engine.most_bytes)
+        if body is None:
+            return TooLarge()
         try:
             packets = body.decode().split("\x1e")
         except UnicodeDecodeError:
@@ -109,41 +119,54 @@ class EngineDoor:
         if not packets or len(packets) > MOST_PACKETS:
             session.end_as_broken()
             return _bad_request("handshake")
-        is_taken = await self._engine.receive_all(query["sid"], packets)
+        is_taken = await self._engine.receive_all(sid, packets)
         return PlainTextResponse("ok") if is_taken else _bad_request("handshake")
 
-    async def _poll(self, request: Request, query: Mapping[str, str], send: Send) -> Response | None:
-        session = self._engine.sessions.get(query.get("sid", ""))
-        if session is not None:
-            if session.is_upgraded:
-                return _bad_request("handshake")
+    async def _get(self, request: Request, query: Query) -> Response:
+        session = self._session(query)
+        if session is None:
+            return PlainTextResponse(await self._engine.begin(request.scope))
+        if session.is_upgraded or session.is_polling:
             if session.is_polling:
                 session.end_as_broken()  # two polls at once: nobody could say which of them hears what
-                return _bad_request("handshake")
-            session.is_polling = True
-        headers = _cors(request.headers)
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = [(name.encode(), value.encode()) for name, value in headers.items()]
-                message = {**message, "headers": [*message.get("headers", ()), *own]}
-            await send(message)
-
+            return _bad_request("handshake")
+        session.is_polling = True
+        watch = asyncio.create_task(_end_with(request, session))
         try:
-            await self._engine.handle_request(request.scope, request.receive, send_with_headers)
+            return PlainTextResponse(await self._engine.poll(query["sid"][0]))
         finally:
-            if session is not None:
-                session.is_polling = False
-        return None
+            session.is_polling = False
+            watch.cancel()
 
 
-def _query(scope: Scope) -> dict[str, str]:
-    """Each field, as it was sent last."""
+class TooLarge(PlainTextResponse):
+    """Said at once; what its sender goes on sending is thrown away, so that the answer is not lost to a reset."""
+
+    def __init__(self) -> None:
+        super().__init__("Payload Too Large", 413, {"Connection": "close"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        while (await receive()).get("more_body", False):
+            pass
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _end_with(request: Request, session: Session) -> None:
+    """A poll whose client has gone away takes its session along."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    session.end(1001, "the client went away")
+
+
+def _query(scope: Scope) -> Query:
+    """Each field, as often as it was sent; nothing where there are too many."""
     try:
-        fields = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=64)
+        query = scope["query_string"].decode("latin-1")
+        return parse_qs(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
     except ValueError:
         return {}
-    return {name: values[-1] for name, values in fields.items()}
 
 
 def _cors(headers: Headers) -> dict[str, str]:
@@ -169,7 +192,7 @@ def _bad_request(problem: str) -> JSONResponse:
 async def _body(request: Request, most_bytes: int) -> bytes | None:
     """The body; `None` as soon as it is too long."""
     length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > most_bytes:
+    if not length.isdecimal() or int(length) > most_bytes:
         return None
     body = bytearray()
     try:

@@ -35,8 +35,8 @@ class V3SocketIoGate:
     async def open(self, knock: Knock, _guest: v3.Guest, session: Callable[..., v3.Receiver]) -> None:
         try:
             await _open(self._gate, knock, self._voice, session, v3_event)
-        except TimeoutError:
-            raise v3.Refused("bus_down") from None
+        except _NotNow as not_now:
+            raise v3.Refused(not_now.code) from None
 
 
 class V2SocketIoGate:
@@ -56,25 +56,44 @@ class V2SocketIoGate:
         voice = V2Voice(guest.tenant, self._table, self._counts, V2_SOCKETIO)
         try:
             await _open(self._gate, knock, voice, session, v2_event)
-        except TimeoutError:
-            raise v2.Refused("bus_down") from None
+        except _NotNow as not_now:
+            raise v2.Refused(not_now.code) from None
+
+
+class _NotNow(Exception):
+    """Nobody is let in at this moment."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 async def _open(
     gate: Gate, knock: Knock, voice: Voice, session: Callable[..., Any], framed: Callable[[bytes], bytes]
 ) -> None:
-    """Subscribe, and be a connection from now on. Raises `TimeoutError`."""
+    """Subscribe, and be a connection from now on. Raises `_NotNow`."""
     arrival: Arrival = knock.arrival
     make: MakeSession = session
-    if not gate.reception.serves_now:
-        raise TimeoutError
-    channels = await gate.subscribe(arrival)
+    channels = await _subscribe(gate, arrival)
+    if knock.session.ended_at is not None:  # the client went away meanwhile
+        gate.give_back(arrival, channels)
+        return
     connection = gate.connect(arrival, Outbox(knock.wire, framed), voice, channels, make)
     connection.over.add_done_callback(partial(_give_back, gate, arrival, channels))
     knock.session.enter(knock.namespace, connection)
     connection.begin()
-    if knock.session.ended_at is not None:
-        connection.lost()  # the client went away meanwhile
+
+
+async def _subscribe(gate: Gate, arrival: Arrival) -> list[bytes]:
+    """The session may be older than what has befallen this process since."""
+    if gate.connections.is_closing:
+        raise _NotNow("going_away")
+    if not gate.reception.serves_now:
+        raise _NotNow("bus_down")
+    try:
+        return await gate.subscribe(arrival)
+    except TimeoutError:
+        raise _NotNow("bus_down") from None
 
 
 def _give_back(gate: Gate, arrival: Arrival, channels: list[bytes], _over: "asyncio.Future[None]") -> None:

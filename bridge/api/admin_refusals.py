@@ -1,4 +1,4 @@
-"""What the admin API answers where it does not carry out an order: a status, a code for programs, a sentence for people."""
+"""What the admin API answers where it carries no order out: a status, a code for programs, a sentence for people."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

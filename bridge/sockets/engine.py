@@ -1,35 +1,53 @@
 """Engine.IO 4 for clients that cannot use raw WebSockets, on python-engineio's server: polling, websocket, and upgrade.
 
 The library shakes hands, keeps alive and upgrades. Relies on internals of it that `tests/bridge/sockets/test_engine.py`
-holds still: its queue, and how it makes a websocket.
+holds still: its queue, how it begins a session, and how it makes a websocket. Whatever it would stumble over is stopped
+before it sees it.
 """
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import engineio
+import structlog
 from engineio.async_drivers.asgi import _async
+from engineio.packet import CLOSE, NOOP, Packet
 
 from bridge.sockets.ends import ASGI_EXTENSION
-from bridge.sockets.engine_session import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, Namespace, Session, Waiting
+from bridge.sockets.engine_session import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, Namespace, Session
+from bridge.sockets.packets import MOST_PACKETS, SEPARATOR, Ready
+from bridge.sockets.waiting import Waiting
 
 LOOK_SECONDS: Final = 1.0
+PROBE_SECONDS: Final = 10.0
+"""So long each step of an upgrade may take."""
+MOST_OUTSIDE: Final = 2_000
+"""Sessions that are in no namespace: a page may begin them by the thousand, and nobody has asked who it is."""
 ENVELOPE_BYTES: Final = 1_024
 """What Engine.IO and Socket.IO put around a message, at most."""
-_POSTED: Final = frozenset("134")
-_FRAMED: Final = frozenset("12345")
-"""What a client's packet may begin with: close, pong, message; over a websocket also the probe and the upgrade."""
+_MESSAGE, _CLOSE, _PONG, _PROBE, _UPGRADE = "4", "1", "3", "2probe", "5"
+_SOCKET_IO: Final = frozenset("0123456")
+
+log = structlog.get_logger(__name__)
+
+
+def is_packet(text: str) -> bool:
+    """Whether a client may send this Engine.IO packet at any time. The library would read JSON into others."""
+    return text in (_CLOSE, _PONG) or (text[:1] == _MESSAGE and text[1:2] in _SOCKET_IO)
 
 
 class _WebSocket:
-    """A websocket as the library wants it: one frame a packet."""
+    """A websocket as the library wants it: one frame a packet. Never raises for what a client does or fails to do."""
 
     def __init__(self, engine: "Engine", handler: Callable[..., Any]) -> None:
         self._engine = engine
         self._handler = handler
-        self._session = engine.sessions.get(handler.__self__.sid)  # type: ignore[attr-defined]
+        self._socket = handler.__self__  # type: ignore[attr-defined]
+        self._session = engine.sessions[self._socket.sid]
+        self._probe: str | None = None
         self._is_closed = False
         self._scope: Mapping[str, Any] = {}
         self._receive: Any = None
@@ -37,42 +55,65 @@ class _WebSocket:
 
     async def __call__(self, environ: Mapping[str, Any]) -> str:
         self._scope, self._receive, self._send = environ["asgi.scope"], environ["asgi.receive"], environ["asgi.send"]
-        if self._session is not None:
-            self._session.websocket = self
-        await self._send({"type": "websocket.accept"})
+        if self._session.websocket is not None:
+            await self.close()  # one at a time, or nobody could say which of them hears what
+            return ""
+        self._session.websocket = self
         try:
-            await self._handler(self)
+            await self._try_to_send({"type": "websocket.accept"})
+            if await self._is_used():
+                await self._handler(self)
         finally:
+            self._session.websocket = None
             await self.close()
         return ""
 
+    async def _is_used(self) -> bool:
+        """Before an upgrade, whether the probe comes: from then on the library answers polls with nothing."""
+        if self._socket.connected:
+            self._probe = await self._next()
+        return self._probe == _PROBE or not self._socket.connected
+
     async def wait(self) -> str | None:
-        """The next packet; `None` ends the session."""
-        event = await self._receive()
-        if event["type"] != "websocket.receive":
-            raise OSError
-        text: str | None = event.get("text")
-        if self._session is None or self._session.ended_at is not None:
+        """The next packet; `None` ends the websocket."""
+        probe, self._probe = self._probe, None
+        return probe or await self._next()
+
+    async def _next(self) -> str | None:
+        seconds = None if self._session.is_upgraded else PROBE_SECONDS
+        try:
+            event = await asyncio.wait_for(self._receive(), seconds)
+        except TimeoutError:
             return None
-        if text is None or text[:1] not in _FRAMED:
+        if event["type"] != "websocket.receive" or self._session.ended_at is not None:
+            return None
+        text: str = event.get("text") or ""
+        if not self._may_come(text):
             self._session.end_as_broken()
             return None
         self._session.sign_of_life(text)
         return text
 
+    def _may_come(self, text: str) -> bool:
+        if len(text.encode()) > self._engine.most_bytes:
+            return False
+        return is_packet(text) if self._session.is_upgraded else text in (_PROBE, _UPGRADE)
+
     async def send(self, message: str) -> None:
-        """Packets that were made together, one frame each."""
-        for packet in message.split("\x1e"):
-            await self._send({"type": "websocket.send", "text": packet})
+        """One packet."""
+        await self._try_to_send({"type": "websocket.send", "text": message})
 
     async def close(self) -> None:
         """Once, with what the session ended with."""
         if self._is_closed:
             return
         self._is_closed = True
-        code, reason = (1000, "") if self._session is None else (self._session.code, self._session.reason)
-        with contextlib.suppress(Exception):  # the client may have closed it
-            await self._send({"type": "websocket.close", "code": code if code != 1006 else 1011, "reason": reason})
+        code = self._session.code if self._session.code != 1006 else 1011
+        await self._try_to_send({"type": "websocket.close", "code": code, "reason": self._session.reason})
+
+    async def _try_to_send(self, message: Mapping[str, Any]) -> None:
+        with contextlib.suppress(OSError, RuntimeError):  # the client is gone, or has closed it
+            await self._send(message)
 
     def abort(self) -> None:
         """Cut it off, if this server can."""
@@ -82,11 +123,12 @@ class _WebSocket:
 
 
 class _Quiet:
-    """The library's log: what it tells of hostile clients is counted, not written down."""
+    """The library's log: what it tells of hostile clients is counted, not written down. A fault of ours is."""
+
+    level = 0
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
-        self.level = 0
 
     def _count(self, *_: Any, **__: Any) -> None:
         self._engine.broken += 1
@@ -94,21 +136,27 @@ class _Quiet:
     def _pass(self, *_: Any, **__: Any) -> None:
         """Nobody asks."""
 
-    error = warning = exception = _count
+    def exception(self, *_: Any, **__: Any) -> None:
+        log.error("engine_failed", exc_info=sys.exception())
+
+    error = warning = _count
     info = debug = _pass
 
 
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
-    """The server and its sessions. As many of them as there may be connections."""
+    """The server and its sessions: those in a namespace are connections, and bounded as such; see `MOST_OUTSIDE`."""
 
     def __init__(self, outbox_bytes: int, max_message_bytes: int, now: Callable[[], float]) -> None:
         self.sessions: Final[dict[str, Session]] = {}
+        self.outside: Final[set[str]] = set()
+        """The sessions that are in no namespace."""
         self.namespaces: Final[dict[str, Namespace]] = {}
         self.outbox_bytes = outbox_bytes
         self.max_message_bytes = max_message_bytes
         self.now = now
         self.broken = 0
         """Sessions that were closed for what they said."""
+        self._pings: dict[str, asyncio.Future[None]] = {}
         super().__init__(
             async_mode="asgi",
             async_handlers=False,
@@ -130,13 +178,28 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         """Of one POST."""
         return self.max_message_bytes + ENVELOPE_BYTES
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody may begin a session now."""
+        return len(self.outside) >= MOST_OUTSIDE
+
     def create_queue(self, *_: Any, **__: Any) -> Waiting:
         return Waiting()
+
+    def start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> "asyncio.Future[None]":
+        """The library's pings: a session has one at a time, and it ends with the session."""
+        ping: asyncio.Future[None] = asyncio.ensure_future(target(*args, **kwargs))
+        self._pings[target.__self__.sid] = ping
+        return ping
 
     def forget(self, sid: str) -> None:
         """The session is over."""
         self.sessions.pop(sid, None)
         self.sockets.pop(sid, None)
+        self.outside.discard(sid)
+        ping = self._pings.pop(sid, None)
+        if ping is not None:
+            ping.cancel()
 
     def end_all(self) -> None:
         """The process stops: open polls are answered, and nobody is kept."""
@@ -145,28 +208,58 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     async def run(self) -> None:
         """Look after the sessions until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            for session in list(self.sessions.values()):
-                session.look(self.now())
+        try:
+            while True:
+                await asyncio.sleep(LOOK_SECONDS)
+                for session in list(self.sessions.values()):
+                    self._look(session)
+        finally:
+            for ping in self._pings.values():
+                ping.cancel()
+
+    def _look(self, session: Session) -> None:
+        try:
+            session.look(self.now())
+        except Exception:
+            log.exception("session_failed")
+
+    async def begin(self, scope: Mapping[str, Any]) -> bytes:
+        """A session that polls: the packet that tells its client so."""
+        query = scope["query_string"].decode("latin-1")
+        began = await self._handle_connect({"asgi.scope": scope, "QUERY_STRING": query}, "polling")
+        opening: bytes = began["response"]
+        return opening
+
+    async def poll(self, sid: str) -> bytes:
+        """What waits for a client that polls, as soon as anything does."""
+        session, socket = self.sessions[sid], self.sockets[sid]
+        if socket.upgrading:
+            return _as_bytes(Packet(NOOP))
+        taken = [each for each in await session.waiting.some(MOST_PACKETS) if each is not None] or [Packet(CLOSE)]
+        if session.ended_at is not None and session.waiting.empty():
+            self.forget(sid)
+        return SEPARATOR.join(_as_bytes(each) for each in taken)
 
     async def receive_all(self, sid: str, texts: Sequence[str]) -> bool:
-        """The packets of one POST, in order; false for a session that is not there."""
+        """The packets of one POST, in order; false for a session that is over, or is from now on."""
         session = self.sessions.get(sid)
         if session is None or session.ended_at is not None:
             return False
         for text in texts:
-            if text[:1] not in _POSTED:
+            if not is_packet(text):
                 session.end_as_broken()
                 return False
             session.sign_of_life(text)
-            if text[0] == "1":
-                session.end(1000, "closed by the client")
-            elif text[0] == "3":
-                self.sockets[sid].schedule_ping()
-            else:
-                await session.receive(text[1:])
+            await self._take(session, sid, text)
         return True
+
+    async def _take(self, session: Session, sid: str, text: str) -> None:
+        if text == _CLOSE:
+            session.end(1000, "closed by the client")
+        elif text == _PONG and sid in self.sockets:
+            self.sockets[sid].schedule_ping()
+        else:
+            await session.receive(text[1:])
 
     async def _began(self, sid: str, environ: Mapping[str, Any]) -> None:
         self.sessions[sid] = Session(self, sid, environ)
@@ -178,6 +271,12 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             await session.receive(data if isinstance(data, str) else "")
 
     async def _ended(self, sid: str, _reason: str) -> None:
-        session = self.sessions.pop(sid, None)
+        session = self.sessions.get(sid)
         if session is not None:
             session.lost()
+            self.forget(sid)
+
+
+def _as_bytes(packet: Any) -> bytes:
+    text: bytes = packet.blob if isinstance(packet, Ready) else packet.encode().encode()
+    return text

@@ -5,22 +5,29 @@ client is bounded in bytes, as any outbox is. What no client of ours would send 
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
-from engineio.packet import CLOSE, MESSAGE, Packet
+import structlog
+from engineio.packet import CLOSE, Packet
 from starlette.datastructures import Headers
 
 from bridge.sockets import packets
 from bridge.sockets.ends import Carried
+from bridge.sockets.waiting import Waiting
 
 PING_INTERVAL_SECONDS: Final = 20
 PING_TIMEOUT_SECONDS: Final = 20
 CONNECT_SECONDS: Final = 10.0
-"""So long a client may take until it is let into a namespace."""
+"""So long a client may be in no namespace."""
+MOST_CONNECTS: Final = 32
+"""So often one session may knock at a namespace: each knock costs as much as a handshake."""
 FLUSH_SECONDS: Final = 5.0
 LAST_WORDS_SECONDS: Final = 0.5
+
+log = structlog.get_logger(__name__)
 
 
 class Namespace(Protocol):
@@ -38,6 +45,7 @@ class Home(Protocol):
 
     namespaces: Mapping[str, Namespace]
     sockets: dict[str, Any]
+    outside: set[str]
     outbox_bytes: int
     max_message_bytes: int
     broken: int
@@ -54,35 +62,6 @@ class Socket(Protocol):
 
     def abort(self) -> None:
         """Cut it off."""
-
-
-class _Ready(Packet):  # type: ignore[misc]
-    """Packets as they are written, made once and shared by all whom they are for."""
-
-    def __init__(self, blob: bytes) -> None:
-        super().__init__(MESSAGE)
-        self.blob: Final = blob
-        self.text: Final = blob.decode()
-
-    def encode(self, b64: bool = False) -> str:  # noqa: FBT001, FBT002 - the library's signature
-        return self.text
-
-
-class Waiting(asyncio.Queue[Any]):
-    """The library's queue of one client, which also knows how much waits in it. Unbounded by itself: see `Session`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bytes = 0
-
-    def _put(self, item: Any) -> None:
-        self.bytes += len(item.blob) if isinstance(item, _Ready) else 0
-        super()._put(item)
-
-    def _get(self) -> Any:
-        item = super()._get()
-        self.bytes -= len(item.blob) if isinstance(item, _Ready) else 0
-        return item
 
 
 class Knock:
@@ -119,7 +98,7 @@ class Wire:
 
 
 class Session:
-    """One Engine.IO session: a client, whatever its transport, in one or more namespaces."""
+    """One Engine.IO session. Its `sid` is its client's secret: whoever knows it may speak and hear as that client."""
 
     def __init__(self, engine: Home, sid: str, environ: Mapping[str, Any]) -> None:
         scope = environ["asgi.scope"]
@@ -127,16 +106,19 @@ class Session:
         self.query: Final = str(environ.get("QUERY_STRING", ""))
         self.code = 1000
         self.reason = ""
-        self.is_polling = False
+        self.is_polling = self.is_posting = False
         self.heard_at = engine.now()
         self.ended_at: float | None = None
         self.websocket: Socket | None = None
         self._engine = engine
         self._socket = engine.sockets[sid]
         self._sid = sid
-        self._since = engine.now()
         self._entered: dict[str, Carried] = {}
+        self._knocking: set[str] = set()
+        self._connects = 0
         self._is_slow = False
+        self._outside_since = engine.now()
+        engine.outside.add(sid)
 
     @property
     def waiting(self) -> Waiting:
@@ -154,7 +136,8 @@ class Session:
         if self.ended_at is not None:
             return
         waiting = self.waiting
-        waiting.put_nowait(_Ready(blob))
+        for packet in packets.ready(blob):
+            waiting.put_nowait(packet)
         if waiting.bytes > self._engine.outbox_bytes and not self._is_slow:
             self._is_slow = True
             asyncio.get_running_loop().call_soon(self.refuse, "slow_consumer")
@@ -168,16 +151,24 @@ class Session:
     def enter(self, namespace: str, carried: Carried) -> None:
         """The client is in a namespace from now on."""
         self._entered[namespace] = carried
-        self.write(packets.connected(namespace, self._sid))
+        self._engine.outside.discard(self._sid)
+        self.write(packets.connected(namespace, secrets.token_urlsafe(12)))
 
     def leave(self, namespace: str, code: int, reason: str) -> None:
-        """The server sends the client out of a namespace."""
+        """The server sends the client out of a namespace.
+
+        Whoever shall come back is not told to disconnect, since no client returns from that by itself: it loses the
+        session as if by an accident, once every namespace has been told why.
+        """
         carried = self._entered.pop(namespace, None)
-        self.write(packets.disconnected(namespace))
+        if not _calls_back(code):
+            self.write(packets.disconnected(namespace))
         if carried is not None:
             carried.lost()
         if not self._entered:
             self.end(code, reason)
+        elif _calls_back(code):
+            asyncio.get_running_loop().call_soon(self.end, code, reason)
 
     def end(self, code: int, reason: str) -> None:
         """Nothing more is said; what waits is flushed, and then the session is closed."""
@@ -209,17 +200,19 @@ class Session:
                 self.abort()
         elif now - self.heard_at > PING_INTERVAL_SECONDS + PING_TIMEOUT_SECONDS:
             self.abort()
-        elif not self._entered and now - self._since > CONNECT_SECONDS:
+        elif not (self._entered or self._knocking) and now - self._outside_since > CONNECT_SECONDS:
             self.end(1008, "nobody connected")
 
     async def receive(self, text: str) -> None:
-        """One Socket.IO packet from the client. Whatever is no packet closes the session."""
+        """One Socket.IO packet from the client. Whatever is no packet closes the session; a fault of ours does not."""
         if self.ended_at is not None:
             return
         try:
             await self._hear(packets.read(text))
         except packets.Broken:
             self.end_as_broken()
+        except Exception:
+            log.exception("message_failed")
 
     def end_as_broken(self) -> None:
         """The client said what no client of ours says."""
@@ -241,24 +234,44 @@ class Session:
         elif packet.namespace not in self._entered:
             raise packets.Broken
         elif packet.kind == "disconnect":
-            self._entered.pop(packet.namespace).lost()
+            self._depart(packet.namespace)
         else:
             self._say(packet, self._entered[packet.namespace])
 
+    def _depart(self, namespace: str) -> None:
+        """The client leaves a namespace by itself."""
+        self._entered.pop(namespace).lost()
+        if not self._entered:
+            self._stay_outside()
+
+    def _stay_outside(self) -> None:
+        self._outside_since = self._engine.now()
+        self._engine.outside.add(self._sid)
+
     async def _connect(self, packet: packets.Packet) -> None:
-        namespace = self._engine.namespaces.get(packet.namespace)
-        if packet.namespace in self._entered:
+        name, auth = packet.namespace, packets.auth_of(packet)
+        self._connects += 1
+        if name in self._entered or name in self._knocking or self._connects > MOST_CONNECTS:
             raise packets.Broken
-        auth = packets.auth_of(packet)
-        if namespace is None:
-            refusal: tuple[str, Any] | None = ("Connect to the namespace /v3 or /v2.", {"code": "invalid_namespace"})
-        else:
-            knock = Knock(self, packet.namespace, auth)
-            refusal = await namespace.enter(knock, knock.given)
+        self._knocking.add(name)
+        try:
+            refusal = await self._knock(name, auth)
+        finally:
+            self._knocking.discard(name)
         if refusal is not None:
-            self.write(packets.refused(packet.namespace, *refusal))
-            if not self._entered:
-                asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self.end, 1008, "refused")
+            self.write(packets.refused(name, *refusal))
+            asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._end_if_outside)
+
+    async def _knock(self, name: str, auth: Mapping[str, str]) -> tuple[str, Any] | None:
+        namespace = self._engine.namespaces.get(name)
+        if namespace is None:
+            return "Connect to the namespace /v3 or /v2.", {"code": "invalid_namespace"}
+        knock = Knock(self, name, auth)
+        return await namespace.enter(knock, knock.given)
+
+    def _end_if_outside(self) -> None:
+        if not (self._entered or self._knocking):
+            self.end(1008, "refused")
 
     def _say(self, packet: packets.Packet, carried: Carried) -> None:
         text = packets.frame_of(packet)
@@ -277,3 +290,8 @@ class Session:
         entered, self._entered = self._entered, {}
         for carried in entered.values():
             carried.lost()
+
+
+def _calls_back(code: int) -> bool:
+    """Whether a close code means that the client should connect again."""
+    return code == 1012 or code >= 4500

@@ -4,15 +4,17 @@ Text alone: both languages are JSON, so a packet with binary attachments is brok
 says in an event is handed on as the very text that it sent; what it means is not judged here.
 """
 
+import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic_core import from_json, to_json
 
 EVENT: Final = "message"
 MOST_PACKETS: Final = 16
-"""Of one POST."""
+"""Of one POST, and of one answer to a poll: some clients take no more."""
 SEPARATOR: Final = b"\x1e"
 """Between packets; it stands in no JSON text."""
 
@@ -21,6 +23,7 @@ Kind = Literal["connect", "disconnect", "event", "ack"]
 _KINDS: Final[dict[str, Kind]] = {"0": "connect", "1": "disconnect", "2": "event", "3": "ack"}
 _PACKET: Final = re.compile(r"([0-9])(?:(/[^,?]{0,64})(?:\?[^,]*)?(?:,|\Z))?([0-9]{1,9}(?![0-9]))?(.*)", re.DOTALL)
 _ONE_ARGUMENT: Final = re.compile(rf'\s*\[\s*"{EVENT}"\s*,(.*)\]\s*', re.DOTALL)
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Broken(ValueError):
@@ -37,6 +40,23 @@ class Packet:
     data: str
 
 
+class Ready:
+    """One packet as it is written. It stands in the library's queue where a packet of its own would."""
+
+    __slots__ = ("blob",)
+
+    def __init__(self, blob: bytes) -> None:
+        self.blob: Final = blob
+
+    def encode(self, b64: bool = False) -> str:  # noqa: FBT001, FBT002 - the library's signature
+        return self.blob.decode()
+
+
+def ready(blob: bytes) -> Iterator[Ready]:
+    """The packets that were made together."""
+    return map(Ready, blob.split(SEPARATOR))
+
+
 def read(text: str) -> Packet:
     """The packet in an Engine.IO message. Raises `Broken`."""
     match = _PACKET.fullmatch(text)
@@ -51,18 +71,32 @@ def read(text: str) -> Packet:
 def frame_of(packet: Packet) -> str:
     """What an event says, as a text frame would: its one argument, a string without its quotes. Raises `Broken`.
 
-    An event that is not `message` with one argument is the whole array: each language judges it in its own way.
+    An event that is not `message` with one argument is the whole array, and a string that no frame can hold keeps its
+    quotes: each language judges them in its own way.
     """
-    try:
-        event = from_json(packet.data, allow_inf_nan=True)
-    except ValueError:
-        raise Broken from None
-    if not isinstance(event, list) or not event or not isinstance(event[0], str):
-        raise Broken
+    event = _array_in(packet.data)
     argument = _ONE_ARGUMENT.fullmatch(packet.data)
     if len(event) != 2 or event[0] != EVENT or argument is None:
         return packet.data
-    return event[1] if isinstance(event[1], str) else argument[1].strip()
+    is_text = isinstance(event[1], str) and not _LONE_SURROGATE.search(event[1])
+    return event[1] if is_text else argument[1].strip()
+
+
+def _array_in(text: str) -> list[Any]:
+    """An event's array. What only the slower reader takes is for the languages to judge.
+
+    That is a lone surrogate, a number of thousands of digits, hundreds of brackets in each other.
+    """
+    try:
+        array = from_json(text, allow_inf_nan=True)
+    except ValueError:
+        try:
+            array = json.loads(text, parse_int=len)
+        except (ValueError, RecursionError):
+            raise Broken from None
+    if not isinstance(array, list) or not array or not isinstance(array[0], str):
+        raise Broken
+    return array
 
 
 def auth_of(packet: Packet) -> dict[str, str]:
@@ -75,7 +109,7 @@ def auth_of(packet: Packet) -> dict[str, str]:
         raise Broken from None
     if not isinstance(auth, dict):
         raise Broken
-    return {name: str(value) for name, value in auth.items() if isinstance(value, str | int) and value is not True}
+    return {name: str(value) for name, value in auth.items() if type(value) in (str, int)}
 
 
 def event(namespace: str, argument: bytes) -> bytes:
