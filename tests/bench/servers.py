@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PEERS = Path(__file__).parent / "peers"
+V2_PATH = "/ws/group/{group}/client/{client}"
+BY_GROUP = '{"default": {"v2_routing": "group"}}'
 BRIDGE_COMMAND = shlex.join([sys.executable, "-c", "from bridge.command_line import main; main()"])
 
 
@@ -37,10 +39,26 @@ class Server:
     launch: Callable[[Place], Launch]
 
 
-def _bridge(place: Place) -> Launch:
+def _bridge_with(place: Place, dialect: str, path: str | None = None, **settings: str) -> Launch:
     serve = ["serve", "--port", str(place.port), "--redis", place.redis_url]
-    environment = {"BRIDGE_MESSAGES_PER_SECOND": "0"}
-    return Launch(shlex.split(place.bridge_command) + serve, "v3", environment=environment)
+    environment = {"BRIDGE_MESSAGES_PER_SECOND": "0", **settings}
+    return Launch(shlex.split(place.bridge_command) + serve, dialect, path, environment)
+
+
+def _bridge(place: Place) -> Launch:
+    return _bridge_with(place, "v3")
+
+
+def _bridge_without_records(place: Place) -> Launch:
+    return _bridge_with(place, "v3", BRIDGE_RECORDS="false")
+
+
+def _bridge_v2(place: Place) -> Launch:
+    return _bridge_with(place, "raw", V2_PATH, BRIDGE_TENANTS=BY_GROUP)
+
+
+def _bridge_v2_without_records(place: Place) -> Launch:
+    return _bridge_with(place, "raw", V2_PATH, BRIDGE_TENANTS=BY_GROUP, BRIDGE_RECORDS="false")
 
 
 def _nats(place: Place) -> Launch:
@@ -66,6 +84,9 @@ def _usual_fastapi(place: Place) -> Launch:
 
 ALL: Mapping[str, Server] = {
     "bridge": Server("Aether Bridge", _bridge),
+    "bridge-without-records": Server("Aether Bridge, no census and ledger", _bridge_without_records),
+    "bridge-v2": Server("Aether Bridge, V2", _bridge_v2),
+    "bridge-v2-without-records": Server("Aether Bridge, V2, no census and ledger", _bridge_v2_without_records),
     "nats": Server("NATS server (Go) websocket", _nats),
     "socketio": Server("Socket.IO + Redis adapter (Node)", _socketio),
     "fastapi": Server("usual FastAPI + Redis", _usual_fastapi),
