@@ -9,6 +9,7 @@ from typing import NoReturn
 import pytest
 
 CHROMIUM_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+SYSTEM_PROGRAMS = "/usr/local/sbin:/usr/sbin:/sbin"  # where Debian keeps nginx; not on everyone's PATH
 
 
 def missing(what: str, remedy: str) -> NoReturn:
@@ -25,3 +26,10 @@ def chromium_program() -> str:
         if found := shutil.which(candidate):
             return found
     missing("Chromium", "install it (Debian: apt-get install chromium), or name its program in BRIDGE_TEST_CHROMIUM.")
+
+
+def nginx_program() -> str:
+    """Path of an nginx."""
+    if found := shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_PROGRAMS}"):
+        return found
+    missing("nginx", "install it (Debian: apt-get install nginx).")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
 
-from tests.servers import BridgeProcess
+from tests.servers import ServerProcess
 
 ANSWER_SECONDS = 5.0
 NO_HEADERS: Mapping[str, str] = {}
@@ -67,14 +68,23 @@ class Client:
 
 @asynccontextmanager
 async def client(
-    bridge: BridgeProcess, path: str, *, host: str = "127.0.0.1", headers: Mapping[str, str] = NO_HEADERS
+    server: ServerProcess,
+    path: str,
+    *,
+    host: str = "127.0.0.1",
+    headers: Mapping[str, str] = NO_HEADERS,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Client]:
-    """A connection to `path`, its query included; `host` is what the handshake calls the server."""
-    address = f"ws://{host}:{bridge.port}{path}"
+    """A connection to `path`, its query included; `host` is what the handshake calls the server.
+
+    With `tls` it is encrypted, and that says whom the client trusts.
+    """
+    address = f"{'wss' if tls else 'ws'}://{host}:{server.port}{path}"
     async with connect(
         address,
         host="127.0.0.1",
-        port=bridge.port,
+        port=server.port,
+        ssl=tls,
         additional_headers=headers,
         compression=None,
         max_size=None,
@@ -85,16 +95,16 @@ async def client(
         yield Client(connection)
 
 
-async def refused(bridge: BridgeProcess, path: str, **how: Any) -> tuple[dict[str, Any], int]:
+async def refused(server: ServerProcess, path: str, **how: Any) -> tuple[dict[str, Any], int]:
     """What a client that is refused after the handshake hears: one frame, and the close code."""
-    async with client(bridge, path, **how) as turned_away:
+    async with client(server, path, **how) as turned_away:
         return await turned_away.hear(), await turned_away.close_code()
 
 
-async def denied(bridge: BridgeProcess, path: str, **how: Any) -> Response:
+async def denied(server: ServerProcess, path: str, **how: Any) -> Response:
     """The HTTP response of a handshake that fails."""
     try:
-        async with client(bridge, path, **how) as admitted:
+        async with client(server, path, **how) as admitted:
             raise AssertionError(f"{path} was admitted: {admitted.connection.response}")
     except InvalidStatus as invalid:
         return invalid.response

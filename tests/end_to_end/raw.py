@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import ssl
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.end_to_end.clients import ANSWER_SECONDS
-from tests.servers import BridgeProcess
+from tests.servers import ServerProcess
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 HANDSHAKE = {
@@ -126,9 +127,10 @@ class RawSocket:
 
 
 @asynccontextmanager
-async def raw_socket(bridge: BridgeProcess) -> AsyncIterator[RawSocket]:
+async def raw_socket(server: ServerProcess, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawSocket]:
     """A connection that has said nothing yet."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", bridge.port, limit=2**24)
+    name = "localhost" if tls else None
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=tls, server_hostname=name, limit=2**24)
     opened = RawSocket(reader, writer)
     try:
         yield opened
@@ -137,8 +139,8 @@ async def raw_socket(bridge: BridgeProcess) -> AsyncIterator[RawSocket]:
 
 
 @asynccontextmanager
-async def raw_websocket(bridge: BridgeProcess, path: str) -> AsyncIterator[RawSocket]:
+async def raw_websocket(server: ServerProcess, path: str) -> AsyncIterator[RawSocket]:
     """A connection that has shaken hands on `path`."""
-    async with raw_socket(bridge) as opened:
+    async with raw_socket(server) as opened:
         await opened.upgrade(path)
         yield opened

@@ -1,0 +1,1 @@
+"""What an operator is given, tried as an operator would: a real nginx, real images, real processes behind them."""

@@ -1,0 +1,86 @@
+"""To which bridge nginx takes a Socket.IO session. Two servers that say only who they are stand for bridges."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.deploy.conftest import StartNginx
+from tests.deploy.nginx import Nginx
+from tests.end_to_end.raw import raw_socket, request
+
+HELLO = "EIO=4&transport=polling"
+UPGRADE = "EIO=4&transport=websocket&sid=abc"
+
+
+class Named(BaseHTTPRequestHandler):
+    """Answers with the server's name and the target that it was asked for."""
+
+    name = ""
+
+    def do_GET(self) -> None:
+        """The method that the library calls."""
+        body = f"{self.name} {self.path}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_words: object) -> None:
+        """Nothing: nginx keeps the log."""
+
+
+@contextmanager
+def named_server(name: str) -> Iterator[str]:
+    """A running one, by its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Named,), {"name": name})) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def proxy(nginx: StartNginx) -> Iterator[Nginx]:
+    with ExitStack() as servers:
+        yield nginx(*(servers.enter_context(named_server(name)) for name in ("first", "second")))
+
+
+async def bridge_of(proxy: Nginx, query: str, agent: str = "browser") -> str:
+    """Which of the two answers a request with this query."""
+    async with raw_socket(proxy, proxy.tls) as one:
+        await one.send(request(f"/socket.io/?{query}", {"Host": "localhost", "User-Agent": agent}))
+        name, target = (await one.answer()).body.decode().split()
+    assert target == f"/socket.io/?{query}"
+    return name
+
+
+async def test_a_session_stays_on_its_bridge(proxy: Nginx) -> None:
+    """From the first poll to the WebSocket, which some clients open under another name of their own."""
+    for number in range(10):
+        person = f"group_id=team&client_id=client_{number}"
+        first = await bridge_of(proxy, f"{person}&{HELLO}")
+        later = [
+            await bridge_of(proxy, f"{person}&{HELLO}&t=Pq{number}&sid=abc"),
+            await bridge_of(proxy, f"{UPGRADE}&{person}", "another"),
+        ]
+        assert later == [first, first]
+
+
+async def test_clients_behind_one_address_are_spread(proxy: Nginx) -> None:
+    by_id = [await bridge_of(proxy, f"client_id=client_{number}&{HELLO}") for number in range(60)]
+    by_token = [await bridge_of(proxy, f"jwt=token-{number}&{HELLO}") for number in range(60)]
+    for names in (by_id, by_token):
+        assert 15 <= names.count("first") <= 45
+
+
+async def test_whoever_names_nobody_goes_by_the_address(proxy: Nginx) -> None:
+    names = {await bridge_of(proxy, f"api_key=a&{HELLO}&t={number}", str(number)) for number in range(20)}
+    assert len(names) == 1
