@@ -9,6 +9,7 @@ from bridge.commands.about import NAME, about
 from bridge.commands.audit import audit
 from bridge.commands.convert import convert
 from bridge.commands.doctor import doctor
+from bridge.commands.environment import environment
 from bridge.commands.keys import new_key
 from bridge.commands.schema import schema
 from bridge.commands.serve import serve
@@ -48,6 +49,7 @@ app.add_typer(keys)
 
 app.command()(doctor)
 app.command()(schema)
+app.command(hidden=True)(environment)
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ def test_help_in_a_pipe_has_no_colours(command: tuple[str, ...]) -> None:
 def test_without_a_command_it_lists_them() -> None:
     listed = run().output
     assert all(command[0] in listed for command in COMMANDS)
+    assert "environment" not in listed  # made for deploy/env.example; nobody else needs it
 
 
 def test_it_says_its_version() -> None:
