@@ -33,3 +33,10 @@ def nginx_program() -> str:
     if found := shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_PROGRAMS}"):
         return found
     missing("nginx", "install it (Debian: apt-get install nginx).")
+
+
+def systemd_analyze_program() -> str:
+    """Path of `systemd-analyze`, which needs no running systemd."""
+    if found := shutil.which("systemd-analyze"):
+        return found
+    missing("systemd-analyze", "install it (Debian: apt-get install systemd); it is made for Linux alone.")

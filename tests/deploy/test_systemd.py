@@ -1,0 +1,40 @@
+"""deploy/aether-bridge.service, as systemd's own tools judge it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.machine import systemd_analyze_program
+from tests.servers import PROJECT
+
+SERVICE = PROJECT / "deploy" / "aether-bridge.service"
+STATED_EXPOSURE = re.compile(r"an exposure of (\d+\.\d)")
+
+
+@pytest.fixture
+def systemd_analyze() -> str:
+    return systemd_analyze_program()
+
+
+def test_its_exposure_is_the_one_that_it_states(systemd_analyze: str) -> None:
+    stated = STATED_EXPOSURE.search(SERVICE.read_text())
+    assert stated is not None
+    judging = [systemd_analyze, "security", "--offline=true", "--no-pager", SERVICE]
+    verdict = subprocess.run(judging, capture_output=True, text=True, check=True, timeout=30).stdout.splitlines()[-1]
+    found = re.search(r"(\d+\.\d) OK", verdict)
+    assert found is not None, verdict
+    assert float(found.group(1)) <= float(stated.group(1))
+
+
+def test_systemd_understands_every_line(systemd_analyze: str, tmp_path: Path) -> None:
+    """A word that it does not know it warns of, and passes over: a line of the hardening would be missing."""
+    unit = tmp_path / SERVICE.name
+    unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", SERVICE.read_text(), flags=re.MULTILINE))
+    verified = subprocess.run(
+        [systemd_analyze, "verify", unit], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (verified.returncode, verified.stderr) == (0, "")
