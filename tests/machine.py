@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from typing import NoReturn
 
 import pytest
@@ -40,3 +41,28 @@ def systemd_analyze_program() -> str:
     if found := shutil.which("systemd-analyze"):
         return found
     missing("systemd-analyze", "install it (Debian: apt-get install systemd); it is made for Linux alone.")
+
+
+def compose_command() -> list[str]:
+    """How Docker's compose is called here, of the new kind or the old, with an engine that answers."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) and succeeds(*command, "version"):
+            break
+    else:
+        missing("docker-compose", "install it (Debian: apt-get install docker-compose docker.io).")
+    if not (shutil.which("docker") and succeeds("docker", "info")):
+        missing("A Docker engine", "start it (Debian: apt-get install docker.io; as root: dockerd).")
+    return command
+
+
+def docker_image(variable: str, default: str) -> str:
+    """The image that the environment names, else the one that is shipped with; it must be here, nothing is pulled."""
+    image = os.environ.get(variable, default)
+    if not succeeds("docker", "image", "inspect", image):
+        missing(f"The image {image}", f"docker pull it, or name another in {variable} (Debian: tests/deploy/images).")
+    return image
+
+
+def succeeds(*command: str) -> bool:
+    """Whether it ends with status 0."""
+    return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0

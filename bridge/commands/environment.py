@@ -15,8 +15,9 @@ TABLES: Final = ("tenants", "keys", "jwt")
 OF_THE_USER: Final = ("data_dir",)  # its default is another for each user
 HEAD: Final = """\
 # The settings of Aether Bridge, for systemd's EnvironmentFile and for the env_file of a container.
-# Each line shows the default: uncomment what is to differ. Lists are JSON: ["https://app.example.com"]. What stands here
-# wins over bridge.toml, which alone holds tenants, keys and [jwt]. `aether-bridge environment` prints this file.
+# Each line shows the default: uncomment what is to differ. Lists are JSON: ["https://app.example.com"].
+# What stands here wins over bridge.toml, which alone holds tenants, keys and [jwt].
+# `aether-bridge environment` prints this file.
 
 # Path of bridge.toml.
 #BRIDGE_CONFIG=/etc/aether-bridge/bridge.toml

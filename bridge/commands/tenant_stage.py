@@ -120,7 +120,7 @@ def who() -> str:
     """Whoever runs this command, for the record."""
     try:
         user = getpass.getuser()
-    except OSError:
+    except (OSError, KeyError):  # a user without a name, as in a container; before Python 3.13 it is the latter
         user = "somebody"
     return f"{user}@{socket.gethostname()}"
 

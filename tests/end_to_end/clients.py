@@ -7,16 +7,21 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
 
-from tests.servers import ServerProcess
-
 ANSWER_SECONDS = 5.0
 NO_HEADERS: Mapping[str, str] = {}
+
+
+class Server(Protocol):
+    """Whoever listens on a port of loopback."""
+
+    @property
+    def port(self) -> int: ...
 
 
 class Client:
@@ -68,7 +73,7 @@ class Client:
 
 @asynccontextmanager
 async def client(
-    server: ServerProcess,
+    server: Server,
     path: str,
     *,
     host: str = "127.0.0.1",
@@ -95,13 +100,13 @@ async def client(
         yield Client(connection)
 
 
-async def refused(server: ServerProcess, path: str, **how: Any) -> tuple[dict[str, Any], int]:
+async def refused(server: Server, path: str, **how: Any) -> tuple[dict[str, Any], int]:
     """What a client that is refused after the handshake hears: one frame, and the close code."""
     async with client(server, path, **how) as turned_away:
         return await turned_away.hear(), await turned_away.close_code()
 
 
-async def denied(server: ServerProcess, path: str, **how: Any) -> Response:
+async def denied(server: Server, path: str, **how: Any) -> Response:
     """The HTTP response of a handshake that fails."""
     try:
         async with client(server, path, **how) as admitted:

@@ -12,8 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.end_to_end.clients import ANSWER_SECONDS
-from tests.servers import ServerProcess
+from tests.end_to_end.clients import ANSWER_SECONDS, Server
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 HANDSHAKE = {
@@ -127,7 +126,7 @@ class RawSocket:
 
 
 @asynccontextmanager
-async def raw_socket(server: ServerProcess, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawSocket]:
+async def raw_socket(server: Server, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawSocket]:
     """A connection that has said nothing yet."""
     name = "localhost" if tls else None
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=tls, server_hostname=name, limit=2**24)
@@ -139,7 +138,7 @@ async def raw_socket(server: ServerProcess, tls: ssl.SSLContext | None = None) -
 
 
 @asynccontextmanager
-async def raw_websocket(server: ServerProcess, path: str) -> AsyncIterator[RawSocket]:
+async def raw_websocket(server: Server, path: str) -> AsyncIterator[RawSocket]:
     """A connection that has shaken hands on `path`."""
     async with raw_socket(server) as opened:
         await opened.upgrade(path)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import getpass
 import json
 from functools import partial
 from pathlib import Path
@@ -62,6 +63,20 @@ def test_a_step_is_made_recorded_and_taken_back(say: Say) -> None:
     assert record[0]["why"] == "not yet"
     assert all(one["who"] and one["when"] for one in record)
     assert "WHEN" in say("changes", "default")
+
+
+@pytest.mark.parametrize("error", [KeyError, OSError])
+def test_a_user_without_a_name_makes_a_step_too(
+    say: Say, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """In a container a user may be a number alone. Python before 3.13 says so with the first, later with the second."""
+
+    def nameless() -> str:
+        raise error
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    say("stage", "default", "drain", "--share", "25")
+    assert json.loads(say("changes", "default", "--json"))[0]["who"].startswith("somebody@")
 
 
 @pytest.mark.parametrize(

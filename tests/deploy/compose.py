@@ -1,0 +1,74 @@
+"""deploy/compose.yaml, built and started under a name of its own, on ports of loopback; and taken away again."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.deploy.certificate import Certificate
+from tests.servers import PROJECT, free_port
+
+FILE = PROJECT / "deploy" / "compose.yaml"
+SECONDS = 120
+
+
+class Composition:
+    """The services of one project. What is said to `docker` and to compose must succeed, or the test has failed."""
+
+    def __init__(self, command: Sequence[str], images: Mapping[str, str], bridge_toml: Path, tls: Certificate) -> None:
+        """`images` are the variables of the file that name images; `command` is how compose is called here."""
+        self.name = f"aether-bridge-test-{secrets.token_hex(4)}"
+        self.image = f"{self.name}:latest"
+        self.port = free_port()
+        self.tls = tls.tls
+        self._command = [*command, "--project-name", self.name, "--file", str(FILE)]
+        self._environment = {
+            **os.environ,
+            **images,
+            "BRIDGE_IMAGE": self.image,
+            "BRIDGE_TOML": str(bridge_toml),
+            "TLS_DIRECTORY": str(tls.directory),
+            "HTTPS_ADDRESS": f"127.0.0.1:{self.port}",
+            "HTTP_ADDRESS": f"127.0.0.1:{free_port()}",
+            "OPEN_FILES": "4096",  # an engine may not have as many to give as a real deployment needs
+            "COMPOSE_DOCKER_CLI_BUILD": "0",  # the old compose then needs no buildx
+        }
+
+    def compose(self, *arguments: str) -> str:
+        """What `docker-compose ARGUMENTS` prints."""
+        return self._run([*self._command, *arguments])
+
+    def docker(self, *arguments: str) -> str:
+        """What `docker ARGUMENTS` prints."""
+        return self._run(["docker", *arguments])
+
+    def inside(self, service: str, *command: str) -> str:
+        """What a command prints that runs in the container of a service."""
+        return self.compose("exec", "-T", service, *command)
+
+    def container(self, service: str) -> dict[str, Any]:
+        """What Docker knows of the container of a service, stopped or not."""
+        labels = [f"label=com.docker.compose.{key}={value}" for key, value in self._labels(service)]
+        found = self.docker("ps", "--all", "--quiet", "--filter", labels[0], "--filter", labels[1]).split()
+        known: list[dict[str, Any]] = json.loads(self.docker("inspect", *found))
+        return known[0]
+
+    def remove(self) -> None:
+        """Containers, networks, the volume, the image."""
+        self.compose("down", "--volumes", "--timeout", "1")
+        self.docker("rmi", "--force", self.image)
+
+    def _labels(self, service: str) -> list[tuple[str, str]]:
+        return [("project", self.name), ("service", service)]
+
+    def _run(self, command: Sequence[str]) -> str:
+        done = subprocess.run(
+            command, env=self._environment, capture_output=True, text=True, check=False, timeout=SECONDS
+        )
+        assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+        return done.stdout

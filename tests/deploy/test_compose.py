@@ -1,0 +1,156 @@
+"""deploy/Dockerfile and deploy/compose.yaml: built, started, and spoken to over nginx."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import httpx
+import pytest
+
+from tests.deploy.certificate import Certificate
+from tests.deploy.compose import Composition
+from tests.end_to_end.clients import Client, client, eventually, v3_path
+from tests.end_to_end.configuration import QUIET, api_key, key, with_key
+from tests.machine import compose_command, docker_image
+
+pytestmark = pytest.mark.timeout(180)  # the first test waits for the image to be built
+
+CONFIG = QUIET + "[tenants.acme]\n" + key("acme", "acme")
+IMAGES = {
+    "BUILD_BASE": ("BRIDGE_TEST_BUILD_BASE", "python:3.13"),
+    "BASE": ("BRIDGE_TEST_BASE", "python:3.13-slim"),
+    "NGINX_IMAGE": ("BRIDGE_TEST_NGINX_IMAGE", "nginx:1.28"),
+    "REDIS_IMAGE": ("BRIDGE_TEST_REDIS_IMAGE", "redis:8"),
+}
+COMPILERS = ("cc", "gcc", "g++", "clang", "tcc", "as", "ld", "make", "rustc", "cargo", "go")
+START_SECONDS = 40
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[Composition]:
+    """Everything, up and ready."""
+    command = compose_command()
+    images = {name: docker_image(variable, default) for name, (variable, default) in IMAGES.items()}
+    bridge_toml = tmp_path_factory.mktemp("house") / "bridge.toml"
+    bridge_toml.write_text(CONFIG)
+    started = Composition(command, images, bridge_toml, certificate)
+    try:
+        started.compose("build")
+        started.compose("up", "--detach")
+        yield started
+    finally:
+        print(started.compose("logs", "--no-color"))
+        started.remove()
+
+
+@pytest.fixture
+async def ready(house: Composition) -> Composition:
+    await eventually(lambda: is_ready(house), START_SECONDS)
+    return house
+
+
+async def is_ready(house: Composition) -> bool:
+    """Whether a bridge behind nginx is ready."""
+    async with httpx.AsyncClient(verify=house.tls) as asking:
+        try:
+            return (await asking.get(f"https://localhost:{house.port}/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@asynccontextmanager
+async def joined(house: Composition, path: str) -> AsyncIterator[Client]:
+    """A connection over nginx."""
+    async with client(house, path, host="localhost", tls=house.tls) as one:
+        yield one
+
+
+async def test_v2_and_v3_talk_to_each_other(ready: Composition) -> None:
+    """Four clients, whom nginx spreads over both bridges."""
+    async with AsyncExitStack() as everyone:
+        paths = [v3_path("team", name, with_key("acme")) for name in ("ann", "ben")]
+        paths += [f"/{prefix}/group/team/client/42?{with_key('acme')}" for prefix in ("ws", "ws_redis")]
+        people = [await everyone.enter_async_context(joined(ready, path)) for path in paths]
+        await people[0].say({"msg_type": "msg", "target": "group", "msg": "from V3"})
+        assert [(await each.hear())["msg"] for each in people] == ["from V3"] * 4
+        await people[-1].say({"msg": "from V2"})
+        assert [(await each.hear())["msg"] for each in people] == ["from V2"] * 4
+
+
+def test_the_image_holds_no_compiler(house: Composition) -> None:
+    looking = "import shutil, sys; print(*filter(shutil.which, sys.argv[1:]))"
+    assert house.inside("bridge-1", "python3", "-c", looking, "sh", *COMPILERS).split() == ["sh"]
+
+
+def test_the_image_holds_the_pages(house: Composition) -> None:
+    asking = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8000/admin/page/main.js').status)"
+    assert house.inside("bridge-1", "python3", "-c", asking).split() == ["200"]
+
+
+def test_redis_is_for_the_bridges_alone_and_lets_them_lag(house: Composition) -> None:
+    limits = house.inside("redis", "redis-cli", "config", "get", "client-output-buffer-limit")
+    assert f"pubsub {128 * 2**20} {64 * 2**20} 60" in limits
+    assert house.container("redis")["NetworkSettings"]["Ports"] in ({}, {"6379/tcp": None})
+    assert list(house.container("nginx")["NetworkSettings"]["Networks"]) == [f"{house.name}_clients"]
+
+
+async def test_a_stage_outlives_the_redis_that_held_it(ready: Composition) -> None:
+    """The container is thrown away, and another one made; only the volume stays."""
+    ready.inside("bridge-1", "aether-bridge", "tenants", "stage", "acme", "drain", "--share", "25", "--why", "a test")
+    await asyncio.sleep(1.2)  # the file is flushed each second
+    before = ready.container("redis")["Id"]
+    ready.compose("rm", "--stop", "--force", "redis")
+    ready.compose("up", "--detach", "--no-deps", "redis")
+    assert ready.container("redis")["Id"] != before
+    await eventually(lambda: is_ready(ready), START_SECONDS)
+    assert json.loads(ready.inside("bridge-2", "aether-bridge", "tenants", "show", "acme", "--json"))["share"] == 25
+
+
+async def test_each_bridge_is_healthy_and_nobody_important(house: Composition) -> None:
+    for service in ("bridge-1", "bridge-2"):
+        await eventually(partial(is_healthy, house, service), START_SECONDS)
+        container = house.container(service)
+        assert container["Config"]["User"] == "10001:10001"
+        assert container["HostConfig"]["ReadonlyRootfs"]
+        ids = house.inside(service, "python3", "-c", "import os; print(os.getuid(), os.getgid())")
+        assert ids.split() == ["10001", "10001"]
+
+
+async def is_healthy(house: Composition, service: str) -> bool:
+    status: str = house.container(service)["State"]["Health"]["Status"]
+    return status == "healthy"
+
+
+async def test_whoever_is_on_a_container_that_stops_is_told_first(ready: Composition) -> None:
+    async with AsyncExitStack() as everyone:
+        people = [
+            await everyone.enter_async_context(joined(ready, v3_path("team", f"client_{number}", with_key("acme"))))
+            for number in range(4)
+        ]
+        stopping = asyncio.create_task(asyncio.to_thread(ready.compose, "stop", "bridge-1"))
+        codes = await asyncio.gather(*(ended_with(one) for one in people))
+        await stopping
+    assert sorted(codes) == [0, 0, 1012, 1012]
+    state = ready.container("bridge-1")["State"]
+    assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
+    ready.compose("start", "bridge-1")
+
+
+async def ended_with(one: Client) -> int:
+    """The code of its close; 0 where it is still served after the time in which others are closed."""
+    try:
+        return await one.close_code(3)
+    except TimeoutError:
+        return 0 if await one.is_served() else -1
+
+
+async def test_no_log_holds_a_key(ready: Composition) -> None:
+    async with joined(ready, v3_path("team", "ann", with_key("acme"))) as ann:
+        assert await ann.is_served()
+    logs = ready.compose("logs", "--no-color")
+    assert '"GET /v3/ws/group/team/client/ann" 101 ' in logs
+    assert api_key("acme") not in logs
