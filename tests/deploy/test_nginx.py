@@ -157,9 +157,9 @@ async def test_who_comes_from_elsewhere_sees_nothing_of_the_operators(proxy: Ngi
         assert (await neighbour.get("/metrics")).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/page", "/docs", "/v3/ws", "/v3", "/unknown"])
+@pytest.mark.parametrize("path", ["/", "/page", "/docs", "/v3", "/v3/unknown", "/unknown"])
 async def test_no_other_path_is_served(http: httpx.AsyncClient, path: str) -> None:
-    assert (await http.get(path)).status_code in (404, 426)
+    assert (await http.get(path)).status_code == 404
 
 
 async def test_a_key_in_the_clear_is_refused(proxy: Nginx) -> None:
@@ -343,5 +343,22 @@ async def test_where_no_bridge_answers_it_says_when_to_come_back(nginx: StartNgi
     assert not is_open(1)
     proxy = nginx("127.0.0.1:1", "127.0.0.1:1")
     refused = await denied(proxy, V3, host="localhost", tls=proxy.tls)
-    assert (refused.status_code, refused.headers["Content-Type"]) == (503, "application/json")
+    assert (refused.status_code, json.loads(refused.body)["code"]) == (503, "bus_down")
     assert 1 <= int(refused.headers["Retry-After"]) <= 4
+
+
+async def test_a_message_on_which_a_bridge_ends_is_not_said_to_the_other(nginx: StartNginx) -> None:
+    asked = 0
+
+    async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        await reader.readuntil(b"\r\n\r\n")
+        asked += 1
+        writer.close()
+
+    async with await asyncio.start_server(end, "127.0.0.1", 0) as dying:
+        address = f"127.0.0.1:{dying.sockets[0].getsockname()[1]}"
+        proxy = await asyncio.to_thread(nginx, address, address)
+        async with asking(proxy) as backend:
+            answer = await backend.post("/v3/messages", json=SAID)
+    assert (answer.status_code, answer.json()["code"], asked) == (503, "bus_down", 1)
