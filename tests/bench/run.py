@@ -64,7 +64,7 @@ def measure_all(names: list[str], asked: list[str], repeat: int, conditions: Con
 
 
 def main(
-    only: Annotated[list[str] | None, typer.Option(help="bridge, bridge-v2, nats, socketio, …; may be repeated.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="bridge, nats, socketio, …; may be repeated.")] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="1000x64, …, 200x5, idle; may be repeated.")] = None,
     seconds: Annotated[float, typer.Option(help="How long each trial is measured, after a second of warm-up.")] = 5.0,
     repeat: Annotated[int, typer.Option(help="Trials of each server and scenario; the tables show medians.")] = 1,

@@ -132,6 +132,7 @@ class Scene:
         there = {person.member: person.who for person in self._clients if person.who not in absent}
         clients = {person.member: own for person, own in self._clients.items() if person.who not in absent}
         everyone = Population(clients, self._publisher, self._channel)
+        await everyone.settled({})  # whoever hears a fence has been noted: nothing is said before somebody is there
         speakers: dict[int, Member] = {}
         last: dict[Member, str] = {}
         for number, (language, label, said) in enumerate(SCRIPT):
