@@ -15,7 +15,17 @@ from redis.exceptions import RedisError
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
-from bridge.api import admin, admin_desk, admin_events, admin_refusals, dashboard, health, messages, page
+from bridge.api import (
+    admin,
+    admin_desk,
+    admin_events,
+    admin_refusals,
+    client_files,
+    dashboard,
+    health,
+    messages,
+    page,
+)
 from bridge.api import presence as presence_api
 from bridge.api.authority import Authority, HttpRefusal, answer
 from bridge.broker.presence import Place, Presence
@@ -133,6 +143,7 @@ def _mount_http(app: FastAPI, process: Process, siblings: Siblings | None) -> No
     app.include_router(admin.router(desk))
     app.include_router(admin_events.router(desk, lambda: process.connections.is_closing))
     dashboard.mount(app)
+    client_files.mount(app)
     exposition = _exposition(process, siblings)
     app.include_router(health.router(process.bus, process.subscriber, process.leases, process.connections, exposition))
 

@@ -1,0 +1,25 @@
+// Lets a page that was written for WebSocket V2 speak V3, unchanged: one line before the page's own scripts.
+//
+//   <script src="https://api.example.com/client/v2-shim.js"></script>
+//
+//   data-bridge="wss://api.example.com"   where V3 is, if not on the host of the page's own V2 addresses
+//   data-dialect='{"reload":{"cmd":"RELOAD_UI"}}'   the tenant's dialect, as in bridge.toml
+//   data-ids='{"42":"Xk3dQ"}'             the tenant's id map; who the page itself is, the bridge tells
+//   data-hosts="api.example.com"          these hosts alone (webpack calls its own socket /ws as well)
+//   data-heartbeat-seconds="45"   data-max-message-bytes="65536"
+//
+// Where there are no attributes (a module, a worker) `globalThis.aetherV2Shim = {bridge, dialect, …}` says the same.
+//
+// It replaces `WebSocket` for V2 addresses alone: /ws/… and /ws_redis/…. It must never reconnect by itself, since V2
+// pages do that, and never lose what the page said.
+//
+// What a page notices:
+// - In V2 everyone heard everything of the tenant. Here it hears its own group, what is said to it, and broadcasts.
+//   What it says to one recipient it hears itself, as in V2; other pages do not, and nobody else hears its heartbeats.
+// - Between two pages with the shim a frame comes back with its own words, in their order. What would not survive the
+//   way through V3 is described in `payload._v2_shape`, which V3 clients can pass over. Such a frame, like any other,
+//   also tells `client_id`, `group_id` and `sent_at`, unless it has such words of its own. Blanks and doubled keys are
+//   not kept.
+// - What a V3 client says is heard as the bridge says it to V2: `{"type":"msg","msg":"hi","client_id":"alice",…}`.
+// - `open` comes when the bridge has answered, one round trip later than in V2.
+// - While the tenant is in stage `legacy`, V2 is spoken underneath: the line may be added before the move, and stay.

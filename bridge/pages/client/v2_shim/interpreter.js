@@ -1,0 +1,119 @@
+// What one connection says and hears: a page's text -> V3 frames; a V3 frame -> texts for the page. It opens nothing,
+// and never lets a page's word be lost silently.
+
+import { hear, isSpoken } from "./downgrade.js";
+import { depthOf, isText, MAX_DEPTH, readJson, without, writeJson } from "./json.js";
+import { encodeId, Names, utf8 } from "./names.js";
+import { reshaped, shapeOf, withShape } from "./shape.js";
+import { textContent, upgradeText, VALUE } from "./upgrade.js";
+
+const MOST_BROADCASTS = 16;
+export const HEARTBEAT = '{"msg_type":"heartbeat","target":"echo"}';
+
+export class Interpreter {
+  #names;
+  #dialect;
+  #maxBytes;
+  #own;
+  #mayBroadcast;
+  #broadcasts = [];
+
+  // `own` = {client, group}: the page's V2 ids.
+  constructor({ dialect, ids, maxMessageBytes }, own) {
+    this.#names = new Names(ids);
+    this.#dialect = dialect;
+    this.#maxBytes = maxMessageBytes;
+    this.#own = own;
+  }
+
+  said(text) {
+    const { content, frame } = upgradeText(text, this.#names, this.#dialect);
+    const target = content.get("target");
+    if (content.get("msg_type") === "heartbeat") return this.#toOneself(text, HEARTBEAT);
+    if (target === "broadcast") return [this.#broadcast(content, frame, text)];
+    const isForAnother = target === "direct" && content.get("to_id") !== this.#names.nameOf(this.#own.client);
+    return [this.#line(content, frame, text), ...(isForAnother ? this.#toOneself(text) : [])];
+  }
+
+  // `{shown, said}`: texts for the page, and frames to be said because of it.
+  heard(text) {
+    const message = readJson(text);
+    if (message.get("from_id") === "server" && message.get("target") === "echo") return this.#ofTheBridge(message);
+    if (message.get("msg_type") === "heartbeat") return { shown: ownTexts(message), said: [] };
+    if (message.get("target") === "broadcast") this.#heardBroadcast(message);
+    const shown = message.get("target") === "echo" ? undefined : this.#shown(message);
+    return { shown: shown === undefined ? [] : [shown], said: [] };
+  }
+
+  // The answer to the first heartbeat says who the page is to V3.
+  meet(message) {
+    for (const [id, name] of [["client", "from_id"], ["group", "group_id"]]) {
+      if (encodeId(this.#own[id]) !== message.get(name)) this.#names.learn(this.#own[id], message.get(name));
+    }
+  }
+
+  #shown(message) {
+    const shaped = reshaped(message, this.#names);
+    if (shaped !== undefined) return shaped;
+    return isSpoken(message) ? writeJson(hear(message, this.#names, this.#dialect)) : undefined;
+  }
+
+  // Described where that is needed and fits; as text where V3 takes nothing else.
+  #line(content, frame, text) {
+    const shape = shapeOf(frame, content, this.#names, this.#dialect);
+    const shaped = shape === undefined ? content : withShape(content, shape);
+    for (const line of [shaped, content].filter(fitsIntoV3).map(writeJson)) {
+      if (line.length * 3 <= this.#maxBytes || utf8.encode(line).length <= this.#maxBytes) return line;
+    }
+    return writeJson(fitsIntoV3(content) ? content : withShape(textContent(text), "text"));
+  }
+
+  // Heard by nobody else, as it was said: V2 let a page hear whatever it said.
+  #toOneself(text, fallback) {
+    const line = writeJson(new Map([...readJson(HEARTBEAT), ["payload", new Map([[VALUE, text]])]]));
+    if (utf8.encode(line).length <= this.#maxBytes) return [line];
+    return fallback === undefined ? [] : [fallback];
+  }
+
+  // A V2 client whose key may not broadcast spoke to its group.
+  #broadcast(content, frame, text) {
+    const toGroup = () => this.#line(new Map([...content, ["target", "group"]]), frame, text);
+    if (this.#mayBroadcast === false) return toGroup();
+    if (this.#mayBroadcast === undefined) this.#broadcasts = [...this.#broadcasts, toGroup].slice(-MOST_BROADCASTS);
+    return this.#line(content, frame, text);
+  }
+
+  #heardBroadcast(message) {
+    if (message.get("from_id") !== this.#names.nameOf(this.#own.client)) return;
+    this.#mayBroadcast = true;
+    this.#broadcasts = [];
+  }
+
+  #ofTheBridge(message) {
+    const payload = message.get("payload") ?? new Map();
+    if (message.get("cmd") === "GAP") return { shown: [gapText(payload)], said: [] };
+    if (message.get("cmd") !== "ERROR") return { shown: [], said: [] };
+    const isBroadcast = payload.get("code") === "not_allowed" && this.#broadcasts.length > 0;
+    if (!isBroadcast) return { shown: [errorText(message, payload)], said: [] };
+    this.#mayBroadcast = false;
+    return { shown: [], said: [this.#broadcasts.shift()()] };
+  }
+}
+
+const fitsIntoV3 = (content) => depthOf(content.get("payload")) <= MAX_DEPTH;
+
+function ownTexts(message) {
+  const text = message.get("payload")?.get(VALUE);
+  return isText(text) ? [text] : [];
+}
+
+function errorText(message, payload) {
+  const error = new Map([["error", payload.get("code") ?? null], ["msg", message.get("msg") ?? ""]]);
+  const rest = without(payload, "code", "retry", "detail", "refused");
+  return writeJson(new Map([["bridge", new Map([...error, ...rest])]]));
+}
+
+function gapText(payload) {
+  const said = [["type", "cmd"], ["cmd", "GAP"], ["payload", payload], ["client_id", "server"]];
+  return writeJson(new Map([...said, ["bridge", new Map([["notice", "gap"]])]]));
+}

@@ -1,0 +1,233 @@
+// A look-alike of the browser's WebSocket that speaks V3 underneath. It must never reconnect by itself: V2 pages do.
+
+import { onBridge, v3Path } from "./address.js";
+import { HEARTBEAT, Interpreter } from "./interpreter.js";
+import { readJson } from "./json.js";
+import { patientUtf8, strictUtf8, utf8 } from "./names.js";
+
+export const NativeWebSocket = globalThis.WebSocket;
+export const STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
+const MOST_HELD = 1000;
+
+export class V2Socket extends EventTarget {
+  #options;
+  #address;
+  #protocols;
+  #interpreter;
+  #inner;
+  #held = [];
+  #isOpen = false;
+  #isClosing = false;
+  #isLegacy = false;
+  #heartbeats;
+  #blobs;
+  #waitingBytes = 0;
+  #binaryType = "blob";
+  #handlers = {};
+
+  constructor(options, address, protocols) {
+    super();
+    this.#options = options;
+    this.#address = address;
+    this.#protocols = protocols;
+    this.#interpreter = new Interpreter(options, address);
+    this.#connect(onBridge(address, options.bridge, v3Path(address)));
+  }
+
+  get url() {
+    return this.#address.url.href;
+  }
+
+  get readyState() {
+    if (this.#isClosing && this.#inner.readyState < STATES.CLOSING) return STATES.CLOSING;
+    return this.#isOpen || this.#inner.readyState > STATES.OPEN ? this.#inner.readyState : STATES.CONNECTING;
+  }
+
+  get protocol() {
+    return this.#isOpen ? this.#inner.protocol : "";
+  }
+
+  get extensions() {
+    return this.#isOpen ? this.#inner.extensions : "";
+  }
+
+  get bufferedAmount() {
+    return this.#inner.bufferedAmount + this.#waitingBytes;
+  }
+
+  get binaryType() {
+    return this.#binaryType;
+  }
+
+  set binaryType(type) {
+    if (["blob", "arraybuffer"].includes(type)) this.#binaryType = type;
+  }
+
+  get onopen() {
+    return this.#handler("open");
+  }
+
+  set onopen(handler) {
+    this.#handle("open", handler);
+  }
+
+  get onmessage() {
+    return this.#handler("message");
+  }
+
+  set onmessage(handler) {
+    this.#handle("message", handler);
+  }
+
+  get onerror() {
+    return this.#handler("error");
+  }
+
+  set onerror(handler) {
+    this.#handle("error", handler);
+  }
+
+  get onclose() {
+    return this.#handler("close");
+  }
+
+  set onclose(handler) {
+    this.#handle("close", handler);
+  }
+
+  send(data) {
+    if (this.readyState === STATES.CONNECTING) {
+      const problem = "Failed to execute 'send' on 'WebSocket': Still in CONNECTING state.";
+      throw new DOMException(problem, "InvalidStateError");
+    }
+    if (data instanceof Blob) this.#sendBlob(data);
+    else this.#inOrder(() => this.#transmit(data));
+  }
+
+  close(...codeAndReason) {
+    if (this.#blobs === undefined) {
+      this.#inner.close(...codeAndReason);
+      return;
+    }
+    this.#isClosing = true;
+    this.#inOrder(() => this.#inner.close(...codeAndReason));
+  }
+
+  #handler(type) {
+    return this.#handlers[type] ?? null;
+  }
+
+  // As the attribute of any EventTarget: its place among the listeners is that of the first function.
+  #handle(type, handler) {
+    if (!Object.hasOwn(this.#handlers, type)) {
+      this.addEventListener(type, (event) => this.#handlers[type]?.call(this, event));
+    }
+    this.#handlers[type] = typeof handler === "function" ? handler : null;
+  }
+
+  #connect(url) {
+    const inner = new NativeWebSocket(url, ...(this.#protocols === undefined ? [] : [this.#protocols]));
+    const when = (type, act) => inner.addEventListener(type, (event) => inner === this.#inner && act(event));
+    this.#inner = inner;
+    inner.binaryType = "arraybuffer";
+    when("open", () => (this.#isLegacy ? this.#open() : this.#begin()));
+    when("message", ({ data }) => this.#hear(data));
+    when("error", () => this.dispatchEvent(new Event("error")));
+    when("close", (event) => this.#end(event));
+  }
+
+  #begin() {
+    this.#inner.send(HEARTBEAT);
+    const beat = () => this.#inner.readyState === STATES.OPEN && this.#inner.send(HEARTBEAT);
+    this.#heartbeats = setInterval(beat, this.#options.heartbeatSeconds * 1000);
+  }
+
+  // `open` is told with the bridge's first word to us: only then it is known who we are, and that we may stay.
+  #hear(text) {
+    if (this.#isLegacy) this.#show(text);
+    else if (this.#isOpen) this.#interpret(text);
+    else this.#hearBeforeOpen(text, readJson(text));
+  }
+
+  #hearBeforeOpen(text, message) {
+    const isRefused = message.get("cmd") === "ERROR" && message.get("from_id") === "server";
+    if (isRefused && message.get("payload")?.get("code") === "stage_legacy") {
+      this.#speakV2();
+      return;
+    }
+    if (message.get("msg_type") === "heartbeat") this.#interpreter.meet(message);
+    else this.#held.push(text);
+    if (isRefused || message.get("msg_type") === "heartbeat" || this.#held.length >= MOST_HELD) this.#open();
+  }
+
+  #speakV2() {
+    const refused = this.#inner;
+    this.#stopHeartbeats();
+    this.#isLegacy = true;
+    this.#connect(onBridge(this.#address, this.#options.bridge));
+    refused.close();
+  }
+
+  #open() {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    this.dispatchEvent(new Event("open"));
+    for (const text of this.#held.splice(0)) this.#interpret(text);
+  }
+
+  #interpret(text) {
+    const { shown, said } = this.#interpreter.heard(text);
+    for (const one of shown) this.#show(one);
+    for (const one of said) this.#inner.send(one);
+  }
+
+  #show(data) {
+    this.dispatchEvent(new MessageEvent("message", { data, origin: this.#address.url.origin }));
+  }
+
+  #end({ code, reason, wasClean }) {
+    this.#stopHeartbeats();
+    this.dispatchEvent(new CloseEvent("close", { code, reason, wasClean }));
+  }
+
+  #stopHeartbeats() {
+    clearInterval(this.#heartbeats);
+  }
+
+  #sendBlob(blob) {
+    const content = blob.arrayBuffer();
+    this.#waitingBytes += blob.size;
+    this.#inOrder(async () => {
+      this.#waitingBytes -= blob.size;
+      this.#transmit(await content);
+    }, true);
+  }
+
+  // A Blob takes a moment to be read; what is sent meanwhile waits behind it.
+  #inOrder(act, isSlow = false) {
+    if (this.#blobs === undefined && !isSlow) {
+      act();
+      return;
+    }
+    const own = (this.#blobs ?? Promise.resolve()).then(act).catch(() => {}).finally(() => {
+      if (this.#blobs === own) this.#blobs = undefined;
+    });
+    this.#blobs = own;
+  }
+
+  #transmit(data) {
+    const isBinary = data instanceof ArrayBuffer || ArrayBuffer.isView(data);
+    const text = isBinary ? textIn(data) : patientUtf8.decode(utf8.encode(String(data)));
+    if (text === undefined || this.#isLegacy) this.#inner.send(text ?? data);
+    else for (const frame of this.#interpreter.said(text)) this.#inner.send(frame);
+  }
+}
+
+// Binary that is UTF-8 is text, as in V2; other is sent on as it is, and refused as in V2.
+function textIn(bytes) {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
