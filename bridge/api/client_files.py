@@ -1,7 +1,8 @@
 """`GET /client/…`: what front ends load from the bridge, from whatever origin they come. Nothing here is secret.
 
-Decided here: `v2-shim.js` must be one classic script, since a page loads it by one line before its own. Its source is
-modules; they are joined when the bridge starts, each before whatever imports it, and what makes them modules is left out.
+Decided here: each script is one file, since a page loads it by one line, and whoever keeps a copy keeps one file. Its
+source is modules; they are joined when the bridge starts, each before whatever imports it, without what made them
+modules. The shim is a classic script, and `aether.js` a module that exports what its last part exports.
 """
 
 import hashlib
@@ -23,7 +24,8 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 
-_SHIM_MODULES: Final = (
+_AETHER: Final = ("about", "link", "polling", "return", "waiting", "client")
+_SHIM: Final = (
     *("json", "names", "words", "upgrade", "downgrade", "shape"),
     *("interpreter", "address", "socket", "install"),
 )
@@ -33,25 +35,36 @@ _EXPORT: Final = re.compile(r"^export (?=function |class |const )", re.MULTILINE
 
 def mount(app: FastAPI) -> None:
     """Add the files to the application."""
-    files = {path.name: path.read_bytes() for path in FOLDER.iterdir() if path.is_file()}
-    files["v2-shim.js"] = shim(FOLDER / "v2_shim").encode()
+    files = {
+        "aether.js": aether_script().encode(),
+        "aether.d.ts": (FOLDER / "aether.d.ts").read_bytes(),
+        "v2-shim.js": shim_script().encode(),
+    }
     routes = APIRouter(include_in_schema=False)
 
     @routes.api_route("/client/{name}", methods=["GET", "HEAD"])
     async def file(name: str, request: Request) -> Response:
-        content = files.get(name)
-        if content is None:
+        if name not in files:
             return Response(status_code=404)
-        return _answer(request, content, MEDIA_TYPES[Path(name).suffix])
+        return _answer(request, files[name], MEDIA_TYPES[Path(name).suffix])
 
     app.include_router(routes)
 
 
-def shim(folder: Path) -> str:
-    """The modules of the shim as one script, that leaves nothing behind but what it means to."""
-    about = (folder / "about.js").read_text()
-    modules = [_EXPORT.sub("", _IMPORT.sub("", (folder / f"{name}.js").read_text())) for name in _SHIM_MODULES]
-    return "\n".join([about, '(() => {\n"use strict";\n', *modules, "})();\n"])
+def aether_script() -> str:
+    """The client as one module."""
+    *parts, last = (_part("aether", name) for name in _AETHER)
+    return "\n".join([*(_EXPORT.sub("", part) for part in parts), last])
+
+
+def shim_script() -> str:
+    """The shim as one classic script, which leaves nothing behind but what it means to."""
+    parts = [_EXPORT.sub("", _part("v2_shim", name)) for name in _SHIM]
+    return "\n".join([_part("v2_shim", "about"), '(() => {\n"use strict";\n', *parts, "})();\n"])
+
+
+def _part(folder: str, name: str) -> str:
+    return _IMPORT.sub("", (FOLDER / folder / f"{name}.js").read_text())
 
 
 def _answer(request: Request, content: bytes, media_type: str) -> Response:

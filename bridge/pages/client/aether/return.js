@@ -1,0 +1,24 @@
+// When a client comes back, by the close code's class. Pure but for the jitter: it opens nothing and waits for nothing.
+
+const isFinal = (code) => code >= 4000 && code <= 4499;
+const asksForPause = (code) => code === 1012 || (code >= 4500 && code <= 4999);
+const UNAUTHENTICATED = 4401;
+
+// Milliseconds, or `null` for never. `losses`: how many in a row; `retryAfter`: what the bridge asked for, if it did.
+// Everything but 4000-4499 comes back; 1000 too, since whoever asked this client to close does not ask here.
+export function pauseAfter(code, losses, retryAfter, { firstPauseSeconds, longestPauseSeconds }) {
+  if (isFinal(code)) return null;
+  if (Number.isFinite(retryAfter)) return Math.max(0, retryAfter) + jittered(firstPauseSeconds * 500);
+  const longest = Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** Math.min(losses - 1, 16));
+  return jittered(1000 * (asksForPause(code) ? Math.max(longest, 2 * firstPauseSeconds) : longest));
+}
+
+// Whether new credentials make it another client: they are asked for once.
+export function comesBackChanged(code) {
+  return code === UNAUTHENTICATED;
+}
+
+// Half of it for certain: a thousand clients that lost one bridge do not come back in one moment.
+function jittered(milliseconds) {
+  return milliseconds * (0.5 + Math.random() / 2);
+}

@@ -1,0 +1,302 @@
+"""`/client/aether.js` in a real Chromium, loaded by a page of another origin, on running bridges."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, Final
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from websockets.sync.client import connect
+
+from tests.conftest import StartBridge, StartRedis
+from tests.end_to_end.browsing import Site, Visitor, serving
+from tests.end_to_end.configuration import QUIET, SECRET, api_key, key, token
+from tests.end_to_end.socketio_server import SocketIoServer
+from tests.servers import BridgeProcess
+
+LOAD: Final = """async ([bridge, options]) => {
+  const { connect } = await import(bridge + "/client/aether.js");
+  const quick = { firstPauseSeconds: 0.1, longestPauseSeconds: 0.4, group_id: "team", client_id: "ann" };
+  window.asked = 0;
+  if (options.tokens) options.jwt = async () => options.tokens[Math.min(window.asked++, options.tokens.length - 1)];
+  window.heard = Object.fromEntries(["msg", "cmd", "presence", "join", "leave", "heartbeat", "error", "gap", "state",
+    "dropped", "message"].map((type) => [type, []]));
+  window.client = connect({ url: bridge, ...quick, ...options });
+  for (const type of Object.keys(heard)) client.on(type, (detail) => heard[type].push(detail));
+}"""
+NO_WEBSOCKET: Final = "delete window.WebSocket"
+FAILING_WEBSOCKET: Final = """window.tried = 0;
+window.WebSocket = class extends EventTarget {
+  constructor() {
+    super();
+    window.tried += 1;
+    setTimeout(() => this.dispatchEvent(Object.assign(new Event("close"), { code: 1006, reason: "" })));
+  }
+  close() {}
+};"""
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
+    with ExitStack() as ends:
+        visitor = Visitor(browser, site, ends)
+        yield visitor
+    assert not visitor.errors
+
+
+@pytest.fixture
+def socketio_server() -> Iterator[SocketIoServer]:
+    with SocketIoServer.running() as server:
+        yield server
+
+
+def connected(visitor: Visitor, url: str, before: tuple[str, ...] = (), **options: Any) -> Page:
+    """A page with a client that is open."""
+    page = started(visitor, url, before, **options)
+    until(page, "client.state === 'open'")
+    return page
+
+
+def started(visitor: Visitor, url: str, before: tuple[str, ...] = (), **options: Any) -> Page:
+    page = visitor.open(before=before)
+    page.evaluate(LOAD, [url, options])
+    return page
+
+
+def until(page: Page, holds: str) -> None:
+    page.wait_for_function(holds, timeout=10_000)
+
+
+def states(page: Page) -> list[str]:
+    return [change["state"] for change in page.evaluate("heard.state")]
+
+
+def test_what_a_front_end_loads_may_be_loaded_from_anywhere(bridge: StartBridge) -> None:
+    served = bridge()
+    for name, media_type in (
+        ("aether.js", "text/javascript"),
+        ("aether.d.ts", "text/plain"),
+        ("v2-shim.js", "text/javascript"),
+    ):
+        answer = httpx.get(f"{served.url}/client/{name}")
+        assert answer.headers["content-type"] == f"{media_type}; charset=utf-8"
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-cache"
+        known = {"If-None-Match": answer.headers["etag"]}
+        assert httpx.get(f"{served.url}/client/{name}", headers=known).status_code == 304
+    for name in ("nothing.js", "v2_shim", "..%2Fpage.py", "client.js"):
+        assert httpx.get(f"{served.url}/client/{name}").status_code == 404
+
+
+def test_messages_come_as_events_of_their_type(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge()
+    ann = connected(visitor, served.url)
+    bob = connected(visitor, served.url, client_id="bob")
+    until(ann, "heard.join.some(({ payload }) => payload.client_id === 'bob')")
+
+    assert bob.evaluate("client.say('hi', { colour: 'red' })") == "sent"
+    bob.evaluate("client.command('RELOAD_UI', { force: true })")
+    bob.evaluate("client.direct('ann', 'psst')")
+    bob.evaluate("client.broadcast({ cmd: 'LOOK' })")
+    until(ann, "heard.cmd.length === 2")
+    [said, direct] = ann.evaluate("heard.msg")
+    assert (said["msg"], said["payload"], said["from_id"], said["version"]) == ("hi", {"colour": "red"}, "bob", "3")
+    assert (direct["msg"], direct["target"]) == ("psst", "direct")
+    assert [message["cmd"] for message in ann.evaluate("heard.cmd")] == ["RELOAD_UI", "LOOK"]
+    assert bob.evaluate("heard.msg.length") == 1
+
+    bob.evaluate("client.direct('nobody', { cmd: 'X' })")
+    until(bob, "heard.error.length === 1")
+    [refusal] = bob.evaluate("heard.error")
+    assert refusal["payload"]["code"] == "not_connected"
+    assert bob.evaluate("heard.cmd.every(({ cmd }) => cmd !== 'ERROR')")
+
+    bob.evaluate("client.close()")
+    until(ann, "heard.leave.some(({ payload }) => payload.client_id === 'bob')")
+    assert states(bob)[-1] == "closed"
+
+
+def test_a_round_trip_is_measured_and_members_are_told(bridge: StartBridge, visitor: Visitor) -> None:
+    ann = connected(visitor, bridge().url)
+    assert 0 < ann.evaluate("client.echo()") < 5_000
+    [member] = ann.evaluate("client.members()")
+    assert (member["client_id"], member["protocol"]) == ("ann", "v3")
+    assert ann.evaluate("client.transport") == "websocket"
+
+
+def test_heartbeats_are_sent_by_themselves(bridge: StartBridge, visitor: Visitor) -> None:
+    ann = connected(visitor, bridge().url, heartbeatSeconds=0.1)
+    until(ann, "heard.heartbeat.length >= 3")
+
+
+def test_it_comes_back_after_a_restart_as_the_bridge_asked(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge()
+    ann = connected(visitor, served.url)
+    assert served.terminate() == 0
+    until(ann, "client.state !== 'open'")
+    [gone] = [change for change in ann.evaluate("heard.state") if change["state"] == "waiting"][:1]
+    asked = ann.evaluate("heard.error.at(-1).payload.retry_after_ms")
+    assert gone["code"] == 1012
+    assert asked <= gone["pauseMilliseconds"] <= asked + 100
+    assert ann.evaluate("client.say('said while it was away')") == "queued"
+
+    served.start()
+    until(ann, "client.state === 'open' && heard.msg.length === 1")
+    assert ann.evaluate("heard.msg[0].msg") == "said while it was away"
+
+
+def test_it_comes_back_after_a_crash_with_growing_pauses(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge()
+    ann = connected(visitor, served.url, transports=["websocket"])
+    served.kill()
+    until(ann, "heard.state.filter(({ state }) => state === 'waiting').length >= 4")
+    pauses = [change["pauseMilliseconds"] for change in ann.evaluate("heard.state") if change["state"] == "waiting"]
+    for longest, pause in zip((100, 200, 400, 400), pauses, strict=False):
+        assert longest / 2 <= pause <= longest
+    served.start()
+    until(ann, "client.state === 'open'")
+
+
+def test_a_bridge_that_does_not_answer_is_left(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge()
+    ann = connected(visitor, served.url, heartbeatSeconds=0.2, answerSeconds=0.5, transports=["websocket"])
+    served.freeze()
+    until(ann, "client.state === 'waiting'")
+    assert "no answer" in ann.evaluate("heard.state.find(({ state }) => state === 'waiting').reason")
+    served.thaw()
+    until(ann, "client.state === 'open'")
+
+
+def test_it_does_not_come_back_unchanged(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=key("web", "acme") + "[tenants.acme]\n")
+    ann = started(visitor, served.url, api_key="wrong")
+    until(ann, "client.state === 'closed'")
+    end = ann.evaluate("heard.state.at(-1)")
+    assert (end["state"], end["code"], end["reason"]) == ("closed", 4401, "unauthenticated")
+    assert ann.evaluate("heard.error[0].payload.code") == "unauthenticated"
+    assert ann.evaluate("client.say('hello?')") == "dropped"
+    assert ann.evaluate("heard.dropped") == [
+        {"message": {"msg_type": "msg", "target": "group", "msg": "hello?"}, "reason": "closed"}
+    ]
+    time.sleep(0.6)  # longer than its longest pause: there is no event of not coming back
+    assert states(ann).count("connecting") == 0  # but for the first, that was before anybody listened
+
+
+def test_a_new_token_is_fetched_once_where_the_old_one_is_refused(bridge: StartBridge, visitor: Visitor) -> None:
+    config = key("web", "acme") + "[tenants.acme]\n[jwt]\n"
+    served = bridge(config=config, environment={"BRIDGE_JWT_SECRET": SECRET})
+    old, new = token(account_id="acme", exp=int(time.time()) - 60), token(account_id="acme")
+    ann = connected(visitor, served.url, api_key=api_key("web"), tokens=[old, new])
+    assert ann.evaluate("asked") == 2
+
+    bob = started(visitor, served.url, api_key=api_key("web"), tokens=[old])
+    until(bob, "client.state === 'closed'")
+    assert bob.evaluate("asked") == 2
+    assert bob.evaluate("heard.state.at(-1).code") == 4401
+
+
+def test_the_queue_is_bounded_and_says_what_it_dropped(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge()
+    ann = connected(visitor, served.url, maxQueued=2)
+    served.kill()
+    until(ann, "client.state !== 'open'")
+    for text in ("one", "two", "three"):
+        assert ann.evaluate("(text) => client.say(text)", text) == "queued"
+    [dropped] = ann.evaluate("heard.dropped")
+    assert (dropped["message"]["msg"], dropped["reason"]) == ("one", "queue_full")
+    assert ann.evaluate("client.queued") == 2
+
+    served.start()
+    until(ann, "heard.msg.length === 2")
+    assert [message["msg"] for message in ann.evaluate("heard.msg")] == ["two", "three"]
+
+
+def test_a_gap_is_an_event(bridge: StartBridge, visitor: Visitor, redis_server: StartRedis) -> None:
+    redis = redis_server()
+    ann = connected(visitor, bridge(redis=redis.url).url)
+    redis.restart()
+    until(ann, "heard.gap.length >= 1")
+    assert ann.evaluate("Object.keys(heard.gap[0].payload)") == ["from", "to"]
+    assert ann.evaluate("client.state") == "open"
+
+
+def test_a_front_end_on_v2_and_a_client_of_this_hear_each_other(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=QUIET)
+    ann = connected(visitor, served.url)
+    with connect(f"{served.websocket_url}/ws/group/team/client/42") as v2:
+        v2.send('{"msg":"hi"}')
+        until(ann, "heard.msg.length === 1")
+        assert ann.evaluate("heard.msg[0].from_id") == "v2-42"
+
+
+@pytest.mark.parametrize("blocked", [NO_WEBSOCKET, FAILING_WEBSOCKET], ids=["missing", "failing"])
+def test_it_polls_where_websocket_is_blocked(
+    bridge: StartBridge, visitor: Visitor, socketio_server: SocketIoServer, blocked: str
+) -> None:
+    ann = visitor.open(before=(blocked,))
+    script = httpx.get(f"{bridge().url}/client/aether.js").text
+    ann.evaluate(
+        "(script) => { window.script = URL.createObjectURL(new Blob([script], { type: 'text/javascript' })); }", script
+    )
+    ann.evaluate(LOAD.replace('bridge + "/client/aether.js"', "window.script"), [socketio_server.url, {"api_key": "k"}])
+    until(ann, "client.state === 'open'")
+
+    assert ann.evaluate("client.transport") == "polling"
+    assert ann.evaluate("window.tried ?? 2") == 2
+    assert socketio_server.auth == {"api_key": "k", "group_id": "team", "client_id": "ann"}
+    assert ann.evaluate("client.echo()") > 0
+    for number in range(40):
+        ann.evaluate("(number) => client.say(`line ${number}`)", number)
+    until(ann, "heard.msg.length === 40")
+    assert [message["msg"] for message in ann.evaluate("heard.msg")] == [f"line {number}" for number in range(40)]
+    socketio_server.wait_for_pings(2)  # engine pings are answered, or the server would end the connection
+    assert ann.evaluate("client.state") == "open"
+
+    ann.evaluate("client.close()")
+    socketio_server.wait_until_left()
+
+
+def test_polling_is_refused_and_ended_like_a_websocket(
+    bridge: StartBridge, visitor: Visitor, socketio_server: SocketIoServer
+) -> None:
+    served = bridge()
+    socketio_server.refuses = "unauthenticated"
+    ann = page_that_polls(visitor, served, socketio_server)
+    until(ann, "client.state === 'closed'")
+    assert ann.evaluate("heard.state.at(-1).code") == 4401
+    assert ann.evaluate("heard.error[0].payload.code") == "unauthenticated"
+
+    socketio_server.refuses = None
+    bob = page_that_polls(visitor, served, socketio_server)
+    until(bob, "client.state === 'open'")
+    socketio_server.go_away(retry_after_ms=50)
+    until(bob, "heard.state.some(({ state }) => state === 'waiting')")
+    assert bob.evaluate("heard.state.find(({ state }) => state === 'waiting').code") == 1012
+    until(bob, "client.state === 'open'")
+
+
+def page_that_polls(visitor: Visitor, served: BridgeProcess, server: SocketIoServer) -> Page:
+    page = visitor.open()
+    options = {"transports": ["polling"], "url": server.url}
+    page.evaluate(LOAD, [served.url, options])
+    return page
