@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from websockets.sync.client import connect
 
+from bridge.api.client_files import FOLDER
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.browsing import Site, Visitor, serving
 from tests.end_to_end.configuration import QUIET, SECRET, api_key, key, token
@@ -68,6 +69,15 @@ def socketio_server() -> Iterator[SocketIoServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def lone_page(browser: Browser) -> Iterator[Page]:
+    """A page that has the rule of coming back, and nothing else."""
+    page = browser.new_page()
+    page.add_script_tag(content=(FOLDER / "aether" / "return.js").read_text().replace("export function", "function"))
+    yield page
+    page.close()
+
+
 def connected(visitor: Visitor, url: str, before: tuple[str, ...] = (), **options: Any) -> Page:
     """A page with a client that is open."""
     page = started(visitor, url, before, **options)
@@ -87,25 +97,6 @@ def until(page: Page, holds: str) -> None:
 
 def states(page: Page) -> list[str]:
     return [change["state"] for change in page.evaluate("heard.state")]
-
-
-def test_what_a_front_end_loads_may_be_loaded_from_anywhere(bridge: StartBridge) -> None:
-    served = bridge()
-    for name, media_type in (
-        ("aether.js", "text/javascript"),
-        ("aether.d.ts", "text/plain"),
-        ("v2-shim.js", "text/javascript"),
-    ):
-        answer = httpx.get(f"{served.url}/client/{name}")
-        assert answer.headers["content-type"] == f"{media_type}; charset=utf-8"
-        assert answer.headers["access-control-allow-origin"] == "*"
-        assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["cache-control"] == "no-cache"
-        known = {"If-None-Match": answer.headers["etag"]}
-        assert httpx.get(f"{served.url}/client/{name}", headers=known).status_code == 304
-    for name in ("nothing.js", "v2_shim", "..%2Fpage.py", "client.js"):
-        assert httpx.get(f"{served.url}/client/{name}").status_code == 404
 
 
 def test_messages_come_as_events_of_their_type(bridge: StartBridge, visitor: Visitor) -> None:
@@ -229,6 +220,28 @@ def test_the_queue_is_bounded_and_says_what_it_dropped(bridge: StartBridge, visi
     served.start()
     until(ann, "heard.msg.length === 2")
     assert [message["msg"] for message in ann.evaluate("heard.msg")] == ["two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("code", "losses", "retry_after", "shortest", "longest"),
+    [
+        *((code, 1, None, None, None) for code in (4000, 4401, 4403, 4410, 4426, 4499)),
+        *((code, 1, None, 250, 500) for code in (1000, 1001, 1005, 1006, 1009, 1011, 3000)),
+        *((code, 1, None, 500, 1_000) for code in (1012, 4500, 4508, 4999)),
+        *((1006, losses, None, 500 * 2**losses / 4, 500 * 2**losses / 2) for losses in (2, 3, 6)),
+        *((code, losses, None, 15_000, 30_000) for code in (1006, 4508) for losses in (7, 50, 10_000)),
+        *((1012, 9, asked, asked, asked + 250) for asked in (0, 1_500)),
+    ],
+)
+def test_it_comes_back_by_the_close_codes_class(
+    lone_page: Page, code: int, losses: int, retry_after: int | None, shortest: float | None, longest: float | None
+) -> None:
+    settings = {"firstPauseSeconds": 0.5, "longestPauseSeconds": 30}
+    pause = lone_page.evaluate("(given) => pauseAfter(...given)", [code, losses, retry_after, settings])
+    if shortest is None or longest is None:
+        assert pause is None
+    else:
+        assert shortest <= pause <= longest
 
 
 def test_a_gap_is_an_event(bridge: StartBridge, visitor: Visitor, redis_server: StartRedis) -> None:

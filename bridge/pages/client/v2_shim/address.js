@@ -38,7 +38,7 @@ export function idsIn(path) {
 
 // The same place on the bridge; `path` where it is not the one that the page named.
 export function onBridge({ url }, bridge, path = url.pathname) {
-  const named = bridge && absolute(/^\w+:\/\//.test(bridge) ? bridge : `wss://${bridge}`).href;
+  const named = bridge && absolute(/^\w+:\/\//.test(bridge) ? bridge : `${url.protocol}//${bridge}`).href;
   const base = named || url.origin;
   return base.replace(/\/$/, "") + path + url.search;
 }

@@ -1,0 +1,469 @@
+"""`/client/v2-shim.js` in a real Chromium: V2 pages, unchanged but for one script line, on tenants in stage `v3`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, Final
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from websockets.sync.client import ClientConnection, connect
+
+from tests.conftest import StartBridge
+from tests.end_to_end.browsing import Site, Visitor, serving
+from tests.end_to_end.clients import v3_path
+from tests.end_to_end.configuration import QUIET, SECRET, UNHURRIED, api_key, key, token, with_key
+from tests.servers import BridgeProcess
+
+STAGE_V3: Final = '[tenants.acme]\nstage = "v3"\n'
+CONFIG: Final = UNHURRIED + key("web", "acme") + key("muted", "acme", broadcast="none") + STAGE_V3
+ROOM: Final = "blue room"
+ROOM_OF_V3: Final = "v2-blue_20room"
+ANSWER_SECONDS: Final = 5.0
+COLLECT: Final = """([url, protocols]) => {
+  window.told = [];
+  window.socket = new WebSocket(url);
+  for (const type of ["open", "message", "error", "close"]) {
+    socket.addEventListener(type, (event) => told.push([type, event.data ?? event.code ?? null]));
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
+    with ExitStack() as ends:
+        visitor = Visitor(browser, site, ends)
+        yield visitor
+    assert not visitor.errors
+
+
+@pytest.fixture
+def v3(request: pytest.FixtureRequest) -> Iterator[Callable[..., ClientConnection]]:
+    """Opens real V3 clients."""
+    with ExitStack() as ends:
+
+        def open_client(
+            bridge: BridgeProcess, client_id: str, group: str = ROOM_OF_V3, query: str = ""
+        ) -> ClientConnection:
+            address = bridge.websocket_url + v3_path(group, client_id, query or with_key("web"))
+            return ends.enter_context(connect(address, max_queue=None))
+
+        yield open_client
+
+
+def script_line(bridge: BridgeProcess, attributes: str = "") -> str:
+    return f'<script src="{bridge.url}/client/v2-shim.js" {attributes}></script>'
+
+
+def chat(visitor: Visitor, bridge: BridgeProcess, me: str, query: str = "", attributes: str = "") -> Page:
+    """The V2 page, with one line more; connected."""
+    visitor.site.add_with_line("/chat", "v2_chat.html", script_line(bridge, attributes))
+    settings = {"server": bridge.websocket_url, "room": ROOM, "me": me, "query": query or with_key("web")}
+    page = visitor.open("/chat", settings)
+    expect(page.locator("#status")).to_have_text("online")
+    return page
+
+
+def blank(visitor: Visitor, bridge: BridgeProcess, attributes: str = "", page: str = "/blank") -> Page:
+    visitor.site.add(page, f"<!doctype html><head>{script_line(bridge, attributes)}</head>")
+    return visitor.open(page)
+
+
+def lines(page: Page, kind: str) -> Any:
+    return page.locator(f"#log .{kind}")
+
+
+def hear(client: ClientConnection, **wanted: Any) -> dict[str, Any]:
+    """The next message of which this is true."""
+    while True:
+        message: dict[str, Any] = json.loads(client.recv(ANSWER_SECONDS))
+        if wanted.items() <= message.items():
+            return message
+
+
+def collected(page: Page, url: str) -> Callable[[], list[list[Any]]]:
+    """A socket of the page; the answer tells what it was told so far."""
+    page.evaluate(COLLECT, [url, None])
+    return lambda: page.evaluate("told")
+
+
+def until(page: Page, holds: str) -> None:
+    page.wait_for_function(holds, timeout=10_000)
+
+
+def test_a_page_without_the_line_is_refused(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=CONFIG)
+    visitor.site.add_with_line("/plain", "v2_chat.html", "")
+    page = visitor.open("/plain", {"server": served.websocket_url, "room": ROOM, "me": "42", "query": with_key("web")})
+    expect(lines(page, "bridge")).to_have_text("v2_retired")
+    expect(page.locator("#status")).to_have_text("closed 4410 clean")
+
+
+def test_two_pages_hear_each_other_in_their_own_words(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=CONFIG)
+    ann = chat(visitor, served, "42")
+    bob = chat(visitor, served, "bob")
+    expect(lines(ann, "presence")).to_have_text(["42 is here", "bob is here"])
+
+    ann.get_by_label("Message").fill("hello — ünïcode 🜁")
+    ann.get_by_role("button").click()
+    for page in (ann, bob):
+        expect(lines(page, "chat")).to_have_text("42: hello — ünïcode 🜁")
+
+    bob.evaluate("send({ type: 'typing', user: 'bob' })")
+    expect(ann.locator("#typing")).to_have_text("bob is typing")
+    bob.evaluate("send({ type: 'vote', user: 'bob', data: { choice: 2, of: [1, 2, 3] } })")
+    expect(lines(ann, "vote")).to_have_text("bob votes 2 of 1/2/3")
+    bob.evaluate("send('no JSON at all')")
+    expect(lines(ann, "plain")).to_have_text("no JSON at all")
+    bob.evaluate("send({ reload: 'now' })")
+    expect(lines(ann, "reload")).to_have_text("now")
+    bob.evaluate("send([1, [2]])")
+    until(ann, "raw.includes('[1,[2]]')")
+
+
+def test_what_a_page_says_to_one_is_heard_by_both_and_no_other(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=CONFIG)
+    ann, bob, eve = (chat(visitor, served, me) for me in ("42", "43", "44"))
+    ann.evaluate("send({ type: 'chat', user: ME, text: 'psst', to: 43 })")
+    ann.evaluate("send({ type: 'chat', user: ME, text: 'all' })")
+    expect(lines(ann, "chat")).to_have_text(["42: psst (to 43)", "42: all"])
+    expect(lines(bob, "chat")).to_have_text(["42: psst (to 43)", "42: all"])
+    expect(lines(eve, "chat")).to_have_text(["42: all"])
+    ann.evaluate("send({ type: 'chat', user: ME, text: 'me', to: '42' })")
+    expect(lines(ann, "chat")).to_have_text(["42: psst (to 43)", "42: all", "42: me (to 42)"])
+
+
+def test_a_page_and_a_v3_client_hear_each_other(
+    bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection]
+) -> None:
+    served = bridge(config=CONFIG)
+    ann = chat(visitor, served, "42")
+    alice = v3(served, "alice")
+    ann.evaluate("send({ msg: 'hi', colour: 'red', id: 7 })")
+    heard = hear(alice, msg_type="msg")
+    assert heard["payload"] == {"colour": "red", "id": 7}
+    assert (heard["msg"], heard["from_id"], heard["group_id"], heard["target"]) == ("hi", "v2-42", ROOM_OF_V3, "group")
+    ann.evaluate("send({ text: 'psst', to: 'alice' })")
+    heard = hear(alice, target="direct")
+    assert (heard["msg"], heard["to_id"]) == ("psst", "alice")
+
+    alice.send('{"msg_type":"msg","target":"group","msg":"hello","payload":{"n":12345678901234567890}}')
+    expect(lines(ann, "msg")).to_have_text(["42: hi", "alice: hello"])
+    assert '"n":12345678901234567890' in ann.evaluate("raw.at(-1)")
+    alice.send('{"msg_type":"cmd","target":"direct","to_id":"v2-42","cmd":"SET_TITLE","payload":{"title":"Retitled"}}')
+    expect(lines(ann, "cmd")).to_have_text("SET_TITLE")
+    assert ann.title() == "Retitled"
+    facts = ann.evaluate(
+        "(({ client_id, group_id, sent_at, to_id }) => [client_id, group_id, !!sent_at, to_id])(frames.at(-1))"
+    )
+    assert facts == ["alice", ROOM, True, 42]
+
+
+def test_what_is_v3s_alone_is_not_shown(
+    bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection]
+) -> None:
+    served = bridge(config=CONFIG)
+    ann = chat(visitor, served, "42", attributes='data-heartbeat-seconds="0.05"')
+    alice = v3(served, "alice")
+    alice.send('{"msg_type":"presence","target":"group","payload":{"mood":"good"}}')
+    hear(alice, msg_type="presence", from_id="alice")
+    alice.send('{"msg_type":"presence","target":"echo"}')
+    ann.wait_for_timeout(400)  # some heartbeats, and the JOIN, which may be 250 ms late
+    alice.send('{"msg_type":"msg","target":"group","msg":"last"}')
+    expect(lines(ann, "msg")).to_have_text("alice: last")
+    assert [frame["type"] for frame in ann.evaluate("frames")] == ["presence", "msg"]
+
+
+def test_a_pages_own_heartbeat_comes_back_as_it_was_said(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=CONFIG)
+    ann, bob = chat(visitor, served, "42"), chat(visitor, served, "bob")
+    ann.evaluate('send(\'{"type": "ping",  "user": "42"}\')')
+    expect(lines(ann, "ping")).to_have_text("42")
+    assert ann.evaluate("raw.at(-1)") == '{"type": "ping",  "user": "42"}'
+    expect(lines(bob, "ping")).to_have_count(0)
+
+
+def test_a_page_comes_back_by_itself_after_a_restart(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=CONFIG)
+    ann = chat(visitor, served, "42")
+    served.terminate()
+    expect(lines(ann, "bridge")).to_have_text("going_away")
+    expect(ann.locator("#status")).to_contain_text("closed")
+    assert "retry_after_ms" in ann.evaluate("frames.find(({ bridge }) => bridge).bridge")
+    served.start()
+    expect(ann.locator("#status")).to_have_text("online", timeout=15_000)
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "close"),
+    [("api_key=wrong", "unauthenticated", 4401), (f"{with_key('web')}&x_account_id=b", "forbidden", 4403)],
+)
+def test_a_refused_handshake_is_told_and_closed_as_in_v2(
+    bridge: StartBridge, visitor: Visitor, query: str, code: str, close: int
+) -> None:
+    served = bridge(config=CONFIG)
+    page = blank(visitor, served)
+    told = collected(page, f"{served.websocket_url}/ws/42?{query}")
+    until(page, "told.length === 3")
+    [opened, heard, closed] = told()
+    assert (opened[0], closed) == ("open", ["close", close])
+    error = json.loads(heard[1])["bridge"]
+    assert error["error"] == code
+    assert set(error) == {"error", "msg"}
+
+
+def test_an_id_too_long_is_refused_as_in_v2(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=CONFIG)
+    page = blank(visitor, served)
+    told = collected(page, f"{served.websocket_url}/ws/{'x' * 129}?{with_key('web')}")
+    until(page, "told.length === 3")
+    assert told()[-1] == ["close", 4400]
+
+
+def test_every_form_of_a_v2_address_is_served(
+    bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection]
+) -> None:
+    served = bridge(config=QUIET + CONFIG)
+    page = blank(visitor, served)
+    alice, others = v3(served, "alice", "lobby"), v3(served, "other", "v2-7")
+    forms = {"/ws": alice, "/ws/": alice, "/ws/42": alice, "/ws_redis/client/42": alice, "/ws/group/7": others}
+    generated = set()
+    for path, listener in forms.items():
+        collected(page, f"{served.websocket_url}{path}?{with_key('web')}")
+        until(page, "socket.readyState === 1")
+        page.evaluate('socket.send(\'{"msg":"hi"}\')')
+        from_id = hear(listener, msg="hi")["from_id"]
+        assert from_id == "v2-42" or path in ("/ws", "/ws/", "/ws/group/7")
+        generated.add(from_id)
+        page.evaluate("socket.close(1000)")
+    assert len(generated - {"v2-42"}) == 1  # one for as long as the page is there
+
+
+def test_the_look_alike_is_a_websocket(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=CONFIG)
+    page = blank(visitor, served)
+    url = f"{served.websocket_url}/ws/group/g/client/42?{with_key('web')}"
+    looks = page.evaluate(
+        """async (url) => {
+          const socket = new WebSocket(url);
+          const order = [];
+          const thrown = (act) => { try { act(); } catch (error) { return error.name; } };
+          const early = [socket.readyState, thrown(() => socket.send("x")), socket.onopen, socket.bufferedAmount];
+          socket.addEventListener("open", () => order.push("first"));
+          socket.onopen = function (event) { order.push(this === socket && event.target === socket); };
+          socket.addEventListener("open", { handleEvent: () => order.push("last") });
+          await new Promise((resolve) => socket.addEventListener("open", resolve));
+          socket.onopen = "nothing";
+          const said = new Promise((resolve) => { socket.onmessage = resolve; });
+          socket.binaryType = "arraybuffer";
+          socket.binaryType = "rubbish";
+          socket.send("{}");
+          const { data, origin } = await said;
+          const ended = new Promise((resolve) => { socket.onclose = resolve; });
+          const wrong = [thrown(() => socket.close(1001)), thrown(() => socket.close(3000, "x".repeat(200)))];
+          socket.close(3000, "enough");
+          const closing = socket.readyState;
+          const { code, reason, wasClean } = await ended;
+          socket.send("into the void");
+          return {
+            early, order, wrong, closing, data: JSON.parse(data).type, origin, code, reason, wasClean,
+            is: [socket instanceof WebSocket, socket instanceof EventTarget, Object.prototype.toString.call(socket),
+              socket.constructor === WebSocket, WebSocket.name, {} instanceof WebSocket],
+            constants: [WebSocket.CONNECTING, WebSocket.OPEN, socket.CLOSING, WebSocket.CLOSED],
+            attributes: [socket.url, socket.protocol, socket.extensions, socket.binaryType, socket.onopen],
+            state: socket.readyState,
+            calls: [thrown(() => WebSocket(url)), thrown(() => new WebSocket("http://["))],
+          };
+        }""",
+        url,
+    )
+    assert looks == {
+        "early": [0, "InvalidStateError", None, 0],
+        "order": ["first", True, "last"],
+        "wrong": ["InvalidAccessError", "SyntaxError"],
+        "closing": 2,
+        "data": "msg",
+        "origin": served.websocket_url,
+        "code": 3000,
+        "reason": "enough",
+        "wasClean": True,
+        "is": [True, True, "[object WebSocket]", True, "WebSocket", False],
+        "constants": [0, 1, 2, 3],
+        "attributes": [url, "", "", "arraybuffer", None],
+        "state": 3,
+        "calls": ["TypeError", "SyntaxError"],
+    }
+
+
+def test_binary_and_blobs_are_text_in_their_order(
+    bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection]
+) -> None:
+    served = bridge(config=QUIET + CONFIG)
+    alice = v3(served, "alice", "g")
+    page = blank(visitor, served)
+    told = collected(page, f"{served.websocket_url}/ws/group/g/client/42?{with_key('web')}")
+    until(page, "socket.readyState === 1")
+    page.evaluate(
+        """() => {
+          const bytes = (text) => new TextEncoder().encode(text);
+          socket.send(bytes('{"msg":"1"}').buffer);
+          socket.send(new DataView(bytes('x{"msg":"2"}').buffer, 1));
+          socket.send(new Blob(['{"msg":', '"3"}']));
+          socket.send('{"msg":"4"}');
+          socket.send("half \\ud800 of a pair");
+          socket.send(5);
+        }"""
+    )
+    texts = [hear(alice) for _ in range(6)]
+    assert [text.get("msg") for text in texts] == ["1", "2", "3", "4", "half � of a pair", None]
+    assert texts[-1]["payload"]["value"] == 5
+
+    page.evaluate("socket.send(new Uint8Array([255, 254]))")
+    until(page, "told.at(-1)[0] === 'close'")
+    assert told()[-1] == ["close", 1003]
+    assert json.loads(told()[-2][1])["bridge"]["error"] == "binary_not_supported"
+
+
+def test_a_class_may_extend_it_and_other_addresses_are_left_alone(
+    bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection]
+) -> None:
+    served = bridge(config=CONFIG)
+    page = blank(visitor, served)
+    extended = page.evaluate(
+        """async ([v2, other]) => {
+          class Chatty extends WebSocket {
+            send(data) { super.send(JSON.stringify(data)); }
+            get isReady() { return this.readyState === WebSocket.OPEN; }
+          }
+          const Native = AetherV2Shim.NativeWebSocket;
+          const results = [];
+          for (const url of [v2, other]) {
+            const socket = new Chatty(url);
+            await new Promise((resolve) => { socket.onopen = resolve; });
+            const said = new Promise((resolve) => { socket.onmessage = resolve; });
+            socket.send({ msg_type: "heartbeat", target: "echo", msg: "hi" });
+            const isHeard = (await said).data.includes("hi");
+            results.push([isHeard, socket.isReady, socket instanceof Chatty, socket instanceof WebSocket]);
+            socket.close();
+          }
+          const plain = new WebSocket(other);
+          plain.close();
+          const isNative = Object.getPrototypeOf(plain) === Native.prototype;
+          return [...results, [isNative, plain instanceof WebSocket, plain instanceof Chatty]];
+        }""",
+        [
+            f"{served.websocket_url}/ws/42?{with_key('web')}",
+            f"{served.websocket_url}/v3/ws/group/g/client/c?{with_key('web')}",
+        ],
+    )
+    assert extended == [[True, True, True, True], [True, True, True, True], [True, True, False]]
+
+
+def test_a_dialect_another_bridge_and_chosen_hosts_stand_in_the_line(
+    bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection]
+) -> None:
+    served = bridge(config=QUIET + CONFIG + 'dialect.reload = { cmd = "RELOAD_UI" }\n')
+    attributes = f"""data-bridge="{served.url}" data-hosts="old.example.com, older.example.com:81"
+      data-dialect='{{"reload":{{"cmd":"RELOAD_UI"}}}}'"""
+    page = blank(visitor, served, attributes)
+    alice = v3(served, "alice", "g")
+    told = collected(page, f"wss://old.example.com/ws/group/g/client/42?{with_key('web')}")
+    until(page, "socket.readyState === 1")
+    page.evaluate("""socket.send('{"reload":true}')""")
+    heard = hear(alice)
+    assert (heard["msg_type"], heard["cmd"], heard["payload"]) == ("cmd", "RELOAD_UI", {"value": True})
+    alice.send('{"msg_type":"cmd","target":"group","cmd":"RELOAD_UI","payload":{"value":"all"}}')
+    until(page, "told.length === 3")
+    assert json.loads(told()[-1][1])["reload"] == "all"
+
+    told = collected(page, f"{served.websocket_url}/ws/42?{with_key('web')}")  # a host that was not chosen
+    until(page, "told.at(-1)?.[0] === 'close'")
+    assert told()[-1] == ["close", 4410]
+
+
+def test_a_line_that_cannot_be_read_is_told_on_the_console(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=CONFIG)
+    said: list[str] = []
+    wrong = script_line(served, "data-dialect='{}}'")
+    visitor.site.add("/wrong", f"<!doctype html><head>{wrong}</head>")
+    page = visitor.open()
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(f"{visitor.site.url}/wrong")
+    assert page.evaluate("WebSocket !== AetherV2Shim.NativeWebSocket")
+    assert said[0].startswith("v2-shim.js: ")
+
+
+def test_a_page_of_a_tenant_with_an_id_map_knows_itself(
+    bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection], tmp_path: Any
+) -> None:
+    served = bridge(config=QUIET + CONFIG + key("operator", "*").replace("\n", "\nadmin = true\n", 1))
+    put_ids(served, {"42": "Xk3dQ"})
+    page = blank(visitor, served)
+    told = collected(page, f"{served.websocket_url}/ws/group/g/client/42?{with_key('web')}")
+    until(page, "socket.readyState === 1")
+    alice = v3(served, "alice", "g")
+    page.evaluate("""socket.send('{"msg":"hi"}')""")
+    assert hear(alice)["from_id"] == "Xk3dQ"
+    until(page, "told.length === 2")
+    assert json.loads(told()[-1][1])["client_id"] == 42
+
+
+def put_ids(served: BridgeProcess, ids: dict[str, str]) -> None:
+    answer = httpx.put(
+        f"{served.url}/admin/api/tenants/acme/ids",
+        headers={"Authorization": f"Bearer {api_key('operator')}"},
+        json={"ids": ids},
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_page_that_may_not_broadcast_speaks_to_its_group(
+    bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection]
+) -> None:
+    served = bridge(config=QUIET + CONFIG)
+    alice = v3(served, "alice")
+    ann = chat(visitor, served, "42", with_key("muted"))
+    for text in ("one", "two"):
+        ann.evaluate("(text) => send({ type: 'chat', user: ME, text, target: 'broadcast' })", text)
+    assert [hear(alice, msg_type="msg")["msg"] for _ in range(2)] == ["one", "two"]
+    expect(lines(ann, "chat")).to_have_text(["42: one", "42: two"])
+    assert ann.evaluate("frames.at(-1).target") == "broadcast"
+    expect(lines(ann, "bridge")).to_have_count(0)
+
+
+def test_while_the_tenant_is_on_v2_the_page_speaks_it(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=CONFIG.replace('stage = "v3"', 'stage = "legacy"'))
+    ann = chat(visitor, served, "42")
+    with connect(f"{served.websocket_url}/ws/group/other/client/7?{with_key('web')}") as v2:
+        v2.send('{"type": "chat",  "user": "7", "text": "verbatim"}')
+        expect(lines(ann, "chat")).to_have_text("7: verbatim")
+        assert ann.evaluate("raw.at(-1)") == '{"type": "chat",  "user": "7", "text": "verbatim"}'
+
+
+def test_the_tokens_end_is_told_to_the_page(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=CONFIG + "[jwt]\n", environment={"BRIDGE_JWT_SECRET": SECRET})
+    soon = token(account_id="acme", exp=int(time.time()) + 2)
+    page = blank(visitor, served)
+    told = collected(page, f"{served.websocket_url}/ws/42?{with_key('web')}&jwt={soon}")
+    until(page, "told.at(-1)?.[0] === 'close'")
+    [opened, error, closed] = told()
+    assert (opened[0], json.loads(error[1])["bridge"]["error"], closed) == ("open", "token_expired", ["close", 4401])
