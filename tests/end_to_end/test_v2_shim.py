@@ -21,6 +21,7 @@ from tests.servers import BridgeProcess
 
 STAGE_V3: Final = '[tenants.acme]\nstage = "v3"\n'
 CONFIG: Final = UNHURRIED + key("web", "acme") + key("muted", "acme", broadcast="none") + STAGE_V3
+OPERATED: Final = CONFIG + key("operator", "*").replace("\n", "\nadmin = true\n", 1)
 ROOM: Final = "blue room"
 ROOM_OF_V3: Final = "v2-blue_20room"
 ANSWER_SECONDS: Final = 5.0
@@ -415,8 +416,8 @@ def test_a_line_that_cannot_be_read_is_told_on_the_console(bridge: StartBridge, 
 def test_a_page_of_a_tenant_with_an_id_map_knows_itself(
     bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection], tmp_path: Any
 ) -> None:
-    served = bridge(config=QUIET + CONFIG + key("operator", "*").replace("\n", "\nadmin = true\n", 1))
-    put_ids(served, {"42": "Xk3dQ"})
+    served = bridge(config=QUIET + OPERATED)
+    order(served, "ids", {"ids": {"42": "Xk3dQ"}})
     page = blank(visitor, served)
     told = collected(page, f"{served.websocket_url}/ws/group/g/client/42?{with_key('web')}")
     until(page, "socket.readyState === 1")
@@ -427,12 +428,10 @@ def test_a_page_of_a_tenant_with_an_id_map_knows_itself(
     assert json.loads(told()[-1][1])["client_id"] == 42
 
 
-def put_ids(served: BridgeProcess, ids: dict[str, str]) -> None:
-    answer = httpx.put(
-        f"{served.url}/admin/api/tenants/acme/ids",
-        headers={"Authorization": f"Bearer {api_key('operator')}"},
-        json={"ids": ids},
-    )
+def order(served: BridgeProcess, what: str, body: dict[str, Any]) -> None:
+    """What an administrator orders."""
+    address, headers = f"{served.url}/admin/api/tenants/acme/{what}", {"Authorization": f"Bearer {api_key('operator')}"}
+    answer = httpx.put(address, headers=headers, json=body)
     assert answer.status_code == 200, answer.text
 
 
@@ -450,13 +449,18 @@ def test_a_page_that_may_not_broadcast_speaks_to_its_group(
     expect(lines(ann, "bridge")).to_have_count(0)
 
 
-def test_while_the_tenant_is_on_v2_the_page_speaks_it(bridge: StartBridge, visitor: Visitor) -> None:
-    served = bridge(config=CONFIG.replace('stage = "v3"', 'stage = "legacy"'))
+def test_while_the_tenant_is_on_v2_the_page_speaks_it_and_moves_along(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=OPERATED.replace('stage = "v3"', 'stage = "legacy"'))
     ann = chat(visitor, served, "42")
     with connect(f"{served.websocket_url}/ws/group/other/client/7?{with_key('web')}") as v2:
         v2.send('{"type": "chat",  "user": "7", "text": "verbatim"}')
         expect(lines(ann, "chat")).to_have_text("7: verbatim")
         assert ann.evaluate("raw.at(-1)") == '{"type": "chat",  "user": "7", "text": "verbatim"}'
+        order(served, "stage", {"stage": "v3"})
+        expect(ann.locator("#status")).to_have_text("closed 1012 clean")
+        expect(ann.locator("#status")).to_have_text("online")
+        ann.evaluate("send({ type: 'chat', user: ME, text: 'on V3' })")
+        expect(lines(ann, "chat")).to_have_text(["7: verbatim", "42: on V3"])
 
 
 def test_the_tokens_end_is_told_to_the_page(bridge: StartBridge, visitor: Visitor) -> None:

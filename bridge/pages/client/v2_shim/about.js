@@ -22,4 +22,5 @@
 //   not kept.
 // - What a V3 client says is heard as the bridge says it to V2: `{"type":"msg","msg":"hi","client_id":"alice",…}`.
 // - `open` comes when the bridge has answered, one round trip later than in V2.
-// - While the tenant is in stage `legacy`, V2 is spoken underneath: the line may be added before the move, and stay.
+// - While the tenant is in stage `legacy`, V2 is spoken underneath: the line may be added before the move, and stay. The
+//   move itself then closes the page's socket with 1012 instead of 4410, so that it comes back.

@@ -8,6 +8,8 @@ import { patientUtf8, strictUtf8, utf8 } from "./names.js";
 export const NativeWebSocket = globalThis.WebSocket;
 export const STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
 const MOST_HELD = 1000;
+const MOVED = [4410, 4426];
+const COME_BACK = 1012;
 
 export class V2Socket extends EventTarget {
   #options;
@@ -185,9 +187,11 @@ export class V2Socket extends EventTarget {
     this.dispatchEvent(new MessageEvent("message", { data, origin: this.#address.url.origin }));
   }
 
+  // Who is moved to V3 while V2 is spoken may come back: then V3 is spoken.
   #end({ code, reason, wasClean }) {
     this.#stopHeartbeats();
-    this.dispatchEvent(new CloseEvent("close", { code, reason, wasClean }));
+    const told = this.#isLegacy && MOVED.includes(code) ? COME_BACK : code;
+    this.dispatchEvent(new CloseEvent("close", { code: told, reason, wasClean }));
   }
 
   #stopHeartbeats() {
