@@ -30,10 +30,10 @@ help: ## say what can be made
 run: .venv/runtime ## serve on http://127.0.0.1:8000 with a Redis of its own (PORT=, HOST=)
 	$(BIN)/aether-bridge serve --host $(HOST) --port $(PORT)
 
-test: .venv/tests ## run the whole suite (PYTEST_ARGS=)
+test: .venv/tests .venv/node_modules ## run the whole suite (PYTEST_ARGS=)
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-coverage: .venv/tests ## run the suite and hold it to its branch coverage
+coverage: .venv/tests .venv/node_modules ## run the suite and hold it to its branch coverage
 	$(BIN)/pytest --cov --cov-report= --cov-fail-under=0 $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory bounds
 
@@ -78,3 +78,11 @@ clean: ## remove what was made here
 	$(PIP) --no-deps --require-hashes --requirement requirements.lock --requirement tests/requirements.lock
 	@$(BIN)/python -m pip check --quiet
 	@touch $@
+
+# The Socket.IO client of the tests. Where it cannot be had, its tests are skipped by name, and fail with CI=true.
+.venv/node_modules: .venv/python tests/package.json tests/package-lock.json
+	@cp tests/package.json tests/package-lock.json .venv/
+	@if command -v npm >/dev/null; then \
+		npm ci --prefix .venv --omit=dev --no-audit --no-fund --loglevel=error && touch $@ || \
+		echo "npm could not install the Socket.IO client of the tests." >&2; \
+	fi

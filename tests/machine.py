@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 CHROMIUM_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+NODE_MODULES = Path(__file__).resolve().parents[1] / ".venv/node_modules"
 SYSTEM_PROGRAMS = "/usr/local/sbin:/usr/sbin:/sbin"  # where Debian keeps nginx; not on everyone's PATH
 
 
@@ -66,3 +68,18 @@ def docker_image(variable: str, default: str) -> str:
 def succeeds(*command: str) -> bool:
     """Whether it ends with status 0."""
     return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0
+
+
+def socketio_package() -> Path:
+    """Directory of npm's `socket.io-client`, which `make test` installs where there is an npm."""
+    package = NODE_MODULES / "socket.io-client"
+    if not package.is_dir():
+        missing("npm's socket.io-client", "install npm (Debian: apt-get install npm), then `make .venv/node_modules`.")
+    return package
+
+
+def node_program() -> str:
+    """Path of a Node that can run it."""
+    if found := shutil.which("node"):
+        return found
+    missing("Node", "install it (Debian: apt-get install nodejs).")

@@ -43,7 +43,7 @@ class Session:
         self.refusals: list[tuple[str, dict[str, Any]]] = []
         self._outbox = outbox
 
-    def receive(self, text: str) -> None: ...
+    def receive(self, text: str, receipt: Any = None) -> None: ...
 
     def refuse(self, code: str, **extra: Any) -> None:
         self.refusals.append((code, extra))

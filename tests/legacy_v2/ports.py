@@ -18,6 +18,7 @@ class Said(NamedTuple):
     text: str
     sent_at: int
     refused: Callable[[str], None]
+    heard: Callable[[], None] | None
 
 
 @dataclass
@@ -38,8 +39,15 @@ class World:
     def close(self, code: int, reason: str) -> None:
         self.closed.append((code, reason))
 
-    def say_frame(self, guest: Guest, text: str, sent_at: int, refused: Callable[[str], None]) -> None:
-        self.said.append(Said(text, sent_at, refused))
+    def say_frame(
+        self,
+        guest: Guest,
+        text: str,
+        sent_at: int,
+        refused: Callable[[str], None],
+        heard: Callable[[], None] | None = None,
+    ) -> None:
+        self.said.append(Said(text, sent_at, refused, heard))
 
     def touch(self, guest: Guest) -> None:
         self.touched += 1

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tests.legacy_v2.ports import NOW, World
@@ -70,3 +72,43 @@ def test_every_refusal_is_tallied_for_its_tenant() -> None:
     world = World(pace="over")
     world.session().receive("hi")
     assert world.tallied == [("acme", "rate_limited")]
+
+
+class Receipts:
+    """A receipt that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.all: list[Any] = []
+
+    def taken(self, sent_at: int) -> None:
+        self.all.append(sent_at)
+
+    def refused(self, frame: dict[str, Any]) -> None:
+        self.all.append(frame)
+
+
+def test_a_receipt_hears_when_its_frame_was_said() -> None:
+    world, receipt = World(), Receipts()
+    world.session().receive('{"msg":"hi"}', receipt)
+    assert receipt.all == []
+    heard = world.said[0].heard
+    assert heard is not None
+    heard()
+    assert receipt.all == [world.said[0].sent_at]
+
+
+@pytest.mark.parametrize("code", ["bus_down", "not_connected"])
+def test_a_receipt_is_told_of_a_refusal_instead_of_the_socket(code: str) -> None:
+    world, receipt = World(), Receipts()
+    world.session().receive('{"msg":"hi"}', receipt)
+    world.said[0].refused(code)
+    assert [frame["bridge"]["error"] for frame in receipt.all] == [code]
+    assert world.sent == []
+    assert world.tallied == [("acme", code)]
+
+
+def test_a_receipt_is_told_of_a_flood() -> None:
+    world, receipt = World(pace="far_over"), Receipts()
+    world.session().receive('{"msg":"hi"}', receipt)
+    assert [frame["bridge"]["error"] for frame in receipt.all] == ["rate_limited"]
+    assert world.closed == [(4429, "rate_limited")]
