@@ -110,14 +110,14 @@ def _lifespan(settings: Settings, redis_url: str, siblings: Siblings | None) -> 
 
 
 def _mount(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
-    _mount_doors(app, process)
+    _mount_doors(app, process, siblings)
     _mount_http(app, process, siblings)
     _mount_the_rest(app)
     if process.settings.has_page:
         page.mount(app, process.table)
 
 
-def _mount_doors(app: FastAPI, process: Process) -> None:
+def _mount_doors(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
     presence = PresenceOfBoth(process.presence)
     refusals_of_v3, refusals_of_v2 = Refusals(process.counts, "v3"), Refusals(process.counts, "v2")
     v3_ports = v3.Ports(process.crossing, presence, process.clock, NamesOfTenants(process.table), refusals_of_v3)
@@ -129,7 +129,7 @@ def _mount_doors(app: FastAPI, process: Process) -> None:
     if process.settings.socketio:
         from bridge import socketio_mount  # noqa: PLC0415 - it needs an extra that not everyone has installed
 
-        socketio_mount.mount(app, process, (v3_gate, v3_ports), (v2_gate, v2_ports))
+        socketio_mount.mount(app, process, (v3_gate, v3_ports), (v2_gate, v2_ports), siblings)
 
 
 def _mount_http(app: FastAPI, process: Process, siblings: Siblings | None) -> None:

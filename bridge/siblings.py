@@ -5,6 +5,7 @@ except where a sum says nothing. Each worker listens on a socket in the command'
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, cast
@@ -37,10 +38,13 @@ class Siblings:
         self._place = directory / f"{number}.sock"
         self._exposition: Exposition = bytes
 
-    @property
-    def listener(self) -> Path:
+    def listen(self) -> socket.socket:
         """Where this worker takes requests that another passes on."""
-        return self._directory / f"{self.number}.http"
+        place = self._directory / f"{self.number}.http"
+        place.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(place))
+        return listener
 
     def place_of(self, number: str) -> Path | None:
         """Where another worker takes requests; `None` for this one, and for what is no worker's number."""

@@ -6,8 +6,10 @@ from typing import Final
 from fastapi import FastAPI
 
 from bridge.engine_door import EngineDoor
+from bridge.engine_forward import EngineForward
 from bridge.gates import V2Gate, V3Gate
 from bridge.process import Process
+from bridge.siblings import Siblings
 from bridge.socketio_gates import V2SocketIoGate, V3SocketIoGate
 from bridge.sockets.engine import Engine
 from legacy_v2 import ports as v2
@@ -18,7 +20,13 @@ from v3 import socketio_door as v3_door
 PATH: Final = "/socket.io"
 
 
-def mount(app: FastAPI, process: Process, v3_way: tuple[V3Gate, v3.Ports], v2_way: tuple[V2Gate, v2.Ports]) -> None:
+def mount(
+    app: FastAPI,
+    process: Process,
+    v3_way: tuple[V3Gate, v3.Ports],
+    v2_way: tuple[V2Gate, v2.Ports],
+    siblings: Siblings | None,
+) -> None:
     """Add the door to the application, and its server to what the process runs."""
     settings = process.settings
     engine = Engine(settings.outbox_bytes, settings.max_message_bytes, asyncio.get_running_loop().time)
@@ -29,4 +37,9 @@ def mount(app: FastAPI, process: Process, v3_way: tuple[V3Gate, v3.Ports], v2_wa
         V2SocketIoGate(process.gate, v2_gate, process.table, process.counts), v2_ports
     )
     process.add(engine, at_the_end=engine.end_all)
-    app.mount(PATH, EngineDoor(engine, process.reception))
+    door = EngineDoor(engine, process.reception)
+    if siblings is None:
+        app.mount(PATH, door)
+    else:
+        engine.mark = f"{siblings.number}."
+        app.mount(PATH, EngineForward(door, siblings))

@@ -47,7 +47,10 @@ def serve(
 
 
 def _run_one(settings: Settings, redis_url: str, listener: socket.socket, siblings: Siblings | None = None) -> int:
-    return 0 if run_server(create_app(settings, redis_url, siblings), settings, [listener]) else 1
+    listeners = [listener]
+    if settings.socketio and siblings is not None:
+        listeners.append(siblings.listen())
+    return 0 if run_server(create_app(settings, redis_url, siblings), settings, listeners) else 1
 
 
 def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> int:

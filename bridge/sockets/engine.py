@@ -173,6 +173,12 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         self.on("message", self._heard)
         self.on("disconnect", self._ended)
 
+    mark: str = ""
+    """What the ids of its sessions begin with, where several workers share a port."""
+
+    def generate_id(self) -> str:
+        return f"{self.mark}{super().generate_id()}"
+
     @property
     def most_bytes(self) -> int:
         """Of one POST."""

@@ -15,9 +15,9 @@ import pytest
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, SECRET, UNHURRIED, api_key, key, token, with_key
-from tests.end_to_end.raw import HANDSHAKE, TEXT, frame, raw_socket, request
+from tests.end_to_end.raw import TEXT, frame
 from tests.end_to_end.socketio_clients import TRANSPORTS, poller, refusal_of, v3_ids, visitor
-from tests.end_to_end.test_ends import resident_bytes
+from tests.end_to_end.test_ends import never_reading, resident_bytes
 from tests.servers import BridgeProcess
 
 CONFIG = (
@@ -344,19 +344,16 @@ async def test_what_exceeds_the_rate_is_refused_and_who_goes_on_is_sent_away(bri
         assert 9 < time.monotonic() - began < 15
 
 
-async def test_a_client_that_polls_no_more_is_ended_at_the_bound_of_its_outbox(bridge: StartBridge) -> None:
+async def test_who_polls_no_more_and_who_reads_no_more_are_ended_at_the_bound_of_its_outbox(
+    bridge: StartBridge,
+) -> None:
     running = bridge("--socketio", config=QUIET + UNHURRIED)
-    async with (
-        poller(running) as silent,
-        client(running, v3_path("talk", "talker")) as talker,
-        raw_socket(running) as deaf,
-    ):
+    async with poller(running) as silent, client(running, v3_path("talk", "talker")) as talker:
         await silent.enter("/v3", v3_ids("silent"))
-        await deaf.send(request("/socket.io/?EIO=4&transport=websocket", HANDSHAKE))
-        assert (await deaf.answer()).status == 101
-        await deaf.send(frame(TEXT, f"40/v3,{json.dumps(v3_ids('deaf'))}".encode()))
-        while not (await deaf.receive())[1].startswith(b"40"):
-            pass
+        deaf = await never_reading(running, "/socket.io/?EIO=4&transport=websocket")
+        connect = frame(TEXT, f"40/v3,{json.dumps(v3_ids('deaf'))}".encode())
+        await asyncio.get_running_loop().sock_sendall(deaf, connect)
+        await eventually(lambda: are_present(running, "deaf", "silent", "talker"))
         before = resident_bytes(running)
         text = "x" * 60_000
         for number in range(150):
@@ -365,14 +362,16 @@ async def test_a_client_that_polls_no_more_is_ended_at_the_bound_of_its_outbox(b
             while heard.get("payload", {}).get("number") != number:
                 heard = await talker.hear_anything()
 
-        async def are_gone() -> bool:
-            async with httpx.AsyncClient() as http:
-                members = (await http.get(f"{running.url}/v3/presence/group/talk")).json()["members"]
-            return [member["client_id"] for member in members] == ["talker"]
-
-        await eventually(are_gone, 15)
+        await eventually(lambda: are_present(running, "talker"), 15)
+        deaf.close()
         assert resident_bytes(running) - before < 16 * MIB
         assert await talker.is_served()
+
+
+async def are_present(bridge: BridgeProcess, *names: str) -> bool:
+    async with httpx.AsyncClient() as http:
+        members = (await http.get(f"{bridge.url}/v3/presence/group/talk")).json()["members"]
+    return sorted(member["client_id"] for member in members) == sorted(names)
 
 
 @by_each_transport
