@@ -31,6 +31,9 @@ FLUSH_SECONDS: Final = 1.0
 TOUCH_SECONDS: Final = 60.0
 TOUCHES_PER_FLUSH: Final = 2_000
 MOST_WAITING: Final = 50_000
+MOST_SHAPES: Final = 5_000
+"""Sets of names in V2 frames that are told apart in one second."""
+ROWS_PER_STEP: Final = 200
 LONGEST_KEY: Final = 128
 SLICE_SECONDS: Final = 5
 """Refused handshakes are counted in slices of so many seconds."""
@@ -127,7 +130,7 @@ class Chronicle:
         shape = self._shapes.get(key)
         if shape is not None:
             shape[0][2] += 1
-        elif len(self._shapes) < MOST_WAITING:
+        elif len(self._shapes) < MOST_SHAPES:
             now = self._microseconds() // 1_000
             self._shapes[key] = [now, now, 1], tuple(map(type_of, frame.values()))
         else:
@@ -154,7 +157,8 @@ class Chronicle:
         self._see(tenant, visitor)
         self._visits[tenant, visitor] -= 1
         if not self._visits[tenant, visitor]:
-            self._take_speeches()
+            for _ in self._take_speeches():
+                pass  # the last words count for who said them
             del self._visits[tenant, visitor]
             self._visitors.pop((tenant, visitor.language, visitor.client_id, visitor.group_id), None)
 
@@ -175,21 +179,33 @@ class Chronicle:
             await asyncio.Event().wait()
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            self.flush()
+            for _ in self._write_down():
+                await asyncio.sleep(0)
 
     def flush(self) -> None:
         """Write it down now; it is on its way when this returns."""
+        for _ in self._write_down():
+            pass
+
+    def _write_down(self) -> Iterator[None]:
+        """In steps, between which messages go on."""
         self._touch_some()
-        self._take_speeches()
-        self._take_shapes()
+        yield from self._take_speeches()
+        yield from self._take_shapes()
         self._take_counts()
         self._tell_refusals()
-        if not self._bus.is_up:
-            return
+        if self._bus.is_up:
+            yield from self._hand_over()
+
+    def _hand_over(self) -> Iterator[None]:
         pages, self._pages, self._waiting = self._pages, defaultdict(_Page), 0
         for tenant, page in pages.items():
             for roll, rows in page.rows.items():
-                roll.note(self._bus, self._addresses, tenant, list(rows.values()), self._again(roll, tenant))
+                waiting = list(rows.values())
+                for start in range(0, len(waiting), ROWS_PER_STEP):
+                    step = waiting[start : start + ROWS_PER_STEP]
+                    roll.note(self._bus, self._addresses, tenant, step, self._again(roll, tenant))
+                    yield
 
     def _again(self, roll: Roll, tenant: str) -> Callable[[Sequence[Noted]], None]:
         """What Redis did not take waits for the next time: it may be counted twice, but nobody is forgotten."""
@@ -215,19 +231,23 @@ class Chronicle:
             if (tenant, visitor) in self._visits:
                 self._see(tenant, visitor)
 
-    def _take_speeches(self) -> None:
+    def _take_speeches(self) -> Iterator[None]:
         speeches, self._speeches = self._speeches, {}
-        for (tenant, fields), (first, last, times) in speeches.items():
+        for number, ((tenant, fields), (first, last, times)) in enumerate(speeches.items()):
+            if number % ROWS_PER_STEP == ROWS_PER_STEP - 1:
+                yield
             speech = Speech(*fields)
             self._note(self._rolls.speeches, tenant, Noted(speech.key(), first, last, times))
             visitor = self._visitors.get((tenant, speech.language, speech.client_id, speech.group_id))
             if visitor is not None:
                 self._note(self._rolls.census, tenant, Noted(visitor.key(), first, last, times))
 
-    def _take_shapes(self) -> None:
+    def _take_shapes(self) -> Iterator[None]:
         shapes, self._shapes = self._shapes, {}
         now = self._microseconds() // 1_000
-        for (tenant, names), ((first, _, times), types) in shapes.items():
+        for number, ((tenant, names), ((first, _, times), types)) in enumerate(shapes.items()):
+            if number % ROWS_PER_STEP == ROWS_PER_STEP - 1:
+                yield
             known = self._dialect_words(tenant)
             for name, kind in zip(names, types, strict=True):
                 if name not in known and len(name) <= LONGEST_KEY:

@@ -94,6 +94,7 @@ async def test_beyond_its_bound_what_waits_is_only_counted_as_left_out(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chronicles, "MOST_WAITING", 2)
+    monkeypatch.setattr(chronicles, "MOST_SHAPES", 2)
     for name in ("a", "b", "c", "d"):
         book.say(Speech("v2", name, "lobby", "msg", "group", None, "none"))
         book.chronicle.read(TENANT, {name: 1})
