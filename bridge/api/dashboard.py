@@ -10,7 +10,7 @@ def mount(app: FastAPI) -> None:
     """Add the dashboard to the application."""
     page = StaticPage("dashboard", "'self'")
 
-    @app.get("/admin", include_in_schema=False)
+    @app.api_route("/admin", methods=["GET", "HEAD"], include_in_schema=False)
     async def dashboard() -> FileResponse:
         return page.index()
 

@@ -53,7 +53,7 @@ def mount(app: FastAPI, table: TenantTable) -> None:
     files = StaticPage("playground", "'self' ws: wss:")
     routes = APIRouter(include_in_schema=False)
 
-    @routes.get("/")
+    @routes.api_route("/", methods=["GET", "HEAD"])
     async def page() -> FileResponse:
         return files.index()
 
