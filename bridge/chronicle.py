@@ -6,13 +6,14 @@ Bounded: what waits while Redis is away is counted together by row, and beyond `
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.link import pack
+from bridge.broker.page import Page
 from bridge.broker.roll import Roll, Rolls
 from bridge.counts import Counts
 from bridge.migration.rows import (
@@ -47,28 +48,6 @@ OpenByTenant = Callable[[], Mapping[tuple[str, str], int]]
 DialectWords = Callable[[str], frozenset[str]]
 
 
-class _Page:
-    """What waits to be written to the rolls of one tenant."""
-
-    def __init__(self) -> None:
-        self.rows: dict[Roll, dict[str, Noted]] = defaultdict(dict)
-
-    def note(self, roll: Roll, noted: Noted) -> bool:
-        """Whether the row is new here."""
-        rows = self.rows[roll]
-        known = rows.get(noted.key)
-        if known is not None:
-            noted = Noted(
-                noted.key,
-                min(known.first, noted.first),
-                max(known.last, noted.last),
-                known.count + noted.count,
-                noted.remark or known.remark,
-            )
-        rows[noted.key] = noted
-        return known is None
-
-
 class Chronicle:
     """The chronicle of one process. With `is_kept` false nothing is noted, and nothing is written."""
 
@@ -93,10 +72,12 @@ class Chronicle:
         self._speeches: dict[tuple[str, SpeechFields], Tally] = {}
         self._shapes: dict[tuple[str, tuple[str, ...]], tuple[Tally, tuple[JsonType, ...]]] = {}
         self._visits: dict[tuple[str, Visitor], int] = {}
+        self._user_agents: dict[tuple[str, Visitor], str] = {}
         self._visitors: dict[tuple[str, str, str | None, str], Visitor] = {}
+        self._gone: list[tuple[str, str, str | None, str]] = []
         self._untouched: Iterator[tuple[str, Visitor]] = iter(())
         self._touched_at = 0.0
-        self._pages: dict[str, _Page] = defaultdict(_Page)
+        self._pages: dict[str, Page] = defaultdict(Page)
         self._waiting = 0
         self._messages: Counter[tuple[str, str]] = Counter()
         self._conversions: Counter[tuple[str, str, str]] = Counter()
@@ -143,29 +124,28 @@ class Chronicle:
 
     # Connections.
 
-    def arrived(self, tenant: str, visitor: Visitor, user_agent: str) -> None:
-        """A connection has begun."""
+    def arrived(self, tenant: str, visitor: Visitor, user_agent: str, speaks_as: str | None = None) -> None:
+        """A connection has begun; `speaks_as` is the client id that was generated for it, where it gave none."""
         if self._is_kept:
             self._visits[tenant, visitor] = self._visits.get((tenant, visitor), 0) + 1
-            self._visitors[tenant, visitor.language, visitor.client_id, visitor.group_id] = visitor
+            self._user_agents[tenant, visitor] = user_agent
+            self._visitors[tenant, visitor.language, speaks_as or visitor.client_id, visitor.group_id] = visitor
             self._see(tenant, visitor, user_agent)
 
-    def left(self, tenant: str, visitor: Visitor) -> None:
-        """A connection is over."""
+    def left(self, tenant: str, visitor: Visitor, speaks_as: str | None = None) -> None:
+        """A connection is over; what it said last is still to be written down."""
         if not self._is_kept:
             return
         self._see(tenant, visitor)
+        self._gone.append((tenant, visitor.language, speaks_as or visitor.client_id, visitor.group_id))
         self._visits[tenant, visitor] -= 1
         if not self._visits[tenant, visitor]:
-            for _ in self._take_speeches():
-                pass  # the last words count for who said them
-            del self._visits[tenant, visitor]
-            self._visitors.pop((tenant, visitor.language, visitor.client_id, visitor.group_id), None)
+            del self._visits[tenant, visitor], self._user_agents[tenant, visitor]
 
     def see_everyone_again(self) -> None:
         """Redis has forgotten them: note everyone who is connected."""
-        for tenant, visitor in self._visits:
-            self._see(tenant, visitor)
+        for (tenant, visitor), user_agent in self._user_agents.items():
+            self._see(tenant, visitor, user_agent)
 
     def _see(self, tenant: str, visitor: Visitor, user_agent: str = "") -> None:
         now = self._microseconds() // 1_000
@@ -184,21 +164,31 @@ class Chronicle:
 
     def flush(self) -> None:
         """Write it down now; it is on its way when this returns."""
-        for _ in self._write_down():
-            pass
+        if self._is_kept:
+            for _ in self._write_down():
+                pass
 
     def _write_down(self) -> Iterator[None]:
         """In steps, between which messages go on."""
+        gone, self._gone = self._gone, []
         self._touch_some()
         yield from self._take_speeches()
+        self._let_go(gone)
         yield from self._take_shapes()
         self._take_counts()
         self._tell_refusals()
         if self._bus.is_up:
             yield from self._hand_over()
 
+    def _let_go(self, gone: Iterable[tuple[str, str, str | None, str]]) -> None:
+        """Whoever left is nobody's voice any more, unless there is another connection of the same client."""
+        for voice in gone:
+            visitor = self._visitors.get(voice)
+            if visitor is not None and (voice[0], visitor) not in self._visits:
+                del self._visitors[voice]
+
     def _hand_over(self) -> Iterator[None]:
-        pages, self._pages, self._waiting = self._pages, defaultdict(_Page), 0
+        pages, self._pages, self._waiting = self._pages, defaultdict(Page), 0
         for tenant, page in pages.items():
             for roll, rows in page.rows.items():
                 waiting = list(rows.values())
@@ -236,9 +226,9 @@ class Chronicle:
         for number, ((tenant, fields), (first, last, times)) in enumerate(speeches.items()):
             if number % ROWS_PER_STEP == ROWS_PER_STEP - 1:
                 yield
-            speech = Speech(*fields)
-            self._note(self._rolls.speeches, tenant, Noted(speech.key(), first, last, times))
-            visitor = self._visitors.get((tenant, speech.language, speech.client_id, speech.group_id))
+            visitor = self._visitors.get((tenant, fields[0], fields[1], fields[2]))
+            named = fields if visitor is None else (fields[0], visitor.client_id, *fields[2:])
+            self._note(self._rolls.speeches, tenant, Noted(Speech(*named).key(), first, last, times))
             if visitor is not None:
                 self._note(self._rolls.census, tenant, Noted(visitor.key(), first, last, times))
 

@@ -40,6 +40,11 @@ class Facts:
     user_agent: str = ""
     expires_at: float | None = None
 
+    @property
+    def speaks_as(self) -> str:
+        """The client id of what it says: the visitor's, or the one that was generated for it."""
+        return self.place.client if self.visitor.client_id is None else self.visitor.client_id
+
 
 class Connection:
     """One open connection; the socket's other end."""

@@ -53,7 +53,7 @@ class Crossing:
         """A V3 message, stamped and serialised. `refused` or, where given, `heard` is called once, later."""
         tenant = self._tenant(guest.tenant)
         self._counts.messages[tenant.name, "v3"] += 1
-        self._chronicle.spoke(tenant.name, _speech("v3", guest.client_id, guest, content))
+        self._chronicle.spoke(tenant.name, _speech("v3", guest, content))
         channels = channels_from_v3(content, guest, tenant, self._addresses)
         self._bus.publish(channels, line, self._receipt(channels, refused, heard, to_one=content["target"] == "direct"))
 
@@ -69,8 +69,7 @@ class Crossing:
         tenant = self._tenant(guest.tenant)
         upgraded = upgrade_text(text, tenant.names, tenant.dialect)
         self._counts.messages[tenant.name, "v2"] += 1
-        client_id = None if guest.is_generated else guest.client_id
-        self._chronicle.spoke(tenant.name, _speech("v2", client_id, guest, upgraded.content))
+        self._chronicle.spoke(tenant.name, _speech("v2", guest, upgraded.content))
         self._chronicle.read(tenant.name, upgraded.frame)
         suppressed = upgraded.content["msg_type"] == "heartbeat"
         outcome = "suppressed" if suppressed else upgraded.outcome
@@ -97,10 +96,10 @@ class Crossing:
         return receipt
 
 
-def _speech(language: Language, client_id: str | None, guest: v2.Guest | v3.Guest, content: Content) -> SpeechFields:
+def _speech(language: Language, guest: v2.Guest | v3.Guest, content: Content) -> SpeechFields:
     return (
         language,
-        client_id,
+        guest.client_id,
         guest.group_id,
         content["msg_type"],
         content["target"],

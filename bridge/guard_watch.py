@@ -11,7 +11,6 @@ from typing import Final
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.changes import Change, Stale, back, latest, make
@@ -37,6 +36,7 @@ class GuardWatch:
         self._table = table
         self._reports = reports
         self.rolled_back = 0
+        self.failures = 0
 
     async def run(self) -> None:
         """Look again and again until cancelled; a look that fails is one look less."""
@@ -49,8 +49,9 @@ class GuardWatch:
     async def _look_once(self, tenant: Tenant) -> None:
         try:
             await self.look(tenant)
-        except (RedisError, OSError, ValueError, KeyError, RuntimeError) as error:
-            log.warning("guards_unreadable", tenant=tenant.name, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever stands in Redis, the process goes on
+            self.failures += 1
+            log.warning("guards_unreadable", tenant=tenant.name, reason=f"{type(error).__name__}: {error}")
 
     async def look(self, tenant: Tenant) -> None:
         """Take the tenant's last step back if a guard that it passed holds no longer."""

@@ -98,6 +98,7 @@ class Metrics:
         yield CounterMetricFamily(
             "bridge_guard_rollbacks", "Steps taken back by a guard.", self._guard_watch.rolled_back
         )
+        yield CounterMetricFamily("bridge_guard_failures", "Looks at guards in vain.", self._guard_watch.failures)
         yield GaugeMetricFamily("bridge_records_waiting_rows", "Rows not yet in Redis.", self._chronicle.waiting)
         yield CounterMetricFamily("bridge_records_left_out", "What could not be recorded.", self._chronicle.left_out)
         yield CounterMetricFamily("bridge_redis_data_lost", "Times Redis lost its data.", self._memory.losses)

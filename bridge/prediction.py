@@ -8,8 +8,9 @@ neither of them stays; nor is what a client hears of itself.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import nlargest
 from typing import Any, Final, cast
 
 from bridge.broker.addresses import Addresses
@@ -21,9 +22,9 @@ from v3 import ports as v3
 from v3.messages import Content
 
 MOST_LISTED: Final = 1_000
-MOST_COMPARED: Final = 1_000_000
+MOST_COMPARED: Final = 100_000
 """Speakers are compared with listeners so often, the loudest first; beyond that the prediction is not whole."""
-SPEECHES_PER_TURN: Final = 50
+COMPARED_PER_TURN: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +91,28 @@ class Prediction:
     is_whole: bool = True
 
     @property
-    def silenced(self) -> list[tuple[Speaker, Visitor, Pair]]:
-        """Pairs of which the listener would hear nothing any more, the most talkative first."""
-        return self._pairs(lambda pair: pair.lost == pair.heard)
+    def silenced(self) -> "Chosen":
+        """Pairs of which the listener would hear nothing any more."""
+        return Chosen.of(self.pairs, lambda pair: pair.lost == pair.heard)
 
     @property
-    def quieter(self) -> list[tuple[Speaker, Visitor, Pair]]:
-        """Pairs of which the listener would hear only some, those that lose most first."""
-        return self._pairs(lambda pair: 0 < pair.lost < pair.heard)
+    def quieter(self) -> "Chosen":
+        """Pairs of which the listener would hear only some."""
+        return Chosen.of(self.pairs, lambda pair: 0 < pair.lost < pair.heard)
 
-    def _pairs(self, holds: Callable[[Pair], bool]) -> list[tuple[Speaker, Visitor, Pair]]:
-        chosen = [(speaker, listener, pair) for (speaker, listener), pair in self.pairs.items() if holds(pair)]
-        return sorted(chosen, key=lambda one: -one[2].lost)
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """How many pairs there are, and the first `MOST_LISTED`: those that lose most."""
+
+    number: int
+    first: list[tuple[Speaker, Visitor, Pair]]
+
+    @classmethod
+    def of(cls, pairs: Mapping[tuple[Speaker, Visitor], Pair], holds: Callable[[Pair], bool]) -> "Chosen":
+        """The pairs of which something holds."""
+        chosen = [(speaker, listener, pair) for (speaker, listener), pair in pairs.items() if holds(pair)]
+        return cls(len(chosen), nlargest(MOST_LISTED, chosen, key=lambda one: one[2].lost))
 
 
 class Predictor:
@@ -122,10 +133,8 @@ class Predictor:
             self._meet(seen)
             if number % 1_000 == 0:
                 yield
-        for number, said in enumerate(sorted(speeches, key=lambda one: -one.times)):
-            self._listen(said)
-            if number % SPEECHES_PER_TURN == 0:
-                yield
+        for said in sorted(speeches, key=lambda one: -one.times):
+            yield from self._listen(said)
 
     def _meet(self, seen: Seen) -> None:
         visitor = seen.visitor
@@ -152,25 +161,38 @@ class Predictor:
             channel=self._addresses.group(self._before.name, group).decode(),
         )
 
-    def _listen(self, said: Said) -> None:
+    def _listen(self, said: Said) -> Iterator[None]:
         prediction, speech = self.prediction, said.speech
         prediction.messages += said.times
+        if self._code(self._before, speech) is not None:
+            return  # whoever said it is refused already
         if self._compared > MOST_COMPARED:
             prediction.is_whole = False
             return
-        speaker, speaker_goes = (speech.language, speech.client_id, speech.group_id), self._is_refused(speech)
+        speaker_goes = self._code(self._after, speech) is not None
         before, after = self._channels(self._before, speech), set(self._channels(self._after, speech))
-        is_affected = speaker_goes
+        is_affected = False
         for seen in self._hearing(before, said):
-            listener_goes = self._refused[seen.visitor]
-            if _is_same(speech, seen.visitor) or (speaker_goes and listener_goes):
-                continue
-            is_lost = speaker_goes or listener_goes or not self._still_hears(seen.visitor, after)
-            pair = prediction.pairs.setdefault((speaker, seen.visitor), Pair())
-            pair.heard += said.times
-            if is_lost:
-                pair.lost, pair.channel, is_affected = pair.lost + said.times, before[0].decode(), True
+            is_affected |= self._compare(said, seen, before[0], after, speaker_goes=speaker_goes)
+            self._compared += 1
+            if self._compared % COMPARED_PER_TURN == 0:
+                yield
         prediction.affected += said.times if is_affected else 0
+
+    def _compare(self, said: Said, seen: Seen, channel: bytes, after: set[bytes], *, speaker_goes: bool) -> bool:
+        """Whether a listener loses what was said."""
+        speech, listener_goes = said.speech, self._refused[seen.visitor]
+        if _is_same(speech, seen.visitor):
+            return False
+        if speaker_goes and listener_goes:
+            return True
+        speaker = (speech.language, speech.client_id, speech.group_id)
+        pair = self.prediction.pairs.setdefault((speaker, seen.visitor), Pair())
+        pair.heard += said.times
+        is_lost = speaker_goes or listener_goes or not self._still_hears(seen.visitor, after)
+        if is_lost:
+            pair.lost, pair.channel = pair.lost + said.times, channel.decode()
+        return is_lost
 
     def _hearing(self, channels: Iterable[bytes], said: Said) -> Iterator[Seen]:
         """Everyone who heard it, once."""
@@ -178,7 +200,6 @@ class Predictor:
         speech = said.speech
         for channel in channels:
             for seen in self._audience.get(channel, ()):
-                self._compared += 1
                 is_there = seen.first <= said.last and said.first <= seen.last
                 if (
                     seen.visitor not in met
@@ -209,11 +230,6 @@ class Predictor:
             return who.group_id, who.client_id
         names = self._before.names
         return names.name_of(who.group_id), None if who.client_id is None else names.name_of(who.client_id)
-
-    def _is_refused(self, speech: Speech) -> bool:
-        if self._code(self._before, speech) is not None:
-            return False
-        return self._code(self._after, speech) is not None
 
     @staticmethod
     def _code(tenant: Tenant, who: Visitor | Speech) -> str | None:

@@ -141,9 +141,13 @@ class Process:
         self.table.when_changed(moves.apply)
         chronicle.open_by_tenant = self.connections.open_by_tenant
         self.connections.when_begun(
-            lambda one: chronicle.arrived(one.facts.place.tenant, one.facts.visitor, one.facts.user_agent)
+            lambda one: chronicle.arrived(
+                one.facts.place.tenant, one.facts.visitor, one.facts.user_agent, one.facts.speaks_as
+            )
         )
-        self.connections.when_ended(lambda one: chronicle.left(one.facts.place.tenant, one.facts.visitor))
+        self.connections.when_ended(
+            lambda one: chronicle.left(one.facts.place.tenant, one.facts.visitor, one.facts.speaks_as)
+        )
         self.leases.when_forgotten(self.memory.look)
 
     def _now(self) -> str:

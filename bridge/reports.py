@@ -7,18 +7,20 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.changes import Standing
+from bridge.broker.memory import lost_at
 from bridge.broker.presence_entries import holder_in
 from bridge.broker.roll import Roll, Rolls
 from bridge.chronicle import FLUSH_SECONDS, SLICE_SECONDS
 from bridge.migration.guards import MILLISECONDS_PER_DAY, RECENT_DAYS, Facts, Verdict, judge
 from bridge.migration.rows import Conversion, Noted, ProprietaryKey, Sample, Speech, Visitor
-from bridge.prediction import MOST_LISTED, Pair, Prediction, Predictor, Refusal, Said, Seen, Speaker
+from bridge.prediction import Pair, Prediction, Predictor, Refusal, Said, Seen, Speaker
 from bridge.tenants import GENERATED_ID_PREFIX, Tenant, bucket
 from v3.session import timestamp
 
@@ -26,6 +28,8 @@ SETTLE_SECONDS: Final = FLUSH_SECONDS + 0.3
 """What was said before a prediction is asked for is in the rolls by then, whichever process heard it."""
 SLICES_PER_MINUTE: Final = 60 // SLICE_SECONDS
 GROUPS_PER_COMMAND: Final = 500
+ROWS_PER_TURN: Final = 2_000
+"""Other work goes on between so many."""
 MOST_CLIENTS: Final = 10_000
 MINUTES_PER_HOUR: Final = 60
 MILLISECONDS_PER_MINUTE: Final = 60_000
@@ -51,7 +55,7 @@ class Reports:
             "tenant": tenant.name,
             "days": roll.days,
             "total": len(population),
-            "forgotten": await roll.forgotten(self._redis, self._addresses, tenant.name),
+            "forgotten": await self._forgotten(roll, tenant),
             "clients": [_client(seen) for seen in population[:most]],
         }
 
@@ -69,7 +73,7 @@ class Reports:
         return {
             "tenant": tenant.name,
             "days": roll.days,
-            "forgotten": await roll.forgotten(self._redis, self._addresses, tenant.name),
+            "forgotten": await self._forgotten(roll, tenant),
             "outcomes": {direction: dict(counts) for direction, counts in outcomes.items()},
             "keys": sorted(map(_key, keys.items()), key=lambda key: (-key["seen"], key["name"])),
         }
@@ -92,10 +96,7 @@ class Reports:
         for _ in predictor.predict(await self._population(tenant), said):
             await asyncio.sleep(0)
         prediction = predictor.prediction
-        forgotten = [
-            await roll.forgotten(self._redis, self._addresses, tenant.name)
-            for roll in (self._rolls.census, self._rolls.speeches)
-        ]
+        forgotten = [await self._forgotten(roll, tenant) for roll in (self._rolls.census, self._rolls.speeches)]
         return {
             "tenant": tenant.name,
             "version": tenant.version,
@@ -114,16 +115,13 @@ class Reports:
             (row, visitor) for row in await self._rows(self._rolls.census, tenant) if (visitor := Visitor.of(row.key))
         ]
         here, now = await self._present(tenant, {_group(visitor, tenant) for _, visitor in rows}), _now()
-        return [
-            Seen(
-                visitor,
-                row.first,
-                now if _is_here(visitor, tenant, here) else row.last,
-                row.count,
-                visitor.user_agent or row.remark,
-            )
-            for row, visitor in rows
-        ]
+        population = []
+        for number, (row, visitor) in enumerate(rows):
+            last = now if _is_here(visitor, tenant, here) else row.last
+            population.append(Seen(visitor, row.first, last, row.count, visitor.user_agent or row.remark))
+            if number % ROWS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        return population
 
     async def _present(self, tenant: Tenant, groups: set[str]) -> set[tuple[str, str]]:
         """Group and client name of everyone who is connected; those that gave no id have none."""
@@ -136,12 +134,16 @@ class Reports:
                 answers = await pipeline.execute(raise_on_error=False)
             for group, holders in zip(chunk, answers, strict=True):
                 found = map(holder_in, holders if isinstance(holders, list) else ())
-                here |= {(group, _id_of(holder[0])) for holder in found if holder is not None}
+                here |= {(group, name) for holder in found if holder is not None for name in _called(holder[0])}
         return here
 
     async def _rows(self, roll: Roll, tenant: Tenant, since: int | None = None) -> list[Noted]:
         oldest = _now() - roll.days * MILLISECONDS_PER_DAY if since is None else since
         return [noted async for noted in roll.newest(self._redis, self._addresses, tenant.name, oldest)]
+
+    async def _forgotten(self, roll: Roll, tenant: Tenant) -> int:
+        oldest = _now() - roll.days * MILLISECONDS_PER_DAY
+        return await roll.forgotten(self._redis, self._addresses, tenant.name, oldest)
 
     async def _facts(self, tenant: Tenant) -> Facts:
         now = _now()
@@ -155,7 +157,14 @@ class Reports:
             last = max(last or 0, noted.last)
             converted[row.outcome] += noted.count if row.day in days else 0
         refused = await self._refused_in_a_minute(tenant, now)
-        return Facts(now, converted.total(), converted["stashed"], last, refused)
+        return Facts(now, converted.total(), converted["stashed"], last, refused, await self._lost())
+
+    async def _lost(self) -> int | None:
+        at = lost_at(await cast(Any, self._redis.get(self._addresses.loss)))
+        try:
+            return None if at is None else round(datetime.fromisoformat(at).timestamp() * 1_000)
+        except ValueError:
+            return None  # somebody else's, under our name
 
     async def _refused_in_a_minute(self, tenant: Tenant, now: int) -> int:
         newest = now // (SLICE_SECONDS * 1_000)
@@ -169,9 +178,9 @@ def _predicted(prediction: Prediction) -> dict[str, Any]:
     share = prediction.affected / prediction.messages if prediction.messages else 0.0
     return {
         "refused": [_refused(refusal) for refusal in prediction.refused],
-        "silenced": [_pair(*pair) for pair in silenced[:MOST_LISTED]],
-        "quieter": [_pair(*pair) for pair in quieter[:MOST_LISTED]],
-        "totals": {"refused": prediction.refused_clients, "silenced": len(silenced), "quieter": len(quieter)},
+        "silenced": [_pair(*pair) for pair in silenced.first],
+        "quieter": [_pair(*pair) for pair in quieter.first],
+        "totals": {"refused": prediction.refused_clients, "silenced": silenced.number, "quieter": quieter.number},
         "traffic": {"messages": prediction.messages, "affected": prediction.affected, "share": round(share, 4)},
     }
 
@@ -191,7 +200,7 @@ def _pair(speaker: Speaker, listener: Visitor, pair: Pair) -> dict[str, Any]:
     language, client_id, group_id = speaker
     return {
         "speaker": {"client_id": client_id, "protocol": language, "group_id": group_id},
-        "listener": {"client_id": listener.client_id, "protocol": listener.language, "group_id": listener.group_id},
+        "listener": {"client_id": listener.client_id, "protocol": listener.protocol, "group_id": listener.group_id},
         "messages": pair.lost,
         "of": pair.heard,
         "channel": pair.channel,
@@ -265,8 +274,9 @@ def _is_here(visitor: Visitor, tenant: Tenant, here: set[tuple[str, str]]) -> bo
     return (_group(visitor, tenant), name) in here
 
 
-def _id_of(name: str) -> str:
-    return "" if name.startswith(GENERATED_ID_PREFIX) else name
+def _called(name: str) -> tuple[str, ...]:
+    """Whoever has a generated id is also somebody without one."""
+    return (name, "") if name.startswith(GENERATED_ID_PREFIX) else (name,)
 
 
 def _moment(milliseconds: int | None) -> str | None:

@@ -189,6 +189,11 @@ class Settings(BaseSettings):
         hosts = [host.lower() for table in self.tenants.values() for host in table.hosts]
         if len(set(hosts)) != len(hosts):
             raise ValueError("two tenants claim the same host")
+        guarded = [name for name, table in self.tenants.items() if table.guard.any]
+        if guarded and not self.records:
+            raise ValueError(
+                f"the guards of {guarded[0]} judge by the records: set records = true, or remove the guards"
+            )
         if self.is_open and self.host not in LOOPBACK_HOSTS and not self.open_admission:
             raise ValueError(
                 f"no keys are configured, so anyone who reaches {self.host} could connect: add a key "

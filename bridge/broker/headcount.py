@@ -4,9 +4,10 @@ A number that is not said again for a few seconds is forgotten with its process.
 """
 
 import asyncio
+import contextlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -54,10 +55,18 @@ async def read_headcount(redis: Redis, addresses: Addresses) -> Headcounts:
     if processes:
         said: list[Any] = await redis.mget([addresses.headcount(process.decode()) for process in processes])
         for numbers in said:
-            for tenant, counted in json.loads(numbers or "{}").items():
-                for what, protocols in counted.items():
-                    total[tenant][what].update(protocols)
+            for tenant, what, protocol, number in _read(numbers):
+                total[tenant][what][protocol] += number
     return total
+
+
+def _read(numbers: bytes | None) -> Iterator[tuple[str, str, str, int]]:
+    """Tenant, what is counted, protocol and number; nothing of what somebody else wrote under our name."""
+    with contextlib.suppress(ValueError, AttributeError, TypeError):
+        for tenant, counted in json.loads(numbers or "{}").items():
+            for what, protocols in counted.items():
+                for protocol, number in protocols.items():
+                    yield tenant, what, protocol, int(number)
 
 
 def _ignore(reply: Any) -> None:

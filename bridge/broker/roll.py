@@ -48,24 +48,22 @@ class Roll:
     async def newest(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> AsyncIterator[Noted]:
         """The rows that were noted at `since` or later, the newest first. Raises what redis-py raises."""
         rows, order = _keys(addresses, tenant, self.name)
-        start = 0
-        while True:
-            page: list[Any] = await redis.zrange(order, start, start + ROWS_PER_PAGE - 1, desc=True)
-            values: list[Any] = await cast(Any, redis.hmget(rows, page)) if page else []
+        # The order is read at once: rows that are noted meanwhile would move from page to page.
+        keys: list[Any] = await redis.zrange(order, cast(Any, "+inf"), cast(Any, since), desc=True, byscore=True)
+        for start in range(0, len(keys), ROWS_PER_PAGE):
+            page = keys[start : start + ROWS_PER_PAGE]
+            values: list[Any] = await cast(Any, redis.hmget(rows, page))
             for key, value in zip(page, values, strict=True):
                 noted = _noted(key, value)
-                if noted is not None and noted.last < since:
-                    return
                 if noted is not None:
                     yield noted
-            if len(page) < ROWS_PER_PAGE:
-                return
-            start += ROWS_PER_PAGE
 
-    async def forgotten(self, redis: Redis, addresses: Addresses, tenant: str) -> int:
-        """How many rows the bound has made it forget."""
-        number = await cast(Any, redis.hget(_keys(addresses, tenant, self.name)[0], ""))
-        return int(number) if number and number.isdigit() else 0
+    async def forgotten(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> int:
+        """How many rows the bound has made it forget; 0 where that was before `since`."""
+        number, last = await cast(Any, redis.hmget(_keys(addresses, tenant, self.name)[0], ["", "@"]))
+        if not number or not number.isdigit() or not last or not last.isdigit() or int(last) < since:
+            return 0
+        return int(number)
 
 
 Failed = Callable[[Sequence[Noted]], None]

@@ -183,6 +183,7 @@ if excess > 0 then
   local oldest = redis.call('ZRANGE', KEYS[2], #old, #old + excess - 1)
   for _, row in ipairs(oldest) do old[#old + 1] = row end
   redis.call('HINCRBY', KEYS[1], '', #oldest)
+  redis.call('HSET', KEYS[1], '@', string.format('%.0f', tonumber(ARGV[2]) + 1000 * tonumber(ARGV[3])))
 end
 for _, row in ipairs(old) do
   redis.call('HDEL', KEYS[1], row)
@@ -194,7 +195,8 @@ return #old
 """)
 """Keys rows, order; most rows, oldest to keep (ms), seconds to keep; then each row: key, first, last, count, remark.
 
-Returns how many rows it forgot. Those that the bound made it forget are counted under the empty row.
+Returns how many rows it forgot. Those that the bound made it forget are counted under the empty row, and `@` is when
+that was last.
 """
 
 REMEMBER: Final = Script("""

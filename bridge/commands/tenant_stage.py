@@ -59,7 +59,9 @@ def set_stage(
     if dry_run:
         operate(settings, name, lambda at, tenant: _predict(at, tenant, wanted, as_json=as_json))
     else:
-        operate(settings, name, lambda at, _: _make(at, name, lambda tenant: at.orders.change(tenant, who(), wanted)))
+        operate(
+            settings, name, lambda at, _: _make(at, name, lambda one: at.orders.change(one, who(), wanted), as_json)
+        )
 
 
 def roll_back(
@@ -86,7 +88,9 @@ def roll_back(
     if dry_run:
         operate(settings, name, predict)
     else:
-        operate(settings, name, lambda at, _: _make(at, name, lambda tenant: at.orders.roll_back(tenant, who(), why)))
+        operate(
+            settings, name, lambda at, _: _make(at, name, lambda one: at.orders.roll_back(one, who(), why), as_json)
+        )
 
 
 def list_changes(
@@ -130,14 +134,15 @@ async def _predict(at: Operation, tenant: Tenant, wanted: Wanted, *, as_json: bo
     typer.echo(json.dumps(prediction, indent=2) if as_json else prediction_text(prediction))
 
 
-async def _make(at: Operation, name: str, order: Callable[[Tenant], Awaitable[Change]]) -> None:
+async def _make(at: Operation, name: str, order: Callable[[Tenant], Awaitable[Change]], as_json: bool) -> None:
     """Give the order; again where somebody else was quicker."""
     for _ in range(ATTEMPTS):
         try:
             change = await _stepped(order(await at.tenant(name)), name)
         except Stale:
             continue
-        typer.echo(f"{name}: {change.before} -> {change.after} (version {change.version})")
+        sentence = f"{name}: {change.before} -> {change.after} (version {change.version})"
+        typer.echo(json.dumps(change.as_json(), indent=2) if as_json else sentence)
         return
     fail(f"tenant {name!r} is being changed by others all the time: try again")
 

@@ -38,13 +38,14 @@ NO_RULES: Final = Rules()
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the guards judge. Times are milliseconds since the epoch."""
+    """What the guards judge. Times are milliseconds since the epoch; `lost`: when Redis lost what it knew, if ever."""
 
     now: int
     converted: int = 0
     stashed: int = 0
     last_v2_message: int | None = None
     refused_in_a_minute: int = 0
+    lost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +79,20 @@ def judge(rules: Rules, facts: Facts) -> list[Verdict]:
 
 
 def _stashed(limit: float, facts: Facts) -> Verdict:
-    percent = round(100 * facts.stashed / facts.converted, 2) if facts.converted else None
-    sentence = (
-        f"{percent or 0:g} % of what V2 said in the last {RECENT_DAYS} days was stashed; at most {limit:g} % may be."
-    )
-    return Verdict("stashed_percent", limit, percent, (percent or 0) <= limit, sentence)
+    percent = 100 * facts.stashed / facts.converted if facts.converted else None
+    found = f"{percent or 0:.4g} % of what V2 said in the last {RECENT_DAYS} days was stashed"
+    return Verdict("stashed_percent", limit, percent, (percent or 0) <= limit, f"{found}; at most {limit:g} % may be.")
 
 
 def _quiet(limit: float, facts: Facts) -> Verdict:
-    if facts.last_v2_message is None:
+    """What was lost with Redis's data may have been a message of a moment before."""
+    since = facts.lost if facts.last_v2_message is None else facts.last_v2_message
+    if since is None:
         return Verdict("quiet_days", limit, None, holds=True, sentence="No V2 message is on record.")
-    days = round((facts.now - facts.last_v2_message) / MILLISECONDS_PER_DAY, 2)
-    sentence = f"The last V2 message was {_days(days)} ago; {_days(limit)} must be quiet."
-    return Verdict("quiet_days", limit, days, days >= limit, sentence)
+    days = (facts.now - since) / MILLISECONDS_PER_DAY
+    event = "The last V2 message was" if facts.last_v2_message is not None else "What was known of V2 messages was lost"
+    sentence = f"{event} {_days(round(days, 2))} ago; {_days(limit)} must be quiet."
+    return Verdict("quiet_days", limit, round(days, 2), days >= limit, sentence)
 
 
 def _days(number: float) -> str:

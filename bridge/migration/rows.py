@@ -5,7 +5,7 @@ often. Names and numbers are kept, never what was said; of a proprietary key onl
 """
 
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import Any, Final, Literal, Self
 
 Language = Literal["v2", "v3"]
@@ -26,9 +26,15 @@ class Row:
     def of(cls, key: str) -> Self | None:
         """The row behind a key; `None` for what somebody else wrote under our name."""
         try:
-            return cls(*json.loads(key))
-        except (ValueError, TypeError):
+            values = json.loads(key)
+            row = cls(*values)
+        except (ValueError, TypeError, RecursionError):
             return None
+        is_sound = all(
+            isinstance(value, str) or (value is None and "None" in str(one.type))
+            for value, one in zip(values, fields(cls), strict=False)
+        )
+        return row if is_sound else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ before it sees it.
 """
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -16,110 +15,18 @@ import structlog
 from engineio.async_drivers.asgi import _async
 from engineio.packet import CLOSE, NOOP, Packet
 
-from bridge.sockets.ends import ASGI_EXTENSION
+from bridge.sockets import packets
 from bridge.sockets.engine_session import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, Namespace, Session
-from bridge.sockets.packets import MOST_PACKETS, SEPARATOR, Ready
+from bridge.sockets.engine_websocket import EngineWebSocket
 from bridge.sockets.waiting import Waiting
 
 LOOK_SECONDS: Final = 1.0
-PROBE_SECONDS: Final = 10.0
-"""So long each step of an upgrade may take."""
 MOST_OUTSIDE: Final = 2_000
 """Sessions that are in no namespace: a page may begin them by the thousand, and nobody has asked who it is."""
 ENVELOPE_BYTES: Final = 1_024
 """What Engine.IO and Socket.IO put around a message, at most."""
-_MESSAGE, _CLOSE, _PONG, _PROBE, _UPGRADE = "4", "1", "3", "2probe", "5"
-_SOCKET_IO: Final = frozenset("0123456")
 
 log = structlog.get_logger(__name__)
-
-
-def is_packet(text: str) -> bool:
-    """Whether a client may send this Engine.IO packet at any time. The library would read JSON into others."""
-    return text in (_CLOSE, _PONG) or (text[:1] == _MESSAGE and text[1:2] in _SOCKET_IO)
-
-
-class _WebSocket:
-    """A websocket as the library wants it: one frame a packet. Never raises for what a client does or fails to do."""
-
-    def __init__(self, engine: "Engine", handler: Callable[..., Any]) -> None:
-        self._engine = engine
-        self._handler = handler
-        self._socket = handler.__self__  # type: ignore[attr-defined]
-        self._session = engine.sessions[self._socket.sid]
-        self._probe: str | None = None
-        self._is_closed = False
-        self._scope: Mapping[str, Any] = {}
-        self._receive: Any = None
-        self._send: Any = None
-
-    async def __call__(self, environ: Mapping[str, Any]) -> str:
-        self._scope, self._receive, self._send = environ["asgi.scope"], environ["asgi.receive"], environ["asgi.send"]
-        if self._session.websocket is not None:
-            await self.close()  # one at a time, or nobody could say which of them hears what
-            return ""
-        self._session.websocket = self
-        try:
-            await self._try_to_send({"type": "websocket.accept"})
-            if await self._is_used():
-                await self._handler(self)
-        finally:
-            self._session.websocket = None
-            await self.close()
-        return ""
-
-    async def _is_used(self) -> bool:
-        """Before an upgrade, whether the probe comes: from then on the library answers polls with nothing."""
-        if self._socket.connected:
-            self._probe = await self._next()
-        return self._probe == _PROBE or not self._socket.connected
-
-    async def wait(self) -> str | None:
-        """The next packet; `None` ends the websocket."""
-        probe, self._probe = self._probe, None
-        return probe or await self._next()
-
-    async def _next(self) -> str | None:
-        seconds = None if self._session.is_upgraded else PROBE_SECONDS
-        try:
-            event = await asyncio.wait_for(self._receive(), seconds)
-        except TimeoutError:
-            return None
-        if event["type"] != "websocket.receive" or self._session.ended_at is not None:
-            return None
-        text: str = event.get("text") or ""
-        if not self._may_come(text):
-            self._session.end_as_broken()
-            return None
-        self._session.sign_of_life(text)
-        return text
-
-    def _may_come(self, text: str) -> bool:
-        if len(text.encode()) > self._engine.most_bytes:
-            return False
-        return is_packet(text) if self._session.is_upgraded else text in (_PROBE, _UPGRADE)
-
-    async def send(self, message: str) -> None:
-        """One packet."""
-        await self._try_to_send({"type": "websocket.send", "text": message})
-
-    async def close(self) -> None:
-        """Once, with what the session ended with."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        code = self._session.code if self._session.code != 1006 else 1011
-        await self._try_to_send({"type": "websocket.close", "code": code, "reason": self._session.reason})
-
-    async def _try_to_send(self, message: Mapping[str, Any]) -> None:
-        with contextlib.suppress(OSError, RuntimeError):  # the client is gone, or has closed it
-            await self._send(message)
-
-    def abort(self) -> None:
-        """Cut it off, if this server can."""
-        wire = self._scope.get("extensions", {}).get(ASGI_EXTENSION)
-        if wire is not None:
-            wire.abort()
 
 
 class _Quiet:
@@ -168,7 +75,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             max_http_buffer_size=self.most_bytes,
             logger=_Quiet(self),
         )
-        self._async: dict[str, Any] = {**_async, "websocket": lambda handler, server: _WebSocket(server, handler)}
+        self._async: dict[str, Any] = {**_async, "websocket": lambda handler, server: EngineWebSocket(server, handler)}
         self.on("connect", self._began)
         self.on("message", self._heard)
         self.on("disconnect", self._ended)
@@ -237,14 +144,21 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         return opening
 
     async def poll(self, sid: str) -> bytes:
-        """What waits for a client that polls, as soon as anything does."""
-        session, socket = self.sessions[sid], self.sockets[sid]
-        if socket.upgrading:
+        """What waits for a client that polls, as soon as anything does; when all was said, the close.
+
+        That comes alone: with it in one answer, npm's client would take the last words for those of a later session.
+        """
+        session = self.sessions[sid]
+        if self.sockets[sid].upgrading:
             return _as_bytes(Packet(NOOP))
-        taken = [each for each in await session.waiting.some(MOST_PACKETS) if each is not None] or [Packet(CLOSE)]
-        if session.ended_at is not None and session.waiting.empty():
+        is_over = session.ended_at is not None and session.waiting.empty()
+        taken = (
+            [] if is_over else [each for each in await session.waiting.some(packets.MOST_PACKETS) if each is not None]
+        )
+        if not taken:
             self.forget(sid)
-        return SEPARATOR.join(_as_bytes(each) for each in taken)
+            return _as_bytes(Packet(CLOSE))
+        return packets.SEPARATOR.join(_as_bytes(each) for each in taken)
 
     async def receive_all(self, sid: str, texts: Sequence[str]) -> bool:
         """The packets of one POST, in order; false for a session that is over, or is from now on."""
@@ -252,7 +166,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         if session is None or session.ended_at is not None:
             return False
         for text in texts:
-            if not is_packet(text):
+            if not packets.may_come(text):
                 session.end_as_broken()
                 return False
             session.sign_of_life(text)
@@ -260,9 +174,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         return True
 
     async def _take(self, session: Session, sid: str, text: str) -> None:
-        if text == _CLOSE:
+        if text == packets.GOODBYE:
             session.end(1000, "closed by the client")
-        elif text == _PONG and sid in self.sockets:
+        elif text == packets.PONG and sid in self.sockets:
             self.sockets[sid].schedule_ping()
         else:
             await session.receive(text[1:])
@@ -284,5 +198,5 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
 
 def _as_bytes(packet: Any) -> bytes:
-    text: bytes = packet.blob if isinstance(packet, Ready) else packet.encode().encode()
+    text: bytes = packet.blob if isinstance(packet, packets.Ready) else packet.encode().encode()
     return text

@@ -176,7 +176,8 @@ class Session:
             return
         self.ended_at, self.code, self.reason = self._engine.now(), code, reason
         self._socket.closing = self._socket.closed = True
-        self.waiting.put_nowait(Packet(CLOSE))
+        if self.is_upgraded:
+            self.waiting.put_nowait(Packet(CLOSE))
         self.waiting.put_nowait(None)
         self._lose()
 

@@ -1,4 +1,4 @@
-"""Socket.IO packets (protocol 5, inside Engine.IO 4 messages) as this server reads and writes them. Pure.
+"""Socket.IO packets (protocol 5, inside Engine.IO 4's) as this server reads and writes them. Pure.
 
 Text alone: both languages are JSON, so a packet with binary attachments is broken from its first byte. What a client
 says in an event is handed on as the very text that it sent; what it means is not judged here.
@@ -17,6 +17,11 @@ MOST_PACKETS: Final = 16
 """Of one POST, and of one answer to a poll: some clients take no more."""
 SEPARATOR: Final = b"\x1e"
 """Between packets; it stands in no JSON text."""
+
+GOODBYE, PONG, PROBE, UPGRADE = "1", "3", "2probe", "5"
+"""All that a client says in Engine.IO beside its messages; the last two over a websocket that is not used yet."""
+_MESSAGE: Final = "4"
+_DIGITS: Final = frozenset("0123456")
 
 Kind = Literal["connect", "disconnect", "event", "ack"]
 
@@ -55,6 +60,11 @@ class Ready:
 def ready(blob: bytes) -> Iterator[Ready]:
     """The packets that were made together."""
     return map(Ready, blob.split(SEPARATOR))
+
+
+def may_come(text: str) -> bool:
+    """Whether an Engine.IO packet is one that a client may send at any time."""
+    return text in (GOODBYE, PONG) or (text[:1] == _MESSAGE and text[1:2] in _DIGITS)
 
 
 def read(text: str) -> Packet:

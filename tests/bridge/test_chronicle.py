@@ -150,6 +150,7 @@ async def test_a_client_with_two_connections_is_there_until_the_last_is_over(boo
     book.say()
     assert (await book.census())[OLD.key()].count == 1
     book.chronicle.left(TENANT, OLD)
+    await book.census()
     book.say()
     assert (await book.census())[OLD.key()].count == 1
 
@@ -283,6 +284,24 @@ async def test_it_writes_by_itself(book: Book, monkeypatch: pytest.MonkeyPatch) 
     assert book.chronicle.waiting == 0
 
 
+async def test_much_is_written_in_steps_between_which_others_have_their_turn(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chronicles, "FLUSH_SECONDS", 0.02)
+    number = 3 * chronicles.ROWS_PER_STEP + 7
+    for index in range(number):
+        book.say(Speech("v2", f"k{index}", "lobby", "msg", "group", None, "none"))
+        book.chronicle.read(TENANT, {f"key {index}": 1})
+    async with running(book.chronicle):
+
+        async def is_written() -> bool:
+            rolls = (book.desk.rolls.speeches, book.desk.rolls.ledger)
+            return [len(await book.desk.noted(roll)) for roll in rolls] == [number, number]
+
+        await until_true(is_written)
+    assert (book.chronicle.waiting, book.chronicle.left_out) == (0, 0)
+
+
 async def test_two_processes_add_to_the_same_rows(desk: Desk) -> None:
     one, other = Book(desk), Book(desk)
     for book in (one, other):
@@ -357,3 +376,45 @@ async def test_the_rolls_of_two_tenants_are_kept_apart(desk: Desk) -> None:
     assert set(await book.census()) == {OLD.key()}
     other = [row.key async for row in desk.rolls.census.newest(desk.redis, desk.addresses, "other")]
     assert Counter(other) == Counter([v2("7").key()])
+
+
+async def test_the_last_words_count_though_they_are_written_in_steps(desk: Desk) -> None:
+    book, last = Book(desk), v2("k250")
+    book.chronicle.arrived(TENANT, last, "")
+    for number in range(300):
+        book.say(Speech("v2", f"k{number}", "lobby", "msg", "group", None, "none"))
+    steps = book.chronicle._write_down()
+    next(steps)
+    book.chronicle.left(TENANT, last)
+    for _ in steps:
+        pass
+    assert (await book.census())[last.key()].count == 1
+
+
+async def test_the_user_agent_is_known_again_after_a_loss(desk: Desk) -> None:
+    book = Book(desk)
+    book.chronicle.arrived(TENANT, v2("42"), "kiosk/1")
+    await book.census()
+    name = desk.addresses.roll(TENANT, "census")
+    await desk.redis.delete(name, f"{name}:order")
+    book.chronicle.see_everyone_again()
+    assert (await book.census())[v2("42").key()].remark == "kiosk/1"
+
+
+async def test_where_nothing_is_kept_nothing_is_written_at_the_end_either(desk: Desk) -> None:
+    book = Book(desk, is_kept=False)
+    book.counts.conversions[TENANT, "v2_to_v3", "exact"] += 3
+    book.chronicle.flush()  # as `Process._say_last_words` does
+    await desk.settled()
+    assert await desk.redis.keys(f"{desk.addresses.prefix}:*") == []
+
+
+async def test_what_clients_without_an_id_say_is_counted_by_their_user_agent(desk: Desk) -> None:
+    book = Book(desk)
+    one, other = v2(None, user_agent="kiosk/1"), v2(None, user_agent="phone/2")
+    book.chronicle.arrived(TENANT, one, "kiosk/1", "anonymous-a")
+    book.chronicle.arrived(TENANT, other, "phone/2", "anonymous-b")
+    book.chronicle.left(TENANT, other, "anonymous-b")
+    book.say(Speech("v2", "anonymous-a", "lobby", "msg", "group", None, "none"), times=3)
+    assert (await book.census())[one.key()].count == 3
+    assert list(await book.speeches()) == [Speech("v2", None, "lobby", "msg", "group", None, "none").key()]

@@ -158,6 +158,16 @@ async def test_a_step_that_no_guard_was_asked_about_is_not_watched(
     assert await record(desk) == [made]
 
 
+async def test_a_step_back_that_is_taken_back_is_not_watched_though_it_goes_forward(desk: Desk, watch: Watch) -> None:
+    made = await step(desk, watch, before=V3, after=BRIDGE)
+    await make(desk.redis, desk.addresses, back(watch.tenant, made, "ann", ago(0), "it was right after all"))
+    await watch.table.look()
+    await desk.turned_away(MANY)
+    await watch.look()
+    assert Standing.of(watch.tenant) == V3
+    assert watch.watch.rolled_back == 0
+
+
 async def test_of_many_that_watch_one_takes_it_back(desk: Desk, watches: Sequence[Watch]) -> None:
     await step(desk, *watches)
     await desk.turned_away(MANY)

@@ -146,6 +146,8 @@ async def test_whoever_is_connected_is_there_until_now(desk: Desk, redis_url: st
         ("gone", "lobby"): False,
         ("ann", "team"): False,
     }
+    last_seen = [client["last_seen"] for client in census["clients"]]
+    assert last_seen == sorted(last_seen, reverse=True)
 
 
 # Ledger.
@@ -393,7 +395,9 @@ async def everything(desk: Desk) -> dict[Any, Any]:
 async def test_a_prediction_is_not_whole_where_the_record_has_forgotten_some(
     desk: Desk, at_once: None, name: str
 ) -> None:
-    await desk.note(replace(getattr(desk.rolls, name), most_rows=1), Noted("a", 1, 1, 1), Noted("b", 2, 2, 1))
+    await desk.note(
+        replace(getattr(desk.rolls, name), most_rows=1), Noted("a", now(), now(), 1), Noted("b", now(), now(), 1)
+    )
     assert not (await desk.reports.predict(ACME, V3))["complete"]
 
 
@@ -412,3 +416,29 @@ async def test_a_prediction_waits_until_what_was_said_before_is_written(desk: De
     begun_at = time.monotonic()
     await desk.reports.predict(ACME, V3)
     assert SETTLE_SECONDS <= time.monotonic() - begun_at < SETTLE_SECONDS + 1
+
+
+async def test_a_v3_client_that_is_called_anonymous_is_there_too(
+    desk: Desk, redis_url: str, prefix: str, at_once: None
+) -> None:
+    async with running_process(redis_url, prefix) as process:
+        await process.enter(Place(TENANT, "lobby", "anonymous-bob", "v3"))
+        await desk.met(v3("anonymous-bob"), now() - 50_000, now() - 50_000)
+        await desk.met(v2("42"), now() - 50_000, now())
+        await desk.spoken(Speech("v2", "42", "lobby", "msg", "group", None, "none"), now() - 10_000, now() - 5_000)
+        prediction = await desk.reports.predict(Tenant(TENANT), V3)
+    assert [pair["listener"]["client_id"] for pair in prediction["silenced"]] == ["anonymous-bob"]
+
+
+@pytest.mark.parametrize("row", ['["v2","v2",{},"lobby",""]', '["v2","v2",7,"lobby",""]', '["v3","v3",{},[],""]'])
+async def test_a_row_of_the_right_length_with_the_wrong_types_is_no_row(desk: Desk, row: str) -> None:
+    await desk.note(desk.rolls.census, Noted(row, now(), now(), 1))
+    assert (await desk.reports.census(Tenant(TENANT), "all"))["clients"] == []
+
+
+async def test_a_listener_is_named_with_its_protocol(desk: Desk, at_once: None) -> None:
+    await desk.met(v2("42"), now() - 9_000, now())
+    await desk.met(Visitor("v3", "socketio", "ann", "lobby"), now() - 9_000, now())
+    await desk.spoken(Speech("v2", "42", "lobby", "msg", "group", None, "none"), now() - 9_000, now())
+    prediction: dict[str, Any] = await desk.reports.predict(Tenant(TENANT), V3)
+    assert prediction["silenced"][0]["listener"]["protocol"] == "socketio"

@@ -112,6 +112,10 @@ class RawSocket:
             if opcode == CLOSE:
                 return int.from_bytes(payload[:2])
 
+    async def some(self) -> bytes:
+        """Whatever comes next."""
+        return await self._reader.read(65_536)
+
     async def rest(self, seconds: float) -> bytes:
         """All that comes until the server ends the connection; `TimeoutError` if it does not."""
         async with asyncio.timeout(seconds):

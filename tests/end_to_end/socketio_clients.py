@@ -62,6 +62,18 @@ class Visitor:
             if not isinstance(heard, dict) or heard.get("cmd") not in ("JOIN", "LEAVE"):
                 return heard
 
+    async def end(self) -> None:
+        """Disconnect, and leave nothing behind: where the server was first, the library may still be at it."""
+        await self.client.disconnect()
+        await self.client.shutdown()
+        engine = self.client.eio
+        tasks = [task for task in (engine.read_loop_task, engine.write_loop_task) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if engine.http is not None:
+            await engine.http.close()
+
     async def over(self, seconds: float = ANSWER_SECONDS) -> None:
         """Wait until the server has ended it."""
         await asyncio.wait_for(self.is_over.wait(), seconds)
@@ -88,8 +100,7 @@ async def visitor(
         )
         yield visiting
     finally:
-        await visiting.client.disconnect()
-        await visiting.client.shutdown()
+        await visiting.end()
 
 
 async def refusal_of(bridge: BridgeProcess, namespace: str, transports: str, **how: Any) -> dict[str, Any]:
@@ -109,8 +120,7 @@ async def refusal_of(bridge: BridgeProcess, namespace: str, transports: str, **h
         data: dict[str, Any] = visiting.refusal["data"]
         return data
     finally:
-        await visiting.client.disconnect()
-        await visiting.client.shutdown()
+        await visiting.end()
     raise AssertionError("it was let in")
 
 

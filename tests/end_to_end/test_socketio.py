@@ -22,9 +22,9 @@ from tests.servers import BridgeProcess
 
 CONFIG = (
     UNHURRIED
-    + "".join(f"[tenants.{name}]\n" for name in ("acme", "other", "moving"))
+    + "".join(f"[tenants.{name}]\n" for name in ("acme", "other", "moving", "mapped"))
     + '[tenants.old]\nstage = "legacy"\n[tenants.new]\nstage = "v3"\n[tenants.drained]\nstage = "drain"\nshare = 100\n'
-    + "".join(key(name, name) for name in ("acme", "other", "moving", "old", "new", "drained"))
+    + "".join(key(name, name) for name in ("acme", "other", "moving", "mapped", "old", "new", "drained"))
     + key("mute", "acme", broadcast="none")
     + key("boss", "*").replace("broadcast", "admin = true\nbroadcast")
     + f'[jwt]\nsecret = "{SECRET}"\n'
@@ -246,18 +246,17 @@ async def test_one_session_may_be_in_both_namespaces(shared: BridgeProcess) -> N
 
 
 async def test_a_mapped_client_is_one_person_and_comes_back_under_its_name(shared: BridgeProcess) -> None:
-    query = with_key("moving")
-    moving = {"api_key": api_key("moving")}
-    async with visitor(shared, "/v2", "websocket", **v3_ids("42", "ids"), **moving) as io:
-        await administer(shared, "/tenants/moving/ids", {"ids": {"42": "Xk3"}})
+    query = with_key("mapped")
+    mapped = {"api_key": api_key("mapped")}
+    async with visitor(shared, "/v2", "websocket", **v3_ids("42", "ids"), **mapped) as io:
+        await administer(shared, "/tenants/mapped/ids", {"ids": {"42": "Xk3"}})
         await io.over()
     async with (
-        visitor(shared, "/v2", "websocket", **v3_ids("42", "ids"), **moving) as io,
+        visitor(shared, "/v2", "websocket", **v3_ids("42", "ids"), **mapped) as io,
         client(shared, v3_path("ids", "ann", query)) as ann,
     ):
         await io.say({"msg": "hi"})
         assert (await ann.hear())["from_id"] == "Xk3"
-    await administer(shared, "/tenants/moving/ids", {"ids": {}})
 
 
 async def test_it_is_in_the_census_and_counted(shared: BridgeProcess) -> None:

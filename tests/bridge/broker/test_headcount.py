@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
@@ -9,6 +10,7 @@ from bridge.broker.bus import Bus
 from bridge.broker.headcount import LIFETIME_SECONDS, SAY_SECONDS, Headcount, read_headcount
 from bridge.broker.link import pool
 from tests.bridge.broker.parts import running, running_bus, until_true
+from tests.bridge.desk import Desk
 
 
 async def test_the_numbers_of_all_living_processes_add_up(redis_url: str, prefix: str) -> None:
@@ -59,3 +61,11 @@ async def test_a_process_says_its_numbers_as_they_are_at_once_and_again_and_is_f
             numbers["acme", "v2"] = 5
             await until_true(lambda: has_said(5), 2 * SAY_SECONDS)
             assert SAY_SECONDS < await redis.ttl(addresses.headcount("one")) <= LIFETIME_SECONDS
+
+
+@pytest.mark.parametrize("value", ["garbage", "[]", '{"acme": 7}', '{"acme": {"connections": 7}}'])
+async def test_a_headcount_that_cannot_be_read_counts_nothing(desk: Desk, value: str) -> None:
+    await desk.redis.zadd(desk.addresses.processes, {"one": 9e9})
+    await desk.redis.set(desk.addresses.headcount("one"), value)
+    found = await read_headcount(desk.redis, desk.addresses)
+    assert found["acme"]["connections"]["v2"] == 0

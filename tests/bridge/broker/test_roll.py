@@ -213,3 +213,16 @@ def test_the_bounds_are_the_operators_where_clients_are_kept_and_fit_the_drawing
     assert every.minutes.most_rows >= 24 * 60 * protocols_and_kinds
     assert every.hours.days >= 400
     assert every.hours.most_rows >= 400 * 24 * protocols_and_kinds
+
+
+async def test_a_roll_that_is_noted_while_it_is_read_has_each_row_once(desk: Desk) -> None:
+    roll = Roll("read", 100_000, 35)
+    number = ROWS_PER_PAGE + 10
+    await desk.note(roll, *(Noted(f"k{index}", 10**12 + index, 10**12 + index, 1) for index in range(number)))
+    found: list[str] = []
+    async for row in roll.newest(desk.redis, desk.addresses, TENANT):
+        found.append(row.key)
+        if len(found) == ROWS_PER_PAGE:
+            await desk.note(roll, Noted("k3", 10**12, 2 * 10**12, 1))
+    assert sorted(found) == sorted(set(found))  # one is there twice
+    assert "k3" in found  # and one not at all

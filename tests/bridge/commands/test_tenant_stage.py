@@ -218,3 +218,9 @@ def test_what_cannot_be_looked_at_is_one_sentence_too(say: Say, words: tuple[str
     said = say(*words, status=1)
     assert sentence in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_step_in_json_is_json(redis_url: str, prefix: str) -> None:
+    environment = {"BRIDGE_PREFIX": prefix, "BRIDGE_REDIS_URL": redis_url}
+    said = CliRunner().invoke(app, ["tenants", "stage", "default", "v3", "--json"], env=environment)
+    assert json.loads(said.stdout)["to"] == "v3"

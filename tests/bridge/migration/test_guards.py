@@ -106,3 +106,7 @@ def test_each_guard_says_a_sentence_with_what_was_found_and_what_may_be() -> Non
 def test_a_limit_that_makes_no_sense_is_refused(rules: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Rules(**rules)
+
+
+def test_a_percentage_is_judged_before_it_is_rounded() -> None:
+    assert not judge(Rules(stashed_percent=0), Facts(0, 100_000, 1))[0].holds

@@ -106,7 +106,8 @@ async def test_a_message_over_the_limit_is_refused() -> None:
     await session.receive(f'2/v3,1["message","{"é" * (MESSAGE_BYTES // 2)}x"]')
     assert home.v3.guests[0].refusals == ["message_too_big"]
     assert session.code == 1009
-    assert (await home.heard(sid))[-2:] == ["41/v3,", "1"]
+    assert (await home.heard(sid))[-1] == "41/v3,"
+    assert await home.heard(sid) == ["1"]
 
 
 async def test_a_client_may_be_in_both_namespaces_and_leave_each() -> None:
@@ -116,7 +117,7 @@ async def test_a_client_may_be_in_both_namespaces_and_leave_each() -> None:
     assert (home.v3.guests[0].losses, home.v2.guests[0].losses, session.ended_at) == (1, 0, None)
     home.v2.guests[0].wire.begin_close(4410, "v2_retired")
     assert (home.v2.guests[0].losses, session.code, session.reason) == (1, 4410, "v2_retired")
-    assert await home.heard(sid) == ["41/v2,", "1"]
+    assert [await home.heard(sid), await home.heard(sid)] == [["41/v2,"], ["1"]]
 
 
 async def test_who_shall_come_back_loses_the_session_without_being_told_to_disconnect() -> None:
@@ -127,7 +128,8 @@ async def test_who_shall_come_back_loses_the_session_without_being_told_to_disco
         guest.close_code = 1012
         guest.refuse("going_away")
     assert session.code == 1012
-    assert [packet[:2] for packet in await home.heard(sid)] == ["42", "42", "1"]
+    assert [packet[:2] for packet in await home.heard(sid)] == ["42", "42"]
+    assert await home.heard(sid) == ["1"]
 
 
 async def test_who_shall_come_back_to_one_namespace_comes_back_to_both() -> None:

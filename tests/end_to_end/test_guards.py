@@ -1,0 +1,162 @@
+"""Guards on two running processes: one holds a step back, one takes it back by itself, and one is overruled."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import httpx
+import pytest
+import redis.asyncio
+
+from tests.conftest import StartBridge
+from tests.end_to_end.clients import client, eventually, refused, v3_path
+from tests.end_to_end.configuration import QUIET, api_key, key, with_key
+from tests.servers import BridgeProcess
+
+SOON_SECONDS = 6.0
+LIMIT = 3
+STASHED, REFUSALS = "guard.stashed_percent = 10\n", f"guard.refusals_per_minute = {LIMIT}\n"
+TENANTS = {"held": STASHED, "watched": REFUSALS, "overruled": STASHED + REFUSALS}
+CONFIG = (
+    QUIET
+    + "".join(f"[tenants.{name}]\n{table}" + key(name, name) for name, table in TENANTS.items())
+    + key("boss", "*").replace("broadcast", "admin = true\nbroadcast")
+)
+WHY = "the kiosk can wait"
+
+
+class Tenant:
+    """A tenant as both processes know it."""
+
+    def __init__(self, name: str, bridges: Sequence[BridgeProcess], apis: Sequence[httpx.AsyncClient]) -> None:
+        self.old = f"/ws/client/42?{with_key(name)}"
+        self.new = v3_path("lobby", "ann", with_key(name))
+        self._path = f"/tenants/{name}"
+        self._bridges = bridges
+        self._apis = apis
+
+    async def order(self, **order: Any) -> httpx.Response:
+        return await self._apis[0].put(f"{self._path}/stage", json=order)
+
+    async def record(self) -> list[dict[str, Any]]:
+        changes: list[dict[str, Any]] = (await self._apis[1].get(f"{self._path}/changes")).json()
+        return changes
+
+    async def until_it_stands_in(self, stage: str) -> None:
+        async def does() -> bool:
+            states = [(await api.get(self._path)).json()["stage"] for api in self._apis]
+            return states == [stage] * len(states)
+
+        await eventually(does, SOON_SECONDS)
+
+    async def until_a_guard_fails(self) -> None:
+        async def does() -> bool:
+            return not all(one["holds"] for one in (await self._apis[1].get(f"{self._path}/guards")).json())
+
+        await eventually(does, SOON_SECONDS)
+
+    async def knock(self, times: int) -> None:
+        """V2 knocks, and is refused by one process as by the other."""
+        for number in range(times):
+            _, close_code = await refused(self._bridges[number % 2], self.old)
+            assert close_code == 4410
+
+    async def say_what_must_be_stashed(self) -> None:
+        async with client(self._bridges[0], self.old) as old:
+            await old.ask({"from_id": "boss"})
+        await self.until_a_guard_fails()
+
+
+@pytest.fixture(scope="module")
+def bridges(module_bridge: StartBridge) -> list[BridgeProcess]:
+    return [module_bridge(config=CONFIG) for _ in range(2)]
+
+
+@pytest.fixture
+async def apis(bridges: list[BridgeProcess]) -> AsyncIterator[list[httpx.AsyncClient]]:
+    headers = {"Authorization": f"Bearer {api_key('boss')}"}
+    urls = [f"{bridge.url}/admin/api" for bridge in bridges]
+    async with (
+        httpx.AsyncClient(base_url=urls[0], headers=headers) as first,
+        httpx.AsyncClient(base_url=urls[1], headers=headers) as second,
+    ):
+        yield [first, second]
+
+
+async def test_a_failing_guard_holds_a_step_back_and_nobody_notices_until_it_is_forced(
+    bridges: list[BridgeProcess], apis: list[httpx.AsyncClient]
+) -> None:
+    tenant = Tenant("held", bridges, apis)
+    await tenant.say_what_must_be_stashed()
+    async with client(bridges[1], tenant.old) as old:
+        held = await tenant.order(stage="v3", why=WHY)
+        assert (held.status_code, held.json()["code"]) == (409, "guard_failed")
+        assert [guard["name"] for guard in held.json()["guards"]] == ["stashed_percent"]
+        without = await tenant.order(stage="v3", force=True)
+        assert (without.status_code, without.json()["code"]) == (400, "reason_missing")
+        assert await tenant.record() == []
+        assert await old.ask({"msg": "still here"}) == {"msg": "still here"}
+        assert (await tenant.order(stage="v3", force=True, why=WHY)).status_code == 200
+        assert await old.close_code() == 4410
+    (change,) = await tenant.record()
+    assert (change["who"], change["forced"], change["why"]) == ("boss", ["stashed_percent"], WHY)
+
+
+async def test_a_step_after_which_too_many_are_refused_is_taken_back_once_and_says_so(
+    bridges: list[BridgeProcess], apis: list[httpx.AsyncClient]
+) -> None:
+    tenant = Tenant("watched", bridges, apis)
+    assert (await tenant.order(stage="v3", why=WHY)).status_code == 200
+    await tenant.until_it_stands_in("v3")
+    await tenant.knock(LIMIT + 1)
+    await tenant.until_it_stands_in("bridge")
+    taken_back, step = await tenant.record()
+    assert (taken_back["who"], taken_back["kind"], taken_back["rolls_back"]) == ("guard", "rollback", step["version"])
+    assert taken_back["why"].startswith("taken back by guard: refusals_per_minute: ")
+    assert (step["who"], step["to"], step["forced"]) == ("boss", "v3", [])
+    for bridge in bridges:
+        async with client(bridge, tenant.old) as old, client(bridge, tenant.new) as new:
+            assert await old.ask({"msg": "back again"}) == {"msg": "back again"}
+            assert (await new.hear())["msg"] == "back again"
+    assert await rollbacks(bridges) == 1
+
+
+async def test_a_guard_that_was_overruled_is_not_asked_again_and_the_others_are(
+    bridges: list[BridgeProcess], apis: list[httpx.AsyncClient]
+) -> None:
+    tenant = Tenant("overruled", bridges, apis)
+    await tenant.say_what_must_be_stashed()
+    assert (await tenant.order(stage="v3", force=True, why=WHY)).status_code == 200
+    await tenant.until_it_stands_in("v3")
+    await tenant.knock(LIMIT)
+    assert len(await tenant.record()) == 1
+    await tenant.knock(1)
+    await tenant.until_it_stands_in("bridge")
+    taken_back, _ = await tenant.record()
+    assert "refusals_per_minute" in taken_back["why"]
+    assert "stashed_percent" not in taken_back["why"]
+
+
+async def rollbacks(bridges: Sequence[BridgeProcess]) -> float:
+    """Of all processes, as `/metrics` counts them."""
+    async with httpx.AsyncClient() as http:
+        texts = [(await http.get(f"{bridge.url}/metrics")).text for bridge in bridges]
+    lines = [line for text in texts for line in text.splitlines() if line.startswith("bridge_guard_rollbacks_total ")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+@pytest.mark.parametrize("field", ["null", "[]", "7", '{"who":1}', "no JSON"])
+async def test_whatever_stands_in_redis_guards_end_no_process(
+    bridge: StartBridge, redis_url: str, prefix: str, field: str
+) -> None:
+    running = bridge(config="[tenants.default]\nguard.quiet_days = 1\n")
+    async with redis.asyncio.Redis.from_url(redis_url) as asking, httpx.AsyncClient() as http:
+        await asking.hset(f"{prefix}:tenant:default", "change", field)
+
+        async def looked() -> bool:
+            lines = (await http.get(f"{running.url}/metrics")).text.splitlines()
+            return any(float(line.split()[-1]) > 0 for line in lines if line.startswith("bridge_guard_failures_total"))
+
+        await eventually(looked)
+        assert running.is_running
