@@ -153,7 +153,7 @@ def _exposition(process: Process, siblings: Siblings | None) -> Callable[[], Awa
     metrics = Metrics(process)
     if siblings is not None:
         siblings.say(metrics.exposition)
-        process.add(siblings, at_the_end=lambda: None)
+        process.added.parts.append(siblings)
         return siblings.everyone
 
     async def own() -> bytes:

@@ -18,10 +18,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from bridge.engine_door import TooLarge
 from bridge.siblings import Siblings
 
 POLL_SECONDS: Final = 60.0
-MOST_BODY_BYTES: Final = 8 * 1024 * 1024
 MOST_HEAD_BYTES: Final = 65_536
 HOP_BY_HOP: Final = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade", b"keep-alive"})
 GONE: Final = {"code": 1, "message": "There is no such session here: connect again."}
@@ -30,9 +30,11 @@ GONE: Final = {"code": 1, "message": "There is no such session here: connect aga
 class EngineForward:
     """The door of one worker, before which it is looked whose session is asked for."""
 
-    def __init__(self, door: ASGIApp, siblings: Siblings) -> None:
+    def __init__(self, door: ASGIApp, siblings: Siblings, most_bytes: int) -> None:
+        """`most_bytes`: of one POST."""
         self._door = door
         self._siblings = siblings
+        self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         place = self._siblings.place_of(_worker_in(scope))
@@ -41,7 +43,7 @@ class EngineForward:
         elif scope["type"] == "websocket":
             await _relay(WebSocket(scope, receive, send), place)
         else:
-            response = await _ask(Request(scope, receive), place)
+            response = await _ask(Request(scope, receive), place, self._most_bytes)
             await response(scope, receive, send)
 
 
@@ -54,17 +56,17 @@ def _worker_in(scope: Scope) -> str:
     return query.get("sid", [""])[-1].partition(".")[0]
 
 
-async def _ask(request: Request, place: Path) -> Response:
+async def _ask(request: Request, place: Path, most_bytes: int) -> Response:
     """The answer of the worker that has the session."""
     try:
-        body = await _body(request)
+        body = await _body(request, most_bytes)
         if body is None:
-            return Response("Payload Too Large", 413, {"Connection": "close"})
+            return TooLarge()
         async with asyncio.timeout(POLL_SECONDS):
             reader, writer = await asyncio.open_unix_connection(place, limit=MOST_HEAD_BYTES)
             try:
                 writer.write(_head(request, len(body)) + body)
-                return await _answer(reader)
+                return await _unless_gone(request, reader)
             finally:
                 writer.close()
     except (
@@ -78,11 +80,28 @@ async def _ask(request: Request, place: Path) -> Response:
         return JSONResponse(GONE, 400)
 
 
-async def _body(request: Request) -> bytes | None:
+async def _unless_gone(request: Request, reader: asyncio.StreamReader) -> Response:
+    """The answer; a client that goes away meanwhile takes its poll along, there as here."""
+    answer, gone = asyncio.create_task(_answer(reader)), asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise ClientDisconnect
+        return answer.result()
+    finally:
+        await _end([answer, gone])
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _body(request: Request, most_bytes: int) -> bytes | None:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MOST_BODY_BYTES:
+        if len(body) > most_bytes:
             return None
     return bytes(body)
 
@@ -139,7 +158,7 @@ async def _both_ways(websocket: WebSocket, other: ClientConnection) -> None:
         await websocket.close(other.close_code or 1000, other.close_reason or "")
 
 
-async def _end(tasks: Sequence["asyncio.Task[None]"]) -> None:
+async def _end(tasks: Sequence["asyncio.Task[Any]"]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -32,6 +32,7 @@ class Metrics:
         self._chronicle = process.chronicle
         self._memory = process.memory
         self._guard_watch = process.guard_watch
+        self._counted = process.added.counted
         self._registry: Final = CollectorRegistry()
         self._registry.register(self)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -47,6 +48,8 @@ class Metrics:
         yield from self._of_messages()
         yield from self._of_migration()
         yield from self._of_redis()
+        for name, (words, number) in self._counted.items():
+            yield CounterMetricFamily(name, words, number())
 
     def _of_connections(self) -> Iterable[Metric]:
         open_now = GaugeMetricFamily("bridge_connections", "Open connections.", labels=("tenant", "protocol"))

@@ -68,6 +68,17 @@ class WallClock:
         return time.time_ns() // 1_000
 
 
+class Added:
+    """What is added to a process that not every one has: a door, or siblings."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.ends: list[Callable[[], None]] = []
+        """Called, synchronously, once everyone was told that the process stops."""
+        self.counted: dict[str, tuple[str, Callable[[], int]]] = {}
+        """The name of a counter -> what it counts, and its number."""
+
+
 class Process:
     """The parts of one running process. Built inside its event loop; `run` owns every task."""
 
@@ -109,12 +120,17 @@ class Process:
         self.orders: Final = Orders(self.redis, addresses, self.reports)
         self.guard_watch: Final = GuardWatch(self.redis, addresses, self.table, self.reports)
         self.memory: Final = Memory(self.bus, addresses, self._now, self._lost)
-        self._added: list[tuple[Part, Callable[[], None]]] = []
+        self.added: Final = Added()
         self._follow()
         self.admission: Final = Admission(settings, self.table.get)
         self.crossing: Final = Crossing(self.bus, addresses, self.table, self.counts, self.chronicle, self._missed_here)
-        most = settings.max_connections or _as_open_files_allow()
-        self.reception: Final = Reception(settings, self.bus, self.subscriber, self.connections, most)
+        self.reception: Final = Reception(
+            settings,
+            self.bus,
+            self.subscriber,
+            self.connections,
+            settings.max_connections or _as_open_files_allow(),
+        )
         self.gate: Final = Gate(
             self.reception,
             self.admission,
@@ -175,10 +191,6 @@ class Process:
         """Whether somebody here listens on a channel that Redis may not know of now."""
         return not self.subscriber.is_up and self.hub.has(channel)
 
-    def add(self, part: Part, at_the_end: Callable[[], None]) -> None:
-        """Run one more part; `at_the_end` is called, synchronously, once everyone was told that the process stops."""
-        self._added.append((part, at_the_end))
-
     async def run(self) -> None:
         """Everything that goes on by itself. Ends by cancellation."""
         async with asyncio.TaskGroup() as tasks:
@@ -196,14 +208,14 @@ class Process:
             self.headcount,
             self.chronicle,
             self.guard_watch,
-            *(part for part, _ in self._added),
+            *self.added.parts,
         )
 
     async def drain(self) -> None:
         """Send everyone away politely, then not; in `drain_seconds` at most."""
         await self.connections.close_all(max(0.0, self.settings.drain_seconds - LAST_WORDS_SECONDS))
-        for _, at_the_end in self._added:
-            at_the_end()
+        for end in self.added.ends:
+            end()
         for connection in self.connections:
             connection.abort()
         with contextlib.suppress(TimeoutError):

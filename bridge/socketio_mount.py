@@ -36,10 +36,13 @@ def mount(
     engine.namespaces[v2_door.NAMESPACE] = v2_door.SocketIoDoor(
         V2SocketIoGate(process.gate, v2_gate, process.table, process.counts), v2_ports
     )
-    process.add(engine, at_the_end=engine.end_all)
+    process.added.parts.append(engine)
+    process.added.ends.append(engine.end_all)
+    process.added.counted["bridge_socketio_sessions"] = ("Sessions begun.", lambda: engine.begun)
+    process.added.counted["bridge_socketio_broken"] = ("Sessions closed for what they said.", lambda: engine.broken)
     door = EngineDoor(engine, process.reception)
     if siblings is None:
         app.mount(PATH, door)
     else:
         engine.mark = f"{siblings.number}."
-        app.mount(PATH, EngineForward(door, siblings))
+        app.mount(PATH, EngineForward(door, siblings, engine.most_bytes))

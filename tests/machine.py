@@ -71,10 +71,15 @@ def succeeds(*command: str) -> bool:
 
 
 def socketio_package() -> Path:
-    """Directory of npm's `socket.io-client`, which `make test` installs where there is an npm."""
-    package = NODE_MODULES / "socket.io-client"
+    """Directory of npm's `socket.io-client`."""
+    return npm_package("socket.io-client")
+
+
+def npm_package(name: str) -> Path:
+    """Directory of a package that `make test` installs where there is an npm."""
+    package = NODE_MODULES / name
     if not package.is_dir():
-        missing("npm's socket.io-client", "install npm (Debian: apt-get install npm), then `make .venv/node_modules`.")
+        missing(f"npm's {name}", "install npm (Debian: apt-get install npm), then `make .venv/node_modules`.")
     return package
 
 

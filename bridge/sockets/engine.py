@@ -63,6 +63,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         self.now = now
         self.broken = 0
         """Sessions that were closed for what they said."""
+        self.begun = 0
         self._pings: dict[str, asyncio.Future[None]] = {}
         super().__init__(
             async_mode="asgi",
@@ -182,6 +183,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             await session.receive(text[1:])
 
     async def _began(self, sid: str, environ: Mapping[str, Any]) -> None:
+        self.begun += 1
         self.sessions[sid] = Session(self, sid, environ)
 
     async def _heard(self, sid: str, data: Any) -> None:

@@ -1,8 +1,12 @@
 """`aether-bridge schema`."""
 
 import json
+import subprocess
+
+import pytest
 
 from tests.bridge.commands.running import run
+from tests.machine import node_program, npm_package
 from v3.messages import WS_Message_V3
 
 
@@ -23,3 +27,24 @@ def test_a_door_that_is_none_is_refused_with_those_that_are() -> None:
     refused = run("schema", "--asyncapi", "v4")
     assert refused.exit_code == 1
     assert "v2, v3, socketio" in refused.stderr
+
+
+PARSE = """
+const { Parser } = require("@asyncapi/parser");
+let text = "";
+process.stdin.on("data", (part) => (text += part)).on("end", async () => {
+  const { document, diagnostics } = await new Parser().parse(text);
+  const faults = diagnostics.filter(({ severity }) => severity < 2).map(({ message, path }) => [message, path]);
+  console.log(JSON.stringify({ title: document?.info().title(), faults }));
+});
+"""
+
+
+@pytest.mark.parametrize("door", ["v2", "v3", "socketio"])
+def test_the_parser_of_asyncapi_finds_no_fault(door: str) -> None:
+    node, place = node_program(), npm_package("@asyncapi/parser").parents[2]
+    said = run("schema", "--asyncapi", door).stdout
+    parsed = subprocess.run([node, "-e", PARSE], input=said, cwd=place, capture_output=True, text=True, check=True)
+    found = json.loads(parsed.stdout)
+    assert found["faults"] == []
+    assert found["title"].startswith("Aether ")
