@@ -81,7 +81,8 @@ def judge(rules: Rules, facts: Facts) -> list[Verdict]:
 def _stashed(limit: float, facts: Facts) -> Verdict:
     percent = 100 * facts.stashed / facts.converted if facts.converted else None
     found = f"{percent or 0:.4g} % of what V2 said in the last {RECENT_DAYS} days was stashed"
-    return Verdict("stashed_percent", limit, percent, (percent or 0) <= limit, f"{found}; at most {limit:g} % may be.")
+    value = None if percent is None else round(percent, 2)
+    return Verdict("stashed_percent", limit, value, (percent or 0) <= limit, f"{found}; at most {limit:g} % may be.")
 
 
 def _quiet(limit: float, facts: Facts) -> Verdict:

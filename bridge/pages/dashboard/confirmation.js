@@ -30,6 +30,7 @@ export class Confirmation {
   }
 
   async open(order, why) {
+    this.#clear();
     this.#order = order;
     this.#form.elements.why.value = why;
     this.#dialog.querySelector("h2").textContent = `What would happen to ${order.tenant}`;
@@ -136,7 +137,12 @@ export class Confirmation {
     return this.#order.words(this.#prediction) + (this.#isBarred ? " all the same" : "");
   }
 
+  // Told a moment after the dialog was closed: it may be open again, for another question.
   #closed() {
+    if (!this.#dialog.open) this.#clear();
+  }
+
+  #clear() {
     this.#order = undefined;
     this.#prediction = undefined;
     part(this.#dialog, "shown").replaceChildren();

@@ -100,3 +100,15 @@ class Home:
         self.time += seconds
         for session in list(self.engine.sessions.values()):
             session.look(self.time)
+
+
+class Logged:
+    """A log that keeps the events that it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def error(self, event: str, **_more: Any) -> None:
+        self.events.append(event)
+
+    exception = error

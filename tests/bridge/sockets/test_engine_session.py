@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from bridge.sockets import engine_session as engine_session_module
 from bridge.sockets.engine_session import (
     CONNECT_SECONDS,
     FLUSH_SECONDS,
@@ -16,7 +17,7 @@ from bridge.sockets.engine_session import (
     PING_TIMEOUT_SECONDS,
 )
 from bridge.sockets.waiting import PACKET_BYTES
-from tests.bridge.sockets.engine_parts import MESSAGE_BYTES, OUTBOX_BYTES, Home
+from tests.bridge.sockets.engine_parts import MESSAGE_BYTES, OUTBOX_BYTES, Home, Logged
 
 SILENCE_SECONDS = PING_INTERVAL_SECONDS + PING_TIMEOUT_SECONDS
 EVENT = b'42/v3,["message",{}]'
@@ -88,14 +89,16 @@ async def test_an_answer_that_nobody_asked_for_is_passed_over(said: str) -> None
     assert session.ended_at is None
 
 
-async def test_a_fault_of_ours_ends_nobodys_session(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_fault_of_ours_ends_nobodys_session(monkeypatch: pytest.MonkeyPatch) -> None:
     home = Home()
     _, session = await home.entered("/v3")
+    logged = Logged()
+    monkeypatch.setattr(engine_session_module, "log", logged)
     await session.receive('2/v3,["message","a fault of ours"]')
     await session.receive('2/v3,["message","next"]')
     assert [text for text, _ in home.v3.guests[0].received] == ["a fault of ours", "next"]
     assert (session.ended_at, home.engine.broken) == (None, 0)
-    assert "message_failed" in capsys.readouterr().out
+    assert logged.events == ["message_failed"]
 
 
 async def test_a_message_over_the_limit_is_refused() -> None:
