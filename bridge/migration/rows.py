@@ -5,13 +5,15 @@ often. Names and numbers are kept, never what was said; of a proprietary key onl
 """
 
 import json
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, Self
 
 Language = Literal["v2", "v3"]
 JsonType = Literal["string", "integer", "number", "boolean", "null", "object", "array"]
 
 LONGEST_USER_AGENT: Final = 160
+
+_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Row:
 
     def key(self) -> str:
         """As it stands in Redis: the same row is always the same text."""
-        return json.dumps(astuple(self), separators=(",", ":"), ensure_ascii=False)
+        names: tuple[str, ...] = self.__slots__
+        return _encode([getattr(self, name) for name in names])
 
     @classmethod
     def of(cls, key: str) -> Self | None:
