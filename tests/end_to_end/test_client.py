@@ -313,3 +313,30 @@ def page_that_polls(visitor: Visitor, served: BridgeProcess, server: SocketIoSer
     options = {"transports": ["polling"], "url": server.url}
     page.evaluate(LOAD, [served.url, options])
     return page
+
+
+@pytest.mark.parametrize("blocked", [NO_WEBSOCKET, FAILING_WEBSOCKET], ids=["there is none", "it never opens"])
+def test_where_websocket_is_blocked_it_speaks_through_the_bridges_own_socketio(
+    bridge: StartBridge, visitor: Visitor, blocked: str
+) -> None:
+    served = bridge("--socketio")
+    ann = connected(visitor, served.url, (blocked,))
+    bob = connected(visitor, served.url, client_id="bob")
+    assert ann.evaluate("client.transport") == "polling"
+    assert ann.evaluate("client.say('over a poll')") == "sent"
+    until(bob, "heard.msg.some(({ msg }) => msg === 'over a poll')")
+    bob.evaluate("client.direct('ann', 'psst')")
+    until(ann, "heard.msg.some(({ msg }) => msg === 'psst')")
+    assert {member["client_id"]: member["protocol"] for member in ann.evaluate("client.members()")} == {
+        "ann": "socketio",
+        "bob": "v3",
+    }
+    ann.evaluate("client.send({ msg_type: 'msg', target: 'direct', to_id: 'nobody' })")
+    until(ann, "heard.error.some(({ payload }) => payload.code === 'not_connected')")
+
+
+def test_a_poll_that_is_refused_for_good_does_not_come_back(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge("--socketio", config=key("acme", "acme"))
+    ann = started(visitor, served.url, (NO_WEBSOCKET,), api_key="wrong")
+    until(ann, "client.state === 'closed'")
+    assert ann.evaluate("heard.state.at(-1).code") == 4401
