@@ -163,7 +163,8 @@ class Connections:
 
     def move(self, connection: Connection, code: str, **extra: Any) -> None:
         """Refuse a connection when its turn comes: so many a second, as `run` paces them. Bounded by the open ones."""
-        self._moves[connection] = (code, extra)
+        if connection in self._all:
+            self._moves[connection] = (code, extra)
 
     @property
     def waiting(self) -> int:

@@ -4,13 +4,16 @@ It reacts to the tenant table and decides nothing by itself: who is refused is f
 paced by the connections' owner; a change taken back lets those stay whose turn has not come.
 """
 
-from collections.abc import Callable
-from typing import Any
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from bridge.broker.presence import Place
 from bridge.connections import Connection, Connections
 from bridge.tenants import Tenant, successor_path
 from legacy_v2.frames import DEFAULT_GROUP
+
+LOOKED_AT_PER_TURN: Final = 100
 
 
 class Moves:
@@ -28,9 +31,18 @@ class Moves:
 
     def apply(self, before: Tenant, after: Tenant) -> None:
         """Called by the tenant table after each change."""
-        for connection in self._connections:
-            if connection.facts.place.tenant == after.name:
-                self._apply_to(connection, after)
+        self._look_at_all([one for one in self._connections if one.facts.place.tenant == after.name], after.name)
+
+    def _look_at_all(self, connections: Sequence[Connection], name: str) -> None:
+        """So many in a turn of the loop: the others' messages go on meanwhile."""
+        tenant = self._tenant_named(name)
+        if tenant is None:
+            return
+        for connection in connections[:LOOKED_AT_PER_TURN]:
+            self._apply_to(connection, tenant)
+        if len(connections) > LOOKED_AT_PER_TURN:
+            rest = connections[LOOKED_AT_PER_TURN:]
+            asyncio.get_running_loop().call_soon(self._look_at_all, rest, name)
 
     def _apply_to(self, connection: Connection, tenant: Tenant) -> None:
         verdict = _verdict(connection, tenant)
