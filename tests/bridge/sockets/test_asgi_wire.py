@@ -12,7 +12,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from bridge.app import create_app
 from bridge.settings import load
 from tests.end_to_end.clients import Client
-from tests.servers import free_port
 
 GROUP_MESSAGE = {"msg_type": "msg", "target": "group", "msg": "hi"}
 
@@ -23,13 +22,11 @@ async def port(redis_url: str, prefix: str) -> AsyncIterator[int]:
     settings = load(
         prefix=prefix, max_message_bytes=1_000, outbox_bytes=4_096, presence_events_members=0, messages_per_second=0
     )
-    number = free_port()
-    config = uvicorn.Config(
-        create_app(settings, redis_url), port=number, ws="websockets-sansio", log_config=None, lifespan="on"
-    )
+    config = uvicorn.Config(create_app(settings, redis_url), ws="websockets-sansio", log_config=None, lifespan="on")
     server = uvicorn.Server(config)
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", number))
+        listener.bind(("127.0.0.1", 0))
+        number = listener.getsockname()[1]
         serving = asyncio.create_task(server._serve([listener]))
         while not server.started:  # noqa: ASYNC110 - uvicorn tells it by an attribute
             await asyncio.sleep(0.01)
