@@ -137,13 +137,11 @@ class Reports:
                 here |= {(group, name) for holder in found if holder is not None for name in _called(holder[0])}
         return here
 
-    async def _rows(self, roll: Roll, tenant: Tenant, since: int | None = None) -> list[Noted]:
-        oldest = _now() - roll.days * MILLISECONDS_PER_DAY if since is None else since
-        return [noted async for noted in roll.newest(self._redis, self._addresses, tenant.name, oldest)]
+    async def _rows(self, roll: Roll, tenant: Tenant) -> list[Noted]:
+        return [noted async for noted in roll.newest(self._redis, self._addresses, tenant.name, _oldest(roll))]
 
     async def _forgotten(self, roll: Roll, tenant: Tenant) -> int:
-        oldest = _now() - roll.days * MILLISECONDS_PER_DAY
-        return await roll.forgotten(self._redis, self._addresses, tenant.name, oldest)
+        return await roll.forgotten(self._redis, self._addresses, tenant.name, _oldest(roll))
 
     async def _facts(self, tenant: Tenant) -> Facts:
         now = _now()
@@ -281,6 +279,11 @@ def _called(name: str) -> tuple[str, ...]:
 
 def _moment(milliseconds: int | None) -> str | None:
     return None if milliseconds is None else timestamp(milliseconds * 1_000)
+
+
+def _oldest(roll: Roll) -> int:
+    """From when on a row of this roll still counts."""
+    return _now() - roll.days * MILLISECONDS_PER_DAY
 
 
 def _now() -> int:
