@@ -17,11 +17,12 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import StartBridge
 from tests.deploy.conftest import StartNginx
+from tests.deploy.named_server import named_server
 from tests.deploy.nginx import Nginx, changed, is_open, websocket_block
-from tests.end_to_end.clients import Client, client, denied, v3_path
+from tests.end_to_end.clients import Client, client, denied, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, key, with_key
 from tests.end_to_end.raw import HANDSHAKE, raw_socket, request
-from tests.servers import BridgeProcess
+from tests.servers import BridgeProcess, free_port
 
 CONFIG = (
     QUIET
@@ -345,6 +346,27 @@ async def test_where_no_bridge_answers_it_says_when_to_come_back(nginx: StartNgi
     refused = await denied(proxy, V3, host="localhost", tls=proxy.tls)
     assert (refused.status_code, json.loads(refused.body)["code"]) == (503, "bus_down")
     assert 1 <= int(refused.headers["Retry-After"]) <= 4
+
+
+async def test_a_bridge_that_one_worker_finds_again_is_found_by_all(nginx: StartNginx) -> None:
+    port = free_port()
+    proxy = nginx("127.0.0.1:1", f"127.0.0.1:{port}", changes={"worker_processes auto;": "worker_processes 4;"})
+
+    async def status() -> int:
+        """On a connection of its own, which any of the workers may take."""
+        async with asking(proxy) as newcomer:
+            return (await newcomer.get("/healthz")).status_code
+
+    async def is_found() -> bool:
+        return await status() == 200
+
+    async def statuses() -> set[int]:
+        return set(await asyncio.gather(*(status() for _ in range(40))))
+
+    assert await statuses() == {503}
+    with named_server("bridge", port):
+        await eventually(is_found, 10)
+        assert await statuses() == {200}
 
 
 async def test_a_message_on_which_a_bridge_ends_is_not_said_to_the_other(nginx: StartNginx) -> None:

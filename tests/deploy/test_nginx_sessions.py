@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 
 import pytest
 
 from tests.deploy.conftest import StartNginx
+from tests.deploy.named_server import named_server
 from tests.deploy.nginx import Nginx
 from tests.end_to_end.raw import raw_socket, request
 
 HELLO = "EIO=4&transport=polling"
 UPGRADE = "EIO=4&transport=websocket&sid=abc"
-
-
-class Named(BaseHTTPRequestHandler):
-    """Answers with the server's name and the target that it was asked for."""
-
-    name = ""
-
-    def do_GET(self) -> None:
-        """The method that the library calls."""
-        body = f"{self.name} {self.path}".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_words: object) -> None:
-        """Nothing: nginx keeps the log."""
-
-
-@contextmanager
-def named_server(name: str) -> Iterator[str]:
-    """A running one, by its address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Named,), {"name": name})) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module")
