@@ -6,9 +6,8 @@ from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.roll import rolls
-from bridge.commands.options import fail
 from bridge.commands.redis_connection import with_redis
-from bridge.commands.tenants import read_tenants
+from bridge.commands.tenants import named, read_tenants
 from bridge.orders import Orders
 from bridge.reports import Reports
 from bridge.settings import Settings
@@ -27,12 +26,7 @@ class Operation:
 
     async def tenant(self, name: str) -> Tenant:
         """The tenant as it is now; or the end of the command."""
-        known = await read_tenants(self._redis, self._settings)
-        found = next((one.tenant for one in known if one.tenant.name == name), None)
-        if found is None:
-            names = ", ".join(one.tenant.name for one in known)
-            fail(f"no tenant {name!r} is configured or in Redis: there are {names or 'none'}")
-        return found
+        return named(await read_tenants(self._redis, self._settings), name).tenant
 
 
 def operate(settings: Settings, name: str, work: Callable[[Operation, Tenant], Awaitable[None]]) -> None:

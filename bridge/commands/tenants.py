@@ -4,7 +4,7 @@ It changes nothing.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -72,10 +72,7 @@ def show_tenant(
     """
     settings = read_settings(config, redis_url=redis, data_dir=data_dir)
     known = with_redis(settings, lambda client: read_tenants(client, settings))
-    one = next((one for one in known if one.tenant.name == name), None)
-    if one is None:
-        names = ", ".join(one.tenant.name for one in known)
-        fail(f"no tenant {name!r} is configured or in Redis: there are {names or 'none'}")
+    one = named(known, name)
     if as_json:
         rules = settings.tenants[name].dialect if name in settings.tenants else {}
         dialect = {word: rule.model_dump(exclude_defaults=True) for word, rule in rules.items()}
@@ -91,6 +88,15 @@ async def read_tenants(redis: Redis, settings: Settings) -> list[Known]:
     names = [text for name in stored if TENANT_NAME.fullmatch(text := name.decode(errors="replace"))]
     states = {name: await read_state(redis, addresses, name) for name in names}
     return [_known(name, configured, states.get(name)) for name in sorted(configured.keys() | states.keys())]
+
+
+def named(known: Sequence[Known], name: str) -> Known:
+    """The tenant of that name; or the end of the command."""
+    found = next((one for one in known if one.tenant.name == name), None)
+    if found is None:
+        names = ", ".join(one.tenant.name for one in known)
+        fail(f"no tenant {name!r} is configured or in Redis: there are {names or 'none'}")
+    return found
 
 
 def _known(name: str, configured: Mapping[str, Tenant], state: TenantState | None) -> Known:
