@@ -94,7 +94,7 @@ def _lifespan(settings: Settings, redis_url: str, siblings: Siblings | None) -> 
         running.add_done_callback(_end_with)
         await process.bus.wait_until_up(FIRST_LINK_SECONDS)
         await process.table.look_once()
-        await _ask_once(app)
+        await _ask_in_vain(app)
         try:
             yield
         finally:
@@ -106,21 +106,22 @@ def _lifespan(settings: Settings, redis_url: str, siblings: Siblings | None) -> 
     return lifespan
 
 
-async def _ask_once(app: FastAPI) -> None:
+async def _ask_in_vain(app: FastAPI) -> None:
     """FastAPI makes its routes when they are first asked for, in 30 ms in which nobody else is served.
 
-    So a stranger asks, and is refused, before anybody is here.
+    So a stranger asks, and is refused, before anybody is here: as an operator, and for what no route serves.
     """
-    path = "/admin/api/tenants"
-    scope: dict[str, Any] = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "path": path}
-    scope |= {"raw_path": path.encode(), "query_string": b"", "headers": [], "root_path": ""}
+    for path in ("/admin/api/tenants", "/nothing/that/is/served"):
+        scope: dict[str, Any] = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http"}
+        scope |= {"path": path, "raw_path": path.encode(), "query_string": b"", "headers": [], "root_path": ""}
+        await app(scope, _nothing_more, _unheard)
 
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request"}
 
-    async def send(_answer: Any) -> None: ...
+async def _nothing_more() -> dict[str, Any]:
+    return {"type": "http.request"}
 
-    await app(scope, receive, send)
+
+async def _unheard(_message: Any) -> None: ...
 
 
 def _mount(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
