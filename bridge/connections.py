@@ -9,17 +9,21 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Final, Protocol
 
 from bridge.broker.presence import Place, Presence
 from bridge.broker.subscriber import Subscriber
 from bridge.counts import Counts
 from bridge.migration.rows import Visitor
+from bridge.rate import Bucket
 from bridge.sockets.hub import Hub, Listener
 from bridge.sockets.outbox import Outbox
 
 RETRY_AFTER_MS: Final = (250, 3_000)
 MOVE_TICK_SECONDS: Final = 0.02
+MOST_MOVES_PER_TICK: Final = 100
+"""Whatever the pace: messages go on between two ticks."""
 
 
 class Session(Protocol):
@@ -107,11 +111,14 @@ class Connections:
         self.counts: Final = counts
         self.epoch_seconds: Final = epoch_seconds
         self._subscriber = subscriber
-        self._moves_per_second = moves_per_second
         self._all: dict[Connection, None] = {}
         self._by_tenant: Counter[tuple[str, str]] = Counter()
         self._empty = asyncio.Event()
         self._moves: dict[Connection, tuple[str, dict[str, Any]]] = {}
+        self._moves_due = asyncio.Event()
+        self._clock_seconds = asyncio.get_running_loop().time
+        at_once = max(1, ceil(moves_per_second * MOVE_TICK_SECONDS))  # a time without moves is not made up for
+        self._pace = Bucket(moves_per_second, at_once, self._clock_seconds())
         self.moved = 0
         self._begun: list[Callable[[Connection], None]] = []
         self._ended: list[Callable[[Connection], None]] = []
@@ -165,6 +172,7 @@ class Connections:
         """Refuse a connection when its turn comes: so many a second, as `run` paces them. Bounded by the open ones."""
         if connection in self._all:
             self._moves[connection] = (code, extra)
+            self._moves_due.set()
 
     @property
     def waiting(self) -> int:
@@ -177,16 +185,22 @@ class Connections:
 
     async def run(self) -> None:
         """Carry out the moves at their pace, until cancelled."""
-        allowance = 0.0
         while True:
-            await asyncio.sleep(MOVE_TICK_SECONDS)
-            allowance = min(allowance + self._moves_per_second * MOVE_TICK_SECONDS, max(1.0, self._moves_per_second))
-            while allowance >= 1 and self._moves:
-                connection = next(iter(self._moves))
-                code, extra = self._moves.pop(connection)
-                connection.refuse(code, **extra)
-                self.moved += 1
-                allowance -= 1
+            await self._moves_due.wait()
+            self._carry_out_some()
+            if self._moves:
+                await asyncio.sleep(MOVE_TICK_SECONDS)
+            else:
+                self._moves_due.clear()
+
+    def _carry_out_some(self) -> None:
+        for _ in range(MOST_MOVES_PER_TICK):
+            if not self._moves or self._pace.spend(self._clock_seconds()) != "within":
+                return
+            connection = next(iter(self._moves))
+            code, extra = self._moves.pop(connection)
+            connection.refuse(code, **extra)
+            self.moved += 1
 
     async def close_all(self, seconds: float) -> None:
         """Tell everyone that the process stops, and wait at most so long for them to go."""

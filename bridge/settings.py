@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     burst: int = Field(200, ge=1, description="Messages that one connection may say at once.")
     outbox_bytes: int = Field(1_048_576, ge=4_096, description="Bytes that may wait for one connection.")
     drain_seconds: float = Field(5, ge=0, le=60, description="How long stopping may take.")
-    moves_per_second: float = Field(50, gt=0, description="Sockets closed a second when a tenant moves.")
+    moves_per_second: float = Field(50, ge=0, description="Sockets closed a second when a tenant moves; 0: no pause.")
     max_connections: int = Field(0, ge=0, description="Connections of one process; 0: what open files allow.")
     presence_seconds: float = Field(3_600, ge=1, description="How long a heartbeat keeps a client present.")
     presence_events_members: int = Field(200, ge=0, description="Larger groups hear no JOIN and LEAVE.")

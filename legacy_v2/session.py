@@ -47,6 +47,8 @@ class Session:
         """Tell the client why, and close where the closed list says so."""
         refusal = REFUSALS[code]
         self._ports.tally.refused(self.guest.tenant, code)
-        self._socket.send(refusal_frame(refusal, **extra))
-        if refusal.close is not None:
-            self._socket.close(refusal.close, code)
+        frame = refusal_frame(refusal, **extra)
+        if refusal.close is None:
+            self._socket.send(frame)
+        else:
+            self._socket.close(refusal.close, code, frame)

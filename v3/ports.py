@@ -42,8 +42,8 @@ class Socket(Protocol):
     def send(self, text: bytes) -> None:
         """One text frame, UTF-8."""
 
-    def close(self, code: int, reason: str) -> None:
-        """Everything sent so far, then the close frame."""
+    def close(self, code: int, reason: str, last: bytes = b"") -> None:
+        """Everything sent so far, one last text frame where there is one, then the close frame."""
 
 
 class Receipt(Protocol):

@@ -53,9 +53,10 @@ class Session:
         refusal = REFUSALS[code]
         self._ports.tally.refused(self.guest.tenant, code)
         message = error(refusal, self.guest.group_id, self._stamp(), problems=problems, refused=refused, extra=extra)
-        self._socket.send(message)
-        if refusal.close is not None:
-            self._socket.close(refusal.close, code)
+        if refusal.close is None:
+            self._socket.send(message)
+        else:
+            self._socket.close(refusal.close, code, message)
 
     def _refuse_message(
         self,

@@ -41,10 +41,12 @@ class AsgiWire:
             carried.refuse("slow_consumer")
             carried.lost()
 
-    def begin_close(self, code: int, reason: str) -> None:
-        """The close frame after everything written."""
+    def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
+        """The close frame after everything written and `last`."""
         if self._close is None:
             self._close = (code, reason)
+            self._waiting.append(last)
+            self._waiting_bytes += len(last)
             self._more.set()
 
     def abort(self) -> None:

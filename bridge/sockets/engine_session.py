@@ -88,8 +88,10 @@ class Wire:
         self._namespace = namespace
         self.write: Final = session.write
 
-    def begin_close(self, code: int, reason: str) -> None:
-        """Leave the namespace after everything written; the last one takes the session along."""
+    def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
+        """Leave the namespace after everything written and `last`; the last one takes the session along."""
+        if last:
+            self._session.write(last)
         self._session.leave(self._namespace, code, reason)
 
     def abort(self) -> None:

@@ -17,8 +17,11 @@ class Wire(Protocol):
     def write(self, frames: bytes) -> None:
         """What is ready to be written, now or as soon as the socket takes it."""
 
-    def begin_close(self, code: int, reason: str) -> None:
-        """The close frame after everything written; ends the connection even if the client never answers."""
+    def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
+        """Everything written, `last`, and the close frame; ends the connection even if the client never answers.
+
+        `last` is what was framed for this wire; it leaves together with the close frame, or not at all.
+        """
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -39,11 +42,11 @@ class Outbox:
         if not self._closed:
             self._wire.write(self._framed(text))
 
-    def close(self, code: int, reason: str) -> None:
-        """Everything sent so far, then the close frame. Only the first close counts."""
+    def close(self, code: int, reason: str, last: bytes = b"") -> None:
+        """Everything sent so far, `last`, then the close frame. Only the first close counts."""
         if not self._closed:
             self._closed = True
-            self._wire.begin_close(code, reason)
+            self._wire.begin_close(code, reason, self._framed(last) if last else b"")
 
     def abort(self) -> None:
         """End the connection at once, whatever waits."""

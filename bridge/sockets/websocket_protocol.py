@@ -67,14 +67,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Ready frames, now or as soon as the socket takes them."""
         self.transport.write(frames)
 
-    def begin_close(self, code: int, reason: str) -> None:
-        """The close frame after everything written; aborted if it is not flushed and answered in time."""
+    def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
+        """The close frame after everything written and `last`; aborted if it is not flushed and answered in time."""
         self._lose()
         if self.close_sent or self.disconnected or self.conn.state is not State.OPEN:
             return
         self.stop_keepalive()
         self.conn.send_close(code, reason)
-        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.write(b"".join((last, *self.conn.data_to_send())))  # one write: a tenant's move is many of these
         self.close_sent = True
         self._abort_after(FLUSH_SECONDS)
 

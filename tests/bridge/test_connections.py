@@ -29,7 +29,7 @@ class Wire:
 
     def write(self, frames: bytes) -> None: ...
 
-    def begin_close(self, code: int, reason: str) -> None:
+    def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
         self.closes.append((code, reason))
 
     def abort(self) -> None:
@@ -168,6 +168,30 @@ async def test_moves_are_paced() -> None:
         await until(lambda: all(each.session.refusals for each in opened))
         assert 1.2 < time.monotonic() - begun_at < 2.5
     assert opened[0].session.refusals == [("moved_to_v3", {"successor": "/v3"})]
+
+
+async def test_time_in_which_nobody_had_to_go_is_not_made_up_for() -> None:
+    """Or the first fifty would go at once, and everyone else would wait for that."""
+    world = World(moves_per_second=20)
+    async with running(world.connections):
+        await asyncio.sleep(0.5)
+        opened = [world.open(f"c{number}") for number in range(20)]
+        for each in opened:
+            world.connections.move(each.connection, "moved_to_v3")
+        await until(lambda: opened[0].codes)
+        assert sum(len(each.codes) for each in opened) == 1
+
+
+async def test_moves_without_a_pace_leave_turns_to_others() -> None:
+    world = World(moves_per_second=0)
+    opened = [world.open(f"c{number}") for number in range(250)]
+    for each in opened:
+        world.connections.move(each.connection, "v2_retired")
+    async with running(world.connections):
+        assert await until(lambda: opened[0].codes) < 0.5
+        assert world.connections.waiting == 150
+        await until(lambda: not world.connections.waiting)
+    assert world.connections.moved == 250
 
 
 async def test_a_move_taken_back_or_overtaken_by_the_end_is_not_made() -> None:

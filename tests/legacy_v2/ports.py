@@ -36,7 +36,9 @@ class World:
     def send(self, text: bytes) -> None:
         self.sent.append(text)
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str, last: bytes = b"") -> None:
+        if last:
+            self.sent.append(last)
         self.closed.append((code, reason))
 
     def say_frame(

@@ -39,7 +39,9 @@ class World:
         self.sent.append(text)
         self.calls.append("send")
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str, last: bytes = b"") -> None:
+        if last:
+            self.sent.append(last)
         self.closed.append((code, reason))
 
     def say(

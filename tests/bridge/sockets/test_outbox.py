@@ -13,8 +13,8 @@ class Wire:
     def write(self, frames: bytes) -> None:
         self.told.append(frames)
 
-    def begin_close(self, code: int, reason: str) -> None:
-        self.told.append((code, reason))
+    def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
+        self.told.append((code, reason, last))
 
     def abort(self) -> None:
         self.told.append("abort")
@@ -37,9 +37,9 @@ def test_the_close_follows_what_was_sent_and_nothing_follows_the_close() -> None
     outbox = Outbox(wire)
     outbox.send(b"last")
     assert not outbox.is_closed
-    outbox.close(4508, "slow_consumer")
+    outbox.close(4508, "slow_consumer", b"last words")
     outbox.send(b"too late")
-    assert wire.told == [text_frame(b"last"), (4508, "slow_consumer")]
+    assert wire.told == [text_frame(b"last"), (4508, "slow_consumer", text_frame(b"last words"))]
     assert outbox.is_closed
 
 
@@ -48,7 +48,7 @@ def test_only_the_first_close_counts() -> None:
     outbox = Outbox(wire)
     outbox.close(4508, "slow_consumer")
     outbox.close(1012, "going_away")
-    assert wire.told == [(4508, "slow_consumer")]
+    assert wire.told == [(4508, "slow_consumer", b"")]
 
 
 def test_nothing_is_sent_once_the_connection_is_over() -> None:
@@ -66,4 +66,4 @@ def test_an_abort_needs_no_patience() -> None:
     outbox = Outbox(wire)
     outbox.close(1012, "going_away")
     outbox.abort()
-    assert wire.told == [(1012, "going_away"), "abort"]
+    assert wire.told == [(1012, "going_away", b""), "abort"]

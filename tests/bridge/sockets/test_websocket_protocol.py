@@ -172,11 +172,12 @@ async def test_who_talks_and_leaves_before_the_handshake_is_over_is_lost_at_once
 
 async def test_what_is_written_arrives_and_then_the_close(guest: RawSocket, house: House) -> None:
     house.guest.wire.write(text_frame(b"hello") + text_frame(b"again"))
-    house.guest.wire.begin_close(4001, "bye")
-    house.guest.wire.begin_close(4002, "once more")
-    assert [await guest.receive() for _ in range(3)] == [
+    house.guest.wire.begin_close(4001, "bye", text_frame(b"at last"))
+    house.guest.wire.begin_close(4002, "once more", text_frame(b"too late"))
+    assert [await guest.receive() for _ in range(4)] == [
         (TEXT, b"hello"),
         (TEXT, b"again"),
+        (TEXT, b"at last"),
         (CLOSE, (4001).to_bytes(2) + b"bye"),
     ]
     assert house.guest.losses == 1
