@@ -124,13 +124,23 @@ class Chronicle:
 
     # Connections.
 
-    def arrived(self, tenant: str, visitor: Visitor, user_agent: str, speaks_as: str | None = None) -> None:
-        """A connection has begun; `speaks_as` is the client id that was generated for it, where it gave none."""
+    def arrived(
+        self,
+        tenant: str,
+        visitor: Visitor,
+        user_agent: str,
+        speaks_as: str | None = None,
+        hears_since: float | None = None,
+    ) -> None:
+        """A connection has begun; `speaks_as` is the client id that was generated for it, where it gave none.
+
+        `hears_since` (seconds since the epoch) is when it could first hear anything: left out, it is now.
+        """
         if self._is_kept:
             self._visits[tenant, visitor] = self._visits.get((tenant, visitor), 0) + 1
             self._user_agents[tenant, visitor] = user_agent
             self._visitors[tenant, visitor.language, speaks_as or visitor.client_id, visitor.group_id] = visitor
-            self._see(tenant, visitor, user_agent)
+            self._see(tenant, visitor, user_agent, hears_since)
 
     def left(self, tenant: str, visitor: Visitor, speaks_as: str | None = None) -> None:
         """A connection is over; what it said last is still to be written down."""
@@ -147,9 +157,10 @@ class Chronicle:
         for (tenant, visitor), user_agent in self._user_agents.items():
             self._see(tenant, visitor, user_agent)
 
-    def _see(self, tenant: str, visitor: Visitor, user_agent: str = "") -> None:
+    def _see(self, tenant: str, visitor: Visitor, user_agent: str = "", since: float | None = None) -> None:
         now = self._microseconds() // 1_000
-        self._note(self._rolls.census, tenant, Noted(visitor.key(), now, now, 0, user_agent))
+        first = now if since is None else min(now, int(since * 1_000))
+        self._note(self._rolls.census, tenant, Noted(visitor.key(), first, now, 0, user_agent))
 
     # To Redis.
 

@@ -36,11 +36,15 @@ class Session(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a connection for as long as it lives. `path_ids` are as they stood in the path."""
+    """What is known of a connection for as long as it lives. `path_ids` are as they stood in the path.
+
+    Times are in seconds since the epoch.
+    """
 
     place: Place
     path_ids: tuple[str | None, str | None]
     visitor: Visitor
+    hears_since: float
     user_agent: str = ""
     expires_at: float | None = None
 

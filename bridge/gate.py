@@ -7,7 +7,7 @@ client of ours causes (a foreign origin, overload, no Redis) is answered here in
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -45,6 +45,14 @@ class Arrival:
     path_ids: tuple[str | None, str | None]
     visitor: Visitor
     user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What an arrival hears, from when (seconds since the epoch): before the client can know of it, and tell others."""
+
+    channels: list[bytes]
+    since: float
 
 
 class Meter:
@@ -105,18 +113,22 @@ class Gate:
     ) -> None:
         """Subscribe, accept, and stay until the connection ends. Raises `Turned` before it accepts."""
         try:
-            channels = await self.subscribe(arrival)
+            hearing = await self.subscribe(arrival)
         except TimeoutError:
             await deny(websocket, later("bus_down", "Redis did not answer in time; connect again in a moment."))
         try:
+            accept = websocket.accept(headers=[(name.encode(), value.encode()) for name, value in headers.items()])
             with contextlib.suppress(WebSocketDisconnect):
-                await websocket.accept(headers=[(name.encode(), value.encode()) for name, value in headers.items()])
-                await self._carry(websocket, arrival, voice, channels, session)
+                if (wire := websocket.scope.get("extensions", {}).get(ASGI_EXTENSION)) is None:
+                    await self._carry_slowly(websocket, accept, arrival, voice, hearing, session)
+                else:
+                    await accept
+                    await self._carry(wire, arrival, voice, hearing, session)
         finally:
-            self.give_back(arrival, channels)
+            self.give_back(arrival, hearing)
 
-    async def subscribe(self, arrival: Arrival) -> list[bytes]:
-        """Hear what the arrival must hear, and be present; the channels. Raises `TimeoutError`, and holds nothing then.
+    async def subscribe(self, arrival: Arrival) -> Hearing:
+        """Hear what the arrival must hear, and be present. Raises `TimeoutError`, and holds nothing then.
 
         Whoever calls this gives it back with `give_back`.
         """
@@ -136,11 +148,11 @@ class Gate:
             raise
         finally:
             self.reception.arriving -= 1
-        return channels
+        return Hearing(channels, self.connections.epoch_seconds())
 
-    def give_back(self, arrival: Arrival, channels: list[bytes]) -> None:
+    def give_back(self, arrival: Arrival, hearing: Hearing) -> None:
         """Take back a `subscribe`."""
-        self._subscriber.release(channels)
+        self._subscriber.release(hearing.channels)
         self.presence.leave(arrival.place)
 
     async def _enter(self, place: Place) -> None:
@@ -148,30 +160,41 @@ class Gate:
         self.presence.enter(place, lambda: None if entered.done() else entered.set_result(None))
         await entered
 
-    async def _carry(
-        self, websocket: WebSocket, arrival: Arrival, voice: Voice, channels: list[bytes], session: MakeSession
-    ) -> None:
-        wire: Any = websocket.scope.get("extensions", {}).get(ASGI_EXTENSION)
-        slow = None
-        if wire is None:
-            wire = slow = AsgiWire(websocket, self.settings.outbox_bytes, self.settings.max_message_bytes)
-        connection = self.connect(arrival, Outbox(wire), voice, channels, session)
+    async def _carry(self, wire: Any, arrival: Arrival, voice: Voice, hearing: Hearing, session: MakeSession) -> None:
+        """On a server of ours, which has sent the 101 in this turn of the loop: nothing has come meanwhile."""
+        connection = self.connect(arrival, Outbox(wire), voice, hearing, session)
         connection.begin()
-        if slow is not None:
-            await slow.carry(connection)
-            return
         wire.attach(connection)
         await connection.over
 
+    async def _carry_slowly(
+        self,
+        websocket: WebSocket,
+        accept: Awaitable[None],
+        arrival: Arrival,
+        voice: Voice,
+        hearing: Hearing,
+        session: MakeSession,
+    ) -> None:
+        """On any other server. What comes while it sends the 101 waits in the wire."""
+        wire = AsgiWire(websocket, self.settings.outbox_bytes, self.settings.max_message_bytes)
+        connection = self.connect(arrival, Outbox(wire), voice, hearing, session)
+        connection.begin()
+        try:
+            await accept
+            await wire.carry(connection)
+        finally:
+            connection.lost()
+
     def connect(
-        self, arrival: Arrival, outbox: Outbox, voice: Voice, channels: list[bytes], session: MakeSession
+        self, arrival: Arrival, outbox: Outbox, voice: Voice, hearing: Hearing, session: MakeSession
     ) -> Connection:
         """A connection that has not begun yet."""
         place, visitor = arrival.place, arrival.visitor
         passes_over = self.addresses.everyone_on_v2(place.tenant) if visitor.language == "v2" else None
-        listener = Listener(voice, outbox.write, channels, passes_over, place.group, place.client)
+        listener = Listener(voice, outbox.write, hearing.channels, passes_over, place.group, place.client)
         expires_at = _expiry(arrival.identity, self.connections.epoch_seconds())
-        facts = Facts(place, arrival.path_ids, visitor, arrival.user_agent, expires_at)
+        facts = Facts(place, arrival.path_ids, visitor, hearing.since, arrival.user_agent, expires_at)
         return Connection(facts, session(outbox, Meter(self.settings)), outbox, listener, self.connections)
 
 

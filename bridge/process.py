@@ -158,7 +158,11 @@ class Process:
         chronicle.open_by_tenant = self.connections.open_by_tenant
         self.connections.when_begun(
             lambda one: chronicle.arrived(
-                one.facts.place.tenant, one.facts.visitor, one.facts.user_agent, one.facts.speaks_as
+                one.facts.place.tenant,
+                one.facts.visitor,
+                one.facts.user_agent,
+                one.facts.speaks_as,
+                hears_since=one.facts.hears_since,
             )
         )
         self.connections.when_ended(

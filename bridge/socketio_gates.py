@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge.broker.tenant_table import TenantTable
 from bridge.counts import Counts
-from bridge.gate import Arrival, Gate, MakeSession
+from bridge.gate import Arrival, Gate, Hearing, MakeSession
 from bridge.gates import V2Gate, V3Gate
 from bridge.sockets.engine_session import Knock
 from bridge.sockets.hub import Voice
@@ -74,17 +74,17 @@ async def _open(
     """Subscribe, and be a connection from now on. Raises `_NotNow`."""
     arrival: Arrival = knock.arrival
     make: MakeSession = session
-    channels = await _subscribe(gate, arrival)
+    hearing = await _subscribe(gate, arrival)
     if knock.session.ended_at is not None:  # the client went away meanwhile
-        gate.give_back(arrival, channels)
+        gate.give_back(arrival, hearing)
         return
-    connection = gate.connect(arrival, Outbox(knock.wire, framed), voice, channels, make)
-    connection.over.add_done_callback(partial(_give_back, gate, arrival, channels))
+    connection = gate.connect(arrival, Outbox(knock.wire, framed), voice, hearing, make)
+    connection.over.add_done_callback(partial(_give_back, gate, arrival, hearing))
     knock.session.enter(knock.namespace, connection)
     connection.begin()
 
 
-async def _subscribe(gate: Gate, arrival: Arrival) -> list[bytes]:
+async def _subscribe(gate: Gate, arrival: Arrival) -> Hearing:
     """The session may be older than what has befallen this process since."""
     if gate.connections.is_closing:
         raise _NotNow("going_away")
@@ -96,5 +96,5 @@ async def _subscribe(gate: Gate, arrival: Arrival) -> list[bytes]:
         raise _NotNow("bus_down") from None
 
 
-def _give_back(gate: Gate, arrival: Arrival, channels: list[bytes], _over: "asyncio.Future[None]") -> None:
-    gate.give_back(arrival, channels)
+def _give_back(gate: Gate, arrival: Arrival, hearing: Hearing, _over: "asyncio.Future[None]") -> None:
+    gate.give_back(arrival, hearing)

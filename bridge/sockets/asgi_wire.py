@@ -36,10 +36,7 @@ class AsgiWire:
         self._waiting.append(frames)
         self._waiting_bytes += len(frames)
         self._more.set()
-        if self._waiting_bytes > self._outbox_bytes and self._carried is not None:
-            carried, self._carried = self._carried, None
-            carried.refuse("slow_consumer")
-            carried.lost()
+        self._end_if_slow()
 
     def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
         """The close frame after everything written and `last`."""
@@ -55,8 +52,9 @@ class AsgiWire:
         self.begin_close(1012, "going_away")
 
     async def carry(self, carried: Carried) -> None:
-        """Until the connection is over: its messages to `carried`, and what is written to it."""
+        """Until the connection is over: its messages to `carried`, and what is written to it, now or before."""
         self._carried = carried
+        self._end_if_slow()
         reader = asyncio.create_task(self._read())
         writer = asyncio.create_task(self._write())
         try:
@@ -69,6 +67,12 @@ class AsgiWire:
             for task in (reader, writer):
                 task.cancel()
             await asyncio.gather(reader, writer, return_exceptions=True)
+            carried.lost()
+
+    def _end_if_slow(self) -> None:
+        if self._waiting_bytes > self._outbox_bytes and self._carried is not None:
+            carried, self._carried = self._carried, None
+            carried.refuse("slow_consumer")
             carried.lost()
 
     async def _read(self) -> None:

@@ -118,6 +118,15 @@ async def test_a_client_is_in_the_census_from_its_first_to_its_last_moment(book:
     assert (noted.count, noted.remark) == (0, "kiosk/1")
 
 
+async def test_a_client_is_there_from_when_it_hears_and_never_later_than_now(book: Book) -> None:
+    now = book.clock.milliseconds
+    book.chronicle.arrived(TENANT, OLD, "", hears_since=now / 1_000 - 0.005)
+    book.chronicle.arrived(TENANT, NEW, "", hears_since=now / 1_000 + 60)
+    census = await book.census()
+    assert now - 6 <= census[OLD.key()].first <= now - 5
+    assert between(now, census[NEW.key()].first, now + 1_000)
+
+
 async def test_what_a_client_says_is_counted_beside_it(book: Book) -> None:
     unnamed = v2(None, user_agent="phone/2")
     for visitor in (OLD, NEW, unnamed):

@@ -62,7 +62,7 @@ class Touches:
 
 def facts_of(place: Place, path_ids: tuple[str | None, str | None], expires_at: float | None = None) -> Facts:
     visitor = Visitor("v2" if place.protocol == "v2" else "v3", place.protocol, *reversed(path_ids))  # type: ignore[arg-type]
-    return Facts(place, path_ids, visitor, "test", expires_at)
+    return Facts(place, path_ids, visitor, 0.0, "test", expires_at)
 
 
 class World:
