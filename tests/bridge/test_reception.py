@@ -1,0 +1,69 @@
+"""Which web pages may speak to us. That they are answered in HTTP is in `tests/end_to_end/test_handshake.py`."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.datastructures import Headers
+
+from bridge.reception import RETRY_AFTER_SECONDS, OriginCheck, later
+from bridge.settings import Settings
+
+ALLOWED = "https://app.example.com"
+LISTED = OriginCheck(Settings(allowed_origins=(ALLOWED,)))
+OPEN = OriginCheck(Settings())
+
+
+def origins(*names: str) -> Headers:
+    return Headers(raw=[(b"origin", name.encode()) for name in names])
+
+
+def test_a_request_without_an_origin_was_sent_by_no_browser() -> None:
+    assert LISTED.passes(Headers())
+    assert OPEN.passes(Headers())
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://example.com",
+        "https://app.example.com.evil",
+        "https://app.example.com:8443",
+        "http://app.example.com",
+        "https://app.example.com/",
+        "https://APP.example.com",
+        "null",
+        "",
+        "http://localhost",
+    ],
+)
+def test_an_origin_that_is_not_listed_word_for_word_is_refused(origin: str) -> None:
+    assert LISTED.passes(origins(ALLOWED))
+    assert not LISTED.passes(origins(origin))
+    assert not LISTED.passes(origins(ALLOWED, origin))
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:5173", "https://127.0.0.1", "http://[::1]:8000"])
+def test_without_keys_a_page_on_loopback_may_speak(origin: str) -> None:
+    assert OPEN.passes(origins(origin))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://example.com",
+        "http://localhost.evil.com",
+        "http://127.0.0.1.evil.com",
+        "null",
+        "file://localhost",
+        "http://[",
+    ],
+)
+def test_without_keys_any_other_page_is_refused(origin: str) -> None:
+    assert not OPEN.passes(origins(origin))
+
+
+def test_whoever_is_to_come_back_is_told_when() -> None:
+    pauses = {int(later("overloaded", "Too many.").headers["Retry-After"]) for _ in range(100)}
+    assert min(pauses) >= RETRY_AFTER_SECONDS[0]
+    assert max(pauses) <= RETRY_AFTER_SECONDS[1]
+    assert len(pauses) > 1
