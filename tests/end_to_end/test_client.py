@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any, Final
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from websockets.sync.client import connect
 
 from bridge.api.client_files import FOLDER
 from tests.conftest import StartBridge, StartRedis
-from tests.end_to_end.browsing import Site, Visitor, serving
+from tests.end_to_end.browsing import Visitor
 from tests.end_to_end.configuration import QUIET, SECRET, api_key, key, token
 from tests.end_to_end.socketio_server import SocketIoServer
 from tests.servers import BridgeProcess
@@ -39,28 +38,6 @@ window.WebSocket = class extends EventTarget {
   }
   close() {}
 };"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium)
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with serving() as site:
-        yield site
-
-
-@pytest.fixture
-def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
-    with ExitStack() as ends:
-        visitor = Visitor(browser, site, ends)
-        yield visitor
-    assert not visitor.errors
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Protocol
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -41,14 +41,6 @@ class OpenPage(Protocol):
     def __call__(
         self, bridge: BridgeProcess, place: str = ..., size: tuple[int, int] = ..., *, signed_in: bool = ...
     ) -> Page: ...
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium)
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Final, Literal, Protocol
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 from websockets.sync.client import connect
 
 from tests.conftest import StartBridge
@@ -26,14 +26,6 @@ class OpenPage(Protocol):
     """Open the page of a bridge, its first two clients connected."""
 
     def __call__(self, bridge: BridgeProcess, size: tuple[int, int] = ..., clients: int = ...) -> Page: ...
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium)
-        yield started
-        started.close()
 
 
 @pytest.fixture

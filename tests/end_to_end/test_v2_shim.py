@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from websockets.sync.client import ClientConnection, connect
 
 from tests.conftest import StartBridge
-from tests.end_to_end.browsing import Site, Visitor, serving
+from tests.end_to_end.browsing import Visitor
 from tests.end_to_end.clients import v3_path
 from tests.end_to_end.configuration import QUIET, SECRET, UNHURRIED, api_key, key, token, with_key
 from tests.servers import BridgeProcess
@@ -32,28 +32,6 @@ COLLECT: Final = """([url, protocols]) => {
     socket.addEventListener(type, (event) => told.push([type, event.data ?? event.code ?? null]));
   }
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium)
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with serving() as site:
-        yield site
-
-
-@pytest.fixture
-def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
-    with ExitStack() as ends:
-        visitor = Visitor(browser, site, ends)
-        yield visitor
-    assert not visitor.errors
 
 
 @pytest.fixture
