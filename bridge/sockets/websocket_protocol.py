@@ -70,7 +70,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
         """The close frame after everything written and `last`; aborted if it is not flushed and answered in time."""
         self._lose()
-        if self.close_sent or self.disconnected or self.conn.state is not State.OPEN:
+        if self.close_sent or self.disconnected:
+            return
+        if self.conn.state is not State.OPEN:
+            self.transport.write(last)  # the library's own close follows
             return
         self.stop_keepalive()
         self.conn.send_close(code, reason)
