@@ -165,12 +165,12 @@ def record(addresses: Addresses, change: Change) -> bytes:
 
 
 def step_back(changes: Iterable[Change]) -> Change | None:
-    """The newest change (of changes, newest first) that no rollback has undone yet."""
+    """The newest change (of changes, newest first) that no rollback has undone yet; what moved nothing is no step."""
     undone: set[int] = set()
     for change in changes:
         if change.rolls_back is not None:
             undone.add(change.rolls_back)
-        elif change.kind == "change" and change.version not in undone:
+        elif change.kind == "change" and change.before != change.after and change.version not in undone:
             return change
     return None
 

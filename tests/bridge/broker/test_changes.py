@@ -70,6 +70,12 @@ def test_rollbacks_go_back_step_by_step() -> None:
     assert step_back([]) is None
 
 
+def test_an_order_that_moved_nothing_is_no_step_that_can_be_taken_back() -> None:
+    first, again = step(1, BRIDGE, HALF), step(2, HALF, HALF)
+    assert step_back([again, first]) == first
+    assert step_back([again]) is None
+
+
 def test_a_standing_says_itself() -> None:
     assert [str(standing) for standing in (BRIDGE, HALF, V3)] == ["bridge", "drain 50 %", "v3, V2 by group"]
 
