@@ -13,7 +13,7 @@ import structlog
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.changes import Change, Stale, back, latest, make
+from bridge.broker.changes import Change, Stale, back, latest, make, newest, step_back
 from bridge.broker.link import end_if_cancelled
 from bridge.broker.tenant_table import TenantTable
 from bridge.migration.guards import WATCHED_SECONDS, Verdict
@@ -55,7 +55,7 @@ class GuardWatch:
 
     async def look(self, tenant: Tenant) -> None:
         """Take the tenant's last step back if a guard that it passed holds no longer."""
-        step = await latest(self._redis, self._addresses, tenant.name)
+        step = await self._last_step(tenant)
         if step is None or step.kind != "change" or not is_guarded(step.before, step.after) or not _is_recent(step):
             return
         breached = [
@@ -63,6 +63,13 @@ class GuardWatch:
         ]
         if breached:
             await self._roll_back(tenant, step, breached)
+
+    async def _last_step(self, tenant: Tenant) -> Change | None:
+        """The newest change; the step before it where it moved nothing, since that one is still to be watched."""
+        step = await latest(self._redis, self._addresses, tenant.name)
+        if step is None or step.before != step.after or not _is_recent(step):
+            return step
+        return step_back(await newest(self._redis, self._addresses, tenant.name))
 
     async def _roll_back(self, tenant: Tenant, step: Change, breached: Iterable[Verdict]) -> None:
         why = "taken back by guard: " + " ".join(f"{verdict.name}: {verdict.sentence}" for verdict in breached)

@@ -97,6 +97,16 @@ async def test_a_step_is_taken_back_when_a_guard_that_it_passed_holds_no_longer(
     assert Standing.of(watch.tenant) == BRIDGE  # obeyed here at once
 
 
+async def test_a_step_that_is_ordered_once_more_is_still_watched(desk: Desk, watch: Watch) -> None:
+    made = await step(desk, watch)
+    await desk.orders.change(watch.tenant, "ann", Wanted("v3"))
+    await watch.table.look()
+    await desk.turned_away(MANY)
+    await watch.look()
+    taken_back, *_ = await record(desk)
+    assert (taken_back.kind, taken_back.rolls_back, taken_back.after) == ("rollback", made.version, BRIDGE)
+
+
 async def test_what_was_taken_back_is_not_watched_any_more(desk: Desk, watch: Watch) -> None:
     await step(desk, watch)
     await desk.turned_away(MANY)
