@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
@@ -23,10 +23,11 @@ from bridge.migration.rows import (
     Noted,
     ProprietaryKey,
     Sample,
-    Speech,
     Visitor,
+    key_of,
     type_of,
 )
+from v3.messages import Content
 
 FLUSH_SECONDS: Final = 1.0
 TOUCH_SECONDS: Final = 60.0
@@ -40,12 +41,41 @@ SLICE_SECONDS: Final = 5
 """Refused handshakes are counted in slices of so many seconds."""
 SLICE_LIFETIME_SECONDS: Final = 120
 
-Tally = list[int]
-"""First and last time in milliseconds since the epoch, and how often."""
-SpeechFields = tuple[Language, str | None, str, str, str, str | None, str]
-"""The fields of a `Speech`, in order: what the path of a message makes is no more than this."""
+Tally = list[float]
+"""First and last time in seconds since the epoch, and how often."""
+_Audience = tuple[int, str, str, str | None]
+"""The speaker, as this process tells objects apart, and message type, target and recipient of what it said."""
 OpenByTenant = Callable[[], Mapping[tuple[str, str], int]]
 DialectWords = Callable[[str], frozenset[str]]
+
+
+class Speaker(Protocol):
+    """Who says something: a guest of either language, the same object for as long as its connection lives."""
+
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def group_id(self) -> str: ...
+    @property
+    def grant(self) -> str: ...
+
+
+class _Spoken:
+    """What one speaker said to one audience since it was last written down; times in seconds since the epoch.
+
+    It holds its speaker, so that no other object can be taken for it.
+    """
+
+    __slots__ = ("first", "language", "last", "speaker", "times")
+
+    def __init__(self, language: Language, speaker: Speaker, now: float) -> None:
+        self.language: Final = language
+        self.speaker: Final = speaker
+        self.first: Final = now
+        self.last = now
+        self.times = 1
 
 
 class Chronicle:
@@ -58,7 +88,7 @@ class Chronicle:
         rolls: Rolls,
         counts: Counts,
         dialect_words: DialectWords,
-        microseconds: Callable[[], int],
+        seconds: Callable[[], float],
         *,
         is_kept: bool,
     ) -> None:
@@ -67,9 +97,9 @@ class Chronicle:
         self._rolls = rolls
         self._counts = counts
         self._dialect_words = dialect_words
-        self._microseconds = microseconds
+        self._seconds = seconds  # since the epoch; asked for each message, so the plainest clock there is
         self._is_kept: Final = is_kept
-        self._speeches: dict[tuple[str, SpeechFields], Tally] = {}
+        self._speeches: dict[_Audience, _Spoken] = {}
         self._shapes: dict[tuple[str, tuple[str, ...]], tuple[Tally, tuple[JsonType, ...]]] = {}
         self._visits: dict[tuple[str, Visitor], int] = {}
         self._user_agents: dict[tuple[str, Visitor], str] = {}
@@ -89,17 +119,17 @@ class Chronicle:
 
     # The path of a message: counts, and nothing else.
 
-    def spoke(self, tenant: str, speech: SpeechFields) -> None:
+    def spoke(self, language: Language, speaker: Speaker, content: Content) -> None:
         """A client said something."""
         if not self._is_kept:
             return
-        now = self._microseconds() // 1_000
-        tally = self._speeches.get((tenant, speech))
-        if tally is not None:
-            tally[1] = now
-            tally[2] += 1
+        audience = (id(speaker), content["msg_type"], content["target"], content.get("to_id"))
+        spoken = self._speeches.get(audience)
+        if spoken is not None:
+            spoken.last = self._seconds()
+            spoken.times += 1
         elif len(self._speeches) < MOST_WAITING:
-            self._speeches[tenant, speech] = [now, now, 1]
+            self._speeches[audience] = _Spoken(language, speaker, self._seconds())
         else:
             self.left_out += 1
 
@@ -112,7 +142,7 @@ class Chronicle:
         if shape is not None:
             shape[0][2] += 1
         elif len(self._shapes) < MOST_SHAPES:
-            now = self._microseconds() // 1_000
+            now = self._seconds()
             self._shapes[key] = [now, now, 1], tuple(map(type_of, frame.values()))
         else:
             self.left_out += 1
@@ -158,8 +188,8 @@ class Chronicle:
             self._see(tenant, visitor, user_agent)
 
     def _see(self, tenant: str, visitor: Visitor, user_agent: str = "", since: float | None = None) -> None:
-        now = self._microseconds() // 1_000
-        first = now if since is None else min(now, int(since * 1_000))
+        now = _milliseconds(self._seconds())
+        first = now if since is None else min(now, _milliseconds(since))
         self._note(self._rolls.census, tenant, Noted(visitor.key(), first, now, 0, user_agent))
 
     # To Redis.
@@ -225,7 +255,7 @@ class Chronicle:
 
     def _touch_some(self) -> None:
         """Everyone who is connected was seen a minute ago at most; so many at once."""
-        now = self._microseconds() / 1_000_000
+        now = self._seconds()
         if now - self._touched_at > TOUCH_SECONDS:
             self._touched_at, self._untouched = now, iter(list(self._visits))
         for _, (tenant, visitor) in zip(range(TOUCHES_PER_FLUSH), self._untouched, strict=False):
@@ -234,30 +264,33 @@ class Chronicle:
 
     def _take_speeches(self) -> Iterator[None]:
         speeches, self._speeches = self._speeches, {}
-        for number, ((tenant, fields), (first, last, times)) in enumerate(speeches.items()):
+        for number, ((_, *said), spoken) in enumerate(speeches.items()):
             if number % ROWS_PER_STEP == ROWS_PER_STEP - 1:
                 yield
-            visitor = self._visitors.get((tenant, fields[0], fields[1], fields[2]))
-            named = fields if visitor is None else (fields[0], visitor.client_id, *fields[2:])
-            self._note(self._rolls.speeches, tenant, Noted(Speech(*named).key(), first, last, times))
+            language, speaker, tenant = spoken.language, spoken.speaker, spoken.speaker.tenant
+            visitor = self._visitors.get((tenant, language, speaker.client_id, speaker.group_id))
+            client_id = speaker.client_id if visitor is None else visitor.client_id
+            when = _milliseconds(spoken.first), _milliseconds(spoken.last), spoken.times
+            key = key_of((language, client_id, speaker.group_id, *said, speaker.grant))  # as a `Speech`
+            self._note(self._rolls.speeches, tenant, Noted(key, *when))
             if visitor is not None:
-                self._note(self._rolls.census, tenant, Noted(visitor.key(), first, last, times))
+                self._note(self._rolls.census, tenant, Noted(visitor.key(), *when))
 
     def _take_shapes(self) -> Iterator[None]:
         shapes, self._shapes = self._shapes, {}
-        now = self._microseconds() // 1_000
+        now = _milliseconds(self._seconds())
         for number, ((tenant, names), ((first, _, times), types)) in enumerate(shapes.items()):
             if number % ROWS_PER_STEP == ROWS_PER_STEP - 1:
                 yield
             known = self._dialect_words(tenant)
             for name, kind in zip(names, types, strict=True):
                 if name not in known and len(name) <= LONGEST_KEY:
-                    noted = Noted(ProprietaryKey(name, kind).key(), first, now, times)
+                    noted = Noted(ProprietaryKey(name, kind).key(), _milliseconds(first), now, int(times))
                     self._note(self._rolls.ledger, tenant, noted)
 
     def _take_counts(self) -> None:
         """The day's conversions, and the minute's and the hour's messages and connections."""
-        now = self._microseconds() // 1_000
+        now = _milliseconds(self._seconds())
         at = datetime.fromtimestamp(now / 1_000, UTC)
         for (tenant, direction, outcome), times in _more(self._counts.conversions, self._conversions):
             row = Conversion(direction, outcome, f"{at:%Y-%m-%d}")
@@ -282,11 +315,15 @@ class Chronicle:
 
     def _tell_refusals(self) -> None:
         """Refused handshakes, in the slice of time that it is now: for the guards."""
-        number = self._microseconds() // (SLICE_SECONDS * 1_000_000)
+        number = int(self._seconds()) // SLICE_SECONDS
         for tenant, times in _more(self._counts.turned_away, self._turned_away):
             name = self._addresses.refused(tenant, number)
             self._bus.command(pack("INCRBY", name, times), _ignore)
             self._bus.command(pack("EXPIRE", name, SLICE_LIFETIME_SECONDS), _ignore)
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(seconds * 1_000)
 
 
 def _more(now: Counter[Any], before: Counter[Any]) -> list[tuple[Any, int]]:

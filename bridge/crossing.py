@@ -13,10 +13,10 @@ from typing import Final
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.tenant_table import TenantTable
-from bridge.chronicle import Chronicle, SpeechFields
+from bridge.chronicle import Chronicle
 from bridge.counts import Counts
 from bridge.message import on_the_bus
-from bridge.routes import Language, channels_from_v2, channels_from_v3
+from bridge.routes import channels_from_v2, channels_from_v3
 from bridge.tenants import Tenant
 from compat.upgrade import upgrade_text
 from legacy_v2 import ports as v2
@@ -53,7 +53,7 @@ class Crossing:
         """A V3 message, stamped and serialised. `refused` or, where given, `heard` is called once, later."""
         tenant = self._tenant(guest.tenant)
         self._counts.messages[tenant.name, "v3"] += 1
-        self._chronicle.spoke(tenant.name, _speech("v3", guest, content))
+        self._chronicle.spoke("v3", guest, content)
         channels = channels_from_v3(content, guest, tenant, self._addresses)
         self._bus.publish(channels, line, self._receipt(channels, refused, heard, to_one=content["target"] == "direct"))
 
@@ -69,7 +69,7 @@ class Crossing:
         tenant = self._tenant(guest.tenant)
         upgraded = upgrade_text(text, tenant.names, tenant.dialect)
         self._counts.messages[tenant.name, "v2"] += 1
-        self._chronicle.spoke(tenant.name, _speech("v2", guest, upgraded.content))
+        self._chronicle.spoke("v2", guest, upgraded.content)
         self._chronicle.read(tenant.name, upgraded.frame)
         suppressed = upgraded.content["msg_type"] == "heartbeat"
         outcome = "suppressed" if suppressed else upgraded.outcome
@@ -94,15 +94,3 @@ class Crossing:
                 heard()
 
         return receipt
-
-
-def _speech(language: Language, guest: v2.Guest | v3.Guest, content: Content) -> SpeechFields:
-    return (
-        language,
-        guest.client_id,
-        guest.group_id,
-        content["msg_type"],
-        content["target"],
-        content.get("to_id"),
-        guest.grant,
-    )

@@ -112,7 +112,7 @@ class Process:
             kept,
             self.counts,
             self._words_of,
-            clock.microseconds,
+            time.time,
             is_kept=settings.records,
         )
         self.headcount: Final = Headcount(self.bus, addresses, name, self._counted)

@@ -38,12 +38,12 @@ class Clock:
     def __init__(self) -> None:
         self.ahead_seconds = 0.0
 
-    def microseconds(self) -> int:
-        return time.time_ns() // 1_000 + round(self.ahead_seconds * 1_000_000)
+    def seconds(self) -> float:
+        return time.time() + self.ahead_seconds
 
     @property
     def milliseconds(self) -> int:
-        return self.microseconds() // 1_000
+        return int(self.seconds() * 1_000)
 
 
 class Desk:
@@ -58,11 +58,11 @@ class Desk:
         self.orders = Orders(redis, addresses, self.reports)
 
     def chronicle(
-        self, counts: Counts, microseconds: Callable[[], int], *, words: str = "", is_kept: bool = True
+        self, counts: Counts, seconds: Callable[[], float], *, words: str = "", is_kept: bool = True
     ) -> Chronicle:
         """The chronicle of one process; `words` are those of every tenant's dialect."""
         known = frozenset(words.split())
-        return Chronicle(self.bus, self.addresses, self.rolls, counts, lambda _: known, microseconds, is_kept=is_kept)
+        return Chronicle(self.bus, self.addresses, self.rolls, counts, lambda _: known, seconds, is_kept=is_kept)
 
     async def note(self, roll: Roll, *rows: Noted) -> None:
         """Redis holds them when it returns."""

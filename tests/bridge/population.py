@@ -13,12 +13,14 @@ from redis.asyncio import Redis
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.tenant_table import TenantTable
-from bridge.chronicle import Chronicle, SpeechFields
+from bridge.chronicle import Chronicle, Speaker
 from bridge.counts import Counts
 from bridge.crossing import Crossing
 from bridge.message import BusMessage, read
+from bridge.migration.rows import Language, Speech
 from bridge.tenants import Tenant
 from bridge.voices import V2Voice, V3Voice
+from v3.messages import Content
 
 ADDRESSES: Final = Addresses("aether")
 NOW: Final = "2026-01-01T00:00:00.000000Z"
@@ -51,11 +53,13 @@ class RecordingBus:
 class RecordingChronicle:
     """A chronicle that keeps what it is told."""
 
-    speeches: list[tuple[str, SpeechFields]] = field(default_factory=list)
+    speeches: list[tuple[str, Speech]] = field(default_factory=list)
     frames: list[tuple[str, Any]] = field(default_factory=list)
 
-    def spoke(self, tenant: str, speech: SpeechFields) -> None:
-        self.speeches.append((tenant, speech))
+    def spoke(self, language: Language, speaker: Speaker, content: Content) -> None:
+        to_whom = content["msg_type"], content["target"], content.get("to_id")
+        speech = Speech(language, speaker.client_id, speaker.group_id, *to_whom, speaker.grant)
+        self.speeches.append((speaker.tenant, speech))
 
     def read(self, tenant: str, frame: Any) -> None:
         self.frames.append((tenant, frame))

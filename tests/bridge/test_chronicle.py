@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -21,6 +21,15 @@ SPEECH = Speech("v2", "42", "lobby", "msg", "group", None, "none")
 OLD, NEW = v2("42"), v3("ann")
 
 
+class Talker(NamedTuple):
+    """A guest, as far as the chronicle knows it. One that gave no id has none here."""
+
+    tenant: str
+    client_id: Any
+    group_id: str
+    grant: str
+
+
 class Book:
     """The chronicle of one process, and what it has written."""
 
@@ -28,12 +37,15 @@ class Book:
         self.desk = desk
         self.clock = Clock()
         self.counts = Counts()
-        self.chronicle: Chronicle = desk.chronicle(self.counts, self.clock.microseconds, words=words, is_kept=is_kept)
+        self._talkers: dict[tuple[str, Talker], Talker] = {}
+        self.chronicle: Chronicle = desk.chronicle(self.counts, self.clock.seconds, words=words, is_kept=is_kept)
 
     def say(self, speech: Speech = SPEECH, times: int = 1) -> None:
-        fields = speech.language, speech.client_id, speech.group_id, speech.msg_type
+        talker = Talker(TENANT, speech.client_id, speech.group_id, speech.grant)
+        talker = self._talkers.setdefault((speech.language, talker), talker)  # the same object for a whole connection
+        content: Any = {"msg_type": speech.msg_type, "target": speech.target, "to_id": speech.to_id}
         for _ in range(times):
-            self.chronicle.spoke(TENANT, (*fields, speech.target, speech.to_id, speech.grant))
+            self.chronicle.spoke(speech.language, talker, content)
 
     async def written(self, roll: Roll) -> dict[str, Noted]:
         """What a roll holds once everything is written, by key."""

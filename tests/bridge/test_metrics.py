@@ -11,6 +11,7 @@ import pytest
 from bridge.metrics import Metrics
 from bridge.process import Process
 from bridge.settings import load
+from v3.ports import Guest
 
 CONFIG = """
 [tenants.acme]
@@ -86,7 +87,8 @@ async def test_what_goes_on_by_itself_is_counted(process: Process) -> None:
 
 
 async def test_rows_that_wait_are_counted(process: Process) -> None:
-    process.chronicle.spoke("acme", ("v2", "42", "lobby", "msg", "group", None, "none"))
+    ann = Guest("acme", "lobby", "ann", "none")
+    process.chronicle.spoke("v3", ann, {"msg_type": "msg", "target": "group"})
     process.chronicle.flush()
     assert said(process)["bridge_records_waiting_rows"] == 1
 
