@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
@@ -24,9 +24,9 @@ from bridge.migration.rows import (
     ProprietaryKey,
     Sample,
     Visitor,
-    key_of,
     type_of,
 )
+from bridge.migration.spoken import Audience, Speaker, Spoken, milliseconds
 from v3.messages import Content
 
 FLUSH_SECONDS: Final = 1.0
@@ -43,39 +43,8 @@ SLICE_LIFETIME_SECONDS: Final = 120
 
 Tally = list[float]
 """First and last time in seconds since the epoch, and how often."""
-_Audience = tuple[int, str, str, str | None]
-"""The speaker, as this process tells objects apart, and message type, target and recipient of what it said."""
 OpenByTenant = Callable[[], Mapping[tuple[str, str], int]]
 DialectWords = Callable[[str], frozenset[str]]
-
-
-class Speaker(Protocol):
-    """Who says something: a guest of either language, the same object for as long as its connection lives."""
-
-    @property
-    def tenant(self) -> str: ...
-    @property
-    def client_id(self) -> str: ...
-    @property
-    def group_id(self) -> str: ...
-    @property
-    def grant(self) -> str: ...
-
-
-class _Spoken:
-    """What one speaker said to one audience since it was last written down; times in seconds since the epoch.
-
-    It holds its speaker, so that no other object can be taken for it.
-    """
-
-    __slots__ = ("first", "language", "last", "speaker", "times")
-
-    def __init__(self, language: Language, speaker: Speaker, now: float) -> None:
-        self.language: Final = language
-        self.speaker: Final = speaker
-        self.first: Final = now
-        self.last = now
-        self.times = 1
 
 
 class Chronicle:
@@ -99,7 +68,7 @@ class Chronicle:
         self._dialect_words = dialect_words
         self._seconds = seconds  # since the epoch; asked for each message, so the plainest clock there is
         self._is_kept: Final = is_kept
-        self._speeches: dict[_Audience, _Spoken] = {}
+        self._speeches: dict[Audience, Spoken] = {}
         self._shapes: dict[tuple[str, tuple[str, ...]], tuple[Tally, tuple[JsonType, ...]]] = {}
         self._visits: dict[tuple[str, Visitor], int] = {}
         self._user_agents: dict[tuple[str, Visitor], str] = {}
@@ -129,7 +98,7 @@ class Chronicle:
             spoken.last = self._seconds()
             spoken.times += 1
         elif len(self._speeches) < MOST_WAITING:
-            self._speeches[audience] = _Spoken(language, speaker, self._seconds())
+            self._speeches[audience] = Spoken(language, speaker, self._seconds())
         else:
             self.left_out += 1
 
@@ -188,8 +157,8 @@ class Chronicle:
             self._see(tenant, visitor, user_agent)
 
     def _see(self, tenant: str, visitor: Visitor, user_agent: str = "", since: float | None = None) -> None:
-        now = _milliseconds(self._seconds())
-        first = now if since is None else min(now, _milliseconds(since))
+        now = milliseconds(self._seconds())
+        first = now if since is None else min(now, milliseconds(since))
         self._note(self._rolls.census, tenant, Noted(visitor.key(), first, now, 0, user_agent))
 
     # To Redis.
@@ -264,33 +233,31 @@ class Chronicle:
 
     def _take_speeches(self) -> Iterator[None]:
         speeches, self._speeches = self._speeches, {}
-        for number, ((_, *said), spoken) in enumerate(speeches.items()):
+        for number, (audience, spoken) in enumerate(speeches.items()):
             if number % ROWS_PER_STEP == ROWS_PER_STEP - 1:
                 yield
-            language, speaker, tenant = spoken.language, spoken.speaker, spoken.speaker.tenant
-            visitor = self._visitors.get((tenant, language, speaker.client_id, speaker.group_id))
+            speaker, tenant = spoken.speaker, spoken.speaker.tenant
+            visitor = self._visitors.get((tenant, spoken.language, speaker.client_id, speaker.group_id))
             client_id = speaker.client_id if visitor is None else visitor.client_id
-            when = _milliseconds(spoken.first), _milliseconds(spoken.last), spoken.times
-            key = key_of((language, client_id, speaker.group_id, *said, speaker.grant))  # as a `Speech`
-            self._note(self._rolls.speeches, tenant, Noted(key, *when))
+            self._note(self._rolls.speeches, tenant, spoken.noted(audience, client_id))
             if visitor is not None:
-                self._note(self._rolls.census, tenant, Noted(visitor.key(), *when))
+                self._note(self._rolls.census, tenant, spoken.noted_as(visitor.key()))
 
     def _take_shapes(self) -> Iterator[None]:
         shapes, self._shapes = self._shapes, {}
-        now = _milliseconds(self._seconds())
+        now = milliseconds(self._seconds())
         for number, ((tenant, names), ((first, _, times), types)) in enumerate(shapes.items()):
             if number % ROWS_PER_STEP == ROWS_PER_STEP - 1:
                 yield
             known = self._dialect_words(tenant)
             for name, kind in zip(names, types, strict=True):
                 if name not in known and len(name) <= LONGEST_KEY:
-                    noted = Noted(ProprietaryKey(name, kind).key(), _milliseconds(first), now, int(times))
+                    noted = Noted(ProprietaryKey(name, kind).key(), milliseconds(first), now, int(times))
                     self._note(self._rolls.ledger, tenant, noted)
 
     def _take_counts(self) -> None:
         """The day's conversions, and the minute's and the hour's messages and connections."""
-        now = _milliseconds(self._seconds())
+        now = milliseconds(self._seconds())
         at = datetime.fromtimestamp(now / 1_000, UTC)
         for (tenant, direction, outcome), times in _more(self._counts.conversions, self._conversions):
             row = Conversion(direction, outcome, f"{at:%Y-%m-%d}")
@@ -320,10 +287,6 @@ class Chronicle:
             name = self._addresses.refused(tenant, number)
             self._bus.command(pack("INCRBY", name, times), _ignore)
             self._bus.command(pack("EXPIRE", name, SLICE_LIFETIME_SECONDS), _ignore)
-
-
-def _milliseconds(seconds: float) -> int:
-    return int(seconds * 1_000)
 
 
 def _more(now: Counter[Any], before: Counter[Any]) -> list[tuple[Any, int]]:

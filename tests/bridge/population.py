@@ -13,11 +13,12 @@ from redis.asyncio import Redis
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.tenant_table import TenantTable
-from bridge.chronicle import Chronicle, Speaker
+from bridge.chronicle import Chronicle
 from bridge.counts import Counts
 from bridge.crossing import Crossing
 from bridge.message import BusMessage, read
 from bridge.migration.rows import Language, Speech
+from bridge.migration.spoken import Speaker
 from bridge.tenants import Tenant
 from bridge.voices import V2Voice, V3Voice
 from v3.messages import Content
