@@ -180,6 +180,7 @@ def test_what_v3_says_is_heard_as_the_bridge_says_it_to_v2(page: Page, said: dic
 
 @law
 @given(frame=frames)
+@example(frame={})
 @example(frame={"type": "typing", "user": "bob"})
 @example(frame={"to": "42", "data": {"a": 1, "b": 2}, "a": 3, "client_id": 7})
 def test_between_two_shims_a_frame_comes_back_with_its_own_words(page: Page, frame: dict[str, Any]) -> None:
@@ -218,8 +219,17 @@ def assert_heard(world: World, frame: dict[str, Any], text: str, message: dict[s
     )
 
 
+def is_no_object(text: str) -> bool:
+    """Whether it is plain text, or any other JSON value: an object comes back with what the bridge adds to it."""
+    try:
+        return not isinstance(json.loads(text), dict)
+    except ValueError:
+        return True
+
+
 @law
-@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(is_no_object))
+@example(text="[]")
 def test_between_two_shims_a_text_comes_back_as_it_was(page: Page, text: str) -> None:
     lines = [over_the_wire(lines[0]) for lines in page.evaluate("(text) => said(text)", text)]
     for [shown] in page.evaluate("(lines) => shown(lines)", lines):
