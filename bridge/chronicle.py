@@ -42,7 +42,7 @@ SLICE_SECONDS: Final = 5
 SLICE_LIFETIME_SECONDS: Final = 120
 
 Tally = list[float]
-"""First and last time in seconds since the epoch, and how often."""
+"""The first time in seconds since the epoch, and how often."""
 OpenByTenant = Callable[[], Mapping[tuple[str, str], int]]
 DialectWords = Callable[[str], frozenset[str]]
 
@@ -109,10 +109,9 @@ class Chronicle:
         key = (tenant, tuple(frame))
         shape = self._shapes.get(key)
         if shape is not None:
-            shape[0][2] += 1
+            shape[0][1] += 1
         elif len(self._shapes) < MOST_SHAPES:
-            now = self._seconds()
-            self._shapes[key] = [now, now, 1], tuple(map(type_of, frame.values()))
+            self._shapes[key] = [self._seconds(), 1], tuple(map(type_of, frame.values()))
         else:
             self.left_out += 1
 
@@ -246,7 +245,7 @@ class Chronicle:
     def _take_shapes(self) -> Iterator[None]:
         shapes, self._shapes = self._shapes, {}
         now = milliseconds(self._seconds())
-        for number, ((tenant, names), ((first, _, times), types)) in enumerate(shapes.items()):
+        for number, ((tenant, names), ((first, times), types)) in enumerate(shapes.items()):
             if number % ROWS_PER_STEP == ROWS_PER_STEP - 1:
                 yield
             known = self._dialect_words(tenant)
