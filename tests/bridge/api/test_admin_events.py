@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -22,6 +21,7 @@ from tests.conftest import StartBridge
 from tests.end_to_end.clients import client
 from tests.end_to_end.configuration import api_key, key, with_key
 from tests.servers import BridgeProcess
+from tests.stopwatch import Stopwatch
 
 SOON_SECONDS = 0.9
 """Before a second look."""
@@ -84,8 +84,9 @@ async def test_every_tenant_is_said_at_once(shared: BridgeProcess) -> None:
     async with listening(shared) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         assert stream.headers["cache-control"] == "no-store"
-        async with asyncio.timeout(SOON_SECONDS):
-            acme, other = await stream.event()
+        stopwatch = Stopwatch()
+        acme, other = await stream.event()
+        assert stopwatch.least_seconds < SOON_SECONDS
     assert (acme["tenant"], acme["stage"], other["tenant"]) == ("acme", "bridge", "other")
     assert acme["connections"] == {"v2": 0, "v3": 0, "socketio": 0}
 
@@ -129,13 +130,13 @@ async def test_a_stream_ends_with_the_process_and_never_keeps_it(bridge: StartBr
     async with listening(ending) as one, listening(ending) as other:
         for stream in (one, other):
             await stream.event()
-        begun_at = time.monotonic()
+        stopwatch = Stopwatch()
         status = asyncio.create_task(asyncio.to_thread(ending.terminate, END_SECONDS))
         async with asyncio.timeout(END_SECONDS):
             for stream in (one, other):
                 await stream.end()
         assert await status == 0
-        assert time.monotonic() - begun_at < END_SECONDS
+        assert stopwatch.least_seconds < END_SECONDS
 
 
 # One process's streams, with nothing around them.

@@ -12,6 +12,7 @@ from bridge.broker.bus import Bus
 from bridge.broker.link import pool
 from bridge.broker.subscriber import Subscriber
 from bridge.message import BusMessage
+from tests.stopwatch import Stopwatch
 
 MOMENT_SECONDS = 0.005
 ANSWER_SECONDS = 10.0
@@ -41,12 +42,12 @@ class Answers(asyncio.Queue[Any]):
 
 
 async def until(holds: Callable[[], Any], seconds: float = ANSWER_SECONDS) -> float:
-    """Wait for what can only be looked at; for how many seconds that was."""
-    begun_at = asyncio.get_running_loop().time()
+    """Wait for what can only be looked at; for how many seconds that was, without the machine's stalls."""
+    stopwatch = Stopwatch()
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - what is looked at says nothing by itself
             await asyncio.sleep(MOMENT_SECONDS)
-    return asyncio.get_running_loop().time() - begun_at
+    return stopwatch.least_seconds
 
 
 async def until_true(asks: Callable[[], Awaitable[bool]], seconds: float = ANSWER_SECONDS) -> None:

@@ -20,6 +20,7 @@ from tests.bridge.broker.parts import Answers, running, running_bus, until
 from tests.conftest import StartRedis
 from tests.proxy import proxy_to
 from tests.servers import RedisServer, free_port
+from tests.stopwatch import Stopwatch
 
 PROMISED_SECONDS = 2.0
 
@@ -147,16 +148,16 @@ async def test_a_frozen_redis_is_down_within_two_seconds_and_nothing_is_said_twi
     async with running_bus(server.url) as bus, listening(server.url, b"c") as pubsub:
         receipts = Answers()
         server.freeze()
-        begun_at = time.monotonic()
+        stopwatch = Stopwatch()
         for number in range(100):
             bus.publish([b"c"], b"%d" % number, receipts)
         assert {await receipts.next() for _ in range(100)} == {None}
-        assert time.monotonic() - begun_at < PROMISED_SECONDS
+        assert stopwatch.least_seconds < PROMISED_SECONDS
         assert not bus.is_up
-        begun_at = time.monotonic()
+        stopwatch = Stopwatch()
         bus.publish([b"c"], b"while frozen", receipts)
         assert await receipts.next() is None
-        assert time.monotonic() - begun_at < 0.1
+        assert stopwatch.least_seconds < 0.1
 
         server.thaw()
         assert await until(lambda: bus.is_up) < PROMISED_SECONDS
@@ -173,10 +174,10 @@ async def test_a_black_hole_is_down_within_two_seconds(redis_server: StartRedis)
     async with proxy_to(redis_server().port) as proxy, running_bus(proxy.url) as bus:
         proxy.swallow()
         receipts = Answers()
-        begun_at = time.monotonic()
+        stopwatch = Stopwatch()
         bus.publish([b"c"], b"x", receipts)
         assert await receipts.next() is None
-        assert time.monotonic() - begun_at < PROMISED_SECONDS
+        assert stopwatch.least_seconds < PROMISED_SECONDS
 
 
 async def test_a_redis_that_dies_while_nobody_speaks_is_noticed(redis_server: StartRedis) -> None:
@@ -193,9 +194,9 @@ async def test_what_waits_when_the_link_ends_is_answered_at_once(redis_server: S
         bus.publish([b"c"], b"x", receipts)
         await asyncio.sleep(0)
         proxy.reset()
-        begun_at = time.monotonic()
+        stopwatch = Stopwatch()
         assert await receipts.next() is None
-        assert time.monotonic() - begun_at < 0.5
+        assert stopwatch.least_seconds < 0.5
         proxy.down.let_go()
         await until(lambda: bus.is_up)
         assert bus.reconnects == 1

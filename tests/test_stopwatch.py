@@ -1,0 +1,48 @@
+"""What a stopwatch counts."""
+
+import signal
+import subprocess
+import sys
+import time
+
+from tests.servers import PROJECT
+from tests.stopwatch import Stopwatch
+
+STALL_SECONDS = 0.6
+SAYS_WHAT_IT_COUNTED = """
+from tests.stopwatch import Stopwatch
+stopwatch = Stopwatch()
+print("running", flush=True)
+input()
+print(stopwatch.least_seconds, stopwatch.all_seconds)
+"""
+
+
+def test_a_stall_counts_by_the_clock_alone() -> None:
+    command = [sys.executable, "-c", SAYS_WHAT_IT_COUNTED]
+    with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stdout.readline() == "running\n"
+        child.send_signal(signal.SIGSTOP)
+        time.sleep(STALL_SECONDS)
+        child.send_signal(signal.SIGCONT)
+        child.stdin.write("\n")
+        child.stdin.flush()
+        least_seconds, all_seconds = map(float, child.stdout.read().split())
+    assert all_seconds >= STALL_SECONDS
+    assert all_seconds - least_seconds > STALL_SECONDS - 0.1
+
+
+def test_work_counts() -> None:
+    stopwatch = Stopwatch()
+    done_at = time.thread_time() + 0.3
+    while time.thread_time() < done_at:
+        pass
+    assert 0.3 - 0.1 < stopwatch.least_seconds <= stopwatch.all_seconds
+
+
+def test_waiting_counts() -> None:
+    stopwatch = Stopwatch()
+    time.sleep(0.3)
+    assert 0.3 - 0.1 < stopwatch.least_seconds <= stopwatch.all_seconds
