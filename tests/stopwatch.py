@@ -7,8 +7,11 @@ process the time in which it works, or waits.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 TICK_SECONDS: Final = 0.02
@@ -55,3 +58,21 @@ class Stopwatch:
     def all_seconds(self) -> float:
         """By the clock. For lower bounds."""
         return time.monotonic() - self._begun_at
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """`asyncio.timeout`, by this measure: `TimeoutError` when so many seconds are over, without the stalls."""
+    stopwatch = Stopwatch()
+    async with asyncio.timeout(None) as limit:
+
+        async def end() -> None:
+            while (left_seconds := seconds - stopwatch.least_seconds) > 0:  # noqa: ASYNC110 - time is what it waits for
+                await asyncio.sleep(left_seconds)
+            limit.reschedule(asyncio.get_running_loop().time())
+
+        ending = asyncio.create_task(end())
+        try:
+            yield
+        finally:
+            ending.cancel()

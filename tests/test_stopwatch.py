@@ -1,12 +1,15 @@
 """What a stopwatch counts."""
 
+import asyncio
 import signal
 import subprocess
 import sys
 import time
 
+import pytest
+
 from tests.servers import PROJECT
-from tests.stopwatch import Stopwatch
+from tests.stopwatch import Stopwatch, within
 
 STALL_SECONDS = 0.6
 SAYS_WHAT_IT_COUNTED = """
@@ -46,3 +49,27 @@ def test_waiting_counts() -> None:
     stopwatch = Stopwatch()
     time.sleep(0.3)
     assert 0.3 - 0.1 < stopwatch.least_seconds <= stopwatch.all_seconds
+
+
+async def test_within_a_time_of_ones_own_everything_may_go_on() -> None:
+    async with within(5):
+        await asyncio.sleep(0)
+
+
+async def test_what_is_not_done_within_its_time_is_given_up() -> None:
+    stopwatch = Stopwatch()
+    with pytest.raises(TimeoutError):
+        async with within(0.2):
+            await asyncio.Event().wait()
+    assert stopwatch.all_seconds > 0.1
+    assert stopwatch.least_seconds < 1
+
+
+async def test_a_stall_is_added_to_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the machine had stood still for half a second, just now."""
+    monkeypatch.setattr(Stopwatch, "least_seconds", property(lambda stopwatch: stopwatch.all_seconds - 0.5))
+    stopwatch = Stopwatch()
+    with pytest.raises(TimeoutError):
+        async with within(0.2):
+            await asyncio.Event().wait()
+    assert stopwatch.all_seconds > 0.6

@@ -235,7 +235,7 @@ async def test_the_end_tells_everyone_when_to_come_back_and_waits_for_them(world
     await asyncio.sleep(0)
     assert not closing.done()
     opened[0].connection.lost()
-    await asyncio.wait_for(closing, 1)
+    await asyncio.wait_for(closing, 5)
 
 
 async def test_the_end_does_not_wait_longer_than_it_may(world: World) -> None:
@@ -248,4 +248,4 @@ async def test_the_end_does_not_wait_longer_than_it_may(world: World) -> None:
 
 
 async def test_the_end_of_nobody_is_at_once(world: World) -> None:
-    await asyncio.wait_for(world.connections.close_all(60), 1)
+    await asyncio.wait_for(world.connections.close_all(60), 5)

@@ -45,10 +45,10 @@ class Visit:
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.door), base_url="http://bridge.test")
 
     async def get(self, query: str = POLLING, **how: Any) -> httpx.Response:
-        return await asyncio.wait_for(self.http.get(f"/?{query}", **how), 1)
+        return await asyncio.wait_for(self.http.get(f"/?{query}", **how), 5)
 
     async def post(self, sid: str, body: Any, query: str = POLLING) -> httpx.Response:
-        return await asyncio.wait_for(self.http.post(f"/?{query}&sid={sid}", content=body), 1)
+        return await asyncio.wait_for(self.http.post(f"/?{query}&sid={sid}", content=body), 5)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ async def test_it_is_said_at_once_that_a_post_is_too_large(visit: Visit) -> None
     for _ in range(10):
         coming.put_nowait({"type": "http.request", "body": b"x" * 100, "more_body": True})
     coming.put_nowait({"type": "http.disconnect"})
-    await asyncio.wait_for(answering, 1)
+    await asyncio.wait_for(answering, 5)
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "²", "x"])
@@ -219,7 +219,7 @@ async def test_a_poll_whose_client_goes_away_ends_its_session(visit: Visit) -> N
     polling = asyncio.create_task(visit.door(scope, cast(Any, coming.get), send))
     await until(lambda: session.is_polling)
     coming.put_nowait({"type": "http.disconnect"})
-    await asyncio.wait_for(polling, 1)
+    await asyncio.wait_for(polling, 5)
     assert (session.reason, visit.home.v3.guests[0].losses) == ("the client went away", 1)
     assert sid not in visit.home.engine.sessions
 

@@ -91,4 +91,4 @@ async def test_whoever_takes_it_sooner_keeps_nobody_waiting(settings: Settings) 
 
 
 async def test_an_application_that_never_started_has_nobody_to_tell(settings: Settings) -> None:
-    await asyncio.wait_for(server(settings, State({})).shutdown(), 1)
+    await asyncio.wait_for(server(settings, State({})).shutdown(), 5)

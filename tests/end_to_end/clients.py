@@ -13,6 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
 
+from tests.stopwatch import within
+
 ANSWER_SECONDS = 5.0
 NO_HEADERS: Mapping[str, str] = {}
 
@@ -64,7 +66,7 @@ class Client:
     async def close_code(self, seconds: float = ANSWER_SECONDS) -> int:
         """The code of the close frame with which the server ends this connection; 1006 where there was none."""
         try:
-            async with asyncio.timeout(seconds):
+            async with within(seconds):
                 while True:
                     await self.connection.recv()
         except ConnectionClosed as closed:
@@ -117,7 +119,7 @@ async def denied(server: Server, path: str, **how: Any) -> Response:
 
 async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = ANSWER_SECONDS) -> None:
     """Ask again and again until it holds: for what a bridge comes to know by itself, and tells nobody."""
-    async with asyncio.timeout(seconds):
+    async with within(seconds):
         while not await holds():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.02)
 

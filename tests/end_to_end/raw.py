@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.end_to_end.clients import ANSWER_SECONDS, Server
+from tests.stopwatch import within
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 HANDSHAKE = {
@@ -118,7 +119,7 @@ class RawSocket:
 
     async def rest(self, seconds: float) -> bytes:
         """All that comes until the server ends the connection; `TimeoutError` if it does not."""
-        async with asyncio.timeout(seconds):
+        async with within(seconds):
             try:
                 return await self._reader.read(-1)
             except ConnectionResetError:

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.end_to_end.clients import Client, client, v3_path
 from tests.servers import BridgeProcess
+from tests.stopwatch import within
 
 PAUSE_SECONDS = 0.01
 
@@ -47,7 +48,7 @@ class Member:
 
     async def until(self, holds: Any, seconds: float) -> None:
         """Wait until something holds of this member."""
-        async with asyncio.timeout(seconds):
+        async with within(seconds):
             while not holds(self):
                 await self._changed.wait()
                 self._changed.clear()
@@ -100,7 +101,7 @@ class Talk:
 
     async def until_all_hear(self, talker: Member, seconds: float) -> None:
         """Wait until everyone hears a number that is said only now."""
-        async with asyncio.timeout(seconds):
+        async with within(seconds):
             while True:
                 number = await self.say_next(talker)
                 try:

@@ -16,7 +16,7 @@ from tests.end_to_end.configuration import UNHURRIED
 from tests.end_to_end.raw import HANDSHAKE, request
 from tests.end_to_end.test_redis_link import members_known_to
 from tests.servers import BridgeProcess
-from tests.stopwatch import Stopwatch
+from tests.stopwatch import Stopwatch, within
 
 SMALL_OUTBOX = "outbox_bytes = 65536\n"
 GHOST_SECONDS = 30.0
@@ -49,7 +49,7 @@ async def group_size(bridge: BridgeProcess) -> int:
 async def presence_events(listener: Client, count: int) -> list[tuple[str, str]]:
     """The next events that a client hears, as (JOIN or LEAVE, client id)."""
     events: list[tuple[str, str]] = []
-    async with asyncio.timeout(GHOST_SECONDS):
+    async with within(GHOST_SECONDS):
         while len(events) < count:
             heard = json.loads(str(await listener.connection.recv()))
             if heard["msg_type"] == "presence":

@@ -21,7 +21,7 @@ from tests.conftest import StartBridge
 from tests.end_to_end.clients import client
 from tests.end_to_end.configuration import api_key, key, with_key
 from tests.servers import BridgeProcess
-from tests.stopwatch import Stopwatch
+from tests.stopwatch import Stopwatch, within
 
 SOON_SECONDS = 0.9
 """Before a second look."""
@@ -54,7 +54,7 @@ class Listening:
         raise AssertionError("the stream has ended")
 
     async def until(self, holds: Any) -> None:
-        async with asyncio.timeout(NOTICED_SECONDS):
+        async with within(NOTICED_SECONDS):
             while not holds({state["tenant"]: state for state in await self.event()}):
                 pass
 

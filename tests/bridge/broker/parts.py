@@ -12,7 +12,7 @@ from bridge.broker.bus import Bus
 from bridge.broker.link import pool
 from bridge.broker.subscriber import Subscriber
 from bridge.message import BusMessage
-from tests.stopwatch import Stopwatch
+from tests.stopwatch import Stopwatch, within
 
 MOMENT_SECONDS = 0.005
 ANSWER_SECONDS = 10.0
@@ -44,7 +44,7 @@ class Answers(asyncio.Queue[Any]):
 async def until(holds: Callable[[], Any], seconds: float = ANSWER_SECONDS) -> float:
     """Wait for what can only be looked at; for how many seconds that was, without the machine's stalls."""
     stopwatch = Stopwatch()
-    async with asyncio.timeout(seconds):
+    async with within(seconds):
         while not holds():  # noqa: ASYNC110 - what is looked at says nothing by itself
             await asyncio.sleep(MOMENT_SECONDS)
     return stopwatch.least_seconds
@@ -52,7 +52,7 @@ async def until(holds: Callable[[], Any], seconds: float = ANSWER_SECONDS) -> fl
 
 async def until_true(asks: Callable[[], Awaitable[bool]], seconds: float = ANSWER_SECONDS) -> None:
     """Wait for what can only be asked for."""
-    async with asyncio.timeout(seconds):
+    async with within(seconds):
         while not await asks():  # noqa: ASYNC110 - what is asked says nothing by itself
             await asyncio.sleep(MOMENT_SECONDS)
 

@@ -134,13 +134,13 @@ async def test_what_was_never_here_can_leave_and_be_refreshed(process: Process, 
 
 
 async def test_the_last_client_of_a_process_is_waited_for(process: Process) -> None:
-    await asyncio.wait_for(process.presence.wait_until_empty(), 1)
+    await asyncio.wait_for(process.presence.wait_until_empty(), 5)
     await process.enter(ANN, BEN)
     waiting = asyncio.create_task(process.presence.wait_until_empty())
     await process.leave(ANN)
     assert not waiting.done()
     await process.leave(BEN)
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 5)
 
 
 async def test_without_redis_nobody_knows_who_is_here(redis_server: StartRedis, prefix: str) -> None:

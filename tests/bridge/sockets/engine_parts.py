@@ -93,7 +93,7 @@ class Home:
 
     async def heard(self, sid: str) -> list[str]:
         """What a poll brings."""
-        return (await asyncio.wait_for(self.engine.poll(sid), 1)).decode().split("\x1e")
+        return (await asyncio.wait_for(self.engine.poll(sid), 5)).decode().split("\x1e")
 
     def look(self, seconds: float) -> None:
         """So much later, at the sessions."""

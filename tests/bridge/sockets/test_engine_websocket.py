@@ -49,7 +49,7 @@ class Browser:
         self.heard.put_nowait(message)
 
     async def hears(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self.heard.get(), 1)
+        return await asyncio.wait_for(self.heard.get(), 5)
 
     def connect(self, home: Home) -> asyncio.Task[Any]:
         return asyncio.create_task(home.engine.handle_request(self.scope, self.receive, self.send))
@@ -156,7 +156,7 @@ async def test_an_upgrade_that_swallows_its_probe_ends_and_hinders_no_poll(monke
     assert (await browser.hears())["type"] == "websocket.accept"
     session.write(EVENT)
     assert await home.heard(sid) == [EVENT.decode()]
-    await asyncio.wait_for(task, 1)
+    await asyncio.wait_for(task, 5)
     assert session.websocket is None
 
 
@@ -182,7 +182,7 @@ async def test_what_may_not_come_over_a_websocket_closes_the_session(said: str) 
     browser.saying.put_nowait(text(said))
     assert (await browser.hears())["text"] == "1"
     assert (await browser.hears())["code"] == 1002
-    await asyncio.wait_for(task, 1)
+    await asyncio.wait_for(task, 5)
 
 
 async def test_bytes_that_another_server_hands_over_are_no_packet() -> None:
@@ -190,7 +190,7 @@ async def test_bytes_that_another_server_hands_over_are_no_packet() -> None:
     sid, session = await home.entered("/v3")
     browser, task = await upgraded(home, sid)
     browser.saying.put_nowait({"type": "websocket.receive", "bytes": b"42/v3,[]"})
-    await asyncio.wait_for(task, 1)
+    await asyncio.wait_for(task, 5)
     assert session.code == 1002
 
 
@@ -201,7 +201,7 @@ async def test_an_aborted_websocket_is_cut_off() -> None:
     session.abort()
     assert browser.aborted == 1
     browser.saying.put_nowait(GONE)
-    await asyncio.wait_for(task, 1)
+    await asyncio.wait_for(task, 5)
 
 
 @pytest.mark.parametrize("error", [OSError, RuntimeError])
