@@ -16,17 +16,19 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bridge.admission import Admission
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.changes import loss, record
+from bridge.broker.changes import LOSS, REPLACED, loss, record
 from bridge.broker.headcount import Headcount
 from bridge.broker.leases import Leases
 from bridge.broker.link import pool
 from bridge.broker.memory import Memory
 from bridge.broker.presence import Presence
 from bridge.broker.presence_events import PresenceEvents
+from bridge.broker.record_watch import RecordWatch
 from bridge.broker.roll import rolls
 from bridge.broker.subscriber import Subscriber
 from bridge.broker.tenant_table import TenantTable
@@ -49,6 +51,7 @@ from v3.session import timestamp
 
 RESERVED_FILES: Final = 256
 READING_RETRIES: Final = 3
+ANSWER_SECONDS: Final = 2.0
 LAST_WORDS_SECONDS: Final = 0.5
 SCRIPT_TRIPS: Final = 2  # one more where Redis does not know the script yet
 
@@ -90,9 +93,7 @@ class Process:
         self.settings: Final = settings
         self.counts: Final = Counts()
         self.hub: Final = Hub()
-        self.redis: Final = Redis.from_url(
-            redis_url, protocol=2, socket_timeout=2, retry=Retry(ExponentialBackoff(0.1, 0.01), READING_RETRIES)
-        )
+        self.redis: Final = _reading(redis_url)
         self.bus: Final = Bus(links, addresses.probe)
         self.subscriber: Final = self._new_subscriber(links)
         self.events: Final = PresenceEvents(self.bus, addresses, clock.microseconds, settings.presence_events_members)
@@ -119,6 +120,7 @@ class Process:
         self.reports: Final = Reports(self.redis, addresses, kept)
         self.orders: Final = Orders(self.redis, addresses, self.reports)
         self.guard_watch: Final = GuardWatch(self.redis, addresses, self.table, self.reports)
+        self.record_watch: Final = RecordWatch(self.bus, addresses, self._record_lost)
         self.memory: Final = Memory(self.bus, addresses, self._now, self._lost)
         self.added: Final = Added()
         self._follow()
@@ -183,8 +185,16 @@ class Process:
         """Redis came back without what it held: write down again who is here and, in one process, that it is so."""
         self.chronicle.see_everyone_again()
         log.warning("redis_lost_its_data")
-        for tenant in self.table.all() if must_say else ():
-            self.bus.command(record(self.addresses, loss(tenant, self._now())), lambda _: None)
+        if must_say:
+            self._record_loss(LOSS)
+
+    def _record_lost(self) -> None:
+        log.warning("record_lost")
+        self._record_loss(REPLACED)
+
+    def _record_loss(self, why: str) -> None:
+        for tenant in self.table.all():
+            self.bus.command(record(self.addresses, loss(tenant, self._now(), why)), lambda _: None)
 
     def _announce_gap(self, silent_seconds: float) -> None:
         now = self.clock.microseconds()
@@ -212,6 +222,7 @@ class Process:
             self.headcount,
             self.chronicle,
             self.guard_watch,
+            self.record_watch,
             *self.added.parts,
         )
 
@@ -235,6 +246,12 @@ class Process:
         self.events.flush()
         self.leases.end()
         await self.bus.wait_until_answered()
+
+
+def _reading(redis_url: str) -> Redis:
+    """For what may wait: a connection that was lost is made again, a Redis that does not answer is not asked twice."""
+    retry = Retry(ExponentialBackoff(0.1, 0.01), READING_RETRIES, supported_errors=(RedisConnectionError,))
+    return Redis.from_url(redis_url, protocol=2, socket_timeout=ANSWER_SECONDS, retry=retry)
 
 
 def _as_open_files_allow() -> int:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.link import pack
+from bridge.broker.link import is_wrong_type, pack
 from bridge.tenants import STAGES, Routing, Stage, Tenant
 
 NEWEST: Final = 1_000
@@ -20,12 +21,19 @@ RECORD_LENGTH: Final = 100_000
 PAGE: Final = 2_000
 LOSER: Final = "aether-bridge"
 LOSS: Final = "Redis came back without its data: census, ledger, history and the record from before are lost"
+REPLACED: Final = "Something else stood under the record's name in Redis: the record from before is lost"
 
 Kind = Literal["change", "rollback", "loss"]
 
 _CHANGE: Final = """
+redis.call('HLEN', KEYS[1])
 local version = tonumber(redis.call('HGET', KEYS[2], 'version') or '0')
 if version ~= tonumber(ARGV[2]) then return {0, version} end
+local kind = redis.call('TYPE', KEYS[3]).ok
+if kind ~= 'stream' and kind ~= 'none' then
+  redis.call('DEL', KEYS[3])
+  redis.call('XADD', KEYS[3], '*', 'tenant', ARGV[1], 'version', version, 'change', ARGV[8])
+end
 version = version + 1
 redis.call('HSET', KEYS[2], 'version', version, 'stage', ARGV[3], 'share', ARGV[4], 'v2_routing', ARGV[5])
 redis.call('HSET', KEYS[2], 'change', ARGV[6])
@@ -33,6 +41,7 @@ redis.call('HSET', KEYS[1], ARGV[1], version)
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*', 'tenant', ARGV[1], 'version', version, 'change', ARGV[6])
 return {1, version}
 """
+"""What could fail fails before anything is written: Redis takes nothing back of what a script has done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,7 @@ async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
         after.v2_routing,
         _text(change),
         RECORD_LENGTH,
+        _text(replace(change, who=LOSER, after=change.before, why=REPLACED, kind="loss", rolls_back=None, forced=())),
     ]
     made, version = await cast(Any, redis).eval(_CHANGE, len(keys), *keys, *arguments)
     if not made:
@@ -130,16 +140,26 @@ async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
 
 
 async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = NEWEST) -> list[Change]:
-    """The newest changes of a tenant, newest first."""
+    """The newest changes of a tenant, newest first; none where something else stands under the record's name."""
     found: list[Change] = []
     last = "+"
     while len(found) < most:
-        page = await cast(Any, redis).xrevrange(addresses.changes, max=last, count=PAGE)
+        page = await _page(redis, addresses, last)
         found += [_change_in(fields) for _, fields in page if fields[b"tenant"].decode() == tenant]
         if len(page) < PAGE:
             break
         last = f"({page[-1][0].decode()}"
     return found[:most]
+
+
+async def _page(redis: Redis, addresses: Addresses, last: str) -> list[Any]:
+    try:
+        page: list[Any] = await cast(Any, redis).xrevrange(addresses.changes, max=last, count=PAGE)
+    except ResponseError as error:
+        if not is_wrong_type(error):
+            raise
+        return []
+    return page
 
 
 async def latest(redis: Redis, addresses: Addresses, tenant: str) -> Change | None:
@@ -151,10 +171,10 @@ async def latest(redis: Redis, addresses: Addresses, tenant: str) -> Change | No
     return _change_of(tenant, said["version"] + 1, said)  # it was written before it had a version of its own
 
 
-def loss(tenant: Tenant, when: str) -> Change:
-    """Redis came back without what it had: said in the record, which begins anew."""
+def loss(tenant: Tenant, when: str, why: str = LOSS) -> Change:
+    """Redis has lost what was in the record: said in the record, which begins anew."""
     standing = Standing.of(tenant)
-    return Change(tenant.name, tenant.version, LOSER, when, standing, standing, LOSS, "loss")
+    return Change(tenant.name, tenant.version, LOSER, when, standing, standing, why, "loss")
 
 
 def record(addresses: Addresses, change: Change) -> bytes:

@@ -101,6 +101,11 @@ def pool(url: str, name: str) -> ConnectionPool:
     )
 
 
+def is_wrong_type(error: Exception) -> bool:
+    """Whether Redis says that something of another type stands under that name."""
+    return "WRONGTYPE" in str(error)
+
+
 async def open_link(links: ConnectionPool, replies: Callable[[Replies], None], lost: Callable[[], None]) -> Link:
     """A new link. Raises `LinkError`; gives up after `CONNECT_SECONDS` whatever Redis does."""
     connection = cast(AbstractConnection, links.make_connection())  # type: ignore[no-untyped-call]

@@ -199,6 +199,13 @@ Returns how many rows it forgot. Those that the bound made it forget are counted
 that was last.
 """
 
+MAKE_ROOM: Final = Script("""
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind == 'stream' or kind == 'none' then return 0 end
+return redis.call('DEL', KEYS[1])
+""")
+"""Key of a stream. Returns 1 where something else stood there, to the one process that has removed it."""
+
 REMEMBER: Final = Script("""
 local now = redis.call('GET', KEYS[1])
 if not now then

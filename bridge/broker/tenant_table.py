@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError, WatchError
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.link import end_if_cancelled
+from bridge.broker.link import end_if_cancelled, is_wrong_type
 from bridge.settings import TENANT_NAME
 from bridge.tenants import Tenant, TenantState, state_in
 
@@ -38,6 +38,7 @@ class TenantTable:
         self._states: dict[str, TenantState] = {}
         self._unreadable: dict[str, int] = {}
         self._changed: list[Changed] = []
+        self._is_blind = False
 
     def get(self, name: str) -> Tenant | None:
         """The tenant as it is now, or `None` for one that the bridge does not know."""
@@ -62,13 +63,18 @@ class TenantTable:
             await self.look_once()
             end_if_cancelled()
 
-    async def look_once(self) -> None:
-        """`look`, but what goes wrong is logged and leaves everything as it is."""
+    async def look_once(self) -> bool:
+        """`look`, but what goes wrong is logged, once until it goes well again, and leaves everything as it is."""
         try:
             await self.look()
         except (RedisError, OSError, ValueError, RuntimeError) as error:
             # RuntimeError: redis-py writes to a connection that was reset, and the loop says that it is closed.
-            log.warning("tenants_unreadable", reason=str(error))
+            if not self._is_blind:
+                log.warning("tenants_unreadable", reason=str(error))
+            self._is_blind = True
+            return False
+        self._is_blind = False
+        return True
 
     async def look(self) -> None:
         """Read what changed, and write again what Redis lost. Raises what redis-py raises."""
@@ -86,7 +92,7 @@ class TenantTable:
         try:
             versions = await self._redis.hgetall(self._addresses.tenants)
         except ResponseError as error:
-            if not _is_wrong_type(error):
+            if not is_wrong_type(error):
                 raise
             await self._redis.delete(self._addresses.tenants)
             return {}
@@ -161,10 +167,6 @@ async def write_state(redis: Redis, addresses: Addresses, name: str, state: Tena
         except WatchError:
             return False  # somebody changed a tenant meanwhile: the next look sees which
     return True
-
-
-def _is_wrong_type(error: ResponseError) -> bool:
-    return str(error).startswith("WRONGTYPE")
 
 
 def _number(text: str) -> int:
