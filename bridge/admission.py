@@ -48,6 +48,10 @@ class Identity:
     subject: str | None = None
     must_be_subject: bool = False
 
+    def may_be(self, *names: object) -> bool:
+        """Whether one of these names of a client is theirs to take."""
+        return not self.must_be_subject or (self.subject is not None and self.subject in names)
+
 
 @dataclass(frozen=True, slots=True)
 class Administrator:

@@ -105,7 +105,7 @@ class Gate:
 
     def check_subject(self, identity: Identity, client_id: str, client_name: str) -> None:
         """Where a client claim is configured, the path must name that client. Raises `NotAdmitted`."""
-        if identity.must_be_subject and (identity.subject is None or identity.subject not in (client_id, client_name)):
+        if not identity.may_be(client_id, client_name):
             raise NotAdmitted("forbidden")
 
     async def serve(

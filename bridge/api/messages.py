@@ -119,7 +119,7 @@ def _read(body: str) -> dict[str, Any]:
 def _guest(said: dict[str, Any], identity: Identity, tenant: Tenant) -> Guest:
     group = _name(said, "group_id", DEFAULT_GROUP, tenant)
     client = SERVER_ID if said.get("from_id") in (None, SERVER_ID) else _name(said, "from_id", SERVER_ID, tenant)
-    if identity.must_be_subject and not identity.admin and identity.subject not in (client, said.get("from_id")):
+    if not (identity.admin or identity.may_be(client, said.get("from_id"))):
         raise HttpRefusal("forbidden")
     return Guest(tenant.name, group, client, identity.grant)
 

@@ -266,6 +266,17 @@ async def test_where_a_claim_names_the_client_a_backend_is_held_to_it_as_well(pe
     assert [answer.status_code for answer in answers] == [202, 403]
 
 
+@pytest.mark.parametrize("from_id", [{}, {"from_id": None}, {"from_id": "server"}, {"from_id": "ann"}], ids=str)
+async def test_where_a_claim_names_the_client_nobody_speaks_without_one(
+    personal: BridgeProcess, from_id: dict[str, Any]
+) -> None:
+    said = {"msg_type": "cmd", "target": "group", "cmd": "X"} | from_id
+    async with httpx.AsyncClient(base_url=personal.url, headers={"X-Api-Key": api_key("acme")}) as http:
+        for query in ("", f"?jwt={token(account_id='acme')}"):
+            answer = await http.post(f"/v3/messages{query}", json=said)
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
 async def test_a_v2_client_without_credentials_has_no_claim_to_meet(personal: BridgeProcess) -> None:
     async with client(personal, "/ws/42") as visitor:
         assert await visitor.ask({"msg": "hi"}) == {"msg": "hi"}
