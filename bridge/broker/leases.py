@@ -31,6 +31,7 @@ class Leases:
         self._process = process
         self._presence = presence
         self._forgotten: list[Callable[[], None]] = []
+        self._has_ended = False
         self.trouble: str | None = None
         self.swept = 0
         bus.when_back(self.renew)
@@ -46,12 +47,15 @@ class Leases:
         self._forgotten.append(call)
 
     def renew(self) -> None:
-        """Renew the lease now; the answer says what has happened meanwhile."""
+        """Renew the lease now; the answer says what has happened meanwhile. Nothing once it was given back."""
+        if self._has_ended:
+            return
         keys = [self._addresses.processes, self._addresses.swept(self._process)]
         scripts.LEASE.run(self._bus, keys, [self._process, LEASE_SECONDS], self._renewed)
 
     def end(self) -> None:
         """Give the lease back: this process has said LEAVE for all of its clients."""
+        self._has_ended = True
         self._bus.command(pack("ZREM", self._addresses.processes, self._process), _ignore)
         self._bus.command(pack("DEL", self._addresses.held_by(self._process)), _ignore)
 

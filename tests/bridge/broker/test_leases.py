@@ -160,6 +160,15 @@ async def test_a_process_that_ended_politely_is_not_swept(redis_url: str, prefix
         assert await is_forgotten(redis, prefix, "polite")
 
 
+async def test_a_process_that_gave_its_lease_back_takes_no_other(redis_url: str, prefix: str, redis: Redis) -> None:
+    """Its sockets may be open for a while yet, when a client does not answer the close."""
+    async with running_process(redis_url, prefix, "polite") as polite:
+        polite.leases.end()
+        polite.leases.renew()
+        await polite.settled()
+        assert await is_forgotten(redis, prefix, "polite")
+
+
 async def test_what_a_flush_took_is_back_quietly_and_whoever_keeps_more_is_told(
     redis_server: StartRedis, prefix: str
 ) -> None:
