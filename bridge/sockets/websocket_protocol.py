@@ -48,6 +48,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if getattr(self, "scope", None) is not None:
             cast(dict[str, Any], self.scope["extensions"])[ASGI_EXTENSION] = self
 
+    async def send(self, message: Any) -> None:
+        """A handshake that was answered in HTTP is complete, too: uvicorn would log that nobody answered it."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
+
     def attach(self, carried: Carried) -> None:
         """From now on every message goes to `carried`, in the turn of the loop in which it arrives."""
         self._carried = carried

@@ -22,6 +22,7 @@ from tests.end_to_end.raw import BINARY, CLOSE, HANDSHAKE, PING, PONG, TEXT, Raw
 
 OUTBOX_BYTES = 100_000
 PATH = "/"
+ANSWER_SECONDS = 5.0
 
 
 class Guest:
@@ -134,6 +135,21 @@ async def guest(port: int, house: House) -> AsyncIterator[RawSocket]:
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_protocol, "FLUSH_SECONDS", 0.3)
     monkeypatch.setattr(websocket_protocol, "LINGER_SECONDS", 0.3)
+
+
+async def test_who_is_answered_in_http_leaves_nothing_in_the_log(
+    listener: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def turning_away(scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
+        await receive()
+        await send({"type": "websocket.http.response.start", "status": 403, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b"", "more_body": True})
+        await send({"type": "websocket.http.response.body", "body": b"no"})
+
+    async with served(turning_away, listener), connected(listener.getsockname()[1]) as stranger:
+        await stranger.send(request(PATH, HANDSHAKE))
+        assert (await stranger.rest(ANSWER_SECONDS)).startswith(b"HTTP/1.1 403 ")
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_every_message_arrives_in_order(guest: RawSocket, house: House) -> None:
