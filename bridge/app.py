@@ -11,7 +11,9 @@ from typing import Any, Final, cast
 
 import structlog
 from fastapi import FastAPI, Request
-from redis.exceptions import RedisError
+from fastapi.exceptions import RequestValidationError
+from redis.exceptions import RedisError, ResponseError
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
@@ -24,6 +26,7 @@ from bridge.api import (
     dashboard,
     health,
     messages,
+    mistakes,
     page,
 )
 from bridge.api import presence as presence_api
@@ -82,6 +85,8 @@ def create_app(settings: Settings, redis_url: str, siblings: Siblings | None = N
     app.add_exception_handler(HttpRefusal, _refused)
     app.add_exception_handler(admin_refusals.AdminRefusal, _refused_to_admin)
     app.add_exception_handler(RedisError, _redis_away)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(HTTPException, _refused_by_framework)
     return app
 
 
@@ -153,7 +158,13 @@ def _mount_http(app: FastAPI, process: Process, siblings: Siblings | None) -> No
     app.include_router(messages.router(authority, process.crossing, settings, process.clock))
     app.include_router(presence_api.router(authority, process.presence))
     desk = admin_desk.Desk(
-        process.admission, process.table, process.redis, process.addresses, process.orders, process.reports
+        process.admission,
+        process.table,
+        process.redis,
+        process.addresses,
+        process.orders,
+        process.reports,
+        lambda: process.bus.is_linked,
     )
     app.include_router(admin.router(desk))
     app.include_router(admin_events.router(desk, lambda: process.connections.is_closing))
@@ -202,7 +213,16 @@ async def _refused_to_admin(_request: Request, refusal: Exception) -> Any:
 
 
 async def _redis_away(_request: Request, error: Exception) -> Any:
-    return admin_refusals.unreachable(cast(RedisError, error))
+    refused = isinstance(error, ResponseError)
+    return admin_refusals.answer(admin_refusals.redis_refuses(error) if refused else admin_refusals.redis_away())
+
+
+async def _unreadable(_request: Request, error: Exception) -> Any:
+    return mistakes.unreadable_request(cast(RequestValidationError, error))
+
+
+async def _refused_by_framework(_request: Request, error: Exception) -> Any:
+    return mistakes.refused_by_framework(cast(HTTPException, error))
 
 
 def _end_with(running: "asyncio.Task[None]") -> None:

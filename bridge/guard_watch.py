@@ -37,6 +37,7 @@ class GuardWatch:
         self._reports = reports
         self.rolled_back = 0
         self.failures = 0
+        self._blind: set[str] = set()
 
     async def run(self) -> None:
         """Look again and again until cancelled; a look that fails is one look less."""
@@ -47,11 +48,15 @@ class GuardWatch:
             end_if_cancelled()
 
     async def _look_once(self, tenant: Tenant) -> None:
+        """A failure is logged once for a tenant, until a look goes well again."""
         try:
             await self.look(tenant)
+            self._blind.discard(tenant.name)
         except Exception as error:  # noqa: BLE001 - whatever stands in Redis, the process goes on
             self.failures += 1
-            log.warning("guards_unreadable", tenant=tenant.name, reason=f"{type(error).__name__}: {error}")
+            if tenant.name not in self._blind:
+                log.warning("guards_unreadable", tenant=tenant.name, reason=f"{type(error).__name__}: {error}")
+            self._blind.add(tenant.name)
 
     async def look(self, tenant: Tenant) -> None:
         """Take the tenant's last step back if a guard that it passed holds no longer."""

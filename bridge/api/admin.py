@@ -6,45 +6,13 @@ Only the routes. Optimistic: who says a version is refused with 409 where the te
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.admission import Administrator
+from bridge.api.admin_body import NewStage, StepBack, body_of, described
 from bridge.api.admin_desk import Desk
 from bridge.api.admin_ids import Ids, ids_in
 from bridge.api.admin_refusals import REFUSED, said_as_refusals
-from bridge.orders import Wanted
 from bridge.reports import MOST_CLIENTS
-from bridge.tenants import Routing, Stage
-
-
-class NewStage(BaseModel):
-    """What a tenant is to become; what is left out stays. `version`: the one that the author saw.
-
-    `force`: in spite of guards that do not hold; `why` is then needed.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    stage: Stage | None = None
-    share: int | None = Field(None, ge=0, le=100)
-    v2_routing: Routing | None = None
-    why: str = Field("", max_length=1_000)
-    version: int | None = None
-    force: bool = False
-
-    def wanted(self) -> Wanted:
-        """As the orders know it."""
-        return Wanted(**self.model_dump())
-
-
-class StepBack(BaseModel):
-    """Why a step is taken back. `version`: the one that the author saw."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    why: str = Field("", max_length=1_000)
-    version: int | None = None
-
 
 DryRun = Annotated[bool, Query(description="Say what would happen, and change nothing.")]
 
@@ -61,30 +29,32 @@ def router(desk: Desk) -> APIRouter:
 def _add_orders(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N803 - a type
     orders, reports = desk.orders, desk.reports
 
-    @routes.put("/tenants/{tenant}/stage", summary="Change stage, share or routing")
-    async def change(tenant: str, wanted: NewStage, admin: Admin, dry_run: DryRun = False) -> dict[str, Any]:
-        order = wanted.wanted()
+    new_stage = described(NewStage, is_required=True)
+
+    @routes.put("/tenants/{tenant}/stage", summary="Change stage, share or routing", openapi_extra=new_stage)
+    async def change(tenant: str, request: Request, admin: Admin, dry_run: DryRun = False) -> dict[str, Any]:
+        order = NewStage.in_body(await body_of(request)).wanted()
         if dry_run:
             known = await desk.fresh(admin, tenant)
             return await reports.predict(known, order.standing(known))
         return await desk.carry_out(admin, tenant, order.version, lambda known: orders.change(known, admin.name, order))
 
-    @routes.post("/tenants/{tenant}/rollback", summary="Take the last step back")
-    async def roll_back(
-        tenant: str, admin: Admin, wanted: StepBack | None = None, dry_run: DryRun = False
-    ) -> dict[str, Any]:
+    step_back = described(StepBack, is_required=False)
+
+    @routes.post("/tenants/{tenant}/rollback", summary="Take the last step back", openapi_extra=step_back)
+    async def roll_back(tenant: str, request: Request, admin: Admin, dry_run: DryRun = False) -> dict[str, Any]:
+        back = StepBack.in_body(await body_of(request) or b"{}")
         if dry_run:
             known = await desk.fresh(admin, tenant)
             with said_as_refusals():
                 return await reports.predict(known, (await orders.last_step(known)).before)
-        back = wanted or StepBack()
         return await desk.carry_out(
             admin, tenant, back.version, lambda known: orders.roll_back(known, admin.name, back.why, back.version)
         )
 
-    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": Ids.model_json_schema()}}}}
+    whole_map = described(Ids, is_required=True)
 
-    @routes.put("/tenants/{tenant}/ids", summary="Replace the id map", openapi_extra=body)
+    @routes.put("/tenants/{tenant}/ids", summary="Replace the id map", openapi_extra=whole_map)
     async def ids(tenant: str, request: Request, admin: Admin) -> dict[str, Any]:
         return await desk.replace_ids(desk.tenant(admin, tenant), ids_in(await request.body()))
 

@@ -11,7 +11,7 @@ from fastapi import Request
 from redis.asyncio import Redis
 
 from bridge.admission import Administrator, Admission, NotAdmitted
-from bridge.api.admin_refusals import AdminRefusal, said_as_refusals
+from bridge.api.admin_refusals import AdminRefusal, redis_away, said_as_refusals
 from bridge.broker.addresses import Addresses
 from bridge.broker.changes import Stale
 from bridge.broker.headcount import Headcounts, read_headcount
@@ -36,22 +36,27 @@ class Desk:
         addresses: Addresses,
         orders: Orders,
         reports: Reports,
+        is_redis_there: Callable[[], bool],
     ) -> None:
         self._admission = admission
         self._table = table
         self._redis = redis
         self._addresses = addresses
+        self._is_redis_there = is_redis_there
         self.orders: Final = orders
         self.reports: Final = reports
 
     def administrator(self, request: Request) -> Administrator:
-        """Whoever holds the bearer key. Raises `AdminRefusal`."""
+        """Whoever holds the bearer key. Raises `AdminRefusal`, also while Redis is away: it has the answers."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         try:
-            return self._admission.administrator(key.strip() if scheme.lower() == "bearer" else "")
+            found = self._admission.administrator(key.strip() if scheme.lower() == "bearer" else "")
         except NotAdmitted as refused:
             sentence = "Send `Authorization: Bearer <key>` with a key that has `admin = true`."
             raise AdminRefusal(401 if refused.code == "unauthenticated" else 403, refused.code, sentence) from None
+        if not self._is_redis_there():
+            raise redis_away()
+        return found
 
     def tenant(self, administrator: Administrator, name: str) -> Tenant:
         """A tenant that the administrator may see. Raises `AdminRefusal`."""
@@ -87,16 +92,18 @@ class Desk:
     async def _once(
         self, administrator: Administrator, name: str, order: Callable[[Tenant], Awaitable[Any]]
     ) -> dict[str, Any]:
-        await self._table.look_once()  # another process may have been told something
+        known = await self.fresh(administrator, name)
         try:
-            await order(self.tenant(administrator, name))
+            await order(known)
         finally:
-            await self._table.look_once()
+            if self._is_redis_there():
+                await self._table.look_once()
         return await self.state(administrator, name)
 
     async def fresh(self, administrator: Administrator, name: str) -> Tenant:
         """A tenant as it is now, whichever process was told last. Raises `AdminRefusal`."""
-        await self._table.look_once()
+        if not await self._table.look_once():
+            raise redis_away()
         return self.tenant(administrator, name)
 
     async def replace_ids(self, tenant: Tenant, ids: dict[str, str]) -> dict[str, Any]:
@@ -107,6 +114,8 @@ class Desk:
         return {"tenant": tenant.name, "version": done.version, "ids": len(ids), **counts}
 
     async def _facts(self) -> tuple[Headcounts, str | None]:
+        if not self._is_redis_there():
+            raise redis_away()
         value: bytes | None = await self._redis.get(self._addresses.loss)  # type: ignore[assignment]
         return await read_headcount(self._redis, self._addresses), lost_at(value)
 

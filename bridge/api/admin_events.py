@@ -1,5 +1,7 @@
 """`GET /admin/api/events`: the tenants as they change, as server-sent events, for as long as the process serves.
 
+`tenants` tells all of them; `away` tells that Redis is, and that nothing is known until the next `tenants`.
+
 A stream is a look each second; it never keeps the process from ending, and there is a bound to how many there are.
 """
 
@@ -14,7 +16,7 @@ from starlette.responses import StreamingResponse
 
 from bridge.admission import Administrator
 from bridge.api.admin_desk import Desk
-from bridge.api.admin_refusals import REFUSED, AdminRefusal
+from bridge.api.admin_refusals import REFUSED, AdminRefusal, redis_away
 
 LOOK_SECONDS: Final = 1.0
 SILENT_LOOKS: Final = 10
@@ -41,10 +43,10 @@ class Streams:
         try:
             before, silent = "", 0
             while not self._is_ending():
-                now = await self._states(administrator) or before
+                now = await self._event(administrator)
                 silent = 0 if now != before else silent + 1
                 if now != before:
-                    yield f"event: tenants\ndata: {now}\n\n"
+                    yield now
                 elif silent % SILENT_LOOKS == 0:
                     yield ": still here\n\n"
                 before = now
@@ -52,12 +54,16 @@ class Streams:
         finally:
             self._open -= 1
 
-    async def _states(self, administrator: Administrator) -> str:
-        """While Redis is away nothing is known to have changed: the empty text."""
+    async def _event(self, administrator: Administrator) -> str:
+        """`tenants`, or `away` while Redis is: what was said before it may be no longer so."""
         try:
-            return json.dumps(await self._desk.states(administrator))
-        except RedisError:
-            return ""
+            return _event("tenants", await self._desk.states(administrator))
+        except (AdminRefusal, RedisError):
+            return _event("away", redis_away().body)
+
+
+def _event(name: str, data: Any) -> str:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
 def router(desk: Desk, is_ending: Callable[[], bool]) -> APIRouter:

@@ -1,15 +1,17 @@
 """What the admin API answers where it carries no order out: a status, a code for programs, a sentence for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
 from pydantic import BaseModel
-from redis.exceptions import RedisError
 from starlette.responses import JSONResponse
 
 from bridge.broker.changes import Stale
 from bridge.orders import GuardFailed, NothingToRollBack, ReasonMissing
+
+LONGEST_REASON: Final = 160
+"""Characters of what Redis says."""
 
 
 class AdminRefusal(Exception):
@@ -23,8 +25,15 @@ class AdminRefusal(Exception):
 
 def answer(refusal: AdminRefusal) -> JSONResponse:
     """The refusal as a response."""
-    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(refusal.status)
     return JSONResponse(refusal.body, refusal.status, headers)
+
+
+class RefusedField(BaseModel):
+    """One field of a request, and what is wrong with it."""
+
+    field: str
+    problem: str
 
 
 class RefusedOrder(BaseModel):
@@ -32,17 +41,20 @@ class RefusedOrder(BaseModel):
 
     code: str
     msg: str
+    detail: list[RefusedField] | None = None
     version: int | None = None
     guards: list[dict[str, Any]] | None = None
 
 
 REFUSED: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": RefusedOrder, "description": "`invalid_ids`, `reason_missing`"},
+    400: {"model": RefusedOrder, "description": "`invalid_ids`, `reason_missing`, `unfinished`"},
     401: {"model": RefusedOrder, "description": "`unauthenticated`"},
     403: {"model": RefusedOrder, "description": "`forbidden`: not an admin key"},
     404: {"model": RefusedOrder, "description": "`unknown_tenant`"},
     409: {"model": RefusedOrder, "description": "`stale`, `guard_failed`, `nothing_to_roll_back`"},
-    503: {"model": RefusedOrder, "description": "`bus_down`"},
+    413: {"model": RefusedOrder, "description": "`body_too_big`"},
+    422: {"model": RefusedOrder, "description": "`invalid_order`, `invalid_ids`, `invalid_request`"},
+    503: {"model": RefusedOrder, "description": "`bus_down`, `overloaded`"},
 }
 
 
@@ -65,6 +77,26 @@ def said_as_refusals() -> Iterator[None]:
         raise AdminRefusal(409, "nothing_to_roll_back", "The tenant stands where it started.") from None
 
 
-def unreachable(_error: RedisError) -> JSONResponse:
+def redis_away() -> AdminRefusal:
     """What every route answers while Redis is away."""
-    return JSONResponse({"code": "bus_down", "msg": "Redis cannot be reached; try again."}, 503, {"Retry-After": "1"})
+    return AdminRefusal(503, "bus_down", "Redis cannot be reached; try again.")
+
+
+def redis_refuses(error: Exception) -> AdminRefusal:
+    """Redis is there, and will not do what an order needs: full, read-only, or not ours to use."""
+    return AdminRefusal(503, "bus_down", f"Redis refuses: {str(error)[:LONGEST_REASON]}")
+
+
+def unreadable(code: str, problems: Iterable[Mapping[str, Any]]) -> AdminRefusal:
+    """The refusal of a request that pydantic could not read: which field, and what is wrong with it."""
+    detail = [{"field": _field(problem["loc"]), "problem": _said(problem["msg"])} for problem in problems]
+    sentences = (f"{one['field']}: {one['problem']}." if one["field"] else f"{one['problem']}." for one in detail)
+    return AdminRefusal(422, code, " ".join(sentences), detail=detail)
+
+
+def _field(place: Iterable[str | int]) -> str:
+    return ".".join(str(part) for part in place if part not in ("body", "query", "path"))
+
+
+def _said(sentence: str) -> str:
+    return sentence.removeprefix("Value error, ").rstrip(".")

@@ -81,6 +81,11 @@ class Bus:
         return self._keeper.link is not None and not self._refused_by_redis
 
     @property
+    def is_linked(self) -> bool:
+        """Whether Redis answers at all, though it may refuse what is said."""
+        return self._keeper.link is not None
+
+    @property
     def reconnects(self) -> int:
         """How often the link was lost."""
         return self._keeper.reconnects

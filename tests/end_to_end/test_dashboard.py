@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, Request, expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.conftest import StartBridge
+from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.configuration import api_key, key, with_key
 from tests.servers import BridgeProcess
 
@@ -157,6 +157,22 @@ def await_census(bridge: BridgeProcess, clients: int, tenant: str = "acme") -> N
         while api.get("/census", params={"protocol": "all"}).json()["total"] < clients:
             assert time.monotonic() < end, "the census stays behind"
             time.sleep(0.05)
+
+
+def test_while_redis_is_away_the_page_says_so_and_is_live_again_by_itself(
+    bridge: StartBridge, redis_server: StartRedis, open_page: OpenPage, complaints: list[str]
+) -> None:
+    redis = redis_server()
+    page = open_page(bridge(config=CONFIG, redis=redis.url))
+    redis.freeze()
+    expect(page.get_by_text("Redis is away", exact=True)).to_be_visible()
+    choose(page, "drain")
+    expect(question(page).get_by_text("Redis cannot be reached")).to_be_visible()
+    page.keyboard.press("Escape")
+    redis.thaw()
+    expect(page.get_by_text("live", exact=True)).to_be_visible()
+    assert all("status of 503" in complaint for complaint in complaints)
+    complaints.clear()
 
 
 def test_a_wrong_key_is_explained_and_the_right_one_opens(

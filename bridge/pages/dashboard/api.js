@@ -77,9 +77,6 @@ async function bodyOf(response) {
   }
 }
 
-// A body that FastAPI itself refused has no `msg`, but a list of problems.
-function sentenceOf(status, { msg, detail }) {
-  if (typeof msg === "string") return msg;
-  if (Array.isArray(detail)) return detail.map(({ loc, msg: problem }) => `${loc?.at(-1)}: ${problem}.`).join(" ");
-  return `The bridge answered ${status}.`;
+function sentenceOf(status, { msg }) {
+  return typeof msg === "string" ? msg : `The bridge answered ${status}.`;
 }

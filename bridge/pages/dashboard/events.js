@@ -13,7 +13,8 @@ export class Events {
   #told;
   #end = new AbortController();
 
-  // `told.states(states)`, `told.isLive(isLive)`, and `told.refused(refusal)`, after which nothing more is told.
+  // `told.states(states)`; `told.link(link)`, which is `live`, `away` while the bridge cannot reach Redis, or `lost`; and
+  // `told.refused(refusal)`, after which nothing more is told.
   constructor(api, told) {
     this.#api = api;
     this.#told = told;
@@ -28,7 +29,7 @@ export class Events {
       const refusal = await this.#listenOnce(heard).catch((problem) => problem);
       if (this.#end.signal.aborted) return;
       if (refusal?.isAboutTheKey) return this.#told.refused(refusal);
-      this.#told.isLive(false);
+      this.#told.link("lost");
       await pause(pauseAfter(failures), this.#end.signal);
       failures += 1;
     }
@@ -60,8 +61,9 @@ export class Events {
   }
 
   #tell({ name, data }) {
+    if (name === "away") this.#told.link("away");
     if (name !== "tenants") return;
-    this.#told.isLive(true);
+    this.#told.link("live");
     this.#told.states(JSON.parse(data));
   }
 }

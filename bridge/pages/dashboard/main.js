@@ -7,6 +7,7 @@ import { forgetKey, knownKey, rememberKey } from "./session.js";
 import { SignIn } from "./sign_in.js";
 import { Workspace } from "./workspace.js";
 
+const LINKS = { live: "live", away: "Redis is away", lost: "reconnecting…" };
 const live = document.getElementById("live");
 const content = document.getElementById("content");
 const signIn = new SignIn(document.getElementById("sign-in"), (key, states) => {
@@ -22,7 +23,7 @@ function enter(key) {
   const workspace = new Workspace(api);
   const events = new Events(api, {
     states: (states) => workspace.show(states),
-    isLive: showLive,
+    link: showLink,
     refused: ({ message }) => signOut(message),
   });
   leave = () => {
@@ -48,13 +49,12 @@ function showSignedIn(isSignedIn) {
   document.getElementById("sign-out").hidden = !isSignedIn;
   document.getElementById("tenants").hidden = !isSignedIn;
   live.textContent = isSignedIn ? "connecting…" : "";
-  live.className = "live";
+  delete live.dataset.link;
 }
 
-function showLive(isLive) {
-  const words = isLive ? "live" : "reconnecting…";
-  if (live.textContent !== words) live.textContent = words;
-  live.classList.toggle("on", isLive);
+function showLink(link) {
+  if (live.textContent !== LINKS[link]) live.textContent = LINKS[link];
+  live.dataset.link = link;
 }
 
 document.getElementById("sign-out").addEventListener("click", () => signOut());

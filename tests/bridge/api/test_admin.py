@@ -13,8 +13,11 @@ from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
 from tests.servers import BridgeProcess
+from tests.stopwatch import Stopwatch
 
 OBEYED_SECONDS = 2.5
+AWAY_SECONDS = 3.0
+"""Until it is known that Redis does not answer."""
 CONFIG = (
     "[tenants.acme]\nsunset = 2027-06-30\n[tenants.other]\n"
     + key("clerk", "acme")
@@ -133,9 +136,71 @@ async def test_of_two_changes_at_once_one_is_made(bridges: list[BridgeProcess], 
     assert sorted(answer.status_code for answer in answers) == [200, 409]
 
 
-@pytest.mark.parametrize("body", [{"stage": "v4"}, {"share": 101}, {"v2_routing": "all"}, {"unknown": 1}, []])
-async def test_an_order_that_makes_no_sense_is_refused(http: httpx.AsyncClient, body: Any) -> None:
-    assert (await http.put("/tenants/acme/stage", json=body)).status_code == 422
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"stage": "v4"}', "stage"),
+        (b'{"share": 101}', "share"),
+        (b'{"share": true}', "share"),
+        (b'{"share": "10"}', "share"),
+        (b'{"share": NaN}', "share"),
+        (b'{"share": 1e999}', "share"),
+        (b'{"share": %b}' % (b"1" * 5_000), ""),
+        (b'{"stage": "v3", "force": "yes"}', "force"),
+        (b'{"v2_routing": "all"}', "v2_routing"),
+        (b'{"unknown": 1}', "unknown"),
+        (b'{"stage": "v3", "why": "\\ud800"}', ""),
+        (b'{"why": "nothing is ordered"}', ""),
+        (b"{}", ""),
+        (b"[]", ""),
+        (b"[Infinity]", ""),
+        (b"[" * 60_000, ""),
+        (b"\xff\xfe", ""),
+        (b"", ""),
+    ],
+    ids=lambda value: value[:32].decode(errors="replace") if isinstance(value, bytes) else "",
+)
+async def test_an_order_that_makes_no_sense_is_refused_in_the_words_of_every_refusal(
+    http: httpx.AsyncClient, body: bytes, field: str
+) -> None:
+    before = await state(http)
+    for order in ("stage", "stage?dry_run=true"):
+        answer = await http.put(f"/tenants/acme/{order}", content=body)
+        refused = answer.json()
+        assert (answer.status_code, refused["code"], refused["detail"][0]["field"]) == (422, "invalid_order", field)
+        assert refused["detail"][0]["problem"] in refused["msg"]
+    assert await state(http) == before
+
+
+async def test_a_step_back_may_say_nothing_but_no_nonsense(http: httpx.AsyncClient) -> None:
+    await http.put("/tenants/acme/stage", json={"share": 7})
+    for body in (b'{"version": NaN}', b'{"stage": "v3"}', b"null"):
+        assert (await http.post("/tenants/acme/rollback", content=body)).status_code == 422
+    assert (await state(http))["share"] == 7
+    assert (await http.post("/tenants/acme/rollback")).json()["share"] == 0
+
+
+async def test_an_order_has_a_bound(http: httpx.AsyncClient) -> None:
+    answer = await http.put("/tenants/acme/stage", content=b" " * 100_000)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_big")
+
+
+async def test_whoever_has_no_key_is_told_so_whatever_they_order(bridges: list[BridgeProcess]) -> None:
+    async with httpx.AsyncClient(base_url=f"{bridges[0].url}/admin/api") as stranger:
+        for body in (b'{"stage": "v3"}', b"{", b"[" * 1_000):
+            answer = await stranger.put("/tenants/acme/stage", content=body)
+            assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+
+
+async def test_what_is_not_served_is_said_in_the_words_of_every_refusal(http: httpx.AsyncClient) -> None:
+    for method, path, status, code in (
+        ("GET", "/nothing", 404, "not_found"),
+        ("DELETE", "/tenants/acme/stage", 405, "method_not_allowed"),
+        ("GET", "/tenants/acme/census?most=0", 422, "invalid_request"),
+    ):
+        answer = await http.request(method, path)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert answer.json()["msg"]
 
 
 async def test_there_is_nothing_to_take_back_where_nothing_was_done(http: httpx.AsyncClient) -> None:
@@ -153,13 +218,20 @@ async def test_an_id_map_is_replaced_whole_or_not_at_all(bridges: list[BridgePro
     assert (await state(http))["ids"] == 2
 
 
-async def test_while_redis_is_away_the_answer_says_so(bridge: StartBridge, redis_server: StartRedis) -> None:
+@pytest.mark.parametrize("how", ["kill", "freeze"])
+async def test_while_redis_is_away_the_answer_says_so_and_soon(
+    bridge: StartBridge, redis_server: StartRedis, how: str
+) -> None:
     redis = redis_server()
     running = bridge(config=CONFIG, redis=redis.url)
-    await asyncio.to_thread(redis.kill)
+    await asyncio.to_thread(getattr(redis, how))
     async with administrator(running, "boss") as http:
-        answer = await http.get("/tenants", timeout=20)
-    assert (answer.status_code, answer.json()["code"]) == (503, "bus_down")
+        for asked in (http.get("/tenants"), http.put("/tenants/acme/stage", json={"stage": "v3"})):
+            stopwatch = Stopwatch()
+            answer = await asked
+            assert (answer.status_code, answer.json()["code"]) == (503, "bus_down")
+            assert answer.headers["retry-after"]
+            assert stopwatch.least_seconds < AWAY_SECONDS
 
 
 async def test_an_id_map_in_which_a_key_stands_twice_is_refused(http: httpx.AsyncClient) -> None:

@@ -25,7 +25,9 @@ def two(desk: Records) -> list[Desk]:
     """The desks of two processes, each with a table of its own."""
     tables = [TenantTable(desk.redis, desk.addresses, {TENANT: Tenant(TENANT)}) for _ in range(2)]
     nobody = cast(Admission, None)
-    return [Desk(nobody, table, desk.redis, desk.addresses, desk.orders, desk.reports) for table in tables]
+    return [
+        Desk(nobody, table, desk.redis, desk.addresses, desk.orders, desk.reports, lambda: True) for table in tables
+    ]
 
 
 def wanting(at: Desk, **wanted: Any) -> Callable[[Tenant], Awaitable[Any]]:

@@ -179,13 +179,14 @@ async def test_where_nothing_changes_there_is_only_a_sign_of_life(fixed: FixedDe
     assert SILENT_LOOKS == 10
 
 
-async def test_while_redis_is_away_nothing_is_known_to_have_changed(fixed: FixedDesk) -> None:
+async def test_that_redis_is_away_is_said_once_and_then_that_it_is_back(fixed: FixedDesk) -> None:
     stream = begin(streams_of(fixed))
-    await anext(stream)
+    tenants = await anext(stream)
     fixed.is_away = True
+    assert (await anext(stream)).startswith('event: away\ndata: {"code": "bus_down", "msg": "')
     assert await anext(stream) == ": still here\n\n"
     fixed.is_away = False
-    assert await anext(stream) == ": still here\n\n"
+    assert await anext(stream) == tenants
 
 
 async def test_a_stream_ends_when_the_process_does(fixed: FixedDesk) -> None:

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 from starlette.responses import Response
 
-from bridge.api.admin_refusals import AdminRefusal, answer, said_as_refusals, unreachable
+from bridge.api.admin_refusals import AdminRefusal, answer, redis_away, redis_refuses, said_as_refusals, unreadable
 from bridge.broker.changes import Stale
 from bridge.migration.guards import Verdict
 from bridge.orders import GuardFailed, NothingToRollBack, ReasonMissing
@@ -61,7 +61,28 @@ def test_only_whoever_showed_no_key_is_asked_for_one() -> None:
 
 
 def test_while_redis_is_away_the_answer_says_when_to_come_back() -> None:
-    response = unreachable(RedisConnectionError("at redis://:secret@example.test"))
+    response = answer(redis_away())
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert body_of(response)["code"] == "bus_down"
-    assert b"secret" not in bytes(response.body)
+
+
+def test_where_redis_is_there_and_refuses_the_answer_says_what_it_said() -> None:
+    body = body_of(answer(redis_refuses(ResponseError("OOM command not allowed" + "." * 1_000))))
+    assert body["msg"].startswith("Redis refuses: OOM command not allowed")
+    assert len(body["msg"]) < 200
+
+
+def test_what_cannot_be_read_is_said_field_by_field_and_in_a_sentence() -> None:
+    problems = [
+        {"loc": ("query", "most"), "msg": "Input should be greater than 0"},
+        {"loc": (), "msg": "Value error, name a stage"},
+    ]
+    body = body_of(answer(unreadable("invalid_order", problems)))
+    assert body == {
+        "code": "invalid_order",
+        "msg": "most: Input should be greater than 0. name a stage.",
+        "detail": [
+            {"field": "most", "problem": "Input should be greater than 0"},
+            {"field": "", "problem": "name a stage"},
+        ],
+    }
