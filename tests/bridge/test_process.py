@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from bridge.broker.addresses import Addresses
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
@@ -82,3 +83,16 @@ async def test_data_that_redis_lost_are_said_once_for_each_tenant_and_the_connec
             assert (loss["who"], loss["from"], loss["to"]) == ("aether-bridge", "bridge", "bridge")
             lost_at = datetime.fromisoformat((await first.get(f"/{tenant}"))["lost_at"])
             assert abs(lost_at - datetime.fromisoformat(loss["when"])) < timedelta(seconds=1)
+
+
+async def test_what_stands_in_the_records_place_makes_room_and_every_tenant_is_told(
+    bridge: StartBridge, redis_server: StartRedis, prefix: str
+) -> None:
+    redis = redis_server()
+    bridges = [bridge(config=CONFIG, redis=redis.url) for _ in range(2)]
+    async with asking(bridges[0]) as first:
+        redis.execute("SET", Addresses(prefix).changes, "something else")
+        await eventually(first.has_it_for_all, SECONDS)
+        for tenant in TENANTS:
+            (loss,) = await first.losses(tenant)
+            assert "something else stood" in loss["why"].lower()

@@ -238,9 +238,15 @@ async def test_a_look_that_fails_leaves_everything_as_it_is(redis_server: StartR
         with pytest.raises(RedisError):
             await table.look()
         with capture_logs() as logs:
+            assert [await table.look_once() for _ in range(3)] == [False] * 3
+        assert [line["event"] for line in logs] == ["tenants_unreadable"]  # one line an outage
+        assert table.get("acme") is known
+        server.start()
+        assert await table.look_once()
+        server.kill()
+        with capture_logs() as logs:
             await table.look_once()
         assert [line["event"] for line in logs] == ["tenants_unreadable"]
-        assert table.get("acme") is known
         server.start()
         await table.look()
         assert await read_state(redis, addresses, "acme") == STATE

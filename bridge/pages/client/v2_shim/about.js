@@ -16,10 +16,11 @@
 // What a page notices:
 // - In V2 everyone heard everything of the tenant. Here it hears its own group, what is said to it, and broadcasts.
 //   What it says to one recipient it hears itself, as in V2; other pages do not, and nobody else hears its heartbeats.
-// - Between two pages with the shim a frame comes back with its own words, in their order. What would not survive the
-//   way through V3 is described in `payload._v2_shape`, which V3 clients can pass over. Such a frame, like any other,
-//   also tells `client_id`, `group_id` and `sent_at`, unless it has such words of its own. Blanks and doubled keys are
-//   not kept.
+// - Between two pages with the shim a frame keeps every word of its own. What would not survive the way through V3 is
+//   described in `payload._v2_shape`, which V3 clients can pass over: as seldom as can be, since they see it. A frame
+//   that needs no description also tells its `type`, as the bridge does in V2 words, and the order of its words may be
+//   another. Every frame tells `client_id`, `group_id` and `sent_at`, unless it has such words of its own. Blanks and
+//   doubled keys are not kept.
 // - What a V3 client says is heard as the bridge says it to V2: `{"type":"msg","msg":"hi","client_id":"alice",…}`.
 // - `open` comes when the bridge has answered, one round trip later than in V2.
 // - While the tenant is in stage `legacy`, V2 is spoken underneath: the line may be added before the move, and stay. The
