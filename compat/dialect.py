@@ -31,6 +31,9 @@ SAID_AS: Final = {
     "payload": "payload",
 }
 
+Meaning = tuple[str | None, str | None]
+"""A command, or a field: the other is `None`."""
+
 
 class Rule(BaseModel):
     """What one proprietary key means: a command, or another spelling of a field."""
@@ -49,13 +52,19 @@ class Rule(BaseModel):
             raise ValueError(f"`field` must be one of {', '.join(STANDARD_SPELLINGS)}")
         return self
 
+    @property
+    def meaning(self) -> Meaning:
+        """What is understood, whether it is ever said or not."""
+        return self.cmd, self.field
+
 
 class Dialect:
     """All rules of one tenant, in the order of its configuration. Immutable."""
 
     def __init__(self, rules: Mapping[str, Rule] | None = None) -> None:
-        rules = rules or {}
+        rules = dict(rules or {})
         _check(rules)
+        self.rules: Final[Mapping[str, Rule]] = rules
         self.commands: Final = {word: rule.cmd for word, rule in rules.items() if rule.cmd is not None}
         self.spellings: Final = {
             field: standard + tuple(word for word, rule in rules.items() if rule.field == field)
@@ -68,19 +77,18 @@ class Dialect:
 
 
 def _check(rules: Mapping[str, Rule]) -> None:
-    spoken: dict[tuple[str | None, str | None], str] = {}
+    spoken: dict[Meaning, str] = {}
     for word, rule in rules.items():
         if word in STANDARD_WORDS or not word:
             raise ValueError(f"dialect.{word}: the word has a meaning of its own in V2; choose a proprietary key")
-        meaning = (rule.cmd, rule.field)
-        if rule.speak and meaning in spoken:
+        if rule.speak and rule.meaning in spoken:
             said = rule.cmd or rule.field
             raise ValueError(
-                f"dialect.{word} and dialect.{spoken[meaning]} would both be said for {said}: "
+                f"dialect.{word} and dialect.{spoken[rule.meaning]} would both be said for {said}: "
                 "give one of them `speak = false`"
             )
         if rule.speak:
-            spoken[meaning] = word
+            spoken[rule.meaning] = word
 
 
 STANDARD: Final = Dialect()

@@ -77,6 +77,7 @@ def _facts(ledger: Ledger, unreadable: int, rules: dict[str, Rule], toml: str) -
                 "types": dict(key.types.most_common()),
                 "stashed": key.stashed,
                 "rule": rules[name].model_dump(exclude_defaults=True) if name in rules else None,
+                "mended": key.mended[rules[name].meaning] if name in rules else 0,
             }
             for name, key in _by_frames(ledger)
         },
@@ -100,10 +101,10 @@ def _keys(ledger: Ledger, rules: dict[str, Rule]) -> str:
         return "No proprietary keys: V2's standard words, and the dialect if one was named, know them all."
     head = ("PROPRIETARY KEY", "FRAMES", "VALUES", "MEANS")
     shown = [(name, key) for place, (name, key) in enumerate(_by_frames(ledger)) if place < MOST_ROWS or name in rules]
-    rows = [(toml_key(name), f"{key.frames:,}", _types(key), _meaning(rules.get(name))) for name, key in shown]
+    rows = [(toml_key(name), f"{key.frames:,}", _types(key), _meaning(key, rules.get(name))) for name, key in shown]
     lines = [columns([head, *rows])]
     if len(shown) < len(ledger.keys):
-        lines.append(f"and {len(ledger.keys) - len(shown):,} keys more, all data: --json lists them")
+        lines.append(f"and {len(ledger.keys) - len(shown):,} keys more, all without a rule: --json lists them")
     if ledger.other_members:
         lines.append(f"and {ledger.other_members:,} members of other names: {MOST_KEYS:,} keys are told apart, no more")
     return "\n".join(lines)
@@ -115,12 +116,23 @@ def _types(key: Key) -> str:
     return ", ".join(f"{name} {number:,}" for name, number in key.types.most_common())
 
 
-def _meaning(rule: Rule | None) -> str:
+def _meaning(key: Key, rule: Rule | None) -> str:
     if rule is None:
+        return _data(key)
+    meaning = f"another spelling of {rule.field}" if rule.cmd is None else f"the command {toml_key(rule.cmd)}"
+    mended = key.mended[rule.meaning]
+    return f"perhaps {meaning}" + (f": makes {_counted(mended, 'stashed frame')} exact" if mended else "")
+
+
+def _data(key: Key) -> str:
+    if not key.stashed:
         return "data: needs no rule, it crosses in the payload under its name"
-    return (
-        f"perhaps another spelling of {rule.field}" if rule.cmd is None else f"perhaps the command {toml_key(rule.cmd)}"
-    )
+    times = _counted(key.stashed, "time")
+    return f"data: stashed {times}, since its place in the payload was taken, and no rule by itself can help"
+
+
+def _counted(number: int, one: str) -> str:
+    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
 
 
 def _stashed_words(ledger: Ledger) -> str:

@@ -1,14 +1,15 @@
 """Which proprietary keys want a dialect rule, and which rule: a proposal for a person to judge. Pure.
 
-A key without a rule is not lost: it crosses in the payload under its own name. A rule is worth proposing where a key is
-what its frames are about (a command), or where it says what a V3 field says (another spelling).
+A key without a rule is not lost: it crosses in the payload under its own name, or in the stash where that place is
+taken. A rule is worth proposing where a key is what its frames are about (a command), where it says what a V3 field
+says (another spelling), and where it keeps what its frames say out of the stash.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from bridge.migration.ledger import Key, Ledger
+from bridge.migration.remedies import command_name, remedies
 from bridge.migration.rows import JsonType
 from compat.dialect import SAID_AS, STANDARD, Dialect, Rule
 
@@ -25,8 +26,6 @@ _FITTING: Final[Mapping[str, tuple[JsonType, ...]]] = {
     "cmd": ("string",),
     "to_id": ("string", "integer"),
 }
-_NO_LETTER: Final = re.compile(r"[^A-Za-z0-9]+")
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def propose(ledger: Ledger, dialect: Dialect = STANDARD) -> dict[str, Rule]:
@@ -35,7 +34,7 @@ def propose(ledger: Ledger, dialect: Dialect = STANDARD) -> dict[str, Rule]:
     commands = set(dialect.command_words)
     fields = {name for name, word in dialect.said_as.items() if word != SAID_AS[name]} | set(ledger.fields)
     for name, key in sorted(ledger.keys.items(), key=lambda item: -item[1].frames):
-        rule = _rule(name, key)
+        rule = _rule(name, key) or _remedy(name, key)
         if rule is not None:
             is_taken = rule.cmd in commands if rule.cmd is not None else rule.field in fields
             rules[name] = rule.model_copy(update={"speak": not is_taken})
@@ -44,15 +43,10 @@ def propose(ledger: Ledger, dialect: Dialect = STANDARD) -> dict[str, Rule]:
     return rules
 
 
-def command_name(key: str) -> str:
-    """A keyword for what a key orders, in the way of V3: `reloadUi` is `RELOAD_UI`."""
-    return _NO_LETTER.sub("_", _CAMEL.sub("_", key)).strip("_").upper() or key
-
-
 def _rule(name: str, key: Key) -> Rule | None:
     if not name:
         return None
-    spelled = _NO_LETTER.sub("", name).lower()
+    spelled = command_name(name).replace("_", "").lower()
     for field, spellings in _SPELLINGS.items():
         if spelled in spellings and _share(key, _FITTING[field]) >= MOST:
             return Rule(field=field)
@@ -63,6 +57,12 @@ def _rule(name: str, key: Key) -> Rule | None:
     if key.alone >= MOST * key.frames or _share(key, ("boolean",)) >= MOST:
         return Rule(cmd=command_name(name))
     return None
+
+
+def _remedy(name: str, key: Key) -> Rule | None:
+    """The rule that makes the most stashed frames exact; of equals the first that was tried."""
+    useful = [rule for rule in remedies(name) if key.mended[rule.meaning]]
+    return max(useful, key=lambda rule: key.mended[rule.meaning], default=None)
 
 
 def _share(key: Key, types: tuple[JsonType, ...]) -> float:

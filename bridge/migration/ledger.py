@@ -5,13 +5,14 @@ is longer than `LONGEST_KEY`, members are only counted together.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from bridge.migration.conversion import outcome_of
+from bridge.migration.remedies import Remedies
 from bridge.migration.rows import JsonType, type_of
-from compat.dialect import STANDARD, STANDARD_WORDS, Dialect
+from compat.dialect import STANDARD, STANDARD_WORDS, Dialect, Meaning
 from compat.identity import PLAIN_NAMES
 from compat.upgrade import EXACT, STASHED, Outcome, Upgraded, upgrade
 from legacy_v2 import frames
@@ -27,6 +28,7 @@ class Key:
     """One proprietary key. `spaced`: strings with white space in them; `stashed`: its place was taken.
 
     `wordless`: frames that said neither `msg` nor `cmd`; `alone`: those of them where it was the only proprietary key.
+    `mended`: the stashed frames that would be exact if it meant this, and nothing else were changed.
     """
 
     frames: int = 0
@@ -35,6 +37,7 @@ class Key:
     wordless: int = 0
     alone: int = 0
     stashed: int = 0
+    mended: Counter[Meaning] = field(default_factory=Counter)
 
     def note(self, value: Any, *, is_wordless: bool, is_alone: bool, is_stashed: bool) -> None:
         """One frame that had this key."""
@@ -51,6 +54,7 @@ class Ledger:
 
     def __init__(self, dialect: Dialect = STANDARD) -> None:
         self._dialect = dialect
+        self._remedies = Remedies(dialect)
         self.shapes: Final[Counter[Shape]] = Counter()
         self.outcomes: Final[Counter[Outcome]] = Counter()
         self.fields: Final[Counter[str]] = Counter()
@@ -75,7 +79,8 @@ class Ledger:
 
     def note(self, frame: Any, upgraded: Upgraded) -> None:
         """One JSON value that was a frame, and what it became."""
-        self.outcomes[outcome_of(upgraded)] += 1
+        outcome = outcome_of(upgraded)
+        self.outcomes[outcome] += 1
         if not isinstance(frame, dict):
             self.shapes["value"] += 1
             return
@@ -88,6 +93,14 @@ class Ledger:
         is_wordless = "cmd" not in content and "msg" not in content
         for name, key in self._kept(unknown):
             key.note(frame[name], is_wordless=is_wordless, is_alone=len(unknown) == 1, is_stashed=name in stash)
+        if outcome == STASHED:
+            self._seek_remedy(frame, stash)
+
+    def _seek_remedy(self, frame: dict[str, Any], stash: Mapping[str, Any]) -> None:
+        """What the stashed key would have to mean; where two were stashed, one rule leaves one."""
+        match list(stash.keys() - {frames.STASH}):
+            case [name] if name in self.keys:
+                self.keys[name].mended.update(self._remedies.of(frame, name))
 
     def _kept(self, names: Iterable[str]) -> Iterable[tuple[str, Key]]:
         for name in names:

@@ -71,6 +71,14 @@ def test_a_command_and_a_field_of_one_name_do_not_collide() -> None:
     }
 
 
+def test_a_dialect_keeps_its_rules_as_they_were_then() -> None:
+    rules = {"a": Rule(cmd="A", speak=False), "b": Rule(field="msg")}
+    dialect = Dialect(rules)
+    rules.clear()
+    assert dialect.rules == {"a": Rule(cmd="A", speak=False), "b": Rule(field="msg")}
+    assert [rule.meaning for rule in dialect.rules.values()] == [("A", None), (None, "msg")]
+
+
 def test_the_standard_dialect_has_no_words_of_its_own() -> None:
     assert STANDARD.words == set(STANDARD_WORDS)
     assert not STANDARD.commands

@@ -38,13 +38,14 @@ def test_a_program_reads_it_as_json(recording: Path) -> None:
     assert facts["outcomes"] == {"exact": 5, "stashed": 1, "suppressed": 1}
     assert facts["stashed_words"] == {"client_id": 1}
     assert facts["keys"] == {
-        "reload": {"frames": 2, "types": {"boolean": 2}, "stashed": 0, "rule": {"cmd": "RELOAD"}},
-        "page": {"frames": 2, "types": {"integer": 1, "number": 1}, "stashed": 0, "rule": None},
+        "reload": {"frames": 2, "types": {"boolean": 2}, "stashed": 0, "rule": {"cmd": "RELOAD"}, "mended": 0},
+        "page": {"frames": 2, "types": {"integer": 1, "number": 1}, "stashed": 0, "rule": None, "mended": 0},
         "caption": {
             "frames": 1,
             "types": {"string": 1},
             "stashed": 0,
             "rule": {"field": "msg", "speak": False},
+            "mended": 0,
         },
     }
 
@@ -71,6 +72,26 @@ def test_the_proposed_rules_can_be_pasted_and_are_then_known(recording: Path, tm
     assert load(config).tenants["NAME"].dialect.keys() == {"reload", "caption"}
     again = json.loads(run("audit", recording, "--config", config, "--tenant", "NAME", "--json").stdout)
     assert (list(again["keys"]), again["toml"]) == (["page"], "")
+
+
+def test_what_a_rule_keeps_out_of_the_stash_is_said_and_is_true(tmp_path: Path) -> None:
+    file, config = tmp_path / "recorded.jsonl", tmp_path / "bridge.toml"
+    file.write_text('{"msg": "m", "colour": 1, "payload": {"colour": 2}}\n' * 5)
+    shown = run("audit", file).stdout
+    assert "perhaps the command COLOUR: makes 5 stashed frames exact" in shown
+    config.write_text(shown[shown.index("# Proposed") :])
+    facts = json.loads(run("audit", file, "--json").stdout)
+    again = json.loads(run("audit", file, "--config", config, "--tenant", "NAME", "--json").stdout)
+    assert (facts["outcomes"]["stashed"], facts["keys"]["colour"]["mended"]) == (5, 5)
+    assert again["outcomes"] == {"exact": 5, "stashed": 0, "suppressed": 0}
+
+
+def test_what_no_rule_keeps_out_of_the_stash_is_not_said_to_cross_under_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "recorded.jsonl"
+    file.write_text('{"cmd": "PAINT", "colour": 1, "payload": {"colour": 2}}\n{"msg": "m", "colour": 1}\n')
+    shown = run("audit", file).stdout
+    assert "data: stashed 1 time, since its place in the payload was taken, and no rule by itself can help" in shown
+    assert "crosses in the payload" not in shown
 
 
 def test_names_that_a_terminal_would_obey_are_escaped(tmp_path: Path) -> None:

@@ -6,22 +6,42 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.migration.advice import command_name, propose
+from bridge.migration.advice import propose
 from bridge.migration.ledger import Ledger
-from compat.dialect import Dialect, Rule
+from compat.dialect import STANDARD, Dialect, Rule
 from legacy_v2.frames import write
 from tests.compat.strategies import WORLDS, frames
 
 NO_RULES: dict[str, Rule] = {}
 
 
-def proposed(*said: dict[str, Any], rules: dict[str, Rule] = NO_RULES) -> dict[str, Rule]:
-    """What is proposed for these frames beside the rules that are there."""
-    dialect = Dialect(rules)
+def counted(*said: dict[str, Any], dialect: Dialect = STANDARD) -> Ledger:
+    """A ledger of these frames."""
     ledger = Ledger(dialect)
     for frame in said:
         ledger.add(write(frame))
-    return propose(ledger, dialect)
+    return ledger
+
+
+def proposed(*said: dict[str, Any], rules: dict[str, Rule] = NO_RULES) -> dict[str, Rule]:
+    """What is proposed for these frames beside the rules that are there."""
+    dialect = Dialect(rules)
+    return propose(counted(*said, dialect=dialect), dialect)
+
+
+def colliding(name: str, value: Any, **more: Any) -> dict[str, Any]:
+    """A frame that says something twice, in a key and in the payload."""
+    return {name: value, "payload": {name: 2}, **more}
+
+
+said_twice = st.builds(
+    lambda name, value, more, placed: {**more, name: value, "payload": {**placed, name: 2}},
+    st.sampled_from(("colour", "Colour", "caption", "action", "value", "reload", "kind", "")),
+    st.sampled_from((1, None, "red", "dark red", {"a": [1]})),
+    st.dictionaries(st.sampled_from(("msg", "cmd", "type", "_v2", "client_id")), st.sampled_from(("PAINT", "ping", 7))),
+    st.dictionaries(st.sampled_from(("value", "_v2", "a")), st.sampled_from(("x", 7))),
+)
+"""Frames with one key beside the standard words, which the payload has too."""
 
 
 @pytest.mark.parametrize("value", [True, 1, None, "now", {"hard": True}])
@@ -80,11 +100,40 @@ def test_what_the_dialect_already_speaks_is_not_spoken_anew() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("key", "name"), [("reload", "RELOAD"), ("reloadUi", "RELOAD_UI"), ("re-load now", "RE_LOAD_NOW"), ("é", "é")]
-)
-def test_a_command_is_named_in_the_way_of_v3(key: str, name: str) -> None:
-    assert command_name(key) == name
+def test_a_key_whose_place_is_taken_is_a_command() -> None:
+    assert proposed(colliding("colour", 1, msg="hi")) == {"colour": Rule(cmd="COLOUR")}
+
+
+def test_a_text_whose_place_is_taken_where_a_command_is_given_is_another_spelling_of_msg() -> None:
+    assert proposed(colliding("colour", "red", cmd="PAINT")) == {"colour": Rule(field="msg")}
+
+
+def test_of_two_rules_the_one_that_makes_more_frames_exact_is_proposed() -> None:
+    said = [colliding("colour", "red", cmd="PAINT"), colliding("colour", "red", msg="hi")]
+    assert proposed(*said, said[0])["colour"].field == "msg"
+    assert proposed(*said, said[1])["colour"].cmd == "COLOUR"
+    assert proposed(*said)["colour"].cmd == "COLOUR"
+
+
+def test_what_no_rule_mends_is_given_none() -> None:
+    assert not proposed(colliding("colour", 1, cmd="PAINT"), colliding("", 1), {"client_id": 1})
+
+
+def test_a_rule_that_a_key_wants_anyway_is_not_replaced() -> None:
+    assert proposed(colliding("colour", 1), {"colour": 1}) == {"colour": Rule(cmd="COLOUR")}
+    assert proposed(colliding("caption", "x", msg="hi")) == {"caption": Rule(field="msg", speak=False)}
+
+
+@settings(max_examples=300)
+@given(st.lists(said_twice, max_size=10))
+def test_a_rule_makes_as_many_stashed_frames_exact_as_it_is_said_to(said: list[dict[str, Any]]) -> None:
+    for world in WORLDS:
+        before = counted(*said, dialect=world.dialect)
+        rules = propose(before, world.dialect)
+        after = counted(*said, dialect=Dialect({**world.rules, **rules}))
+        mended = sum(before.keys[name].mended[rule.meaning] for name, rule in rules.items())
+        assert after.outcomes["stashed"] <= before.outcomes["stashed"] - mended
+        assert rules.keys() >= {name for name, key in before.keys.items() if key.mended}
 
 
 @settings(max_examples=100)

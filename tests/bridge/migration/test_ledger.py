@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.migration.ledger import LONGEST_KEY, MOST_KEYS, Key, Ledger
+from bridge.migration.remedies import Remedies
 from compat.dialect import STANDARD_WORDS, Dialect, Rule
 from legacy_v2.frames import write
 from tests.compat.strategies import WORLDS, frames
@@ -57,6 +59,28 @@ def test_what_had_to_be_stashed_is_counted_by_name() -> None:
     assert ledger.stashed == {"client_id": 1}
 
 
+def test_a_meaning_is_noted_for_each_stashed_frame_that_it_would_make_exact() -> None:
+    stashed = {"a": "x", "payload": {"a": 1}}
+    keys = counted(stashed, {**stashed, "msg": "hi"}, {**stashed, "cmd": "GO"}, {**stashed, "cmd": "GO", "a": 2}).keys
+    assert keys["a"].mended == {("A", None): 2, (None, "msg"): 2}
+
+
+@pytest.mark.parametrize("more", [{"b": 1}, {"client_id": 1}, {"type": "ping"}])
+def test_nothing_is_tried_where_one_rule_is_not_enough_or_v3_hears_nothing(more: dict[str, Any]) -> None:
+    ledger = counted({"a": 1, "payload": {"a": 1, "b": 1}, **more})
+    assert (ledger.keys["a"].stashed, ledger.keys["a"].mended) == (1, {})
+
+
+@settings(max_examples=300)
+@given(frames)
+def test_every_rule_that_makes_a_frame_exact_is_found(frame: dict[str, Any]) -> None:
+    for world in WORLDS:
+        ledger = counted(frame, dialect=world.dialect)
+        for name, key in ledger.keys.items():
+            found = Remedies(world.dialect).of(frame, name) if ledger.outcomes["stashed"] else []
+            assert set(key.mended) == set(found)
+
+
 def test_keys_are_bounded_and_the_rest_is_counted_together() -> None:
     ledger = counted(*({f"k{number}": 1, "same": 2} for number in range(MOST_KEYS + 9)))
     assert len(ledger.keys) == MOST_KEYS
@@ -83,7 +107,9 @@ def test_every_member_of_every_frame_is_counted(said: list[dict[str, Any]]) -> N
 
 
 def test_no_value_is_kept() -> None:
-    ledger = counted({"a": "secret", "client_id": "secret", "msg": "secret"}, "secret")
+    ledger = counted(
+        {"a": "secret", "client_id": "secret", "msg": "secret"}, {"a": "secret", "payload": {"a": 1}}, "secret"
+    )
     kept = [ledger.shapes, ledger.outcomes, ledger.fields, ledger.stashed, ledger.keys]
     assert isinstance(ledger.keys["a"], Key)
     assert "secret" not in repr(kept)
