@@ -12,7 +12,7 @@ from bridge.commands.options import ConfigOption, JsonOption
 from bridge.commands.table import columns
 from bridge.commands.toml import toml_key, toml_text
 from bridge.migration.advice import propose
-from bridge.migration.ledger import MOST_KEYS, Key, Ledger
+from bridge.migration.ledger import LONGEST_KEY, MOST_KEYS, Key, Ledger
 from compat.dialect import Dialect, Rule
 
 MOST_ROWS: Final = 40
@@ -97,17 +97,28 @@ def _report(ledger: Ledger, unreadable: int, rules: dict[str, Rule], toml: str) 
 
 
 def _keys(ledger: Ledger, rules: dict[str, Rule]) -> str:
+    keys = "\n".join(filter(None, [_named(ledger, rules), _nameless(ledger.other_members)]))
+    return keys or "No proprietary keys: V2's standard words, and the dialect if one was named, know them all."
+
+
+def _named(ledger: Ledger, rules: dict[str, Rule]) -> str:
     if not ledger.keys:
-        return "No proprietary keys: V2's standard words, and the dialect if one was named, know them all."
+        return ""
     head = ("PROPRIETARY KEY", "FRAMES", "VALUES", "MEANS")
     shown = [(name, key) for place, (name, key) in enumerate(_by_frames(ledger)) if place < MOST_ROWS or name in rules]
     rows = [(toml_key(name), f"{key.frames:,}", _types(key), _meaning(key, rules.get(name))) for name, key in shown]
     lines = [columns([head, *rows])]
     if len(shown) < len(ledger.keys):
-        lines.append(f"and {len(ledger.keys) - len(shown):,} keys more, all without a rule: --json lists them")
-    if ledger.other_members:
-        lines.append(f"and {ledger.other_members:,} members of other names: {MOST_KEYS:,} keys are told apart, no more")
+        more = _counted(len(ledger.keys) - len(shown), "key")
+        lines.append(f"and {more} more, all without a rule: --json lists them")
     return "\n".join(lines)
+
+
+def _nameless(members: int) -> str:
+    if not members:
+        return ""
+    kept = f"names longer than {LONGEST_KEY} characters are not kept, nor what comes after the first {MOST_KEYS:,} keys"
+    return f"{_counted(members, 'member')} counted without a name: {kept}"
 
 
 def _types(key: Key) -> str:

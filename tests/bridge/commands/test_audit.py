@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.commands.audit import MOST_ROWS
-from bridge.migration.ledger import MOST_KEYS
+from bridge.migration.ledger import LONGEST_KEY, MOST_KEYS
 from bridge.settings import load
 from tests.bridge.commands.running import run, run_apart, sentence
 
@@ -22,6 +22,8 @@ plain secret text
 {"type": "ping"}\r
 \xff
 """
+
+UNNAMED = "names longer than 128 characters are not kept, nor what comes after the first 1,000 keys"
 
 
 @pytest.fixture
@@ -109,8 +111,17 @@ def test_more_keys_than_a_person_reads_are_counted(tmp_path: Path) -> None:
     shown = run("audit", file).stdout
     assert len(re.findall(r"^[km]\d+ ", shown, re.MULTILINE)) == MOST_ROWS
     assert f"and {MOST_KEYS - MOST_ROWS} keys more" in shown
-    assert "and 1,000 members of other names" in shown
+    assert f"1,000 members counted without a name: {UNNAMED}" in shown
     assert len(json.loads(run("audit", file, "--json").stdout)["keys"]) == MOST_KEYS
+
+
+@pytest.mark.parametrize("more", ["", '"page": 1, '])
+def test_a_name_that_is_too_long_to_be_kept_is_counted_all_the_same(tmp_path: Path, more: str) -> None:
+    file = tmp_path / "recorded.jsonl"
+    file.write_text(f'{{{more}"{"x" * (LONGEST_KEY + 1)}": 1}}\n')
+    shown = run("audit", file).stdout
+    assert f"1 member counted without a name: {UNNAMED}" in shown
+    assert "No proprietary keys" not in shown
 
 
 def test_traffic_in_standard_words_needs_no_dialect(tmp_path: Path) -> None:
