@@ -103,7 +103,7 @@ class Chronicle:
             self.left_out += 1
 
     def read(self, tenant: str, frame: Any) -> None:
-        """A V2 frame was read: a JSON value, of which the names of its members are noted."""
+        """A V2 frame was read: a JSON value. Its names are noted; the types, for each set of names, once a second."""
         if not self._is_kept or type(frame) is not dict:
             return
         key = (tenant, tuple(frame))

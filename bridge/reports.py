@@ -60,7 +60,10 @@ class Reports:
         }
 
     async def ledger(self, tenant: Tenant) -> dict[str, Any]:
-        """Conversions by direction and outcome, and the proprietary keys with the types of their values."""
+        """Conversions by direction and outcome, and the proprietary keys.
+
+        How often a key was said is counted; the types of its values are those that samples had, the newest first.
+        """
         outcomes: dict[str, Counter[str]] = {direction: Counter(dict.fromkeys(OUTCOMES, 0)) for direction in DIRECTIONS}
         keys: dict[str, list[tuple[str, Noted]]] = defaultdict(list)
         for noted in await self._rows(self._rolls.ledger, tenant):
@@ -221,15 +224,16 @@ def _client(seen: Seen) -> dict[str, Any]:
 
 
 def _key(item: tuple[str, list[tuple[str, Noted]]]) -> dict[str, Any]:
-    name, types = item
-    newest = max(types, key=lambda one: one[1].last)
+    name, rows = item
+    samples = sorted(rows, key=lambda one: -one[1].last)
+    newest_type, newest = samples[0]
     return {
         "name": name,
-        "seen": sum(noted.count for _, noted in types),
-        "type": newest[0],
-        "types": {kind: noted.count for kind, noted in types},
-        "first_seen": _moment(min(noted.first for _, noted in types)),
-        "last_seen": _moment(newest[1].last),
+        "seen": sum(noted.count for _, noted in samples),
+        "type": newest_type,
+        "types": [kind for kind, _ in samples],
+        "first_seen": _moment(min(noted.first for _, noted in samples)),
+        "last_seen": _moment(newest.last),
     }
 
 

@@ -85,7 +85,7 @@ class Conversion(Row):
 
 @dataclass(frozen=True, slots=True)
 class ProprietaryKey(Row):
-    """A key of V2 frames that no standard word and no dialect rule explains, and the type of its value."""
+    """A key of V2 frames that no standard word and no dialect rule explains, and the type of its value in a sample."""
 
     name: str
     type: str

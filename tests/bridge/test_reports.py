@@ -154,13 +154,18 @@ async def test_whoever_is_connected_is_there_until_now(desk: Desk, redis_url: st
 # Ledger.
 
 
-async def test_the_ledger_adds_up_all_days_and_names_keys_with_the_types_of_their_values(desk: Desk) -> None:
+async def test_the_ledger_adds_up_all_days_and_names_keys_with_the_types_of_samples_newest_first(desk: Desk) -> None:
     today, yesterday = now(), now() - DAY
     await desk.converted("exact", 4, yesterday)
     await desk.converted("exact", 3, today)
     await desk.converted("stashed", 1, today)
     await desk.converted("suppressed", 2, today, "v3_to_v2")
-    rows = [("volume", "integer", yesterday, 5), ("volume", "string", today, 1), ("title", "string", today, 9)]
+    rows = [
+        ("volume", "null", yesterday - DAY, 3),
+        ("volume", "string", today, 1),
+        ("volume", "integer", yesterday, 5),
+        ("title", "string", today, 10),
+    ]
     await desk.note(
         desk.rolls.ledger, *(noted(ProprietaryKey(name, kind), at, times) for name, kind, at, times in rows)
     )
@@ -171,10 +176,10 @@ async def test_the_ledger_adds_up_all_days_and_names_keys_with_the_types_of_thei
         "v3_to_v2": {"exact": 0, "stashed": 0, "suppressed": 2},
     }
     title, volume = ledger["keys"]
-    assert (title["name"], title["seen"], title["type"], title["types"]) == ("title", 9, "string", {"string": 9})
-    assert (volume["name"], volume["seen"], volume["type"]) == ("volume", 6, "string")
-    assert volume["types"] == {"string": 1, "integer": 5}
-    assert (volume["first_seen"], volume["last_seen"]) == (moment(yesterday), moment(today))
+    assert (title["name"], title["seen"], title["type"], title["types"]) == ("title", 10, "string", ["string"])
+    assert (volume["name"], volume["seen"], volume["type"]) == ("volume", 9, "string")
+    assert volume["types"] == ["string", "integer", "null"]
+    assert (volume["first_seen"], volume["last_seen"]) == (moment(yesterday - DAY), moment(today))
 
 
 async def test_a_tenant_of_which_nothing_is_known_has_an_empty_report_of_each_kind(desk: Desk, at_once: None) -> None:

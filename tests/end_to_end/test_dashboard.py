@@ -329,16 +329,18 @@ def test_the_census_is_filtered_and_taken_along_and_its_words_stay_text(
     bridge: StartBridge, open_page: OpenPage
 ) -> None:
     running = bridge(config=CONFIG)
-    agents = {"7": HOSTILE, "8": "=1+1"}
-    for client_id, agent in agents.items():
+    agents = {"7": (HOSTILE, '{"reload": true}'), "8": ("=1+1", '{"reload": "now", "page": 1}')}
+    for client_id, (agent, frame) in agents.items():
         with v2_client(running, client_id, user_agent_header=agent) as client:
-            client.send('{"reload": true}')
+            client.send(frame)
             client.recv(ANSWER_SECONDS)
     await_census(running, len(agents))
     page = open_page(running)
-    title, census = page.title(), panel(page, "Census")
+    title, census, ledger = page.title(), panel(page, "Census"), panel(page, "Ledger")
     expect(census.locator("tbody tr")).to_have_count(2)
-    expect(panel(page, "Ledger").get_by_role("row", name=re.compile("reload"))).to_contain_text("boolean")
+    types = re.compile("boolean, string|string, boolean")
+    expect(ledger.get_by_role("row", name=re.compile("reload"))).to_contain_text(types)
+    expect(ledger.get_by_role("heading", name="V2 → V3")).to_contain_text("2 conversions")
 
     census.get_by_label("Filter clients").fill("onerror")
     expect(census.locator("tbody tr")).to_have_count(1)

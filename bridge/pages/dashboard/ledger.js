@@ -11,7 +11,7 @@ const OUTCOMES = ["exact", "stashed", "suppressed"];
 const KEY_COLUMNS = [
   ["Key", ({ name }) => element("code", {}, name)],
   ["Seen", ({ seen }) => number(seen), "number"],
-  ["Types", ({ types }) => typesInWords(types)],
+  ["Types", ({ types }) => types.join(", ")],
   ["First seen", ({ first_seen }) => ago(first_seen), "unbroken"],
   ["Last seen", ({ last_seen }) => ago(last_seen), "unbroken"],
 ];
@@ -44,16 +44,11 @@ function direction(words, outcomes) {
   const all = values.reduce((sum, value) => sum + value, 0);
   bar.show(...values);
   const facts = OUTCOMES.map((outcome, place) => fact(outcome, values[place], all));
-  const heading = element("h4", {}, words, " ", element("span", { class: "hint" }, counted(all, "message")));
+  const heading = element("h4", {}, words, " ", element("span", { class: "hint" }, counted(all, "conversion")));
   return element("section", { class: "direction" }, heading, bar.element, element("ul", { class: "key" }, ...facts));
 }
 
 function fact(outcome, value, all) {
   const share = all === 0 ? "" : ` (${percent(value / all)})`;
   return element("li", { class: outcome }, element("i"), `${outcome} `, element("b", {}, number(value)), share);
-}
-
-function typesInWords(types) {
-  const names = Object.entries(types);
-  return names.length === 1 ? names[0][0] : names.map(([type, seen]) => `${type} ${number(seen)}`).join(", ");
 }
