@@ -197,9 +197,13 @@ def step_back(changes: Iterable[Change]) -> Change | None:
 
 def back(tenant: Tenant, last: Change, who: str, when: str, why: str) -> Change:
     """The change that undoes another."""
-    reason = why or f"takes back version {last.version}"
-    standing = Standing.of(tenant)
+    standing, reason = Standing.of(tenant), why or taking_back(last.version)
     return Change(tenant.name, tenant.version, who, when, standing, last.before, reason, "rollback", last.version)
+
+
+def taking_back(version: int) -> str:
+    """What a rollback does, in words: the reason of one that was given none."""
+    return f"takes back version {version}"
 
 
 def _text(change: Change) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from bridge.broker.changes import Change, Stale
+from bridge.broker.changes import Change, Stale, taking_back
 from bridge.commands.operation import Operation, operate
 from bridge.commands.options import ConfigOption, DataDirOption, JsonOption, RedisOption, fail, read_settings
 from bridge.commands.prediction_text import prediction_text
@@ -114,7 +114,7 @@ def list_changes(
             typer.echo(json.dumps([change.as_json() for change in record], indent=2))
             return
         head = ("VERSION", "WHEN", "WHO", "FROM", "TO", "WHY")
-        rows = [(str(one.version), one.when, one.who, str(one.before), str(one.after), one.why) for one in record]
+        rows = [(str(one.version), one.when, one.who, str(one.before), str(one.after), _why(one)) for one in record]
         typer.echo(columns([head, *rows]))
 
     operate(settings, name, show)
@@ -127,6 +127,15 @@ def who() -> str:
     except (OSError, KeyError):  # a user without a name, as in a container; before Python 3.13 it is the latter
         user = "somebody"
     return f"{user}@{socket.gethostname()}"
+
+
+def _why(change: Change) -> str:
+    """The reason, and what it may leave unsaid: the guards that were failing, or the version that is taken back."""
+    if change.forced:
+        return f"{change.why} (forced past {', '.join(change.forced)})"
+    if change.rolls_back is None or change.why == taking_back(change.rolls_back):
+        return change.why
+    return f"{change.why} ({taking_back(change.rolls_back)})"
 
 
 async def _predict(at: Operation, tenant: Tenant, wanted: Wanted, *, as_json: bool) -> None:

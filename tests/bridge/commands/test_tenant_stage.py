@@ -62,7 +62,14 @@ def test_a_step_is_made_recorded_and_taken_back(say: Say) -> None:
     ]
     assert record[0]["why"] == "not yet"
     assert all(one["who"] and one["when"] for one in record)
-    assert "WHEN" in say("changes", "default")
+    head, *lines = say("changes", "default").splitlines()
+    assert "WHEN" in head
+    assert [line[head.index("WHY") :] for line in lines] == [
+        "not yet (takes back version 1)",
+        "takes back version 2",
+        "",
+        "first",
+    ]
 
 
 @pytest.mark.parametrize("error", [KeyError, OSError])
@@ -197,6 +204,7 @@ async def test_a_guard_holds_a_step_back_until_it_is_forced_for_a_reason(recorde
     assert "acme: bridge -> v3 (version 1)" in forced
     (change,) = json.loads(await asyncio.to_thread(say, "changes", "acme", "--json"))
     assert (change["forced"], change["why"]) == (["stashed_percent"], "the kiosk can wait")
+    assert "the kiosk can wait (forced past stashed_percent)" in await asyncio.to_thread(say, "changes", "acme")
     assert "v3 -> bridge (version 2)" in await asyncio.to_thread(say, "rollback", "acme")
 
 
