@@ -44,6 +44,8 @@ def _tenant_name(name: str) -> str:
 
 
 TenantName = Annotated[str, AfterValidator(_tenant_name)]
+# The private server has a working directory of its own, where a relative path would be another.
+AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
 
 
 class _Table(BaseModel):
@@ -124,7 +126,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         None, description="Redis or Valkey, 6.2 or later; without it a private one is started."
     )
-    data_dir: Path = Field(
+    data_dir: AbsolutePath = Field(
         default_factory=lambda: user_state_path("aether-bridge", appauthor=False),
         description="Where the private server keeps its data.",
     )

@@ -148,6 +148,16 @@ def test_the_command_line_wins_over_the_environment_which_wins_over_the_file(
     assert (settings.port, settings.burst, settings.messages_per_second) == (3, 2, 1)
 
 
+def test_a_relative_data_dir_is_below_the_working_directory_however_it_is_given(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert configure('data_dir = "file"').data_dir == tmp_path / "file"
+    monkeypatch.setenv("BRIDGE_DATA_DIR", "./environment")
+    assert load().data_dir == tmp_path / "environment"
+    assert load(data_dir=Path("option")).data_dir == tmp_path / "option"
+
+
 def test_tables_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRIDGE_KEYS", f'[{{"name":"k","sha256":"{SHA}","tenants":["acme"]}}]')
     monkeypatch.setenv("BRIDGE_TENANTS", '{"acme":{"stage":"legacy"}}')

@@ -24,6 +24,13 @@ def test_a_data_dir_that_another_bridge_uses_is_one_sentence(bridge: StartBridge
     )
 
 
+def test_a_relative_data_dir_is_found_again_from_the_same_working_directory(
+    bridge: StartBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bridge(redis=None, environment={"BRIDGE_DATA_DIR": "private"}).directory)
+    assert "default" in run("tenants", "list", "--data-dir", "private").stdout
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
