@@ -7,6 +7,7 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from platformdirs import user_state_path
 from pydantic import (
@@ -20,7 +21,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import Connection, ConnectionPool, parse_url
+from redis.exceptions import RedisError
 
 from bridge.migration.guards import NO_RULES, Rules
 from bridge.tenants import DEFAULT_TENANT, Routing, Stage, Tenant
@@ -207,7 +209,7 @@ class Settings(BaseSettings):
     @classmethod
     def _redis_address(cls, url: str | None) -> str | None:
         if url is not None:
-            parse_url(url)
+            _check_redis_url(url)
         return url
 
     @property
@@ -251,6 +253,23 @@ def load(config: Path | None = None, **given: Any) -> Settings:
 def _line(problem: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in problem["loc"]) or "settings"
     return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _check_redis_url(url: str) -> None:
+    """Raises `ValueError` where redis-py could make no connection. Nothing is connected, and no value is quoted."""
+    try:
+        _port = urlsplit(url).port
+    except ValueError:
+        # The error's own text may hold a piece of the password.
+        raise ValueError("its host and port cannot be read; in a password write / as %2F and # as %23") from None
+    options: dict[str, Any] = {**parse_url(url)}
+    connection, given = options.pop("connection_class", Connection), {}
+    for name, value in options.items():
+        given[name] = value
+        try:
+            ConnectionPool(connection, **given).make_connection()  # type: ignore[no-untyped-call]
+        except (RedisError, AttributeError, TypeError, ValueError):
+            raise ValueError(f"redis-py knows no option {name!r}, or cannot use its value") from None
 
 
 def _tenant(name: str, table: TenantTable) -> Tenant:

@@ -303,6 +303,39 @@ def test_what_could_never_work_is_refused_at_the_start(configure: Configure, tex
     assert sentence in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("end", "sentence"),
+    [
+        pytest.param("@h/0?foo=bar", "no option 'foo'", id="an unknown option"),
+        pytest.param("@h/0?db=1&protocol=9", "no option 'protocol'", id="a value out of bounds"),
+        pytest.param("@h/0?max_connections=-1", "no option 'max_connections'", id="a number below 0"),
+        pytest.param("@h/0?ssl_cert_reqs=none", "no option 'ssl_cert_reqs'", id="TLS where there is none"),
+        pytest.param("@h/0?retry=3", "no option 'retry'", id="an option that no text can be"),
+        pytest.param("@h/0?socket_timeout=abc", "'socket_timeout'", id="no number"),
+        pytest.param("@h:port/0", "host and port cannot be read", id="no port"),
+        pytest.param("#/@h/0", "in a password write / as %2F and # as %23", id="a password that ends the host"),
+    ],
+)
+def test_an_address_of_which_no_connection_can_be_made_is_refused_without_its_password(end: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(redis_url=f"redis://u:hush{end}")
+    assert str(refused.value).startswith("redis_url: ")
+    assert sentence in str(refused.value)
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "redis_url",
+    [
+        "redis://u:hush@127.0.0.1:6379/0?socket_keepalive=yes&client_name=me",
+        "rediss://redis.example.com?ssl_cert_reqs=none&ssl_ca_certs=/etc/ca.pem",
+        "unix:///run/redis.sock?db=1",
+    ],
+)
+def test_an_address_may_have_the_options_of_redis_py(redis_url: str) -> None:
+    assert load(redis_url=redis_url).redis_url == redis_url
+
+
 def test_every_mistake_is_named_at_once(configure: Configure) -> None:
     with pytest.raises(SettingsError) as caught:
         configure("prot = 1\nport = -1\nburst = 0")

@@ -45,5 +45,14 @@ def test_settings_that_cannot_be_used_are_one_sentence(tmp_path: Path, text: str
     assert said in sentence(run("serve", "--config", config))
 
 
+@pytest.mark.parametrize("command", [("serve",), ("tenants", "list")])
+@pytest.mark.parametrize("option", ["foo=bar", "protocol=9"])
+def test_an_option_that_redis_cannot_have_is_one_sentence(command: tuple[str, ...], option: str) -> None:
+    name, _, _ = option.partition("=")
+    said = sentence(run(*command, "--redis", f"redis://127.0.0.1:1/0?{option}"))
+    assert said.startswith("redis_url: ")
+    assert repr(name) in said
+
+
 def test_a_configuration_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     assert sentence(run("serve", "--config", tmp_path / "missing.toml")).endswith("missing.toml: no such file")
