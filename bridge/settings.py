@@ -25,6 +25,7 @@ from redis.asyncio.connection import Connection, ConnectionPool, parse_url
 from redis.exceptions import RedisError
 
 from bridge.migration.guards import NO_RULES, Rules
+from bridge.public_key import check_public_key
 from bridge.tenants import DEFAULT_TENANT, Routing, Stage, Tenant
 from compat.dialect import Dialect, Rule
 
@@ -102,8 +103,6 @@ class Jwt(_Table):
 
     @model_validator(mode="after")
     def _one_source_of_keys(self) -> Self:
-        if self.public_key_file is not None and not self.public_key_file.is_file():
-            raise ValueError(f"public_key_file: {self.public_key_file} is no file")
         if sum(source is not None for source in (self.secret, self.public_key_file, self.jwks_url)) != 1:
             raise ValueError("set exactly one of secret (or BRIDGE_JWT_SECRET), public_key_file, jwks_url")
         symmetric = {algorithm.startswith("HS") for algorithm in self.algorithms}
@@ -112,6 +111,8 @@ class Jwt(_Table):
         shortest = max(SHORTEST_HMAC_SECRET_BYTES.get(algorithm, 0) for algorithm in self.algorithms)
         if self.secret is not None and len(self.secret.get_secret_value().encode()) < shortest:
             raise ValueError(f"secret must have at least {shortest} bytes, or it can be guessed")
+        if self.public_key_file is not None:
+            check_public_key(self.public_key_file, self.algorithms)
         return self
 
 

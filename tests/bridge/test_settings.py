@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bridge.migration.guards import Rules
 from bridge.settings import Settings, SettingsError, load
@@ -280,13 +282,20 @@ def test_tokens_are_believed_by_one_kind_of_key_that_is_long_enough(
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS512", "ES256", "EdDSA"])
-def test_public_keys_may_come_from_an_address_or_a_file(configure: Configure, algorithm: str, tmp_path: Path) -> None:
-    key = tmp_path / "key.pem"
-    key.touch()
-    for source in ('jwks_url = "https://accounts.example.com/jwks"', f'public_key_file = "{key}"'):
-        settings = configure(f'[jwt]\nalgorithms = ["{algorithm}"]\n{source}')
-        assert settings.jwt is not None
-        assert settings.jwt.algorithms == (algorithm,)
+def test_public_keys_may_come_from_an_address(configure: Configure, algorithm: str) -> None:
+    settings = configure(f'[jwt]\nalgorithms = ["{algorithm}"]\njwks_url = "https://accounts.example.com/jwks"')
+    assert settings.jwt is not None
+    assert settings.jwt.algorithms == (algorithm,)
+
+
+def test_a_public_key_may_come_from_a_file_that_holds_one(configure: Configure, tmp_path: Path) -> None:
+    file, table = tmp_path / "key.pem", f'[jwt]\nalgorithms = ["RS256"]\npublic_key_file = "{tmp_path / "key.pem"}"'
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048).public_key()
+    file.write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    assert configure(table).jwt is not None
+    file.write_text("no key")
+    with pytest.raises(SettingsError, match=r"^jwt: .*key\.pem holds no PEM public key for RS256$"):
+        configure(table)
 
 
 @pytest.mark.parametrize(
@@ -294,7 +303,10 @@ def test_public_keys_may_come_from_an_address_or_a_file(configure: Configure, al
     [
         ('redis_url = "nonsense://nowhere"', "redis_url: Redis URL must specify"),
         ('jwt_secret = "a secret without a table"', "there is no [jwt]"),
-        ('[jwt]\nalgorithms = ["RS256"]\npublic_key_file = "nowhere.pem"', "nowhere.pem is no file"),
+        (
+            '[jwt]\nalgorithms = ["RS256"]\npublic_key_file = "nowhere.pem"',
+            "jwt: public_key_file: nowhere.pem is no file",
+        ),
     ],
 )
 def test_what_could_never_work_is_refused_at_the_start(configure: Configure, text: str, sentence: str) -> None:

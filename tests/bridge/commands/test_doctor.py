@@ -43,6 +43,16 @@ def test_settings_that_cannot_be_used_are_a_failure_and_the_last_finding(tmp_pat
     assert "burst: " in findings[-1]["said"]
 
 
+def test_a_file_without_a_public_key_is_a_failure(tmp_path: Path) -> None:
+    file, config = tmp_path / "key.pem", tmp_path / "bridge.toml"
+    file.write_text("no key")
+    config.write_text(f'[jwt]\nalgorithms = ["RS256"]\npublic_key_file = "{file}"\n')
+    result = run("doctor", "--json", "--config", config)
+    found = by_check(result.stdout)["settings"]
+    assert (result.exit_code, found["level"]) == (1, "fail")
+    assert "holds no PEM public key for RS256" in found["said"]
+
+
 def test_what_does_not_stand_well_has_a_remedy(redis_server: StartRedis, tmp_path: Path) -> None:
     config = tmp_path / "bridge.toml"
     config.write_text(key("all", "*"))
