@@ -27,6 +27,7 @@ from redis.exceptions import RedisError
 from bridge.migration.guards import NO_RULES, Rules
 from bridge.public_key import check_public_key
 from bridge.tenants import DEFAULT_TENANT, Routing, Stage, Tenant
+from bridge.variables import NotJson, Variables
 from compat.dialect import Dialect, Rule
 
 TENANT_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -61,7 +62,7 @@ class TenantTable(_Table):
     stage: Stage = "bridge"
     share: int = Field(0, ge=0, le=100)
     v2_routing: Routing = "global"
-    hosts: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = Field((), examples=[["acme.example.com"]])
     deprecated: date | None = None
     sunset: date | None = None
     dialect: dict[str, Rule] = {}
@@ -92,7 +93,7 @@ class Key(_Table):
 class Jwt(_Table):
     """The `[jwt]` of the file: which tokens are believed. Algorithms come from here alone, never from a token."""
 
-    algorithms: tuple[Algorithm, ...] = ("HS256",)
+    algorithms: tuple[Algorithm, ...] = Field(("HS256",), examples=[["RS256"]])
     secret: SecretStr | None = None
     public_key_file: Path | None = None
     jwks_url: str | None = None
@@ -135,7 +136,9 @@ class Settings(BaseSettings):
     )
     prefix: str = Field("aether", pattern=r"^[A-Za-z0-9_.:-]{1,64}$", description="Begins every name in Redis.")
     allowed_origins: tuple[str, ...] = Field(
-        (), description="Web origins that may connect; empty allows any with a key."
+        (),
+        description="Web origins that may connect; empty allows any with a key.",
+        examples=[["https://app.example.com"]],
     )
     open_admission: bool = Field(False, description="Run without keys on an address that is not loopback.")
     v2_anonymous_tenant: TenantName | None = Field(None, description="Where a V2 client without credentials goes.")
@@ -161,10 +164,10 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    tenants: dict[TenantName, TenantTable] = {}
-    keys: tuple[Key, ...] = ()
+    tenants: dict[TenantName, TenantTable] = Field({}, examples=[{"acme": {"stage": "bridge"}}])
+    keys: tuple[Key, ...] = Field((), examples=[[{"name": "web", "sha256": "...", "tenants": ["acme"]}]])
     jwt_secret: SecretStr | None = Field(None, description="The secret of [jwt], kept out of the file.")
-    jwt: Jwt | None = None
+    jwt: Jwt | None = Field(None, examples=[{"issuer": "https://accounts.example.com"}])
 
     @classmethod
     def settings_customise_sources(
@@ -175,7 +178,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, Variables(settings_cls), TomlConfigSettingsSource(settings_cls)
 
     @model_validator(mode="before")
     @classmethod
@@ -247,6 +250,8 @@ def load(config: Path | None = None, **given: Any) -> Settings:
         return FromFile(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise SettingsError("\n".join(_line(dict(problem)) for problem in error.errors(include_url=False))) from None
+    except NotJson as error:
+        raise SettingsError(str(error)) from None
     except ValueError as error:
         raise SettingsError(f"{config or 'environment'}: {error}") from None
 

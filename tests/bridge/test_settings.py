@@ -354,12 +354,6 @@ def test_every_mistake_is_named_at_once(configure: Configure) -> None:
     assert len(str(caught.value).splitlines()) == 3
 
 
-def test_a_mistake_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BRIDGE_KEYS", "not JSON")
-    with pytest.raises(SettingsError, match=r"^environment: .*keys"):
-        load()
-
-
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no such file"):
         load(tmp_path / "nothing.toml")
