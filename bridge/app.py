@@ -81,7 +81,7 @@ class NamesOfTenants:
 def create_app(settings: Settings, redis_url: str, siblings: Siblings | None = None) -> FastAPI:
     """The ASGI application of one process; `redis_url` and the other workers are settled by the command."""
     lifespan = _lifespan(settings, redis_url, siblings)
-    app = FastAPI(title="Aether Bridge", summary=SUMMARY, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(title="Aether Bridge", summary=SUMMARY, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
     app.add_exception_handler(HttpRefusal, _refused)
     app.add_exception_handler(admin_refusals.AdminRefusal, _refused_to_admin)
     app.add_exception_handler(RedisError, _redis_away)

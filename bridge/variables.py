@@ -20,7 +20,7 @@ class Variables(EnvSettingsSource):
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
         try:
             return super().decode_complex_value(field_name, field, value)  # type: ignore[arg-type]
-        except ValueError:
+        except (ValueError, RecursionError):
             # A member of a table whose names are free comes without a field, and may be a plain word.
             if field is None:
                 raise

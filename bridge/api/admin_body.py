@@ -59,14 +59,14 @@ class StepBack(_Order):
     version: int | None = None
 
 
-async def body_of(request: Request) -> bytes:
+async def body_of(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
     """The body, bounded. Raises `AdminRefusal`."""
     body = bytearray()
     try:
         async for part in request.stream():
             body += part
-            if len(body) > MAX_BODY_BYTES:
-                raise AdminRefusal(413, "body_too_big", f"An order has at most {MAX_BODY_BYTES:,} bytes.")
+            if len(body) > most_bytes:
+                raise AdminRefusal(413, "body_too_big", f"This order has at most {most_bytes:,} bytes.")
     except ClientDisconnect:
         raise AdminRefusal(400, "unfinished", "The request ended before its body did.") from None
     return bytes(body)

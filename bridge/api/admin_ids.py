@@ -9,6 +9,8 @@ from bridge.api.admin_refusals import AdminRefusal
 from compat.identity import check_id_map
 
 MOST_IDS: Final = 1_000_000
+MAX_IDS_BYTES: Final = 128 * 1_024 * 1_024
+"""So many ids of usual length, and as much again."""
 
 
 class Ids(BaseModel):

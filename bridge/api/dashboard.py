@@ -11,6 +11,7 @@ def mount(app: FastAPI) -> None:
     page = StaticPage("dashboard", "'self'")
 
     @app.api_route("/admin", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.api_route("/admin/", methods=["GET", "HEAD"], include_in_schema=False)
     async def dashboard() -> FileResponse:
         return page.index()
 

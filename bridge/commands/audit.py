@@ -132,7 +132,7 @@ def _meaning(key: Key, rule: Rule | None) -> str:
         return _data(key)
     meaning = f"another spelling of {rule.field}" if rule.cmd is None else f"the command {toml_key(rule.cmd)}"
     mended = key.mended[rule.meaning]
-    return f"perhaps {meaning}" + (f": makes {_counted(mended, 'stashed frame')} exact" if mended else "")
+    return f"perhaps {meaning}" + (f": by itself it makes {_counted(mended, 'stashed frame')} exact" if mended else "")
 
 
 def _data(key: Key) -> str:

@@ -35,7 +35,7 @@ def propose(ledger: Ledger, dialect: Dialect = STANDARD) -> dict[str, Rule]:
     fields = {name for name, word in dialect.said_as.items() if word != SAID_AS[name]} | set(ledger.fields)
     for name, key in sorted(ledger.keys.items(), key=lambda item: -item[1].frames):
         rule = _rule(name, key) or _remedy(name, key)
-        if rule is not None:
+        if rule is not None and not _takes_what_it_gives(rule, key):
             is_taken = rule.cmd in commands if rule.cmd is not None else rule.field in fields
             rules[name] = rule.model_copy(update={"speak": not is_taken})
             commands.update(filter(None, [rule.cmd]))
@@ -63,6 +63,11 @@ def _remedy(name: str, key: Key) -> Rule | None:
     """The rule that makes the most stashed frames exact; of equals the first that was tried."""
     useful = [rule for rule in remedies(name) if key.mended[rule.meaning]]
     return max(useful, key=lambda rule: key.mended[rule.meaning], default=None)
+
+
+def _takes_what_it_gives(rule: Rule, key: Key) -> bool:
+    """Whether it stashes as many frames as it makes exact: a command's value wants the place of `payload.value`."""
+    return rule.cmd is not None and 0 < key.crowded >= key.mended[rule.meaning]
 
 
 def _share(key: Key, types: tuple[JsonType, ...]) -> float:

@@ -14,7 +14,7 @@ from bridge.migration.remedies import Remedies
 from bridge.migration.rows import JsonType, type_of
 from compat.dialect import STANDARD, STANDARD_WORDS, Dialect, Meaning
 from compat.identity import PLAIN_NAMES
-from compat.upgrade import EXACT, STASHED, Outcome, Upgraded, upgrade
+from compat.upgrade import EXACT, STASHED, VALUE, Outcome, Upgraded, upgrade
 from legacy_v2 import frames
 
 MOST_KEYS: Final = 1_000
@@ -28,6 +28,7 @@ class Key:
     """One proprietary key. `spaced`: strings with white space in them; `stashed`: its place was taken.
 
     `wordless`: frames that said neither `msg` nor `cmd`; `alone`: those of them where it was the only proprietary key.
+    `crowded`: exact frames that would be stashed if it were a command, whose value needs a place of its own.
     `mended`: the stashed frames that would be exact if it meant this, and nothing else were changed.
     """
 
@@ -37,9 +38,10 @@ class Key:
     wordless: int = 0
     alone: int = 0
     stashed: int = 0
+    crowded: int = 0
     mended: Counter[Meaning] = field(default_factory=Counter)
 
-    def note(self, value: Any, *, is_wordless: bool, is_alone: bool, is_stashed: bool) -> None:
+    def note(self, value: Any, *, is_wordless: bool, is_alone: bool, is_stashed: bool, is_crowded: bool) -> None:
         """One frame that had this key."""
         self.frames += 1
         self.types[type_of(value)] += 1
@@ -47,6 +49,7 @@ class Key:
         self.wordless += is_wordless
         self.alone += is_wordless and is_alone
         self.stashed += is_stashed
+        self.crowded += is_crowded
 
 
 class Ledger:
@@ -91,8 +94,15 @@ class Ledger:
         self.stashed.update(name for name in stash if name in STANDARD_WORDS)
         unknown = [name for name in frame if name not in self._dialect.words]
         is_wordless = "cmd" not in content and "msg" not in content
+        has_room = outcome != EXACT or "cmd" in content or VALUE not in content.get("payload", ())
         for name, key in self._kept(unknown):
-            key.note(frame[name], is_wordless=is_wordless, is_alone=len(unknown) == 1, is_stashed=name in stash)
+            key.note(
+                frame[name],
+                is_wordless=is_wordless,
+                is_alone=len(unknown) == 1,
+                is_stashed=name in stash,
+                is_crowded=not has_room and name != VALUE,
+            )
         if outcome == STASHED:
             self._seek_remedy(frame, stash)
 

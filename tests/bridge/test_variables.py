@@ -10,6 +10,7 @@ from bridge.settings import SettingsError, load
     [
         ("BRIDGE_ALLOWED_ORIGINS", "https://hush", '["https://app.example.com"]'),
         ("BRIDGE_ALLOWED_ORIGINS", "", '["https://app.example.com"]'),
+        ("BRIDGE_ALLOWED_ORIGINS", "[" * 100_000, '["https://app.example.com"]'),
         ("BRIDGE_TENANTS", "hush", '{"acme": {"stage": "bridge"}}'),
         ("BRIDGE_KEYS", "hush", '[{"name": "web", "sha256": "...", "tenants": ["acme"]}]'),
         ("BRIDGE_JWT", "hush", '{"issuer": "https://accounts.example.com"}'),

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
+import aiohttp
 import httpx
 import pytest
+import socketio
 
 from tests.deploy.certificate import Certificate
 from tests.deploy.compose import Composition
@@ -19,7 +21,7 @@ from tests.machine import compose_command, docker_image
 
 pytestmark = pytest.mark.timeout(180)  # the first test waits for the image to be built
 
-CONFIG = QUIET + "[tenants.acme]\n" + key("acme", "acme")
+CONFIG = QUIET + "socketio = true\n[tenants.acme]\n" + key("acme", "acme")
 IMAGES = {
     "BUILD_BASE": ("BRIDGE_TEST_BUILD_BASE", "python:3.13"),
     "BASE": ("BRIDGE_TEST_BASE", "python:3.13-slim"),
@@ -79,6 +81,19 @@ async def test_v2_and_v3_talk_to_each_other(ready: Composition) -> None:
         assert [(await each.hear())["msg"] for each in people] == ["from V3"] * 4
         await people[-1].say({"msg": "from V2"})
         assert [(await each.hear())["msg"] for each in people] == ["from V2"] * 4
+
+
+async def test_the_image_holds_what_socketio_needs(ready: Composition) -> None:
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=ready.tls))
+    async with session, joined(ready, v3_path("team", "ann", with_key("acme"))) as ann:
+        polling = socketio.AsyncClient(reconnection=False, http_session=session)
+        who = {"api_key": api_key("acme"), "group_id": "team", "client_id": "ben"}
+        url = f"https://localhost:{ready.port}"
+        await polling.connect(url, transports=["polling"], auth=who, namespaces=["/v3"])
+        await polling.emit("message", {"msg_type": "msg", "target": "group", "msg": "by polling"}, namespace="/v3")
+        assert (await ann.hear())["msg"] == "by polling"
+        await polling.disconnect()
+        await polling.shutdown()
 
 
 def test_the_image_holds_no_compiler(house: Composition) -> None:

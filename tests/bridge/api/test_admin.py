@@ -192,9 +192,26 @@ async def test_whoever_has_no_key_is_told_so_whatever_they_order(bridges: list[B
             assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
 
 
+@pytest.mark.parametrize("order", ["PUT /tenants/acme/stage", "POST /tenants/acme/rollback", "PUT /tenants/acme/ids"])
+async def test_whoever_goes_away_in_the_middle_of_an_order_leaves_nothing_behind(
+    bridges: list[BridgeProcess], http: httpx.AsyncClient, order: str
+) -> None:
+    """The log is held to have no traceback when the bridges end."""
+    before = await state(http)
+    method, _, path = order.partition(" ")
+    head = f"{method} /admin/api{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {api_key('boss')}\r\n"
+    _, writer = await asyncio.open_connection("127.0.0.1", bridges[0].port)
+    writer.write(f"{head}Content-Length: 500\r\n\r\n{{".encode())
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert await state(http) == before
+
+
 async def test_what_is_not_served_is_said_in_the_words_of_every_refusal(http: httpx.AsyncClient) -> None:
     for method, path, status, code in (
         ("GET", "/nothing", 404, "not_found"),
+        ("PUT", "/tenants/acme/stage/", 404, "not_found"),
         ("DELETE", "/tenants/acme/stage", 405, "method_not_allowed"),
         ("GET", "/tenants/acme/census?most=0", 422, "invalid_request"),
     ):

@@ -22,8 +22,9 @@ async def asked(shared: BridgeProcess, path: str, method: str = "GET") -> httpx.
 
 
 async def test_the_dashboard_needs_no_key_to_be_loaded_since_it_shows_nothing_by_itself(shared: BridgeProcess) -> None:
-    answer = await asked(shared, "/admin")
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    for path in ("/admin", "/admin/"):
+        answer = await asked(shared, path)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert (await asked(shared, "/admin/api/tenants")).status_code == 401
 
 

@@ -80,7 +80,7 @@ def test_what_a_rule_keeps_out_of_the_stash_is_said_and_is_true(tmp_path: Path) 
     file, config = tmp_path / "recorded.jsonl", tmp_path / "bridge.toml"
     file.write_text('{"msg": "m", "colour": 1, "payload": {"colour": 2}}\n' * 5)
     shown = run("audit", file).stdout
-    assert "perhaps the command COLOUR: makes 5 stashed frames exact" in shown
+    assert "perhaps the command COLOUR: by itself it makes 5 stashed frames exact" in shown
     config.write_text(shown[shown.index("# Proposed") :])
     facts = json.loads(run("audit", file, "--json").stdout)
     again = json.loads(run("audit", file, "--config", config, "--tenant", "NAME", "--json").stdout)

@@ -119,6 +119,20 @@ def test_what_no_rule_mends_is_given_none() -> None:
     assert not proposed(colliding("colour", 1, cmd="PAINT"), colliding("", 1), {"client_id": 1})
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        [{"refresh": "s", "payload": {"value": 1}}],
+        [{"kind": True, "value": 3}],
+        [{"value": 3, "reload": {"z": 1}}, {"value": 42, "reload": True}, {"data": {"reload": 1}, "reload": "s"}],
+        [{"value": 3, "reload": {"z": 1}}, {"data": {"reload": 1}, "reload": "s"}],
+    ],
+    ids=["in the payload", "beside it", "more than it mends", "as many as it mends"],
+)
+def test_a_command_whose_value_would_find_its_place_taken_is_not_proposed(said: list[dict[str, Any]]) -> None:
+    assert proposed(*said) == {}
+
+
 def test_a_rule_that_a_key_wants_anyway_is_not_replaced() -> None:
     assert proposed(colliding("colour", 1), {"colour": 1}) == {"colour": Rule(cmd="COLOUR")}
     assert proposed(colliding("caption", "x", msg="hi")) == {"caption": Rule(field="msg", speak=False)}
