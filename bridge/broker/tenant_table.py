@@ -150,23 +150,34 @@ async def write_state(redis: Redis, addresses: Addresses, name: str, state: Tena
     """Write a tenant whole, in one transaction, unless Redis knows a later version; whether it was written."""
     fields = {"version": state.version, "stage": state.stage, "share": state.share, "v2_routing": state.v2_routing}
     async with redis.pipeline(transaction=True) as pipeline:
-        await pipeline.watch(addresses.tenants)
-        version: Any = await pipeline.hget(addresses.tenants, name)
-        if version is not None and _number(version.decode(errors="replace")) > state.version:
-            return False
+        await pipeline.watch(addresses.tenants, addresses.tenant(name))
+        later = await _version_held(pipeline, addresses, name)
+        is_ours = later <= state.version
         pipeline.multi()  # type: ignore[no-untyped-call]
-        pipeline.delete(addresses.tenant(name), addresses.id_map(name))
-        pipeline.hset(
-            addresses.tenant(name), mapping={key: value for key, value in fields.items() if value is not None}
-        )
-        if state.id_map:
-            pipeline.hset(addresses.id_map(name), mapping=dict(state.id_map.items()))
-        pipeline.hset(addresses.tenants, name, state.version)
+        if is_ours:
+            pipeline.delete(addresses.tenant(name), addresses.id_map(name))
+            pipeline.hset(
+                addresses.tenant(name), mapping={key: value for key, value in fields.items() if value is not None}
+            )
+            if state.id_map:
+                pipeline.hset(addresses.id_map(name), mapping=dict(state.id_map.items()))
+        pipeline.hset(addresses.tenants, name, max(later, state.version))  # by which the next look finds it
         try:
             await pipeline.execute()
         except WatchError:
             return False  # somebody changed a tenant meanwhile: the next look sees which
-    return True
+    return is_ours
+
+
+async def _version_held(pipeline: Any, addresses: Addresses, name: str) -> int:
+    """The latest version of a tenant that Redis knows: what all tenants' versions say may be lost by itself."""
+    found = [await pipeline.hget(addresses.tenants, name)]
+    try:
+        found.append(await pipeline.hget(addresses.tenant(name), "version"))
+    except ResponseError as error:
+        if not is_wrong_type(error):
+            raise
+    return max(_number(version.decode(errors="replace")) if version is not None else 0 for version in found)
 
 
 def _number(text: str) -> int:

@@ -34,6 +34,13 @@ async def test_the_numbers_of_all_living_processes_add_up(redis_url: str, prefix
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_where_something_else_stands_for_the_processes_nobody_is_counted(redis_url: str, prefix: str) -> None:
+    addresses = Addresses(prefix)
+    async with Redis.from_url(redis_url) as redis:
+        await redis.set(addresses.processes, "something else")
+        assert await read_headcount(redis, addresses) == {}
+
+
 async def test_whatever_nobody_said_is_zero(redis_url: str, prefix: str) -> None:
     addresses = Addresses(prefix)
     async with running_bus(redis_url) as bus, Redis.from_url(redis_url) as redis:

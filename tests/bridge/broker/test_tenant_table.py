@@ -148,6 +148,23 @@ async def test_many_tenants_are_verified_in_one_round(redis: Redis, addresses: A
     assert {state.stage for state in states} == {"v3"}
 
 
+@pytest.mark.parametrize("how", ["deleted", "another type"])
+async def test_a_later_version_that_only_the_tenant_itself_tells_is_not_written_over(
+    redis: Redis, addresses: Addresses, how: str
+) -> None:
+    """One process has not seen the last change yet, and finds the versions lost."""
+    table = TenantTable(redis, addresses, {})
+    await write_state(redis, addresses, "acme", STATE)
+    await table.look()
+    await write_state(redis, addresses, "acme", replace(STATE, version=4, share=95))
+    await (redis.delete(addresses.tenants) if how == "deleted" else spoil(redis, addresses.tenants))
+    for _ in range(2):
+        await table.look()
+    assert table.get("acme") == Tenant("acme", stage="drain", share=95, version=4)
+    assert (await read_state(redis, addresses, "acme")).share == 95
+    assert await redis.hget(addresses.tenants, "acme") == b"4"
+
+
 async def test_whoever_knows_a_later_version_wins(redis: Redis, addresses: Addresses) -> None:
     """One process saw the last change before the flush, the other did not."""
     early, late = (TenantTable(redis, addresses, {}) for _ in range(2))
