@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from bridge.broker.addresses import Addresses
@@ -84,6 +85,8 @@ class Chronicle:
         self._minute: datetime | None = None
         self.open_by_tenant: OpenByTenant = dict
         """How many connections there are, by tenant and protocol."""
+        self.roll_lost: Callable[[str, str], None] = lambda _tenant, _roll: None
+        """Called with a tenant and the name of a roll of which Redis has lost what was noted before."""
         self.left_out = 0
 
     # The path of a message: counts, and nothing else.
@@ -203,7 +206,8 @@ class Chronicle:
                 waiting = list(rows.values())
                 for start in range(0, len(waiting), ROWS_PER_STEP):
                     step = waiting[start : start + ROWS_PER_STEP]
-                    roll.note(self._bus, self._addresses, tenant, step, self._again(roll, tenant))
+                    lost = partial(self.roll_lost, tenant, roll.name)
+                    roll.note(self._bus, self._addresses, tenant, step, self._again(roll, tenant), lost)
                     yield
 
     def _again(self, roll: Roll, tenant: str) -> Callable[[Sequence[Noted]], None]:

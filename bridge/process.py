@@ -157,6 +157,7 @@ class Process:
         moves, chronicle = Moves(self.connections, self.table.get), self.chronicle
         self.connections.when_begun(moves.look_at)
         self.table.when_changed(moves.apply)
+        chronicle.roll_lost = self._roll_lost
         chronicle.open_by_tenant = self.connections.open_by_tenant
         self.connections.when_begun(
             lambda one: chronicle.arrived(
@@ -190,11 +191,19 @@ class Process:
 
     def _record_lost(self) -> None:
         log.warning("record_lost")
-        self._record_loss(REPLACED)
+        self._record_loss(REPLACED.format("record"))
 
     def _record_loss(self, why: str) -> None:
         for tenant in self.table.all():
-            self.bus.command(record(self.addresses, loss(tenant, self._now(), why)), lambda _: None)
+            self._say_lost(tenant, why)
+
+    def _roll_lost(self, tenant: str, name: str) -> None:
+        log.warning("roll_lost", tenant=tenant, roll=name)
+        self.chronicle.see_everyone_again()
+        self._say_lost(self.table.get(tenant) or Tenant(tenant), REPLACED.format(name))
+
+    def _say_lost(self, tenant: Tenant, why: str) -> None:
+        self.bus.command(record(self.addresses, loss(tenant, self._now(), why)), lambda _: None)
 
     def _announce_gap(self, silent_seconds: float) -> None:
         now = self.clock.microseconds()

@@ -21,19 +21,15 @@ RECORD_LENGTH: Final = 100_000
 PAGE: Final = 2_000
 LOSER: Final = "aether-bridge"
 LOSS: Final = "Redis came back without its data: census, ledger, history and the record from before are lost"
-REPLACED: Final = "Something else stood under the record's name in Redis: the record from before is lost"
+REPLACED: Final = "Something else stood in Redis under the name of the {}: what it held is lost"
 
 Kind = Literal["change", "rollback", "loss"]
 
 _CHANGE: Final = """
 redis.call('HLEN', KEYS[1])
+redis.call('XLEN', KEYS[3])
 local version = tonumber(redis.call('HGET', KEYS[2], 'version') or '0')
 if version ~= tonumber(ARGV[2]) then return {0, version} end
-local kind = redis.call('TYPE', KEYS[3]).ok
-if kind ~= 'stream' and kind ~= 'none' then
-  redis.call('DEL', KEYS[3])
-  redis.call('XADD', KEYS[3], '*', 'tenant', ARGV[1], 'version', version, 'change', ARGV[8])
-end
 version = version + 1
 redis.call('HSET', KEYS[2], 'version', version, 'stage', ARGV[3], 'share', ARGV[4], 'v2_routing', ARGV[5])
 redis.call('HSET', KEYS[2], 'change', ARGV[6])
@@ -131,7 +127,6 @@ async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
         after.v2_routing,
         _text(change),
         RECORD_LENGTH,
-        _text(replace(change, who=LOSER, after=change.before, why=REPLACED, kind="loss", rolls_back=None, forced=())),
     ]
     made, version = await cast(Any, redis).eval(_CHANGE, len(keys), *keys, *arguments)
     if not made:

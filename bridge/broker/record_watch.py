@@ -11,7 +11,7 @@ from bridge.broker import scripts
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 
-LOOK_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 2.0
 
 
 class RecordWatch:

@@ -28,15 +28,36 @@ class Roll:
     most_rows: int
     days: int
 
-    def note(self, bus: Bus, addresses: Addresses, tenant: str, rows: Sequence[Noted], failed: "Failed") -> None:
-        """Add to the rows of a tenant. `failed` gets, later, the rows that Redis is not known to have taken."""
-        for start in range(0, len(rows), ROWS_PER_COMMAND):
-            self._note(bus, addresses, tenant, rows[start : start + ROWS_PER_COMMAND], failed)
+    def note(
+        self,
+        bus: Bus,
+        addresses: Addresses,
+        tenant: str,
+        rows: Sequence[Noted],
+        failed: "Failed",
+        lost: "Lost | None" = None,
+    ) -> None:
+        """Add to the rows of a tenant. `failed` gets, later, the rows that Redis is not known to have taken.
 
-    def _note(self, bus: Bus, addresses: Addresses, tenant: str, rows: Sequence[Noted], failed: "Failed") -> None:
+        `lost` is called where something else stood in the place of all that were there before.
+        """
+        for start in range(0, len(rows), ROWS_PER_COMMAND):
+            self._note(bus, addresses, tenant, rows[start : start + ROWS_PER_COMMAND], failed, lost)
+
+    def _note(
+        self,
+        bus: Bus,
+        addresses: Addresses,
+        tenant: str,
+        rows: Sequence[Noted],
+        failed: "Failed",
+        lost: "Lost | None",
+    ) -> None:
         def answered(reply: Any) -> None:
             if not isinstance(reply, int):
                 failed(rows)
+            elif reply < 0 and lost is not None:
+                lost()
 
         newest = max(row.last for row in rows)
         seconds = self.days * SECONDS_PER_DAY
@@ -67,6 +88,7 @@ class Roll:
 
 
 Failed = Callable[[Sequence[Noted]], None]
+Lost = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

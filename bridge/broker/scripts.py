@@ -157,10 +157,13 @@ return redis.call('ZREM', KEYS[1], ARGV[1])
 """Keys processes, swept; dead process. Marked again: one that came back while it was cleaned up after must learn it."""
 
 NOTE: Final = Script("""
-local expected = {'hash', 'zset'}
+local expected, spoiled = {'hash', 'zset'}, false
 for i, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key).ok
-  if kind ~= expected[i] and kind ~= 'none' then redis.call('DEL', unpack(KEYS)) end
+  if kind ~= expected[i] and kind ~= 'none' then
+    redis.call('DEL', unpack(KEYS))
+    spoiled = true
+  end
 end
 for i = 4, #ARGV, 5 do
   local row, first, last = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
@@ -191,12 +194,12 @@ for _, row in ipairs(old) do
 end
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
-return #old
+return spoiled and -1 or #old
 """)
 """Keys rows, order; most rows, oldest to keep (ms), seconds to keep; then each row: key, first, last, count, remark.
 
-Returns how many rows it forgot. Those that the bound made it forget are counted under the empty row, and `@` is when
-that was last.
+Returns how many rows it forgot, or -1 where something else stood there and all of them are lost. Those that the bound
+made it forget are counted under the empty row, and `@` is when that was last.
 """
 
 MAKE_ROOM: Final = Script("""

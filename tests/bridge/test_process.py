@@ -95,4 +95,26 @@ async def test_what_stands_in_the_records_place_makes_room_and_every_tenant_is_t
         await eventually(first.has_it_for_all, SECONDS)
         for tenant in TENANTS:
             (loss,) = await first.losses(tenant)
-            assert "something else stood" in loss["why"].lower()
+            assert loss["why"] == "Something else stood in Redis under the name of the record: what it held is lost"
+
+
+async def test_what_stands_in_a_rolls_place_makes_room_and_its_tenant_is_told(
+    bridge: StartBridge, redis_server: StartRedis, prefix: str
+) -> None:
+    redis = redis_server()
+    running = bridge(config=CONFIG, redis=redis.url)
+    async with asking(running) as api, client(running, f"/ws/client/42?{with_key('clerk')}") as old:
+        await old.ask({"msg": "hi"})
+        await eventually(lambda: api.knows("42"))
+        redis.execute("DEL", Addresses(prefix).roll("acme", "census"))
+        redis.execute("SET", Addresses(prefix).roll("acme", "census"), "something else")
+        await old.ask({"msg": "hi"})
+
+        async def is_told() -> bool:
+            return bool(await api.losses("acme"))
+
+        await eventually(is_told, SECONDS)
+        (loss,) = await api.losses("acme")
+        assert loss["why"] == "Something else stood in Redis under the name of the census: what it held is lost"
+        assert await api.losses("other") == []
+        await eventually(lambda: api.knows("42"), SECONDS)

@@ -10,7 +10,6 @@ from redis.exceptions import ResponseError
 from bridge.broker.addresses import Addresses
 from bridge.broker.changes import (
     LOSER,
-    REPLACED,
     Change,
     Stale,
     Standing,
@@ -64,28 +63,22 @@ async def test_a_change_that_saw_an_older_version_is_not_made(redis: Redis, addr
     assert len(await newest(redis, addresses, "acme")) == 1
 
 
-async def test_where_something_else_stood_in_the_records_place_the_record_begins_anew_and_says_so(
+async def test_where_something_else_stands_in_the_records_place_there_is_no_record(
     redis: Redis, addresses: Addresses
 ) -> None:
     await redis.set(addresses.changes, "something else")
     assert await newest(redis, addresses, "acme") == []
-    made = await make(redis, addresses, step(0, BRIDGE, HALF, "quiet_days"))
-    change, lost = await newest(redis, addresses, "acme")
-    assert change == made
-    assert (lost.kind, lost.who, lost.why, lost.version) == ("loss", LOSER, REPLACED, 0)
-    assert (lost.before, lost.after, lost.forced) == (BRIDGE, BRIDGE, ())
 
 
-@pytest.mark.parametrize("spoiled", ["tenants", "tenant"])
+@pytest.mark.parametrize("spoiled", ["tenants", "tenant", "record"])
 async def test_a_change_that_cannot_be_written_whole_is_not_written_at_all(
     redis: Redis, addresses: Addresses, spoiled: str
 ) -> None:
-    await redis.set(addresses.tenants if spoiled == "tenants" else addresses.tenant("acme"), "something else")
+    names = {"tenants": addresses.tenants, "tenant": addresses.tenant("acme"), "record": addresses.changes}
+    await redis.set(names[spoiled], "something else")
     with pytest.raises(ResponseError):
         await make(redis, addresses, step(0, BRIDGE, HALF))
-    assert [key async for key in redis.scan_iter(f"{addresses.prefix}:*")] == [
-        (addresses.tenants if spoiled == "tenants" else addresses.tenant("acme")).encode()
-    ]
+    assert [key async for key in redis.scan_iter(f"{addresses.prefix}:*")] == [names[spoiled].encode()]
 
 
 async def test_the_record_of_one_tenant_is_found_among_many(redis: Redis, addresses: Addresses) -> None:
