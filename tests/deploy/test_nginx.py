@@ -132,9 +132,10 @@ async def test_the_operator_hears_of_changes_as_they_come(http: httpx.AsyncClien
             break
 
 
-async def test_a_redirection_leads_back_to_nginx(http: httpx.AsyncClient) -> None:
-    answer = await http.get("/admin/")
-    assert (answer.status_code, answer.headers["location"]) == (307, "/admin")
+@pytest.mark.parametrize("path", ["/admin", "/admin/"])
+async def test_the_dashboard_is_there_with_a_slash_at_its_end_and_without(http: httpx.AsyncClient, path: str) -> None:
+    answer = await http.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
 
 
 # What it refuses
