@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from bridge.reception import Reception, Turned, deny, later
+from bridge.request_body import TooLong, read_body
 from bridge.sockets.engine import Engine
 from bridge.sockets.engine_session import Session
 from bridge.sockets.packets import MOST_PACKETS
@@ -194,12 +195,9 @@ async def _body(request: Request, most_bytes: int) -> bytes | None:
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > most_bytes:
         return None
-    body = bytearray()
     try:
-        async for part in request.stream():
-            body += part
-            if len(body) > most_bytes:
-                return None
+        return await read_body(request, most_bytes)
+    except TooLong:
+        return None
     except ClientDisconnect:
         return b""
-    return bytes(body)

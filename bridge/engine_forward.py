@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from bridge.engine_door import TooLarge
+from bridge.request_body import TooLong, read_body
 from bridge.siblings import Siblings
 
 POLL_SECONDS: Final = 60.0
@@ -59,9 +60,7 @@ def _worker_in(scope: Scope) -> str:
 async def _ask(request: Request, place: Path, most_bytes: int) -> Response:
     """The answer of the worker that has the session."""
     try:
-        body = await _body(request, most_bytes)
-        if body is None:
-            return TooLarge()
+        body = await read_body(request, most_bytes)
         async with asyncio.timeout(POLL_SECONDS):
             reader, writer = await asyncio.open_unix_connection(place, limit=MOST_HEAD_BYTES)
             try:
@@ -69,6 +68,8 @@ async def _ask(request: Request, place: Path, most_bytes: int) -> Response:
                 return await _unless_gone(request, reader)
             finally:
                 writer.close()
+    except TooLong:
+        return TooLarge()
     except (
         OSError,
         TimeoutError,
@@ -95,15 +96,6 @@ async def _unless_gone(request: Request, reader: asyncio.StreamReader) -> Respon
 async def _gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-async def _body(request: Request, most_bytes: int) -> bytes | None:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > most_bytes:
-            return None
-    return bytes(body)
 
 
 def _head(request: Request, length: int) -> bytes:

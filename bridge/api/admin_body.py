@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from bridge.api.admin_refusals import AdminRefusal, unreadable
 from bridge.orders import Wanted
+from bridge.request_body import TooLong, read_body
 from bridge.tenants import Routing, Stage
 
 MAX_BODY_BYTES: Final = 65_536
@@ -61,15 +62,12 @@ class StepBack(_Order):
 
 async def body_of(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
     """The body, bounded. Raises `AdminRefusal`."""
-    body = bytearray()
     try:
-        async for part in request.stream():
-            body += part
-            if len(body) > most_bytes:
-                raise AdminRefusal(413, "body_too_big", f"This order has at most {most_bytes:,} bytes.")
+        return await read_body(request, most_bytes)
+    except TooLong:
+        raise AdminRefusal(413, "body_too_big", f"This order has at most {most_bytes:,} bytes.") from None
     except ClientDisconnect:
         raise AdminRefusal(400, "unfinished", "The request ended before its body did.") from None
-    return bytes(body)
 
 
 def described(order: type[BaseModel], *, is_required: bool) -> dict[str, Any]:

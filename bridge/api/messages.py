@@ -16,6 +16,7 @@ from bridge.admission import Identity
 from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, documented
 from bridge.crossing import Crossing
 from bridge.gate import Meter
+from bridge.request_body import TooLong, read_body
 from bridge.settings import Settings
 from bridge.tenants import Tenant
 from v3.messages import DEFAULT_GROUP, SERVER_ID, Content, Unreadable, WS_Message_V3, content_of, read_said, write
@@ -98,13 +99,10 @@ class Meters:
 
 async def _body(request: Request, most_bytes: int) -> str:
     """The body as text. A client that goes away in the middle is answered too, though nobody reads it."""
-    body = bytearray()
     try:
-        async for part in request.stream():
-            body += part
-            if len(body) > most_bytes:
-                raise HttpRefusal("message_too_big")
-        return body.decode()
+        return (await read_body(request, most_bytes)).decode()
+    except TooLong:
+        raise HttpRefusal("message_too_big") from None
     except (UnicodeDecodeError, ClientDisconnect):
         raise HttpRefusal("invalid_json") from None
 

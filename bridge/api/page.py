@@ -17,6 +17,7 @@ from starlette.responses import FileResponse, JSONResponse
 
 from bridge.api.static_page import StaticPage
 from bridge.broker.tenant_table import TenantTable
+from bridge.request_body import TooLong, read_body
 from bridge.tenants import DEFAULT_TENANT, Tenant
 from compat.downgrade import downgrade, hear, is_spoken
 from compat.upgrade import EXACT, SUPPRESSED, Upgraded, upgrade, upgrade_text
@@ -83,15 +84,12 @@ async def _asked(request: Request) -> Asked:
 
 
 async def _body(request: Request) -> bytes:
-    body = bytearray()
     try:
-        async for part in request.stream():
-            body += part
-            if len(body) > MAX_BODY_BYTES:
-                raise NotConvertible("too_long", 413)
+        return await read_body(request, MAX_BODY_BYTES)
+    except TooLong:
+        raise NotConvertible("too_long", 413) from None
     except ClientDisconnect:
         raise NotConvertible("unfinished", 400) from None  # nobody is there to read it
-    return bytes(body)
 
 
 def _problem(problem: dict[str, Any]) -> dict[str, str]:

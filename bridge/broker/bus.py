@@ -78,7 +78,7 @@ class Bus:
     @property
     def is_up(self) -> bool:
         """Whether there is a link, and Redis takes what is said."""
-        return self._keeper.link is not None and not self._refused_by_redis
+        return self.is_linked and not self._refused_by_redis
 
     @property
     def is_linked(self) -> bool:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.link import is_wrong_type, pack
+from bridge.broker.link import pack, rows_of
 from bridge.tenants import STAGES, Routing, Stage, Tenant
 
 NEWEST: Final = 1_000
@@ -139,22 +138,12 @@ async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = NE
     found: list[Change] = []
     last = "+"
     while len(found) < most:
-        page = await _page(redis, addresses, last)
+        page = await rows_of(cast(Any, redis).xrevrange(addresses.changes, max=last, count=PAGE))
         found += [_change_in(fields) for _, fields in page if fields[b"tenant"].decode() == tenant]
         if len(page) < PAGE:
             break
         last = f"({page[-1][0].decode()}"
     return found[:most]
-
-
-async def _page(redis: Redis, addresses: Addresses, last: str) -> list[Any]:
-    try:
-        page: list[Any] = await cast(Any, redis).xrevrange(addresses.changes, max=last, count=PAGE)
-    except ResponseError as error:
-        if not is_wrong_type(error):
-            raise
-        return []
-    return page
 
 
 async def latest(redis: Redis, addresses: Addresses, tenant: str) -> Change | None:

@@ -8,14 +8,13 @@ import contextlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.link import is_wrong_type, pack
+from bridge.broker.link import pack, rows_of
 
 SAY_SECONDS: Final = 1.0
 LIFETIME_SECONDS: Final = 5
@@ -51,7 +50,7 @@ class Headcount:
 
 async def read_headcount(redis: Redis, addresses: Addresses) -> Headcounts:
     """The numbers of all processes that live. Raises what redis-py raises."""
-    processes = await _living(redis, addresses)
+    processes = await rows_of(cast(Any, redis).zrange(addresses.processes, 0, -1))
     total: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     if processes:
         said: list[Any] = await redis.mget([addresses.headcount(process.decode()) for process in processes])
@@ -59,17 +58,6 @@ async def read_headcount(redis: Redis, addresses: Addresses) -> Headcounts:
             for tenant, what, protocol, number in _read(numbers):
                 total[tenant][what][protocol] += number
     return total
-
-
-async def _living(redis: Redis, addresses: Addresses) -> list[Any]:
-    """The processes; none where something else stands under that name, until they renew their leases."""
-    try:
-        processes: list[Any] = await redis.zrange(addresses.processes, 0, -1)
-    except ResponseError as error:
-        if not is_wrong_type(error):
-            raise
-        return []
-    return processes
 
 
 def _read(numbers: bytes | None) -> Iterator[tuple[str, str, str, int]]:

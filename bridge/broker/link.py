@@ -6,7 +6,7 @@ and never retries: it ends once, calls `lost` once, and whoever owns it opens an
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, cast
 
 import hiredis
@@ -14,7 +14,7 @@ import structlog
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 Replies = Sequence[Any]
 CONNECT_SECONDS: Final = 1.0
@@ -104,6 +104,16 @@ def pool(url: str, name: str) -> ConnectionPool:
 def is_wrong_type(error: Exception) -> bool:
     """Whether Redis says that something of another type stands under that name."""
     return "WRONGTYPE" in str(error)
+
+
+async def rows_of(asked: Awaitable[list[Any]]) -> list[Any]:
+    """What Redis answers; nothing where something of another type stands under the name that was asked for."""
+    try:
+        return await asked
+    except ResponseError as error:
+        if not is_wrong_type(error):
+            raise
+        return []
 
 
 async def open_link(links: ConnectionPool, replies: Callable[[Replies], None], lost: Callable[[], None]) -> Link:

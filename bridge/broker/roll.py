@@ -41,30 +41,18 @@ class Roll:
 
         `lost` is called where something else stood in the place of all that were there before.
         """
+        keys = _keys(addresses, tenant, self.name)
         for start in range(0, len(rows), ROWS_PER_COMMAND):
-            self._note(bus, addresses, tenant, rows[start : start + ROWS_PER_COMMAND], failed, lost)
+            step = rows[start : start + ROWS_PER_COMMAND]
+            scripts.NOTE.run(bus, keys, self._arguments(step), _answered(step, failed, lost))
 
-    def _note(
-        self,
-        bus: Bus,
-        addresses: Addresses,
-        tenant: str,
-        rows: Sequence[Noted],
-        failed: "Failed",
-        lost: "Lost | None",
-    ) -> None:
-        def answered(reply: Any) -> None:
-            if not isinstance(reply, int):
-                failed(rows)
-            elif reply < 0 and lost is not None:
-                lost()
-
+    def _arguments(self, rows: Sequence[Noted]) -> list[str | int]:
         newest = max(row.last for row in rows)
         seconds = self.days * SECONDS_PER_DAY
         arguments: list[str | int] = [self.most_rows, newest - seconds * 1_000, seconds]
         for row in rows:
             arguments += (row.key, row.first, row.last, row.count, row.remark)
-        scripts.NOTE.run(bus, _keys(addresses, tenant, self.name), arguments, answered)
+        return arguments
 
     async def newest(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> AsyncIterator[Noted]:
         """The rows that were noted at `since` or later, the newest first. Raises what redis-py raises."""
@@ -116,6 +104,16 @@ def rolls(census_rows: int, days: int) -> Rolls:
         minutes=Roll("minutes", 12_000, 2),
         hours=Roll("hours", 60_000, 400),
     )
+
+
+def _answered(rows: Sequence[Noted], failed: Failed, lost: Lost | None) -> Callable[[Any], None]:
+    def answered(reply: Any) -> None:
+        if not isinstance(reply, int):
+            failed(rows)
+        elif reply < 0 and lost is not None:
+            lost()
+
+    return answered
 
 
 def _keys(addresses: Addresses, tenant: str, name: str) -> list[str]:
