@@ -40,6 +40,7 @@ from bridge.process import Process
 from bridge.reception import OriginCheck
 from bridge.settings import Settings
 from bridge.siblings import Siblings
+from bridge.spending import Budget
 from legacy_v2 import ports as v2
 from legacy_v2 import websocket_door as v2_door
 from v3 import ports as v3
@@ -82,6 +83,7 @@ def create_app(settings: Settings, redis_url: str, siblings: Siblings | None = N
     """The ASGI application of one process; `redis_url` and the other workers are settled by the command."""
     lifespan = _lifespan(settings, redis_url, siblings)
     app = FastAPI(title="Aether Bridge", summary=SUMMARY, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
+    app.state.budget = Budget(settings)
     app.add_exception_handler(HttpRefusal, _refused)
     app.add_exception_handler(admin_refusals.AdminRefusal, _refused_to_admin)
     app.add_exception_handler(RedisError, _redis_away)
@@ -93,7 +95,7 @@ def create_app(settings: Settings, redis_url: str, siblings: Siblings | None = N
 def _lifespan(settings: Settings, redis_url: str, siblings: Siblings | None) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        process = app.state.process = Process(settings, redis_url)
+        process = app.state.process = Process(settings, redis_url, app.state.budget)
         _mount(app, process, siblings)
         running = asyncio.create_task(process.run())
         running.add_done_callback(_end_with)

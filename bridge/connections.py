@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from bridge.broker.presence import Place, Presence
 from bridge.broker.subscriber import Subscriber
+from bridge.budget import Holder
 from bridge.counts import Counts
 from bridge.migration.rows import Visitor
 from bridge.rate import Bucket
@@ -57,8 +58,18 @@ class Facts:
 class Connection:
     """One open connection; the socket's other end."""
 
-    def __init__(self, facts: Facts, session: Session, outbox: Outbox, listener: Listener, home: "Connections") -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        session: Session,
+        outbox: Outbox,
+        listener: Listener,
+        home: "Connections",
+        holder: Holder,
+    ) -> None:
+        """`holder`: who is charged for what is read from it."""
         self.facts: Final = facts
+        self.holder: Final = holder
         self.outbox: Final = outbox
         self._session = session
         self._listener = listener

@@ -89,6 +89,7 @@ class Gate:
         self.addresses: Final = addresses
         self.presence: Final = presence
         self.connections: Final = connections
+        self.budget: Final = reception.budget
         self._subscriber = subscriber
 
     async def identify(self, query: Query) -> Identity:
@@ -195,7 +196,9 @@ class Gate:
         listener = Listener(voice, outbox.write, hearing.channels, passes_over, place.group, place.client)
         expires_at = _expiry(arrival.identity, self.connections.epoch_seconds())
         facts = Facts(place, arrival.path_ids, visitor, hearing.since, arrival.user_agent, expires_at)
-        return Connection(facts, session(outbox, Meter(self.settings)), outbox, listener, self.connections)
+        holder = self.budget.key(place.tenant, arrival.identity.key_name)
+        meter = Meter(self.settings)
+        return Connection(facts, session(outbox, meter), outbox, listener, self.connections, holder)
 
 
 def query_of(websocket: WebSocket) -> list[tuple[str, str]]:

@@ -46,6 +46,7 @@ from bridge.reception import Reception
 from bridge.reports import Reports
 from bridge.settings import Settings
 from bridge.sockets.hub import Hub
+from bridge.spending import Budget
 from bridge.tenants import Tenant
 from v3.session import timestamp
 
@@ -85,7 +86,7 @@ class Added:
 class Process:
     """The parts of one running process. Built inside its event loop; `run` owns every task."""
 
-    def __init__(self, settings: Settings, redis_url: str) -> None:
+    def __init__(self, settings: Settings, redis_url: str, budget: Budget) -> None:
         clock = self.clock = WallClock()
         addresses = Addresses(settings.prefix)
         name = secrets.token_hex(6)
@@ -132,6 +133,7 @@ class Process:
             self.subscriber,
             self.connections,
             settings.max_connections or _as_open_files_allow(),
+            budget,
         )
         self.gate: Final = Gate(
             self.reception,

@@ -16,6 +16,7 @@ from bridge.broker.bus import Bus
 from bridge.broker.subscriber import Subscriber
 from bridge.connections import Connections
 from bridge.settings import LOOPBACK_HOSTS, Settings
+from bridge.spending import Budget
 
 RETRY_AFTER_SECONDS: Final = (1, 5)
 _ORIGIN_SENTENCE: Final = "This web origin may not connect; add it to allowed_origins."
@@ -53,9 +54,16 @@ class Reception:
     """Whether a handshake can be looked at now. `arriving`: how many are between here and being a connection."""
 
     def __init__(
-        self, settings: Settings, bus: Bus, subscriber: Subscriber, connections: Connections, most_connections: int
+        self,
+        settings: Settings,
+        bus: Bus,
+        subscriber: Subscriber,
+        connections: Connections,
+        most_connections: int,
+        budget: Budget,
     ) -> None:
         self.settings: Final = settings
+        self.budget: Final = budget
         self._bus = bus
         self._subscriber = subscriber
         self._connections = connections

@@ -64,7 +64,11 @@ class Config(uvicorn.Config):
     """uvicorn's configuration of one of our processes."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
-        protocol = type("WebSocketProtocol", (WebSocketProtocol,), {"outbox_bytes": settings.outbox_bytes})
+        protocol = type(
+            "WebSocketProtocol",
+            (WebSocketProtocol,),
+            {"outbox_bytes": settings.outbox_bytes, "budget": app.state.budget},
+        )
         super().__init__(
             app,
             host=settings.host,

@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from redis.asyncio.connection import Connection, ConnectionPool, parse_url
 from redis.exceptions import RedisError
 
+from bridge.budget_table import BudgetTable
 from bridge.migration.guards import NO_RULES, Rules
 from bridge.public_key import check_public_key
 from bridge.tenants import DEFAULT_TENANT, Routing, Stage, Tenant
@@ -149,6 +150,9 @@ class Settings(BaseSettings):
     messages_per_second: float = Field(100, ge=0, description="Messages a second of one connection; 0 turns it off.")
     burst: int = Field(200, ge=1, description="Messages that one connection may say at once.")
     outbox_bytes: int = Field(1_048_576, ge=4_096, description="Bytes that may wait for one connection.")
+    outboxes_bytes: int = Field(
+        134_217_728, ge=4_194_304, description="Bytes that may wait for all connections of one process."
+    )
     drain_seconds: float = Field(5, ge=0, le=60, description="How long stopping may take.")
     moves_per_second: float = Field(50, ge=0, description="Sockets closed a second when a tenant moves; 0: no pause.")
     max_connections: int = Field(0, ge=0, description="Connections of one process; 0: what open files allow.")
@@ -164,6 +168,11 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
+    budget: BudgetTable = Field(
+        BudgetTable(),
+        description="What a connection, key, tenant, address, and everybody may spend in a second; 0: no bound.",
+        examples=[{"tenant": {"milliseconds": 300}}],
+    )
     tenants: dict[TenantName, TenantTable] = Field({}, examples=[{"acme": {"stage": "bridge"}}])
     keys: tuple[Key, ...] = Field((), examples=[[{"name": "web", "sha256": "...", "tenants": ["acme"]}]])
     jwt_secret: SecretStr | None = Field(None, description="The secret of [jwt], kept out of the file.")

@@ -7,6 +7,7 @@ import json
 from typing import Any, Final
 
 import typer
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bridge.settings import Settings
@@ -50,4 +51,6 @@ def _default(name: str, field: FieldInfo) -> str:
     default: Any = None if name in OF_THE_USER else field.default
     if default is None:
         return ""
+    if isinstance(default, BaseModel):
+        return default.model_dump_json()
     return default if isinstance(default, str) else json.dumps(default)

@@ -2,6 +2,8 @@
 
 from typing import Any, Final, Protocol
 
+from bridge.budget import Holder
+
 ASGI_EXTENSION: Final = "aether.wire"
 """The ASGI extension under which our server offers its wire; any other server is served more slowly, and as well."""
 
@@ -9,11 +11,15 @@ ASGI_EXTENSION: Final = "aether.wire"
 class Carried(Protocol):
     """A connection, as its socket sees it. All synchronous; after `lost` nothing more is called."""
 
+    @property
+    def holder(self) -> Holder:
+        """Who is charged for what is read."""
+
     def receive(self, text: str, receipt: Any = None) -> None:
         """One text message; `receipt` is told what became of it, where the transport can tell messages apart."""
 
     def refuse(self, code: str) -> None:
-        """`message_too_big`, `binary_not_supported` or `slow_consumer`: say why, and close."""
+        """A code of the closed list: say why, and close where the list says so."""
 
     def alive(self) -> None:
         """The client answered a ping."""

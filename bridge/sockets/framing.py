@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 
 _TEXT: Final = 0x81
 _MASKED: Final = 0x80
+_PING: Final = 0x9
+_PONG: Final = 0xA
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -34,8 +36,9 @@ def payloads(blob: bytes) -> Iterable[bytes]:
 
 
 class Extent(NamedTuple):
-    """Where a client's frame lies in a buffer: mask at `mask`, payload from `start` to `end`."""
+    """Where a client's frame lies in a buffer: from `head` to `end`, its mask at `mask`, its payload from `start`."""
 
+    head: int
     mask: int
     start: int
     end: int
@@ -57,9 +60,14 @@ def extent(buffer: bytes | bytearray, position: int) -> Extent | None:
             return None
         length = int.from_bytes(buffer[position + 2 : mask], "big")
     start = mask + 4 if buffer[position + 1] & _MASKED else mask
-    return Extent(mask, start, start + length)
+    return Extent(position, mask, start, start + length)
 
 
 def is_plain_text(buffer: bytes | bytearray, position: int) -> bool:
     """Whether the frame is a whole, masked text message: the case that needs no judgement."""
     return buffer[position] == _TEXT and bool(buffer[position + 1] & _MASKED)
+
+
+def is_ping_or_pong(buffer: bytes | bytearray, position: int) -> bool:
+    """Whether the frame is a ping or a pong."""
+    return buffer[position] & 0x0F in (_PING, _PONG)

@@ -4,12 +4,16 @@ The `websockets` library judges every frame; only whole, masked text messages ar
 nearly all of them. Relies on internals of uvicorn's `WebSocketsSansIOProtocol` and of `websockets`' `ServerProtocol`
 that `tests/bridge/sockets/test_uvicorn_contract.py` holds still.
 
+What comes is read a slice at a time, as `turns.py` has it; what must wait, waits with reading paused. Nothing is read
+between the handshake's request and its answer, and nothing at all of a client that was refused.
+
 No close may wait for a client that does not read, and none may be lost by closing over unread bytes: after the close
-frame the writing side is shut, what still arrives is thrown away, and a timer aborts.
+frame the writing side is shut, what still arrives is thrown away up to a bound, and a timer aborts.
 """
 
 import socket
 from asyncio.transports import BaseTransport
+from time import monotonic, perf_counter
 from typing import Any, Final, cast
 
 import structlog
@@ -18,29 +22,42 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.speedups import apply_mask
 
+from bridge.budget import Patience
 from bridge.sockets.ends import ASGI_EXTENSION, Carried
-from bridge.sockets.framing import extent, is_plain_text
+from bridge.sockets.framing import Extent, is_ping_or_pong, is_plain_text
+from bridge.sockets.unread import Unread
+from bridge.spending import Budget
+from v3.refusals import FLOODED
 
 FLUSH_SECONDS: Final = 5.0
 LINGER_SECONDS: Final = 2.0
+LINGER_BYTES: Final = 1_048_576
+"""So much is thrown away of who sends on after its end; then it is cut off."""
 MAX_FRAGMENTS: Final = 4_096
 MAX_CONTROL_LENGTH: Final = 125
 SEND_BUFFER_BYTES: Final = 256 * 1024
+SLICE_FRAMES: Final = 32
+SLICE_BYTES: Final = 65_536
 
 log = structlog.get_logger(__name__)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """One socket. Until a connection is attached it behaves as uvicorn's own."""
+    """One socket. Until a connection is attached it hands what it reads to the application, as uvicorn's own does."""
 
     outbox_bytes: int = 1_048_576
+    budget: Budget
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self._carried: Carried | None = None
-        self._tail = bytearray()
-        self._wanted = 0
-        self._is_deaf = False
+        self._unread = Unread()
+        self._turns = self.budget.turns
+        self._account = self.budget.connection()
+        self._patience = Patience()
+        self._holder = self.budget.stranger(self.client[0] if self.client else "")
+        self._is_attached = self._is_waiting = self._is_stopped = self._is_deaf = False
+        self._thrown_away_bytes = 0
         self.close_timeout = FLUSH_SECONDS
 
     def handle_connect(self, event: Any) -> None:
@@ -49,25 +66,39 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             cast(dict[str, Any], self.scope["extensions"])[ASGI_EXTENSION] = self
 
     async def send(self, message: Any) -> None:
-        """A handshake that was answered in HTTP is complete, too: uvicorn would log that nobody answered it."""
+        """The application's way to write, until a connection is attached."""
+        kind = message["type"]
+        if kind == "websocket.close":
+            self.read_paused = False  # or uvicorn would start the socket again: what is left of it is ours to end
         await super().send(message)
-        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
-            self.handshake_complete = True
+        if kind == "websocket.accept":
+            self._look()
+        elif kind == "websocket.close":
+            self._last_words()
+        elif kind == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True  # or uvicorn would log that nobody answered it
+
+    async def receive(self) -> Any:
+        """The application's way to read, until a connection is attached: one message, and then the next is read."""
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            self._look()
+        return message
 
     def attach(self, carried: Carried) -> None:
-        """From now on every message goes to `carried`, in the turn of the loop in which it arrives."""
-        self._carried = carried
+        """From now on every message goes to `carried`, in the turn of the loop in which it is read."""
+        self._carried, self._holder, self._is_attached = carried, carried.holder, True
         self.transport.set_write_buffer_limits(high=self.outbox_bytes)
         handle = self.transport.get_extra_info("socket")
         if handle is not None and handle.family != socket.AF_UNIX:
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         while not self.queue.empty():
             self._hand_over(self.queue.get_nowait())
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
+        self.read_paused = False
         if self.disconnected or self.close_sent:
             self._lose()
+        self._look()
 
     def write(self, frames: bytes) -> None:
         """Ready frames, now or as soon as the socket takes them."""
@@ -93,41 +124,112 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
-            return
-        if self._carried is None and not self.close_sent:
+            self._throw_away(len(data))
+        elif not self.handshake_initiated:
             super().data_received(data)
-            return
-        if self._tail:
-            self._tail += data
-            if len(self._tail) < self._wanted:
-                return
-            data, self._tail = bytes(self._tail), bytearray()
-        self._wanted = 0
-        self._read_frames(data)
+        else:
+            self._unread.add(data)
+            self._look()
 
-    def _read_frames(self, data: bytes) -> None:
-        position, end = 0, len(data)
-        while position < end and not self._is_deaf:
-            where = extent(data, position)
-            if where is None or where.end > end:
-                if where is not None and self._is_hopeless(data, position, where.end - where.start):
-                    self._judge(data[position:])
-                    return
-                self._wanted = 0 if where is None else where.end - position
-                self._tail += data[position:]
-                return
-            if is_plain_text(data, position) and self.conn.current_size is None and self._fits(where.end - where.start):
-                self._take_text(apply_mask(data[where.start : where.end], data[where.mask : where.start]))
+    def _look(self) -> None:
+        """Read what there is, now or when its turn comes; or stop the socket until it may be read."""
+        while not self._is_waiting and not self._is_deaf:
+            if not self._may_read:
+                return self._stop()
+            if not self._unread.may_hold_a_frame:
+                return self._start()
+            if not self._turns.may_go_on(self._holder) or self._owed_seconds():
+                return self._wait()
+            self._read_some()
+        return None
+
+    @property
+    def _may_read(self) -> bool:
+        """Whether somebody takes what is read: a connection, or an application that has taken what was read before."""
+        return self.handshake_complete and not self.read_paused
+
+    def _owed_seconds(self) -> float:
+        """How long until its own account is paid back."""
+        seconds = self._account.wait_seconds(monotonic())
+        if seconds:
+            self._patience.over(monotonic())
+        return seconds
+
+    def _wait(self) -> None:
+        """Behind others of its holder; or, where its own account is overdrawn, until that is paid back."""
+        self._is_waiting = True
+        self._stop()
+        seconds = self._owed_seconds()
+        if seconds:
+            self.loop.call_later(seconds, self._turns.wait, self._holder, self)
+        else:
+            self._turns.wait(self._holder, self)
+
+    def go_on(self) -> None:
+        """Its turn has come."""
+        self._is_waiting = False
+        if not self._is_deaf and self._may_read:
+            self._read_some()
+        self._look()
+
+    def _read_some(self) -> None:
+        """A slice, and charge for it."""
+        began, before = perf_counter(), len(self._unread)
+        frames = self._read_slice()
+        size, seconds = before - len(self._unread), perf_counter() - began
+        self._account.spend(size, frames, seconds * 1_000)
+        self._turns.spent(self._holder, size, frames, seconds)
+
+    def _read_slice(self) -> int:
+        """Some frames; how many they were."""
+        unread, frames = self._unread, 0
+        enough = len(unread) - SLICE_BYTES
+        standing = self._patience.standing(monotonic())
+        while frames < SLICE_FRAMES and len(unread) > enough and self._may_read and not self._is_deaf:
+            where = unread.frame()
+            if where is None:
+                self._judge_beginning()
+                break
+            frames += 1
+            if standing == "within":
+                self._read(unread.buffer, where)
             else:
-                self._judge(data[position : where.end])
-            position = where.end
+                self._refuse_unread(unread.buffer, where, is_far_over=standing == "far_over")
+        return frames
 
-    def _fits(self, length: int) -> bool:
-        return length <= self.config.ws_max_size
+    def _read(self, buffer: bytes, where: Extent) -> None:
+        if self._is_easy(buffer, where):
+            self._take_text(apply_mask(buffer[where.start : where.end], buffer[where.mask : where.start]))
+        else:
+            self._judge(buffer[where.head : where.end])
 
-    def _is_hopeless(self, data: bytes, position: int, length: int) -> bool:
-        """Whether a frame that has not arrived whole will be refused whatever follows: too large, or unmasked."""
-        return not self._fits(length) or not data[position + 1] & 0x80
+    def _is_easy(self, buffer: bytes, where: Extent) -> bool:
+        return (
+            is_plain_text(buffer, where.head)
+            and self.conn.current_size is None
+            and where.end - where.start <= self.config.ws_max_size
+        )
+
+    def _refuse_unread(self, buffer: bytes, where: Extent, *, is_far_over: bool) -> None:
+        """A frame of who has been over its budget on end: messages are refused, pings not answered, a close heeded."""
+        if is_far_over:
+            self._refuse("rate_limited")
+            self.begin_close(FLOODED, "rate_limited")
+            self._last_words()
+        elif self._is_easy(buffer, where):
+            self._refuse("rate_limited")
+        elif not is_ping_or_pong(buffer, where.head):
+            self._judge(buffer[where.head : where.end])
+
+    def _refuse(self, code: str) -> None:
+        if self._carried is not None:
+            self._carried.refuse(code)
+
+    def _judge_beginning(self) -> None:
+        """A frame that has not come whole, and will be refused whatever follows: too large, or unmasked."""
+        begun = self._unread.incomplete()
+        if begun is not None and (begun[0] > self.config.ws_max_size or not begun[1]):
+            self._judge(self._unread.take_all())
 
     def _judge(self, frame: bytes) -> None:
         """A frame that is not plain text: the library says what it is."""
@@ -144,6 +246,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.handle_parser_exception()
 
     def _take_text(self, payload: bytes) -> None:
+        if self._carried is None:
+            self._hand_to_application(payload)
+            return
         try:
             text = payload.decode()
         except UnicodeDecodeError:
@@ -178,10 +283,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._fail(1008, "too many fragments")
 
     def send_receive_event_to_app(self) -> None:
-        if self._carried is None:
-            self._before_attachment()
-            return
         data, self.frames = b"".join(self.frames), []
+        if self._carried is None:
+            self._hand_to_application(data)
+            return
         try:
             text = data.decode()
         except UnicodeDecodeError:
@@ -192,14 +297,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             return
         self._deliver(text)
 
-    def _before_attachment(self) -> None:
-        """A client that talks before the handshake is over: what is not text is dropped rather than logged."""
-        data, self.frames = b"".join(self.frames), []
-        if not self.close_sent:
+    def _hand_to_application(self, data: bytes) -> None:
+        """Where no connection is attached: the next message is read once this one was taken. After an end, dropped."""
+        if not self.close_sent and not self._is_attached:
             self.queue.put_nowait({"type": "websocket.receive", "text": data.decode(errors="replace")})
-            if not self.read_paused:
-                self.read_paused = True
-                self.transport.pause_reading()
+            self.read_paused = True
 
     def handle_pong(self, event: Frame) -> None:
         super().handle_pong(event)
@@ -217,8 +319,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def handle_parser_exception(self) -> None:
         closing = self.conn.close_sent
-        if closing is not None and closing.code == 1009 and self._carried is not None:
-            self._carried.refuse("message_too_big")
+        if closing is not None and closing.code == 1009:
+            self._refuse("message_too_big")
         self._lose()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006 if closing is None else closing.code})
         self._last_words()
@@ -234,14 +336,29 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._is_deaf:
             return
         self._is_deaf = self.close_sent = True
+        self._unread.take_all()
         self.stop_keepalive()
         if not self.transport.is_closing():
             self.transport.write(b"".join(self.conn.data_to_send()))
             if self.transport.can_write_eof():
                 self.transport.write_eof()
-            if self.read_paused:
-                self.transport.resume_reading()
+            self._start()
         self._abort_after(LINGER_SECONDS)
+
+    def _throw_away(self, size_bytes: int) -> None:
+        self._thrown_away_bytes += size_bytes
+        if self._thrown_away_bytes > LINGER_BYTES:
+            self.transport.abort()
+
+    def _stop(self) -> None:
+        if not self._is_stopped and not self.transport.is_closing():
+            self._is_stopped = True
+            self.transport.pause_reading()
+
+    def _start(self) -> None:
+        if self._is_stopped and not self.transport.is_closing():
+            self._is_stopped = False
+            self.transport.resume_reading()
 
     def keepalive_timeout(self) -> None:
         self.pong_timer = None
@@ -266,6 +383,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose()
+        self._is_deaf = True
         super().connection_lost(exc)
 
     def _lose(self) -> None:

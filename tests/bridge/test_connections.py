@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.broker.presence import Place
+from bridge.budget import Holder
 from bridge.connections import Connection, Connections, Facts
 from bridge.counts import Counts
 from bridge.migration.rows import Visitor
@@ -92,7 +93,7 @@ class Opened:
         outbox = Outbox(self.wire)
         self.session = Session(outbox)
         self.listener = Listener(VOICE, outbox.write, [b"channel"], None, facts.place.group, facts.place.client)
-        self.connection = Connection(facts, self.session, outbox, self.listener, world.connections)
+        self.connection = Connection(facts, self.session, outbox, self.listener, world.connections, Holder())
 
     @property
     def codes(self) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 from bridge.metrics import Metrics
 from bridge.process import Process
 from bridge.settings import load
+from bridge.spending import Budget
 from v3.ports import Guest
 
 CONFIG = """
@@ -33,7 +34,7 @@ async def process(
             monkeypatch.delenv(name)
     file = tmp_path / "bridge.toml"
     file.write_text(CONFIG)
-    parts = Process(load(file, prefix=prefix), redis_url)
+    parts = Process(settings := load(file, prefix=prefix), redis_url, Budget(settings))
     yield parts
     await parts.redis.aclose()
 

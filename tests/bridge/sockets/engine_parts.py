@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bridge.budget import Holder
 from bridge.sockets.engine import Engine
 from bridge.sockets.engine_session import Knock, Session
 
@@ -36,6 +37,10 @@ class Carried:
         self.refusals.append(code)
         self.wire.write(b'42/v3,["message",{"refused":"%b"}]' % code.encode())
         self.wire.begin_close(1009 if code == "message_too_big" else self.close_code, code)
+
+    @property
+    def holder(self) -> Holder:
+        return Holder()
 
     def alive(self) -> None:
         self.pongs += 1

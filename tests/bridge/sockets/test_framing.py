@@ -43,11 +43,11 @@ def test_a_head_that_is_not_whole_has_no_extent(size: int) -> None:
     head = len(frame) - size - 4
     for length in range(head):
         assert extent(b"ab" + frame[:length], 2) is None
-    assert extent(bytearray(b"ab") + frame[:head], 2) == Extent(2 + head, 2 + head + 4, 2 + len(frame))
+    assert extent(bytearray(b"ab") + frame[:head], 2) == Extent(2, 2 + head, 2 + head + 4, 2 + len(frame))
 
 
 def test_a_length_of_64_bits_is_measured_and_not_believed() -> None:
-    assert extent(b"\x81\xff" + b"\xff" * 8, 0) == Extent(10, 14, 14 + 2**64 - 1)
+    assert extent(b"\x81\xff" + b"\xff" * 8, 0) == Extent(0, 10, 14, 14 + 2**64 - 1)
 
 
 @pytest.mark.parametrize(

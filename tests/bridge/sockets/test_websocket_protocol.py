@@ -13,10 +13,13 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 
+from bridge.budget import Holder
+from bridge.settings import Settings
 from bridge.sockets import websocket_protocol
 from bridge.sockets.ends import ASGI_EXTENSION
 from bridge.sockets.framing import text_frame
 from bridge.sockets.websocket_protocol import WebSocketProtocol
+from bridge.spending import Budget
 from tests.bridge.broker.parts import until
 from tests.end_to_end.raw import BINARY, CLOSE, HANDSHAKE, PING, PONG, TEXT, RawSocket, frame, request
 
@@ -30,6 +33,7 @@ class Guest:
 
     def __init__(self) -> None:
         self.wire: Any = None
+        self.holder = Holder()
         self.texts: list[str] = []
         self.refusals: list[str] = []
         self.pongs = 0
@@ -79,7 +83,7 @@ class House:
 
 @asynccontextmanager
 async def served(app: Any, listener: socket.socket, **settings: Any) -> AsyncIterator[None]:
-    protocol = type("Protocol", (WebSocketProtocol,), {"outbox_bytes": OUTBOX_BYTES})
+    protocol = type("Protocol", (WebSocketProtocol,), {"outbox_bytes": OUTBOX_BYTES, "budget": Budget(Settings())})
     usual: dict[str, Any] = {"ws_max_size": 65_536, "ws_per_message_deflate": False, "log_config": None}
     config = uvicorn.Config(app, ws=protocol, lifespan="off", timeout_graceful_shutdown=1, **usual | settings)
     server = uvicorn.Server(config)

@@ -1,0 +1,165 @@
+"""What may be spent, in bytes, frames and milliseconds: by a connection, a key, a tenant, an address, and everybody.
+
+Pure: it is told the time, and never reads, waits or refuses by itself. Work is bounded here, where the messages that a
+client may say are only counted (`rate.py`): a frame can cost a hundred times what another costs.
+
+An account may be overdrawn by what was under way when it ran out. Then nothing is bought until time has paid it back:
+whoever spends from it waits, with reading paused. A connection whose own account is overdrawn on end is refused what it
+says, unread, and at last closed. Nobody is refused or closed for what others spend from a shared account.
+
+Decided here: time is the wall's, capped at `MOST_MILLISECONDS_AT_ONCE` for one piece of work, so that a machine that
+stood still charges nobody for it.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Final, Literal, Protocol
+
+from bridge.rate import FORGIVEN_SECONDS, PATIENCE_SECONDS
+
+BURST_SECONDS: Final = 1.0
+"""What an account can save up: so many seconds of its allowance."""
+REFUSED_AFTER_SECONDS: Final = PATIENCE_SECONDS / 2
+MOST_MILLISECONDS_AT_ONCE: Final = 20.0
+MOST_ACCOUNTS: Final = 10_000
+"""Of one kind. Beyond, the one that was opened longest ago starts anew."""
+
+Standing = Literal["within", "over", "far_over"]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one account gets each second; 0 does not bound that kind."""
+
+    bytes: float = 0
+    frames: float = 0
+    milliseconds: float = 0
+
+
+UNBOUNDED: Final = Allowance()
+
+
+class Account:
+    """What one holder has left. Filled up lazily, and only once something ran out: spending must cost nothing."""
+
+    __slots__ = ("_allowance", "_at", "_bytes", "_frames", "_milliseconds", "spent_bytes", "spent_milliseconds")
+
+    def __init__(self, allowance: Allowance, now_seconds: float) -> None:
+        self._allowance = allowance
+        self._at = now_seconds
+        self._bytes = _full(allowance.bytes)
+        self._frames = _full(allowance.frames)
+        self._milliseconds = _full(allowance.milliseconds)
+        self.spent_bytes = 0
+        self.spent_milliseconds = 0.0
+
+    def spend(self, size_bytes: int, frames: int, milliseconds: float) -> None:
+        """Take this from what is left, also where that is not enough."""
+        self._bytes -= size_bytes
+        self._frames -= frames
+        self._milliseconds -= milliseconds
+        self.spent_bytes += size_bytes
+        self.spent_milliseconds += milliseconds
+
+    def wait_seconds(self, now_seconds: float) -> float:
+        """How long until what was overdrawn is paid back; 0 where more may be spent now."""
+        if self._bytes > 0 and self._frames > 0 and self._milliseconds > 0:
+            return 0.0
+        allowance, passed = self._allowance, now_seconds - self._at
+        self._at = now_seconds
+        self._bytes = _refilled(self._bytes, allowance.bytes, passed)
+        self._frames = _refilled(self._frames, allowance.frames, passed)
+        self._milliseconds = _refilled(self._milliseconds, allowance.milliseconds, passed)
+        return max(
+            _owed_seconds(self._bytes, allowance.bytes),
+            _owed_seconds(self._frames, allowance.frames),
+            _owed_seconds(self._milliseconds, allowance.milliseconds),
+        )
+
+
+def _full(per_second: float) -> float:
+    return per_second * BURST_SECONDS if per_second else inf
+
+
+def _refilled(left: float, per_second: float, passed_seconds: float) -> float:
+    return min(_full(per_second), left + passed_seconds * per_second)
+
+
+def _owed_seconds(left: float, per_second: float) -> float:
+    return -left / per_second if left <= 0 and per_second else 0.0
+
+
+class Patience:
+    """How long one holder has been over on end, and what follows. A pause of `FORGIVEN_SECONDS` forgives."""
+
+    __slots__ = ("_over_at", "_over_since")
+
+    def __init__(self) -> None:
+        self._over_since = self._over_at = -inf
+
+    def over(self, now_seconds: float) -> None:
+        """It is over now."""
+        if now_seconds - self._over_at > FORGIVEN_SECONDS:
+            self._over_since = now_seconds
+        self._over_at = now_seconds
+
+    def standing(self, now_seconds: float) -> Standing:
+        """`over`: what it says is refused unread. `far_over`: it is closed."""
+        if now_seconds - self._over_at > FORGIVEN_SECONDS:
+            return "within"
+        seconds = now_seconds - self._over_since
+        if seconds < REFUSED_AFTER_SECONDS:
+            return "within"
+        return "far_over" if seconds >= PATIENCE_SECONDS else "over"
+
+
+class Accounts:
+    """The accounts of one kind, by whatever tells their holders apart."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
+        self._accounts: OrderedDict[Hashable, Account] = OrderedDict()
+
+    def of(self, holder: Hashable, now_seconds: float) -> Account:
+        """The holder's account, opened if need be."""
+        account = self._accounts.get(holder)
+        if account is None:
+            account = self._accounts[holder] = Account(self._allowance, now_seconds)
+            if len(self._accounts) > MOST_ACCOUNTS:
+                self._accounts.popitem(last=False)
+        return account
+
+
+class Work(Protocol):
+    """What can be done a piece at a time."""
+
+    def go_on(self) -> None:
+        """Do one piece, synchronously; what is left has to wait anew."""
+
+
+class Holder:
+    """Whose work it is. While one of `accounts` is overdrawn none of it is done."""
+
+    __slots__ = ("accounts", "is_listed", "waiting")
+
+    def __init__(self, accounts: Sequence[Account] = ()) -> None:
+        self.accounts: Final = tuple(accounts)
+        self.waiting: deque[Work] = deque()
+        self.is_listed = False
+        """Whether its turn will come: it waits in line, or sleeps until an account is paid back."""
+
+    def spend(self, size_bytes: int, frames: int, milliseconds: float) -> None:
+        """From each of the accounts."""
+        for account in self.accounts:
+            account.spend(size_bytes, frames, milliseconds)
+
+
+def wait_seconds(accounts: Sequence[Account], now_seconds: float) -> float:
+    """How long until every one of these accounts may be spent from; 0 where all may now."""
+    longest = 0.0
+    for account in accounts:
+        seconds = account.wait_seconds(now_seconds)
+        longest = max(longest, seconds)
+    return longest

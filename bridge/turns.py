@@ -1,0 +1,96 @@
+"""Whose turn it is: work that waits is done a little at a time, fairly by holder, and never for long in one go.
+
+It decides nothing about the work, and reads no socket by itself. Whatever is ready at once and finds nobody waiting is
+done at once; else it queues behind others of its holder, and each turn of the loop takes one piece from each holder
+after another, until `turn_seconds` are spent. So one who floods waits for itself, and everybody else for a turn.
+
+Bounded: a piece of work waits in one place at most, and so there are never more than there are sockets and tenants.
+"""
+
+import asyncio
+from collections import deque
+from time import monotonic, perf_counter
+from typing import Final
+
+import structlog
+
+from bridge.budget import MOST_MILLISECONDS_AT_ONCE, Account, Holder, Work, wait_seconds
+
+SHORTEST_SLEEP_SECONDS: Final = 0.002
+LONGEST_SLEEP_SECONDS: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Turns:
+    """The work of one process that waits, and how much of this turn is spent."""
+
+    def __init__(self, turn_seconds: float, everybody: Account) -> None:
+        """`everybody` is the process's own account: spent from by all, and waited for by strangers alone."""
+        self._turn_seconds = turn_seconds
+        self._everybody = everybody
+        self._ready: deque[Holder] = deque()
+        self._spent_seconds = 0.0
+        self._is_due = False
+        self.errors = 0
+        self.waited = 0
+        """Pieces of work that had to wait."""
+
+    def may_go_on(self, holder: Holder) -> bool:
+        """Whether this holder's work may be done now, without waiting."""
+        return (
+            self._spent_seconds < self._turn_seconds
+            and not self._ready
+            and not holder.waiting
+            and not wait_seconds(holder.accounts, monotonic())
+        )
+
+    def spent(self, holder: Holder, size_bytes: int, frames: int, seconds: float) -> None:
+        """So much was spent in this turn, on a holder's account and everybody's."""
+        milliseconds = min(seconds * 1_000, MOST_MILLISECONDS_AT_ONCE)
+        holder.spend(size_bytes, frames, milliseconds)
+        self._everybody.spend(size_bytes, frames, milliseconds)
+        self._spent_seconds += seconds
+        self._come_again()
+
+    def wait(self, holder: Holder, work: Work) -> None:
+        """Do this work when its turn comes. It must not wait already; work that is over by then does nothing."""
+        self.waited += 1
+        holder.waiting.append(work)
+        if not holder.is_listed:
+            holder.is_listed = True
+            self._list(holder)
+
+    def _list(self, holder: Holder) -> None:
+        self._ready.append(holder)
+        self._come_again()
+
+    def _come_again(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._is_due, self._spent_seconds = False, 0.0
+        ends_at = perf_counter() + self._turn_seconds
+        while self._ready and perf_counter() < ends_at:
+            self._serve(self._ready.popleft())
+        if self._ready:
+            self._come_again()
+
+    def _serve(self, holder: Holder) -> None:
+        """One piece of a holder's work; or none, while one of its accounts is overdrawn."""
+        seconds = wait_seconds(holder.accounts, monotonic())
+        if seconds:
+            seconds = min(max(seconds, SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)
+            asyncio.get_running_loop().call_later(seconds, self._list, holder)
+            return
+        try:
+            holder.waiting.popleft().go_on()
+        except Exception:
+            self.errors += 1
+            log.exception("work_failed")
+        if holder.waiting:
+            self._ready.append(holder)
+        else:
+            holder.is_listed = False
