@@ -140,12 +140,13 @@ class Work(Protocol):
 
 
 class Holder:
-    """Whose work it is. While one of `accounts` is overdrawn none of it is done."""
+    """Whose work it is. It is charged to `accounts`; while one of them, or of `behind`, is overdrawn none is done."""
 
-    __slots__ = ("accounts", "is_listed", "waiting")
+    __slots__ = ("_waits_for", "accounts", "is_listed", "waiting")
 
-    def __init__(self, accounts: Sequence[Account] = ()) -> None:
+    def __init__(self, accounts: Sequence[Account] = (), behind: Sequence[Account] = ()) -> None:
         self.accounts: Final = tuple(accounts)
+        self._waits_for: Final = (*accounts, *behind)
         self.waiting: deque[Work] = deque()
         self.is_listed = False
         """Whether its turn will come: it waits in line, or sleeps until an account is paid back."""
@@ -155,11 +156,9 @@ class Holder:
         for account in self.accounts:
             account.spend(size_bytes, frames, milliseconds)
 
-
-def wait_seconds(accounts: Sequence[Account], now_seconds: float) -> float:
-    """How long until every one of these accounts may be spent from; 0 where all may now."""
-    longest = 0.0
-    for account in accounts:
-        seconds = account.wait_seconds(now_seconds)
-        longest = max(longest, seconds)
-    return longest
+    def wait_seconds(self, now_seconds: float) -> float:
+        """How long until everything is paid back that it waits for; 0 where its work may be done now."""
+        longest = 0.0
+        for account in self._waits_for:
+            longest = max(longest, account.wait_seconds(now_seconds))
+        return longest

@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from bridge.reception import Reception, Turned, deny, later
+from bridge.later import later
+from bridge.reception import Reception, Turned, deny
 from bridge.request_body import TooLong, read_body
 from bridge.sockets.engine import Engine
 from bridge.sockets.engine_session import Session

@@ -21,9 +21,10 @@ from bridge.broker.presence import Place, Presence
 from bridge.broker.subscriber import Subscriber
 from bridge.broker.tenant_table import TenantTable
 from bridge.connections import Connection, Connections, Facts, Session
+from bridge.later import later
 from bridge.migration.rows import LONGEST_USER_AGENT, Visitor
 from bridge.rate import Bucket, Pace
-from bridge.reception import Reception, deny, later
+from bridge.reception import Reception, deny
 from bridge.routes import listens_on
 from bridge.settings import Settings
 from bridge.sockets.asgi_wire import AsgiWire

@@ -4,7 +4,6 @@ No client of ours causes these; a browser sees only that the handshake failed. I
 """
 
 import contextlib
-import random
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -15,10 +14,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bridge.broker.bus import Bus
 from bridge.broker.subscriber import Subscriber
 from bridge.connections import Connections
+from bridge.later import later
 from bridge.settings import LOOPBACK_HOSTS, Settings
 from bridge.spending import Budget
 
-RETRY_AFTER_SECONDS: Final = (1, 5)
 _ORIGIN_SENTENCE: Final = "This web origin may not connect; add it to allowed_origins."
 
 
@@ -91,12 +90,6 @@ class Reception:
         if not self.serves_now:
             return later("bus_down", "Redis cannot be reached; connect again in a moment.")
         return None
-
-
-def later(code: str, sentence: str) -> Response:
-    """503, with a jittered `Retry-After` in seconds."""
-    seconds = random.randint(*RETRY_AFTER_SECONDS)  # noqa: S311 - jitter
-    return JSONResponse({"code": code, "msg": sentence}, 503, {"Retry-After": str(seconds)})
 
 
 async def deny(websocket: WebSocket, response: Response) -> NoReturn:

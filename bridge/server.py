@@ -13,10 +13,12 @@ from typing import Any, Final
 import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import State
+from starlette.types import Scope
 
 from bridge.process import Process
 from bridge.settings import Settings
 from bridge.sockets.http_protocol import HttpProtocol
+from bridge.sockets.metered import Metered
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 
 PING_INTERVAL_SECONDS: Final = 20.0
@@ -70,7 +72,7 @@ class Config(uvicorn.Config):
             {"outbox_bytes": settings.outbox_bytes, "budget": app.state.budget},
         )
         super().__init__(
-            app,
+            Metered(app, app.state.budget, _address_of),
             host=settings.host,
             port=settings.port,
             loop="uvloop",
@@ -101,6 +103,11 @@ def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> boo
         signal.signal(number, end)
     server.run(sockets)
     return server.started
+
+
+def _address_of(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _tune_garbage_collection() -> None:

@@ -1,7 +1,8 @@
 """The budget of one process: whose account everything that is done is charged to. It decides by `budget.py` alone.
 
-Who is known by a key spends from the key's account and the tenant's; a stranger from its address's. Key and tenant are
-bounded only where there is another of the same kind in the configuration: alone, it may have the whole process.
+Who is known by a key spends from the key's account and the tenant's; a stranger from its address's, and only while
+everybody together leaves something. Key and tenant are bounded only where there is another of the same kind in the
+configuration: alone, it may have the whole process.
 """
 
 from collections import OrderedDict
@@ -50,13 +51,14 @@ class Budget:
 
     def stranger(self, address: str) -> Holder:
         """Whoever comes from this address, and has not said who it is."""
-        return self._holder(("address", address), lambda now: [self._addresses.of(address, now)])
+        name = ("address", address)
+        return self._holder(name, lambda now: [self._addresses.of(address, now)], behind=(self.everybody,))
 
-    def _holder(self, name: Hashable, accounts: AccountsAt) -> Holder:
+    def _holder(self, name: Hashable, accounts: AccountsAt, behind: Sequence[Account] = ()) -> Holder:
         """Bounded: the one that was made longest ago is forgotten; who still has it goes on with it."""
         holder = self._holders.get(name)
         if holder is None:
-            holder = self._holders[name] = Holder(accounts(monotonic()))
+            holder = self._holders[name] = Holder(accounts(monotonic()), behind)
             if len(self._holders) > MOST_HOLDERS:
                 self._holders.popitem(last=False)
         return holder

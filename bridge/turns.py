@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from bridge.budget import MOST_MILLISECONDS_AT_ONCE, Account, Holder, Work, wait_seconds
+from bridge.budget import MOST_MILLISECONDS_AT_ONCE, Account, Holder, Work
 
 SHORTEST_SLEEP_SECONDS: Final = 0.002
 LONGEST_SLEEP_SECONDS: Final = 5.0
@@ -26,7 +26,7 @@ class Turns:
     """The work of one process that waits, and how much of this turn is spent."""
 
     def __init__(self, turn_seconds: float, everybody: Account) -> None:
-        """`everybody` is the process's own account: spent from by all, and waited for by strangers alone."""
+        """`everybody` is the account of the whole process."""
         self._turn_seconds = turn_seconds
         self._everybody = everybody
         self._ready: deque[Holder] = deque()
@@ -42,7 +42,7 @@ class Turns:
             self._spent_seconds < self._turn_seconds
             and not self._ready
             and not holder.waiting
-            and not wait_seconds(holder.accounts, monotonic())
+            and not holder.wait_seconds(monotonic())
         )
 
     def spent(self, holder: Holder, size_bytes: int, frames: int, seconds: float) -> None:
@@ -80,7 +80,7 @@ class Turns:
 
     def _serve(self, holder: Holder) -> None:
         """One piece of a holder's work; or none, while one of its accounts is overdrawn."""
-        seconds = wait_seconds(holder.accounts, monotonic())
+        seconds = holder.wait_seconds(monotonic())
         if seconds:
             seconds = min(max(seconds, SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)
             asyncio.get_running_loop().call_later(seconds, self._list, holder)

@@ -31,7 +31,7 @@ from v3.refusals import FLOODED
 
 FLUSH_SECONDS: Final = 5.0
 LINGER_SECONDS: Final = 2.0
-LINGER_BYTES: Final = 1_048_576
+LINGER_BYTES: Final = 16_777_216
 """So much is thrown away of who sends on after its end; then it is cut off."""
 MAX_FRAGMENTS: Final = 4_096
 MAX_CONTROL_LENGTH: Final = 125
@@ -346,6 +346,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._abort_after(LINGER_SECONDS)
 
     def _throw_away(self, size_bytes: int) -> None:
+        self._holder.spend(size_bytes, 1, 0)
         self._thrown_away_bytes += size_bytes
         if self._thrown_away_bytes > LINGER_BYTES:
             self.transport.abort()

@@ -12,7 +12,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 
 from bridge.engine_door import EngineDoor
-from bridge.reception import Reception, later
+from bridge.later import later
+from bridge.reception import Reception
 from bridge.sockets import engine as engine_module
 from tests.bridge.broker.parts import until
 from tests.bridge.sockets.engine_parts import MESSAGE_BYTES, Home

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from starlette.datastructures import Headers
 
-from bridge.reception import RETRY_AFTER_SECONDS, OriginCheck, later
+from bridge.later import RETRY_AFTER_SECONDS, later
+from bridge.reception import OriginCheck
 from bridge.settings import Settings
 
 ALLOWED = "https://app.example.com"

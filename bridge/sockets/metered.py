@@ -1,0 +1,123 @@
+"""An ASGI application whose requests and handshakes are paid for: each waits for its turn, and is charged for its time.
+
+It knows no path, reads no body, and refuses only when too many wait: then the answer costs less than the question.
+"""
+
+import asyncio
+import types
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
+from time import perf_counter
+from typing import Any, Final, cast
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from bridge.budget import Holder
+from bridge.later import later
+from bridge.spending import Budget
+
+Work = Coroutine[Any, Any, None]
+
+CHARGE: Final = "aether.charge"
+"""Where in the scope the `Charge` of a request lies."""
+MOST_WAITING: Final = 2_000
+"""Requests and handshakes of one address; then they are refused."""
+PRICE_SECONDS: Final = 0.000_5
+"""What one is taken to cost until it has run: several are let in before the first of them has."""
+
+
+class Charge:
+    """Who pays for one request: its address, and whoever it turns out to be."""
+
+    def __init__(self, budget: Budget, stranger: Holder) -> None:
+        self._budget = budget
+        self._holders = [stranger]
+
+    def also(self, holder: Holder) -> None:
+        """From now on this one, too."""
+        self._holders.append(holder)
+
+    def spent(self, seconds: float) -> None:
+        first, *others = self._holders
+        self._budget.turns.spent(first, 0, 0, seconds)
+        for holder in others:
+            holder.spend(0, 0, seconds * 1_000)
+
+
+class _Knock:
+    """A request that waits for its turn."""
+
+    def __init__(self, budget: Budget, holder: Holder, turn: "asyncio.Future[None]") -> None:
+        self._budget = budget
+        self._holder = holder
+        self._turn = turn
+
+    def go_on(self) -> None:
+        self._budget.turns.spent(self._holder, 0, 0, PRICE_SECONDS)
+        if not self._turn.done():
+            self._turn.set_result(None)
+
+
+class Metered:
+    """`application`, with every request and handshake charged to whoever `address_of` its scope says."""
+
+    def __init__(self, application: ASGIApp, budget: Budget, address_of: Callable[[Scope], str]) -> None:
+        self._application = application
+        self._budget = budget
+        self._address_of = address_of
+        self.refused = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._application(scope, receive, send)
+            return
+        holder = self._budget.stranger(self._address_of(scope))
+        holder.spend(0, 1, 0)
+        if len(holder.waiting) >= MOST_WAITING:
+            self.refused += 1
+            await _refuse(scope, receive, send)
+            return
+        await self._turn_of(holder)
+        charge = scope[CHARGE] = Charge(self._budget, holder)
+        await _charged(cast(Work, self._application(scope, receive, send)), charge.spent)
+
+    async def _turn_of(self, holder: Holder) -> None:
+        turns = self._budget.turns
+        if turns.may_go_on(holder):
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turns.wait(holder, _Knock(self._budget, holder, turn))
+        await turn
+        holder.spend(0, 0, -PRICE_SECONDS * 1_000)
+
+
+@types.coroutine
+def _charged(work: Work, spent: Callable[[float], None]) -> Generator[Any, Any, None]:
+    """Run `work`, and tell what each of its steps took."""
+    said, failed = None, None
+    while True:
+        began = perf_counter()
+        try:
+            asked = work.send(said) if failed is None else work.throw(failed)
+        except StopIteration:
+            return
+        finally:
+            spent(perf_counter() - began)
+        said = failed = None
+        try:
+            said = yield asked
+        except GeneratorExit:
+            work.close()
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the work's: a cancellation, say
+            failed = error
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    response = later("overloaded", "Too many requests of this address wait already: come back in a moment.")
+    if scope["type"] == "http":
+        await response(scope, receive, send)
+        return
+    with suppress(WebSocketDisconnect):
+        await WebSocket(scope, receive, send).send_denial_response(response)
