@@ -234,6 +234,7 @@ class Process:
             self.chronicle,
             self.guard_watch,
             self.record_watch,
+            self.reception.budget.outboxes,
             *self.added.parts,
         )
 

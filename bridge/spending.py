@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Final
 
 from bridge.budget import UNBOUNDED, Account, Accounts, Allowance, Holder
+from bridge.outboxes import Outboxes
 from bridge.settings import Settings
 from bridge.turns import Turns
 
@@ -28,6 +29,7 @@ class Budget:
         budget = settings.budget
         self.everybody: Final = Account(budget.process.allowance, monotonic())
         self.turns: Final = Turns(budget.turn_milliseconds / 1_000, self.everybody)
+        self.outboxes: Final = Outboxes(settings.outboxes_bytes)
         self._connection: Final = _of_a_connection(settings)
         has_many_tenants, has_many_keys = len(settings.known_tenants()) > 1, len(settings.keys) > 1
         self._keys = Accounts(budget.key.allowance if has_many_keys else UNBOUNDED)

@@ -23,6 +23,7 @@ from websockets.protocol import State
 from websockets.speedups import apply_mask
 
 from bridge.budget import Patience
+from bridge.outboxes import MUCH_BYTES
 from bridge.sockets.ends import ASGI_EXTENSION, Carried
 from bridge.sockets.framing import Extent, is_ping_or_pong, is_plain_text
 from bridge.sockets.unread import Unread
@@ -56,7 +57,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._account = self.budget.connection()
         self._patience = Patience()
         self._holder = self.budget.stranger(self.client[0] if self.client else "")
-        self._is_attached = self._is_waiting = self._is_stopped = self._is_deaf = False
+        self._is_full = self._is_attached = self._is_waiting = self._is_stopped = self._is_deaf = False
         self._thrown_away_bytes = 0
         self.close_timeout = FLUSH_SECONDS
 
@@ -89,7 +90,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def attach(self, carried: Carried) -> None:
         """From now on every message goes to `carried`, in the turn of the loop in which it is read."""
         self._carried, self._holder, self._is_attached = carried, carried.holder, True
-        self.transport.set_write_buffer_limits(high=self.outbox_bytes)
+        self.transport.set_write_buffer_limits(high=min(MUCH_BYTES, self.outbox_bytes))
         handle = self.transport.get_extra_info("socket")
         if handle is not None and handle.family != socket.AF_UNIX:
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
@@ -103,6 +104,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def write(self, frames: bytes) -> None:
         """Ready frames, now or as soon as the socket takes them."""
         self.transport.write(frames)
+        if self._is_full:
+            self._look_at_outbox()
 
     def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
         """The close frame after everything written and `last`; aborted if it is not flushed and answered in time."""
@@ -369,12 +372,27 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._last_words()
 
     def pause_writing(self) -> None:
+        """Much waits, from within the write that made it so."""
         super().pause_writing()
-        if self._carried is not None:
-            # Called from within a write: the hub is still writing to others.
-            self.loop.call_soon(self._overrun)
+        self._is_full = True
+        self.budget.outboxes.fill(self)
+        self._look_at_outbox()
 
-    def _overrun(self) -> None:
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._is_full = False
+        self.budget.outboxes.drain(self)
+
+    def waiting_bytes(self) -> int:
+        """What the socket has not taken yet."""
+        return self.transport.get_write_buffer_size()
+
+    def _look_at_outbox(self) -> None:
+        if self._carried is not None and self.waiting_bytes() > self.outbox_bytes:
+            self.loop.call_soon(self.cut)  # not now: the hub is still writing to others
+
+    def cut(self) -> None:
+        """A slow consumer: an ERROR and the close are the last that is queued."""
         if self._carried is not None:
             self._carried.refuse("slow_consumer")
             self._abort_after(FLUSH_SECONDS)
@@ -385,6 +403,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose()
         self._is_deaf = True
+        self.budget.outboxes.drain(self)
         super().connection_lost(exc)
 
     def _lose(self) -> None:
