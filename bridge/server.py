@@ -87,6 +87,7 @@ class Config(uvicorn.Config):
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # whose word about an address is believed: client_address.py
         )
 
 

@@ -25,6 +25,7 @@ from redis.asyncio.connection import Connection, ConnectionPool, parse_url
 from redis.exceptions import RedisError
 
 from bridge.budget_table import BudgetTable
+from bridge.client_address import networks_of
 from bridge.migration.guards import NO_RULES, Rules
 from bridge.public_key import check_public_key
 from bridge.tenants import DEFAULT_TENANT, Routing, Stage, Tenant
@@ -141,6 +142,11 @@ class Settings(BaseSettings):
         description="Web origins that may connect; empty allows any with a key.",
         examples=[["https://app.example.com"]],
     )
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        description="Proxies whose X-Forwarded-For is believed: addresses, networks; * for every peer.",
+        examples=[["127.0.0.1", "10.0.0.0/8"]],
+    )
     open_admission: bool = Field(False, description="Run without keys on an address that is not loopback.")
     v2_anonymous_tenant: TenantName | None = Field(None, description="Where a V2 client without credentials goes.")
     socketio: bool = Field(False, description="The Socket.IO door at /socket.io/ (extra `socketio`).")
@@ -224,6 +230,12 @@ class Settings(BaseSettings):
         if url is not None:
             _check_redis_url(url)
         return url
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        networks_of(names)
+        return names
 
     @property
     def is_open(self) -> bool:

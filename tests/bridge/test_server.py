@@ -32,6 +32,7 @@ def test_uvicorn_is_set_to_our_protocols_and_limits(settings: Settings) -> None:
     assert config.ws_per_message_deflate is False
     assert (config.ws_ping_interval or 0) + (config.ws_ping_timeout or 0) <= 45
     assert config.access_log is False
+    assert config.proxy_headers is False
     assert config.timeout_graceful_shutdown is not None
 
 
