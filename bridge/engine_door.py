@@ -15,7 +15,6 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from bridge.later import later
 from bridge.reception import Reception, Turned, deny
 from bridge.request_body import TooLong, read_body
 from bridge.sockets.engine import Engine
@@ -77,12 +76,9 @@ class EngineDoor:
 
     def _refusal(self, headers: Headers, query: Query) -> Response | None:
         """Everyone must come from where they may; only who is new can be turned away for want of room."""
-        is_new, refusal = "sid" not in query, self._reception.refusal(headers)
-        if refusal is not None:
-            return refusal if is_new or refusal.status_code == 403 else None
-        if is_new and self._engine.is_full:
-            return later("overloaded", "Too many sessions wait here without having connected to a namespace.")
-        return None
+        refusal = self._reception.refusal(headers)
+        is_for_all = refusal is not None and refusal.status_code == 403
+        return refusal if is_for_all or "sid" not in query else None
 
     def _problem(self, query: Query, transport: str) -> Response | None:
         if query.get("transport") != [transport]:

@@ -29,7 +29,8 @@ def mount(
 ) -> None:
     """Add the door to the application, and its server to what the process runs."""
     settings = process.settings
-    engine = Engine(settings.outbox_bytes, settings.max_message_bytes, asyncio.get_running_loop().time)
+    now = asyncio.get_running_loop().time
+    engine = Engine(settings.outbox_bytes, settings.max_message_bytes, now, settings.trusted_proxies)
     v3_gate, v3_ports = v3_way
     v2_gate, v2_ports = v2_way
     engine.namespaces[v3_door.NAMESPACE] = v3_door.SocketIoDoor(V3SocketIoGate(process.gate, v3_gate), v3_ports)
@@ -39,6 +40,10 @@ def mount(
     process.added.parts.append(engine)
     process.added.ends.append(engine.end_all)
     process.added.counted["bridge_socketio_sessions"] = ("Sessions begun.", lambda: engine.begun)
+    process.added.counted["bridge_socketio_displaced"] = (
+        "Sessions in no namespace that ended because others began.",
+        lambda: engine.displaced,
+    )
     process.added.counted["bridge_socketio_broken"] = ("Sessions closed for what they said.", lambda: engine.broken)
     door = EngineDoor(engine, process.reception)
     if siblings is None:

@@ -15,14 +15,17 @@ import structlog
 from engineio.async_drivers.asgi import _async
 from engineio.packet import CLOSE, NOOP, Packet
 
+from bridge.client_address import client_address
 from bridge.sockets import packets
 from bridge.sockets.engine_session import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, Namespace, Session
 from bridge.sockets.engine_websocket import EngineWebSocket
+from bridge.sockets.outside import Outside
 from bridge.sockets.waiting import Waiting
 
 LOOK_SECONDS: Final = 1.0
 MOST_OUTSIDE: Final = 2_000
-"""Sessions that are in no namespace: a page may begin them by the thousand, and nobody has asked who it is."""
+"""Sessions that are in no namespace: a page may begin them by the thousand, and nobody has asked who it is. Beyond, one
+ends for each that begins: see `Outside`."""
 ENVELOPE_BYTES: Final = 1_024
 """What Engine.IO and Socket.IO put around a message, at most."""
 
@@ -53,17 +56,24 @@ class _Quiet:
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
     """The server and its sessions: those in a namespace are connections, and bounded as such; see `MOST_OUTSIDE`."""
 
-    def __init__(self, outbox_bytes: int, max_message_bytes: int, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        outbox_bytes: int,
+        max_message_bytes: int,
+        now: Callable[[], float],
+        trusted_proxies: tuple[str, ...] = (),
+    ) -> None:
         self.sessions: Final[dict[str, Session]] = {}
-        self.outside: Final[set[str]] = set()
+        self.outside: Final = Outside()
         """The sessions that are in no namespace."""
+        self._trusted_proxies = trusted_proxies
         self.namespaces: Final[dict[str, Namespace]] = {}
         self.outbox_bytes = outbox_bytes
         self.max_message_bytes = max_message_bytes
         self.now = now
         self.broken = 0
         """Sessions that were closed for what they said."""
-        self.begun = 0
+        self.begun = self.displaced = 0
         self._pings: dict[str, asyncio.Future[None]] = {}
         super().__init__(
             async_mode="asgi",
@@ -92,10 +102,16 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         """Of one POST."""
         return self.max_message_bytes + ENVELOPE_BYTES
 
-    @property
-    def is_full(self) -> bool:
-        """Whether nobody may begin a session now."""
-        return len(self.outside) >= MOST_OUTSIDE
+    def address_of(self, scope: Mapping[str, Any]) -> str:
+        """The address for which a request counts."""
+        return client_address(scope, self._trusted_proxies)
+
+    def keep_outside(self, sid: str, address: str) -> None:
+        """A session is in no namespace from now on; where there are too many, another ends."""
+        while len(self.outside) >= MOST_OUTSIDE:
+            self.displaced += 1
+            self.sessions[self.outside.gives_way()].abort()
+        self.outside.add(sid, address)
 
     def create_queue(self, *_: Any, **__: Any) -> Waiting:
         return Waiting()

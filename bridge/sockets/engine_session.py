@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 
 from bridge.sockets import packets
 from bridge.sockets.ends import Carried
+from bridge.sockets.outside import Outside
 from bridge.sockets.waiting import Waiting
 
 PING_INTERVAL_SECONDS: Final = 20
@@ -45,13 +46,19 @@ class Home(Protocol):
 
     namespaces: Mapping[str, Namespace]
     sockets: dict[str, Any]
-    outside: set[str]
+    outside: Outside
     outbox_bytes: int
     max_message_bytes: int
     broken: int
 
     def now(self) -> float:
         """Seconds of the loop's clock."""
+
+    def address_of(self, scope: Mapping[str, Any]) -> str:
+        """The address for which a request counts."""
+
+    def keep_outside(self, sid: str, address: str) -> None:
+        """A session is in no namespace from now on."""
 
     def forget(self, sid: str) -> None:
         """The session is over."""
@@ -105,6 +112,7 @@ class Session:
     def __init__(self, engine: Home, sid: str, environ: Mapping[str, Any]) -> None:
         scope = environ["asgi.scope"]
         self.headers: Final = Headers(scope=scope)
+        self.address: Final = engine.address_of(scope)
         self.query: Final = str(environ.get("QUERY_STRING", ""))
         self.code = 1000
         self.reason = ""
@@ -120,7 +128,7 @@ class Session:
         self._connects = 0
         self._is_slow = False
         self._outside_since = engine.now()
-        engine.outside.add(sid)
+        engine.keep_outside(sid, self.address)
 
     @property
     def waiting(self) -> Waiting:
@@ -249,7 +257,7 @@ class Session:
 
     def _stay_outside(self) -> None:
         self._outside_since = self._engine.now()
-        self._engine.outside.add(self._sid)
+        self._engine.keep_outside(self._sid, self.address)
 
     async def _connect(self, packet: packets.Packet) -> None:
         name, auth = packet.namespace, packets.auth_of(packet)

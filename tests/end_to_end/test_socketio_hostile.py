@@ -17,13 +17,13 @@ from tests.end_to_end.configuration import QUIET
 from tests.end_to_end.raw import BINARY, CLOSE, HANDSHAKE, TEXT, RawSocket, frame, raw_socket, request
 from tests.end_to_end.socketio_clients import POLLING, Poller, poller, v3_ids
 from tests.end_to_end.test_ends import resident_bytes
+from tests.end_to_end.test_faults import metric
 from tests.servers import BridgeProcess
 from tests.stopwatch import within
 
 MIB = 1024 * 1024
 MOST_MESSAGE_BYTES = 65_536
 MOST_BYTES = MOST_MESSAGE_BYTES + 1_024
-MOST_OUTSIDE = 2_000
 WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 CONNECT = f"40/v3,{json.dumps(v3_ids('hostile'))}"
 ECHO = '42/v3,1["message",{"msg_type":"msg","target":"echo"}]'
@@ -468,24 +468,15 @@ async def test_sessions_that_never_connect_are_bounded_and_end(bridge: StartBrid
         await io.enter("/v3", v3_ids("before"))
         before = resident_bytes(running)
         await endless.send(post(io.sid, {"Content-Length": "1000"}, b"3"))
-        answers = []
+        statuses = set()
         for _ in range(25):
             await many.send(handshakes(100))
-            answers += [await many.answer() for _ in range(100)]
-        statuses = [answer.status for answer in answers]
-        assert statuses == [200] * (MOST_OUTSIDE - 1) + [503] * (len(statuses) - MOST_OUTSIDE + 1)
-        assert json.loads(answers[-1].body)["code"] == "overloaded"
-        assert 1 <= int(answers[-1].headers["retry-after"]) <= 5
-        assert (await denied(running, WEBSOCKET)).status_code == 503
+            statuses |= {(await many.answer()).status for _ in range(100)}
+        assert statuses == {200}  # whoever comes is let in, and the longest waiting gives way
+        await mute.rest(5)
+        assert await metric(running, "bridge_socketio_displaced_total") > 0
         assert resident_bytes(running) - before < 40 * MIB
         async with client(running, v3_path("talk", "raw")) as raw:
             assert await raw.is_served()
         async with asyncio.timeout(10):
             assert await endless.rest(10) == b""
-
-        async def has_room() -> bool:
-            async with poller(running) as late:
-                return (await late.begin()).status_code == 200
-
-        await eventually(has_room, 20)
-        assert await mute.close_code() == 1008

@@ -79,9 +79,9 @@ class Home:
         for door in (self.v3, self.v2):
             door.is_open.set()
 
-    async def begin(self, query: str = "EIO=4&transport=polling") -> tuple[str, Session]:
+    async def begin(self, query: str = "EIO=4&transport=polling", address: str = "127.0.0.1") -> tuple[str, Session]:
         """A session that polls."""
-        scope = {"type": "http", "query_string": query.encode(), "headers": []}
+        scope = {"type": "http", "query_string": query.encode(), "headers": [], "client": (address, 1)}
         opening = await self.engine.begin(scope)
         assert opening[:1] == b"0"
         sid = next(reversed(self.engine.sessions))

@@ -141,18 +141,38 @@ async def test_a_client_that_says_goodbye_is_gone() -> None:
     assert (session.code, home.v3.guests[0].losses) == (1000, 1)
 
 
-async def test_so_many_sessions_may_be_in_no_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_OUTSIDE", 2)
+async def test_where_too_many_are_in_no_namespace_one_ends_for_each_that_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_OUTSIDE", 3)
     home = Home()
-    sid, session = await home.begin()
-    full = [home.engine.is_full]
+    inside, _ = await home.entered("/v3")
+    lonely, _ = await home.begin(address="198.51.100.9")
+    many = [(await home.begin(address="203.0.113.7"))[0] for _ in range(5)]
+    newcomer, _ = await home.begin(address="198.51.100.10")
+    assert list(home.engine.sessions) == [inside, lonely, many[-1], newcomer]
+    assert (len(home.engine.outside), home.engine.displaced) == (3, 4)
+
+
+async def test_who_leaves_its_namespaces_is_outside_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_OUTSIDE", 1)
+    home = Home()
+    sid, session = await home.entered("/v3")
+    other, _ = await home.begin()
+    await session.receive("1/v3,")
+    assert list(home.engine.sessions) == [sid]
+    assert sid in home.engine.outside
+    assert other not in home.engine.outside
+
+
+async def test_a_poll_of_a_session_that_gave_way_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_OUTSIDE", 1)
+    home = Home()
+    sid, _ = await home.begin()
+    poll = asyncio.create_task(home.engine.poll(sid))
+    await asyncio.sleep(0)
     await home.begin()
-    full.append(home.engine.is_full)
-    for said in ("0/v3,{}", "1/v3,"):
-        await session.receive(said)
-        full.append(home.engine.is_full)
-    home.engine.forget(sid)
-    assert [*full, home.engine.is_full] == [False, True, False, True, False]
+    assert await asyncio.wait_for(poll, 5) == b"1"
 
 
 async def test_at_the_end_open_polls_are_answered() -> None:
