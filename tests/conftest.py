@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pytest
 import redis
 from hypothesis import HealthCheck, settings
+from xdist.workermanage import WorkerController
 
 from tests.machine import chromium_program
 from tests.redis_source import RedisSource, RedisUnavailable, choose_redis
@@ -25,20 +26,37 @@ NO_ADDITIONS: Mapping[str, str] = {}
 # A busy machine is no failure. In CI the parent of both is Hypothesis' own profile `ci`: the same examples each time.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
-settings.register_profile("laws", max_examples=10_000 if os.environ.get("CI") else 500)
+settings.register_profile("laws", max_examples=10_000 if os.environ.get("CI") == "true" else 500)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the session's Redis, or end the session saying why there is none."""
+    """Choose where the session's Redis comes from, or end the session saying why there is none."""
     try:
-        config.stash[REDIS_SOURCE] = choose_redis(os.environ)
+        config.stash[REDIS_SOURCE] = choose_redis(
+            {**os.environ, **getattr(config, "workerinput", {}).get("chosen", {})}
+        )
     except RedisUnavailable as error:
         raise pytest.UsageError(f"No Redis for the tests: {error}") from error
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """The session's header says which Redis it is."""
-    return f"redis: {config.stash[REDIS_SOURCE].description}"
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    """Workers start a Redis each, from where the session's header says."""
+    node.workerinput["chosen"] = {"BRIDGE_TEST_REDIS": node.config.stash[REDIS_SOURCE].name}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """What `-n auto` is: more than there are cores, for tests wait; none for files, which start sooner without."""
+    if all(Path(argument.partition("::")[0]).is_file() for argument in config.args):
+        return 0
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """The session's header says which Redis it is, and how hard the laws are tried."""
+    examples = settings.get_profile("laws").max_examples
+    return [f"redis: {config.stash[REDIS_SOURCE].description}", f"laws: {examples:,} examples each"]
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +67,10 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def redis_url(pytestconfig: pytest.Config) -> Iterator[str]:
-    """The session's Redis, shared by all tests: each keeps to its `prefix`, and none disturbs the server itself."""
+    """The session's Redis, shared by all tests: each keeps to its `prefix`, and none disturbs the server itself.
+
+    A worker's session has one of its own, unless somebody else runs it.
+    """
     with pytestconfig.stash[REDIS_SOURCE].running() as url:
         yield url
         sweep(url)

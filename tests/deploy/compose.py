@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.deploy.certificate import Certificate
-from tests.servers import PROJECT, free_port
+from tests.ports import free_port
+from tests.servers import PROJECT
 
 FILE = PROJECT / "deploy" / "compose.yaml"
 SECONDS = 120

@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.deploy.certificate import Certificate
-from tests.servers import PROJECT, ServerError, ServerProcess, free_port
+from tests.ports import free_port
+from tests.servers import PROJECT, ServerError, ServerProcess
 
 SHIPPED = PROJECT / "deploy" / "nginx.conf"
 AS_SHIPPED: Mapping[str, str] = {}

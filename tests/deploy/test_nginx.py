@@ -22,7 +22,8 @@ from tests.deploy.nginx import Nginx, changed, is_open, websocket_block
 from tests.end_to_end.clients import Client, client, denied, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, key, with_key
 from tests.end_to_end.raw import HANDSHAKE, raw_socket, request
-from tests.servers import BridgeProcess, free_port
+from tests.ports import free_port
+from tests.servers import BridgeProcess
 
 CONFIG = (
     QUIET

@@ -12,7 +12,7 @@ from typing import Any, Final
 import socketio
 import uvicorn
 
-from tests.servers import free_port
+from tests.ports import free_port
 
 NAMESPACE: Final = "/v3"
 PATIENCE_SECONDS: Final = 10.0

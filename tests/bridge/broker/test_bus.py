@@ -18,8 +18,9 @@ from bridge.broker.bus import Bus
 from bridge.broker.link import pack, pool
 from tests.bridge.broker.parts import Answers, running, running_bus, until
 from tests.conftest import StartRedis
+from tests.ports import free_port
 from tests.proxy import proxy_to
-from tests.servers import RedisServer, free_port
+from tests.servers import RedisServer
 from tests.stopwatch import Stopwatch
 
 PROMISED_SECONDS = 2.0

@@ -14,8 +14,8 @@ from bridge.broker import link as link_module
 from bridge.broker.link import CONNECT_SECONDS, FIRST_PAUSE_SECONDS, Keeper, Link, LinkError, open_link, pack, pool
 from tests.bridge.broker.parts import Answers, until
 from tests.conftest import StartRedis
+from tests.ports import free_port
 from tests.proxy import proxy_to
-from tests.servers import free_port
 from tests.stopwatch import Stopwatch
 
 
