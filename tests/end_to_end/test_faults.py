@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -225,23 +226,35 @@ async def test_a_subscriber_that_redis_cuts_off_for_lagging_announces_it(
     bridge: StartBridge, server: RedisServer
 ) -> None:
     server.execute("CONFIG", "SET", "client-output-buffer-limit", "pubsub 256kb 128kb 1")
-    # What Redis has already sent when it cuts off comes all at once, and must make nobody a slow consumer.
-    config = "outbox_bytes = 67_108_864\n" + CONFIG
+    # What the kernel holds when Redis cuts off comes all at once, and must make nobody a slow consumer.
+    config = "outbox_bytes = 1_073_741_824\n" + CONFIG
     lagging, other = (bridge(config=config, redis=server.url) for _ in range(2))
     async with clocked_talk(lagging, other) as conversation:
         outside = conversation.members[1]
         await conversation.until_all_hear(outside, SAID_SECONDS)
         lagging.freeze()
-        for number in range(200):
-            said = {"talker": "flood", "number": number, "text": "x" * 50_000}
-            await outside.own.say({"msg_type": "msg", "target": "group", "payload": said})
-            await outside.until_heard("flood", number, PATIENT_SECONDS)  # or the other process might lag, too
+        await flood_until_cut_off(server, outside)
         lagging.thaw()
         await conversation.until_all_hear(outside, PATIENT_SECONDS)
         assert all(member.gaps == 1 for member in conversation.members[0::2])
         assert all(member.gaps == 0 for member in conversation.members[1::2])
         assert conversation.nothing_is_doubled_or_shuffled()
         assert await metric(lagging, "bridge_gaps_total") == 1
+
+
+async def flood_until_cut_off(server: RedisServer, speaker: Member) -> None:
+    """However much the kernel holds for a process that does not read: Redis has one subscriber less when it is full."""
+    subscribers = len(await subscribers_of(server))
+    for number in count():
+        said = {"talker": "flood", "number": number, "text": "x" * 50_000}
+        await speaker.own.say({"msg_type": "msg", "target": "group", "payload": said})
+        await speaker.until_heard("flood", number, PATIENT_SECONDS)  # or its own process might lag, too
+        if len(await subscribers_of(server)) < subscribers:
+            return
+
+
+async def subscribers_of(server: RedisServer) -> list[str]:
+    return str(await asyncio.to_thread(server.execute, "CLIENT", "LIST", "TYPE", "pubsub")).splitlines()
 
 
 async def test_a_process_that_stalls_for_five_seconds_lost_nothing(bridge: StartBridge, server: RedisServer) -> None:

@@ -1,0 +1,147 @@
+"""Bridges without the second that Python takes to load one: a process that has loaded everything forks each of them.
+
+Run as a program this is that process, the template. A forked bridge is what `python -m bridge.command_line` is after
+its imports: a process of its own in a session of its own, with arguments, environment, working directory and log of its
+own. Must never do anything else on behalf of the bridge.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+PROJECT: Final = Path(__file__).resolve().parents[1]
+ORDER_BYTES: Final = 1_000_000
+NUMBER: Final = struct.Struct("i")  # a process id, then an exit status
+
+
+class Forked:
+    """A forked process, with as much of `subprocess.Popen` as tests use. Its monitor says how it ended."""
+
+    def __init__(
+        self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str], log: BinaryIO
+    ) -> None:
+        self.returncode: int | None = None
+        self._monitor, theirs = socket.socketpair()
+        order = {"arguments": list(arguments), "directory": str(directory), "environment": dict(environment)}
+        with theirs:
+            socket.send_fds(template(), [b"fork"], [theirs.fileno(), log.fileno()])
+        self._monitor.sendall(json.dumps(order).encode() + b"\n")
+        self.pid = self._hear()
+
+    def poll(self) -> int | None:
+        """The exit status, if it has ended."""
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait(self, seconds: float | None = None) -> int:
+        """The exit status, as soon as it has ended; `subprocess.TimeoutExpired` after so many seconds."""
+        if self.returncode is None:
+            self._monitor.settimeout(seconds)
+            try:
+                self.returncode = self._hear()
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired("bridge", seconds or 0.0) from None
+            self._monitor.close()
+        return self.returncode
+
+    def _hear(self) -> int:
+        (number,) = NUMBER.unpack(self._monitor.recv(NUMBER.size))
+        return int(number)
+
+    def send_signal(self, number: int) -> None:
+        """Nothing, if it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+@cache
+def template() -> socket.socket:
+    """Where to ask this process's template for bridges. It ends when this is closed: with the process."""
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-m", __name__]
+    with theirs:
+        process = subprocess.Popen(
+            command, cwd=PROJECT, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(end)
+    return ours
+
+
+def fork_bridges() -> None:
+    """Fork a monitor for each order, until nobody is left to give any. Returns in the bridges, and at the end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the monitors
+    orders = socket.socket(fileno=0)
+    while True:
+        _, descriptors, _, _ = socket.recv_fds(orders, 16, 2)
+        if not descriptors:
+            sys.exit()
+        if os.fork() == 0:
+            orders.detach()  # what the bridge has there instead it is told as it takes its place
+            return become_bridge(socket.socket(fileno=descriptors[0]), descriptors[1])
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def become_bridge(asking: socket.socket, log: int) -> None:
+    """Fork the bridge, in which this returns; the monitor stays here until the bridge has ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    order = json.loads(asking.makefile("rb").readline(ORDER_BYTES))
+    if (pid := os.fork()) != 0:
+        monitor(asking, pid)
+    asking.close()
+    take_place(order, log)
+
+
+def monitor(asking: socket.socket, pid: int) -> None:
+    """Say which process it is, and how it ended."""
+    asking.sendall(NUMBER.pack(pid))
+    _, status = os.waitpid(pid, 0)
+    asking.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
+    os._exit(0)
+
+
+def take_place(order: dict[str, Any], log: int) -> None:
+    """As `subprocess.Popen` does before a program begins."""
+    os.setsid()
+    os.chdir(order["directory"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.close(nothing)
+    os.close(log)
+    sys.argv[1:] = order["arguments"]
+
+
+if __name__ == "__main__":
+    from bridge import socketio_mount  # noqa: F401 - all that a bridge may come to import
+    from bridge.command_line import main
+
+    fork_bridges()
+    sys.argv[0] = "aether-bridge"
+    main()
