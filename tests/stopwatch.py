@@ -1,22 +1,28 @@
 """How long something took, whatever else the machine did meanwhile.
 
-A machine of several tenants stands still now and then, a second at a time, with everything on it. Nobody is slow for
-that: where a test says that something is done in time, such a second must not count. Must never forgive a test's own
-process the time in which it works, or waits.
+A machine of several tenants stands still now and then, a second at a time, with everything on it; and where more wants
+to run than there are processors, everything waits its turn. Nobody is slow for that: where a test says that something
+is done in time, such seconds must not count. Must never forgive a test's own processes the time in which they work, or
+wait for anything else.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 TICK_SECONDS: Final = 0.02
 LATE_SECONDS: Final = 0.1
 """A tick that is later by more says that the machine stood still, or had no time for us; until then it is noise."""
+
+LARGEST_QUEUE: Final = 0.9
+"""However many wait for a processor, a tenth of the time counts, so that all that is waited for has an end."""
 
 
 class _Stalls(threading.Thread):
@@ -42,22 +48,47 @@ _STALLS: Final = _Stalls()
 _STALLS.start()
 
 
+def queued_seconds() -> dict[int, float]:
+    """For how long this process, and each that it started, could have run and was given no processor (Linux alone)."""
+    seconds = {}
+    for pid in family(os.getpid()):
+        with suppress(OSError):  # it ended just now
+            seconds[pid] = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    return seconds
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process, its children, and theirs."""
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in children.read_text().split():
+                yield from family(int(child))
+
+
 class Stopwatch:
     """Runs from when it is made."""
 
     def __init__(self) -> None:
         self._begun_at = time.monotonic()
         self._stalled_before_seconds = _STALLS.seconds()
+        self._queued_before_seconds = queued_seconds()
 
     @property
     def least_seconds(self) -> float:
-        """Without the stalls. For upper bounds."""
-        return self.all_seconds - (_STALLS.seconds() - self._stalled_before_seconds)
+        """Without the stalls, and without the queue for processors. For upper bounds."""
+        seconds = self.all_seconds - (_STALLS.seconds() - self._stalled_before_seconds)
+        return seconds - min(self._queued(), LARGEST_QUEUE * seconds)
 
     @property
     def all_seconds(self) -> float:
         """By the clock. For lower bounds."""
         return time.monotonic() - self._begun_at
+
+    def _queued(self) -> float:
+        """As if the processes had waited one after the other: as they do where each waits for what another says."""
+        before = self._queued_before_seconds
+        return sum(seconds - before.get(pid, 0.0) for pid, seconds in queued_seconds().items())
 
 
 @asynccontextmanager
