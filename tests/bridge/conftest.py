@@ -1,10 +1,12 @@
-"""Fixtures of what is recorded and ordered of tenants."""
+"""Fixtures of what is recorded and ordered of tenants, and of what is logged."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
 from tests.bridge.desk import Desk, at_a_desk
 
@@ -14,3 +16,15 @@ async def desk(redis_url: str, prefix: str) -> AsyncIterator[Desk]:
     """A desk on the session's Redis, under the test's prefix."""
     async with at_a_desk(redis_url, prefix) as one:
         yield one
+
+
+@pytest.fixture
+def loggers_as_they_were() -> Iterator[None]:
+    """For tests that set up the log of a bridge in this process: what comes after must not log as bridges do."""
+    loggers = [logging.getLogger(name) for name in ("", "uvicorn", "uvicorn.error", "uvicorn.access", "asyncio")]
+    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, handlers, level, propagate in before:
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
+    structlog.reset_defaults()

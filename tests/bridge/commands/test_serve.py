@@ -8,6 +8,8 @@ import pytest
 from tests.bridge.commands.running import run, sentence
 from tests.conftest import StartBridge
 
+pytestmark = pytest.mark.usefixtures("loggers_as_they_were")
+
 
 def test_a_port_that_is_taken_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
