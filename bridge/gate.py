@@ -20,6 +20,7 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.presence import Place, Presence
 from bridge.broker.subscriber import Subscriber
 from bridge.broker.tenant_table import TenantTable
+from bridge.client_address import client_address
 from bridge.connections import Connection, Connections, Facts, Session
 from bridge.later import later
 from bridge.migration.rows import LONGEST_USER_AGENT, Visitor
@@ -27,6 +28,7 @@ from bridge.rate import Bucket, Pace
 from bridge.reception import Reception, deny
 from bridge.routes import listens_on
 from bridge.settings import Settings
+from bridge.shares import Owner
 from bridge.sockets.asgi_wire import AsgiWire
 from bridge.sockets.ends import ASGI_EXTENSION
 from bridge.sockets.hub import Listener, Voice
@@ -35,13 +37,25 @@ from bridge.tenants import GENERATED_ID_PREFIX, Tenant
 
 SUBSCRIPTION_SECONDS: Final = 3.0
 MAX_QUERY_FIELDS: Final = 64
+TOO_MANY_FIELDS: Final = (("api_key", ""), ("api_key", ""))
+"""What a query counts as that has more: credentials that could be read two ways."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a handshake brings along. `address`: the one for which it counts."""
+
+    query: Query
+    headers: Headers
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Who knocks, settled. The place is in V3 names, the ids as they stood in the path."""
+    """Who knocks, settled. The place is in V3 names, the ids as they stood in the path; `address` is for counting."""
 
     identity: Identity
+    address: str
     place: Place
     path_ids: tuple[str | None, str | None]
     visitor: Visitor
@@ -93,6 +107,11 @@ class Gate:
         self.budget: Final = reception.budget
         self._subscriber = subscriber
 
+    def brought(self, websocket: WebSocket) -> Brought:
+        """What the handshake of a raw WebSocket brings."""
+        address = client_address(websocket.scope, self.settings.trusted_proxies)
+        return Brought(query_of(websocket), websocket.headers, address)
+
     async def identify(self, query: Query) -> Identity:
         """Who sent these credentials. Raises `NotAdmitted`."""
         return await self.admission.identify(query)
@@ -114,6 +133,8 @@ class Gate:
         self, websocket: WebSocket, arrival: Arrival, voice: Voice, session: MakeSession, headers: Mapping[str, str]
     ) -> None:
         """Subscribe, accept, and stay until the connection ends. Raises `Turned` before it accepts."""
+        if not self.has_room_for(arrival):
+            await deny(websocket, later("overloaded", "Your tenant, key or address holds its share of this process."))
         try:
             hearing = await self.subscribe(arrival)
         except TimeoutError:
@@ -129,6 +150,10 @@ class Gate:
         finally:
             self.give_back(arrival, hearing)
 
+    def has_room_for(self, arrival: Arrival) -> bool:
+        """Whether there is a place for one more of whose it is."""
+        return self.reception.shares.has_room_for(_owner(arrival))
+
     async def subscribe(self, arrival: Arrival) -> Hearing:
         """Hear what the arrival must hear, and be present. Raises `TimeoutError`, and holds nothing then.
 
@@ -136,7 +161,7 @@ class Gate:
         """
         place = arrival.place
         channels = listens_on(arrival.visitor.language, place.tenant, place.group, place.client, self.addresses)
-        self.reception.arriving += 1
+        self.reception.shares.take(_owner(arrival))
         entered = False
         try:
             async with asyncio.timeout(SUBSCRIPTION_SECONDS):
@@ -147,15 +172,15 @@ class Gate:
             self._subscriber.release(channels)
             if entered:
                 self.presence.leave(place)
+            self.reception.shares.give_back(_owner(arrival))
             raise
-        finally:
-            self.reception.arriving -= 1
         return Hearing(channels, self.connections.epoch_seconds())
 
     def give_back(self, arrival: Arrival, hearing: Hearing) -> None:
         """Take back a `subscribe`."""
         self._subscriber.release(hearing.channels)
         self.presence.leave(arrival.place)
+        self.reception.shares.give_back(_owner(arrival))
 
     async def _enter(self, place: Place) -> None:
         entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -202,13 +227,17 @@ class Gate:
         return Connection(facts, session(outbox, meter), outbox, listener, self.connections, holder)
 
 
-def query_of(websocket: WebSocket) -> list[tuple[str, str]]:
+def _owner(arrival: Arrival) -> Owner:
+    return Owner(arrival.place.tenant, arrival.identity.key_name, arrival.address)
+
+
+def query_of(websocket: WebSocket) -> Query:
     """The query's fields, each as often as it was sent. Too many count as bad credentials."""
     query = websocket.scope.get("query_string", b"").decode("latin-1")
     try:
         return parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
     except ValueError:
-        raise NotAdmitted("unauthenticated") from None
+        return TOO_MANY_FIELDS
 
 
 def user_agent_of(headers: Headers) -> str:

@@ -16,7 +16,7 @@ from bridge.admission import Identity, NotAdmitted, Query
 from bridge.broker.presence import Place, Protocol
 from bridge.broker.tenant_table import TenantTable
 from bridge.counts import Counts
-from bridge.gate import Arrival, Gate, generated_id, query_of, user_agent_of
+from bridge.gate import Arrival, Brought, Gate, generated_id, user_agent_of
 from bridge.migration.rows import Visitor
 from bridge.reception import Turned
 from bridge.tenants import DEFAULT_TENANT, Tenant, deprecation_headers, successor_path
@@ -42,23 +42,25 @@ class V3Gate:
             await self._gate.reception.check(knock)
         except Turned:
             raise v3.Denied from None
-        guest, knock.state.arrival = await self.arrive(query_of(knock), knock.headers, group_id, client_id, "v3")
+        guest, knock.state.arrival = await self.arrive(self._gate.brought(knock), group_id, client_id, "v3")
         return guest
 
     async def arrive(
-        self, query: Query, headers: Headers, group_id: str, client_id: str, protocol: Protocol
+        self, brought: Brought, group_id: str, client_id: str, protocol: Protocol
     ) -> tuple[v3.Guest, Arrival]:
         """Who brings these credentials and ids. Raises `Refused`."""
         named = group_id if _NO_MAP.resolve(group_id) is not None else ""
         try:
-            identity = await self._gate.identify(query)
+            identity = await self._gate.identify(brought.query)
             guest = self._guest(identity, group_id, client_id, named, protocol)
         except NotAdmitted as refused:
             self._tally.refused("", refused.code)
             raise v3.Refused(refused.code, named) from None
         place = Place(guest.tenant, guest.group_id, guest.client_id, protocol)
         visitor = Visitor("v3", protocol, guest.client_id, guest.group_id)
-        return guest, Arrival(identity, place, (group_id, client_id), visitor, user_agent_of(headers))
+        return guest, Arrival(
+            identity, brought.address, place, (group_id, client_id), visitor, user_agent_of(brought.headers)
+        )
 
     def _guest(self, identity: Identity, group_id: str, client_id: str, named: str, protocol: str) -> v3.Guest:
         tenant = self._gate.tenant(identity.tenant)
@@ -97,27 +99,27 @@ class V2Gate:
             await self._gate.reception.check(knock)
         except Turned:
             raise v2.Denied from None
-        guest, knock.state.arrival = await self.arrive(query_of(knock), knock.headers, group_id, client_id, "v2")
+        guest, knock.state.arrival = await self.arrive(self._gate.brought(knock), group_id, client_id, "v2")
         return guest
 
     async def arrive(
-        self, query: Query, headers: Headers, group_id: str | None, client_id: str | None, protocol: Protocol
+        self, brought: Brought, group_id: str | None, client_id: str | None, protocol: Protocol
     ) -> tuple[v2.Guest, Arrival]:
         """Who brings these credentials and ids. Raises `Refused`."""
         try:
-            identity = await self._identify(query, headers)
+            identity = await self._identify(brought.query, brought.headers)
             guest = self._guest(identity, group_id, client_id, protocol)
         except NotAdmitted as refused:
             self._tally.refused("", refused.code)
             raise v2.Refused(refused.code) from None
         place = Place(guest.tenant, guest.group_name, guest.client_name, protocol)
-        agent = user_agent_of(headers)
+        agent = user_agent_of(brought.headers)
         visitor = (
             Visitor("v2", protocol, None, guest.group_id, agent)
             if guest.is_generated
             else Visitor("v2", protocol, guest.client_id, guest.group_id)
         )
-        return guest, Arrival(identity, place, (group_id, client_id), visitor, agent)
+        return guest, Arrival(identity, brought.address, place, (group_id, client_id), visitor, agent)
 
     async def serve(
         self, knock: WebSocket, guest: v2.Guest, session: Callable[[v2.Socket, v2.Rate], v2.Receiver]

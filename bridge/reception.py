@@ -16,6 +16,7 @@ from bridge.broker.subscriber import Subscriber
 from bridge.connections import Connections
 from bridge.later import later
 from bridge.settings import LOOPBACK_HOSTS, Settings
+from bridge.shares import Shares
 from bridge.spending import Budget
 
 _ORIGIN_SENTENCE: Final = "This web origin may not connect; add it to allowed_origins."
@@ -50,7 +51,7 @@ def _is_loopback(origin: str) -> bool:
 
 
 class Reception:
-    """Whether a handshake can be looked at now. `arriving`: how many are between here and being a connection."""
+    """Whether a handshake can be looked at now, and whether there is a place for whom it turns out to be."""
 
     def __init__(
         self,
@@ -67,8 +68,8 @@ class Reception:
         self._subscriber = subscriber
         self._connections = connections
         self._origins = OriginCheck(settings)
-        self._most_connections = most_connections
-        self.arriving = 0
+        several = {"tenant": len(settings.known_tenants()) > 1, "key": len(settings.keys) > 1}
+        self.shares: Final = Shares(most_connections, several)
 
     @property
     def serves_now(self) -> bool:
@@ -85,7 +86,7 @@ class Reception:
         """The answer to whoever may not or cannot be served now, if that is so."""
         if not self._origins.passes(headers):
             return JSONResponse({"code": "forbidden_origin", "msg": _ORIGIN_SENTENCE}, 403)
-        if self._connections.is_closing or len(self._connections) + self.arriving >= self._most_connections:
+        if self._connections.is_closing or self.shares.is_full:
             return later("overloaded", "This process serves as many connections as it can.")
         if not self.serves_now:
             return later("bus_down", "Redis cannot be reached; connect again in a moment.")

@@ -8,13 +8,14 @@ import asyncio
 import gc
 import signal
 import socket
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import State
-from starlette.types import Scope
 
+from bridge.client_address import client_address
 from bridge.process import Process
 from bridge.settings import Settings
 from bridge.sockets.http_protocol import HttpProtocol
@@ -72,7 +73,7 @@ class Config(uvicorn.Config):
             {"outbox_bytes": settings.outbox_bytes, "budget": app.state.budget},
         )
         super().__init__(
-            Metered(app, app.state.budget, _address_of),
+            Metered(app, app.state.budget, partial(client_address, trusted_proxies=settings.trusted_proxies)),
             host=settings.host,
             port=settings.port,
             loop="uvloop",
@@ -104,11 +105,6 @@ def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> boo
         signal.signal(number, end)
     server.run(sockets)
     return server.started
-
-
-def _address_of(scope: Scope) -> str:
-    client = scope.get("client")
-    return client[0] if client else ""
 
 
 def _tune_garbage_collection() -> None:

@@ -1,12 +1,11 @@
-"""How many of the connections of one process a tenant, a key and an address may hold. Pure: it counts, and opens nothing.
+"""How many of the connections of a process one tenant, key or address may hold. Pure: it counts, and opens nothing.
 
-While a fifth of all places is free anybody may take one. The last fifth is for whoever holds less than an equal share of
-the whole, by its tenant, its key and its address: so that none of them can shut the others out, and each may use what
-the others leave.
+While a fifth of all places is free anybody may take one. The last fifth is for whoever holds less than an equal share
+of the whole, by its tenant, its key and its address: none of them can shut the others out, and each may use what the
+others leave.
 
-Decided here: an equal share is one of as many as hold connections now, the newcomer included; of tenants and keys there
-are at least as many as the configuration makes possible, up to two. An address on loopback may be a proxy, and counts as
-alone.
+Decided here: an equal share is one of as many as hold connections now, the newcomer included; where the configuration
+has several tenants or keys, of at least two. Addresses are unknown beforehand: there, alone is alone.
 """
 
 from collections import Counter

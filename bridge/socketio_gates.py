@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge.broker.tenant_table import TenantTable
 from bridge.counts import Counts
-from bridge.gate import Arrival, Gate, Hearing, MakeSession
+from bridge.gate import Arrival, Brought, Gate, Hearing, MakeSession
 from bridge.gates import V2Gate, V3Gate
 from bridge.sockets.engine_session import Knock
 from bridge.sockets.hub import Voice
@@ -29,7 +29,7 @@ class V3SocketIoGate:
         self._voice = V3Voice(V3_SOCKETIO)
 
     async def admit(self, knock: Knock, group_id: str, client_id: str) -> v3.Guest:
-        guest, knock.arrival = await self._v3_gate.arrive(knock.query, knock.headers, group_id, client_id, "socketio")
+        guest, knock.arrival = await self._v3_gate.arrive(_brought(knock), group_id, client_id, "socketio")
         return guest
 
     async def open(self, knock: Knock, _guest: v3.Guest, session: Callable[..., v3.Receiver]) -> None:
@@ -49,7 +49,7 @@ class V2SocketIoGate:
         self._counts = counts
 
     async def admit(self, knock: Knock, group_id: str | None, client_id: str | None) -> v2.Guest:
-        guest, knock.arrival = await self._v2_gate.arrive(knock.query, knock.headers, group_id, client_id, "socketio")
+        guest, knock.arrival = await self._v2_gate.arrive(_brought(knock), group_id, client_id, "socketio")
         return guest
 
     async def open(self, knock: Knock, guest: v2.Guest, session: Callable[..., v2.Receiver]) -> None:
@@ -58,6 +58,10 @@ class V2SocketIoGate:
             await _open(self._gate, knock, voice, session, v2_event)
         except _NotNow as not_now:
             raise v2.Refused(not_now.code) from None
+
+
+def _brought(knock: Knock) -> Brought:
+    return Brought(knock.query, knock.headers, knock.session.address)
 
 
 class _NotNow(Exception):
@@ -90,6 +94,8 @@ async def _subscribe(gate: Gate, arrival: Arrival) -> Hearing:
         raise _NotNow("going_away")
     if not gate.reception.serves_now:
         raise _NotNow("bus_down")
+    if not gate.has_room_for(arrival):
+        raise _NotNow("overloaded")
     try:
         return await gate.subscribe(arrival)
     except TimeoutError:

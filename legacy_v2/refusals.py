@@ -39,6 +39,7 @@ REFUSALS: Final[Mapping[str, Refusal]] = {
         Refusal("moved_to_v3", 4426, "This client has moved to V3: connect to the successor."),
         Refusal("rate_limited", None, "Send more slowly; what exceeds the rate is not delivered."),
         Refusal("slow_consumer", 4508, "Messages were not read fast enough; connect again and read faster."),
+        Refusal("overloaded", 4503, "This process serves as many as it can: connect again after a pause."),
         Refusal("going_away", 1012, "The server is restarting: connect again after retry_after_ms."),
         Refusal(
             "bus_down", None, "The message may not have been delivered: Redis cannot be reached. Send it again later."

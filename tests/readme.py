@@ -7,17 +7,31 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from bridge.budget_table import BudgetTable
 from bridge.settings import Settings
 
 README = Path(__file__).parent.parent / "README.md"
-TABLES = ("tenants", "keys", "jwt", "jwt_secret")
+TABLES = ("tenants", "keys", "jwt", "jwt_secret", "budget")
 BLOCK = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
+BUDGET_BLOCK = re.compile(r"(?<=<!-- budget -->\n).*?(?=<!-- /budget -->)", re.DOTALL)
 
 
 def settings_table() -> str:
     """Every setting but the tables of the file: its name, its default, and what it says of itself."""
     rows = [row(name, field) for name, field in Settings.model_fields.items() if name not in TABLES]
     return "\n".join(["| setting | default | |", "|---|---|---|", *rows, ""])
+
+
+def budget_table() -> str:
+    """What each may spend in a second, as the defaults have it."""
+    budget = BudgetTable()
+    rows = []
+    for name, field in BudgetTable.model_fields.items():
+        amounts = getattr(budget, name)
+        if name != "turn_milliseconds":
+            cells = (f"{amount:,g}" if amount else "–" for _, amount in amounts)
+            rows.append(f"| `budget.{name}` | {' | '.join(cells)} | {field.description} |")
+    return "\n".join(["| | bytes | frames | milliseconds | |", "|---|---|---|---|---|", *rows, ""])
 
 
 def row(name: str, field: FieldInfo) -> str:
@@ -34,5 +48,7 @@ def default_of(name: str, field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(BLOCK.sub(lambda _: settings_table(), README.read_text()))
+    README.write_text(
+        BUDGET_BLOCK.sub(lambda _: budget_table(), BLOCK.sub(lambda _: settings_table(), README.read_text()))
+    )
     sys.exit(0)

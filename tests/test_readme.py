@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from legacy_v2.refusals import REFUSALS as V2_REFUSALS
-from tests.readme import BLOCK, README, settings_table
+from tests.readme import BLOCK, BUDGET_BLOCK, README, budget_table, settings_table
 from v3.refusals import REFUSALS as V3_REFUSALS
 
 ROOT = Path(__file__).parent.parent
@@ -15,6 +15,12 @@ def test_the_configuration_reference_is_what_the_settings_say() -> None:
     found = BLOCK.search(README.read_text())
     assert found is not None
     assert found.group() == settings_table()
+
+
+def test_what_may_be_spent_is_what_the_settings_say() -> None:
+    found = BUDGET_BLOCK.search(README.read_text())
+    assert found is not None
+    assert found.group() == budget_table()
 
 
 def test_every_refusal_is_explained_with_its_close_code() -> None:

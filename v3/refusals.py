@@ -61,6 +61,7 @@ REFUSALS: Final[Mapping[str, Refusal]] = {
         Refusal("binary_not_supported", 1003, False, 400, "Send text frames: V3 speaks JSON."),
         Refusal("rate_limited", None, True, 429, "Send more slowly; what exceeds the rate is not delivered."),
         Refusal("slow_consumer", 4508, True, 503, "Messages were not read fast enough; connect again and read faster."),
+        Refusal("overloaded", 4503, True, 503, "This process serves as many as it can: connect again after a pause."),
         Refusal("going_away", 1012, True, 503, "The server is restarting: connect again after payload.retry_after_ms."),
         Refusal(
             "bus_down",

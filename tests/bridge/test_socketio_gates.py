@@ -41,10 +41,13 @@ class Place:
 
     def __init__(self) -> None:
         self.reception = self.connections = self
-        self.serves_now, self.is_closing = True, False
+        self.serves_now, self.is_closing, self.is_full = True, False, False
         self.answers: asyncio.Event | None = None
         self.held: list[object] = []
         self.opened: list[Connection] = []
+
+    def has_room_for(self, _arrival: object) -> bool:
+        return not self.is_full
 
     async def arrive(self, *knock: Any) -> tuple[Any, object]:
         self.knock = knock
@@ -80,7 +83,7 @@ async def knock_at(place: Place, home: Home, language: str) -> tuple[Knock, asyn
         old = V2SocketIoGate(gate, cast(V2Gate, place), table_of(), Counts())
         assert cast(Any, await old.admit(knock, "g", "c")) == "the guest"
         opening = asyncio.create_task(old.open(knock, OLD, session_of))
-    assert place.knock[2:] == ("g", "c", "socketio")
+    assert place.knock[1:] == ("g", "c", "socketio")
     await asyncio.sleep(0)
     return knock, opening
 
@@ -117,7 +120,13 @@ async def test_who_goes_away_before_it_is_let_in_leaves_nothing(language: str) -
 
 
 @pytest.mark.parametrize(
-    ("state", "code"), [({"is_closing": True}, "going_away"), ({"serves_now": False}, "bus_down"), ({}, "bus_down")]
+    ("state", "code"),
+    [
+        ({"is_closing": True}, "going_away"),
+        ({"serves_now": False}, "bus_down"),
+        ({"is_full": True}, "overloaded"),
+        ({}, "bus_down"),
+    ],
 )
 @by_language
 async def test_a_process_that_cannot_serve_now_says_so(language: str, state: dict[str, bool], code: str) -> None:

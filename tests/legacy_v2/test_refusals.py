@@ -18,6 +18,7 @@ CLOSES = {
     "moved_to_v3": 4426,
     "rate_limited": None,
     "slow_consumer": 4508,
+    "overloaded": 4503,
     "going_away": 1012,
     "bus_down": None,
 }

@@ -19,6 +19,7 @@ CLOSES = {
     "binary_not_supported": 1003,
     "rate_limited": None,
     "slow_consumer": 4508,
+    "overloaded": 4503,
     "going_away": 1012,
     "bus_down": None,
 }

@@ -61,6 +61,7 @@ export type RefusalCode =
   | "binary_not_supported"
   | "rate_limited"
   | "slow_consumer"
+  | "overloaded"
   | "going_away"
   | "bus_down"
   | (string & {});

@@ -44,6 +44,7 @@ const REFUSALS = {
     "Wait a moment and send more slowly.",
   ],
   slow_consumer: ["This client did not read fast enough.", "Connect again."],
+  overloaded: ["This bridge serves as many as it can.", "Connect again after a pause."],
   going_away: ["The bridge is restarting, or this client got another name.", "Connect again in a moment."],
   bus_down: ["Redis cannot be reached: the message may not have been delivered.", "Send it again later."],
 };
@@ -71,6 +72,7 @@ const CLOSES = {
   4410: REFUSALS.v2_retired,
   4426: REFUSALS.moved_to_v3,
   4429: ["Too many messages for too long.", "Connect again and send more slowly."],
+  4503: REFUSALS.overloaded,
   4508: REFUSALS.slow_consumer,
 };
 const NEVER_OPEN = [

@@ -14,6 +14,7 @@ const CLOSES = {
   message_too_big: 1009,
   rate_limited: 4429,
   slow_consumer: 4508,
+  overloaded: 4503,
   going_away: 1012,
 };
 
