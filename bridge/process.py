@@ -36,6 +36,7 @@ from bridge.chronicle import Chronicle
 from bridge.connections import Connections
 from bridge.counts import Counts
 from bridge.crossing import Crossing
+from bridge.deliveries import Deliveries
 from bridge.gaps import gap_message
 from bridge.gate import Gate
 from bridge.guard_watch import GuardWatch
@@ -88,7 +89,7 @@ class Process:
 
     def __init__(self, settings: Settings, redis_url: str, budget: Budget) -> None:
         clock = self.clock = WallClock()
-        addresses = Addresses(settings.prefix)
+        addresses = self.addresses = Addresses(settings.prefix)
         name = secrets.token_hex(6)
         links = pool(redis_url, f"aether-bridge-{name}")
         self.settings: Final = settings
@@ -96,12 +97,12 @@ class Process:
         self.hub: Final = Hub()
         self.redis: Final = _reading(redis_url)
         self.bus: Final = Bus(links, addresses.probe)
+        self.deliveries: Final = Deliveries(self.hub, budget, addresses, self._announce_left_out)
         self.subscriber: Final = self._new_subscriber(links)
         self.events: Final = PresenceEvents(self.bus, addresses, clock.microseconds, settings.presence_events_members)
         self.presence: Final = Presence(
             self.bus, addresses, name, self.events, clock.microseconds, settings.presence_seconds
         )
-        self.addresses: Final = addresses
         self.leases: Final = Leases(self.bus, addresses, name, self.presence)
         self.table: Final = TenantTable(self.redis, addresses, settings.known_tenants())
         self.connections: Final = Connections(
@@ -148,7 +149,7 @@ class Process:
     def _new_subscriber(self, links: ConnectionPool) -> Subscriber:
         return Subscriber(
             links,
-            self.hub.deliver,
+            self.deliveries.deliver,
             self._announce_gap,
             self._now,
             self.settings.max_message_bytes * FACTOR_OF_MAX_MESSAGE_BYTES,
@@ -212,6 +213,15 @@ class Process:
         message = gap_message(timestamp(now - round(silent_seconds * 1_000_000)), timestamp(now))
         self.hub.tell_everyone([message])
 
+    def _announce_left_out(self, tenant: str, since: str) -> None:
+        """A tenant heard more than it may take of this process: its listeners are told."""
+        log.warning("messages_left_out", tenant=tenant)
+        gap = [gap_message(since, self._now())]
+        if tenant:
+            self.hub.deliver(self.addresses.broadcast(tenant), gap)
+        else:
+            self.hub.tell_everyone(gap)
+
     def _missed_here(self, channel: bytes) -> bool:
         """Whether somebody here listens on a channel that Redis may not know of now."""
         return not self.subscriber.is_up and self.hub.has(channel)
@@ -240,6 +250,7 @@ class Process:
 
     async def drain(self) -> None:
         """Send everyone away politely, then not; in `drain_seconds` at most."""
+        self.deliveries.flush()
         await self.connections.close_all(max(0.0, self.settings.drain_seconds - LAST_WORDS_SECONDS))
         for end in self.added.ends:
             end()

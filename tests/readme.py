@@ -29,7 +29,7 @@ def budget_table() -> str:
     for name, field in BudgetTable.model_fields.items():
         amounts = getattr(budget, name)
         if name != "turn_milliseconds":
-            cells = (f"{amount:,g}" if amount else "–" for _, amount in amounts)
+            cells = (f"{amount:,.0f}" if amount else "–" for _, amount in amounts)
             rows.append(f"| `budget.{name}` | {' | '.join(cells)} | {field.description} |")
     return "\n".join(["| | bytes | frames | milliseconds | |", "|---|---|---|---|---|", *rows, ""])
 

@@ -19,6 +19,7 @@ class Addresses:
         self.processes: Final = f"{prefix}:{{processes}}"
         self.platform: Final = f"{prefix}:{{b}}".encode()
         self.probe: Final = f"{prefix}:{{probe}}".encode()
+        self._before_tenant: Final = len(f"{prefix}:{{")
 
     def group(self, tenant: str, group: str) -> bytes:
         """Channel: what is said in a group."""
@@ -35,6 +36,11 @@ class Addresses:
     def everyone_on_v2(self, tenant: str) -> bytes:
         """Channel: what a tenant's V2 connections hear wherever they are."""
         return f"{self.prefix}:{{{tenant}:v2}}".encode()
+
+    def tenant_of(self, channel: bytes) -> str:
+        """The tenant whose channel it is; empty for the platform's."""
+        tenant, colon, _ = channel[self._before_tenant :].partition(b":")
+        return tenant.decode() if colon else ""
 
     def presence(self, tenant: str, group: str) -> str:
         """Sorted set: client -> when its entry expires (seconds since the epoch)."""

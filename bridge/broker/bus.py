@@ -1,7 +1,7 @@
 """The way to Redis: what is published in one turn of the loop leaves in one write, and its receipts come back in order.
 
 A PUBLISH is never retried: it would be heard twice. What is not known to have been said is answered with `None`, within
-two seconds whatever Redis does.
+two seconds whatever Redis does. Time in which this process itself was late does not count: Redis may have answered.
 """
 
 import asyncio
@@ -61,6 +61,7 @@ class Bus:
         self._unsent: list[bytes] = []
         self._back: list[Callable[[], None]] = []
         self._refused_by_redis = False
+        self._late_seconds = 0.0
         self.published = 0
         self.failed = 0
         self.errors = 0
@@ -130,7 +131,7 @@ class Bus:
         if not self._unsent:
             self._loop.call_soon(self.flush)
         self._unsent.extend(commands)
-        self._waiting.append(_Receipt(len(commands), done, self._loop.time() + ANSWER_SECONDS))
+        self._waiting.append(_Receipt(len(commands), done, self._lived_seconds() + ANSWER_SECONDS))
 
     def flush(self) -> None:
         """Send now what was said in this turn of the loop, instead of at its end."""
@@ -169,7 +170,9 @@ class Bus:
     async def _watch(self) -> None:
         """A link whose oldest command waits too long is ended: Redis is frozen, or the network swallows."""
         while True:
+            due_at = self._loop.time() + CHECK_SECONDS
             await asyncio.sleep(CHECK_SECONDS)
+            self._late_seconds += max(0.0, self._loop.time() - due_at)
             link = self._keeper.link
             if link is None:
                 continue
@@ -184,7 +187,11 @@ class Bus:
         self._refused_by_redis = isinstance(reply, Exception)
 
     def _is_overdue(self) -> bool:
-        return bool(self._waiting) and self._waiting[0].deadline < self._loop.time()
+        return bool(self._waiting) and self._waiting[0].deadline < self._lived_seconds()
+
+    def _lived_seconds(self) -> float:
+        """The loop's time without what it was late by."""
+        return self._loop.time() - self._late_seconds
 
     def _end(self) -> None:
         if self._keeper.link is not None:

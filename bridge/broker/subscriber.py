@@ -207,7 +207,10 @@ class Subscriber:
     async def _watch(self) -> None:
         """A link that says nothing, not even to a PING, is ended: Redis is frozen, or the network swallows."""
         while True:
+            due_at = self._loop.time() + PING_SECONDS
             await asyncio.sleep(PING_SECONDS)
+            if self._asked_at is not None:
+                self._asked_at += max(0.0, self._loop.time() - due_at)  # this process was late, and not Redis
             link = self._keeper.link
             if link is None:
                 continue
