@@ -93,13 +93,15 @@ class Stopwatch:
 
 @asynccontextmanager
 async def within(seconds: float) -> AsyncIterator[None]:
-    """`asyncio.timeout`, by this measure: `TimeoutError` when so many seconds are over, without the stalls."""
+    """`asyncio.timeout`, by this measure: `TimeoutError` when so many seconds are over."""
     stopwatch = Stopwatch()
     async with asyncio.timeout(None) as limit:
 
         async def end() -> None:
-            while (left_seconds := seconds - stopwatch.least_seconds) > 0:  # noqa: ASYNC110 - time is what it waits for
+            left_seconds = seconds
+            while left_seconds > 0:
                 await asyncio.sleep(left_seconds)
+                left_seconds = seconds - stopwatch.least_seconds
             limit.reschedule(asyncio.get_running_loop().time())
 
         ending = asyncio.create_task(end())

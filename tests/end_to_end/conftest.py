@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.end_to_end.browsing import Site, Visitor, serving
+
+expect.set_options(timeout=15_000)  # milliseconds: patience and no promise
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,7 @@ def started(visitor: Visitor, url: str, before: tuple[str, ...] = (), **options:
 
 
 def until(page: Page, holds: str) -> None:
-    page.wait_for_function(holds, timeout=10_000)
+    page.wait_for_function(holds, timeout=15_000)
 
 
 def states(page: Page) -> list[str]:

@@ -30,7 +30,7 @@ DESK = (1280, 900)
 PHONE = (360, 740)
 NARROWEST = (320, 600)
 MOST_TABS = 80
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 15.0
 HOSTILE = """<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>"""
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 

@@ -24,7 +24,7 @@ CONFIG: Final = UNHURRIED + key("web", "acme") + key("muted", "acme", broadcast=
 OPERATED: Final = CONFIG + key("operator", "*").replace("\n", "\nadmin = true\n", 1)
 ROOM: Final = "blue room"
 ROOM_OF_V3: Final = "v2-blue_20room"
-ANSWER_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 15.0
 COLLECT: Final = """([url, protocols]) => {
   window.told = [];
   window.socket = new WebSocket(url);
@@ -85,7 +85,7 @@ def collected(page: Page, url: str) -> Callable[[], list[list[Any]]]:
 
 
 def until(page: Page, holds: str) -> None:
-    page.wait_for_function(holds, timeout=10_000)
+    page.wait_for_function(holds, timeout=15_000)
 
 
 def test_a_page_without_the_line_is_refused(bridge: StartBridge, visitor: Visitor) -> None:
