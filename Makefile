@@ -27,12 +27,12 @@ help: ## say what can be made
 	@echo
 	@echo "New here? \`make run\`, then open http://$(HOST):$(PORT) in a browser: V2 on one side, V3 on the other."
 	@echo "Another Python: make run PYTHON=python3.13.  Another port: make run PORT=9000."
-	@echo "One test:       make test PYTEST_ARGS=\"tests/compat -k heartbeat\"."
+	@echo "Some tests:     make test PYTEST_ARGS=\"tests/compat -k heartbeat\"."
 
 run: .venv/runtime ## serve on http://127.0.0.1:8000 with a Redis of its own (PORT=, HOST=)
 	$(BIN)/aether-bridge serve --host $(HOST) --port $(PORT)
 
-test: .venv/tests .venv/node_modules ## run the whole suite (PYTEST_ARGS=)
+test: .venv/tests .venv/node_modules ## run the whole suite, side by side (PYTEST_ARGS=, as in PYTEST_ARGS="-n 0")
 	$(PYTEST) $(PYTEST_ARGS)
 
 coverage: .venv/tests .venv/node_modules ## run the suite and hold it to its branch coverage

@@ -23,8 +23,8 @@ from tests.forking import Forked
 from tests.ports import free_port
 
 PROJECT = Path(__file__).resolve().parents[1]
-START_SECONDS = 20.0
-STOP_SECONDS = 10.0
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
 POLL_SECONDS = 0.01
 
 

@@ -96,7 +96,6 @@ async def test_a_stopping_process_tells_everyone_and_exits_with_0(bridge: StartB
             assert stopwatch.least_seconds < 8
 
 
-@pytest.mark.timeout(90)
 async def test_a_killed_process_leaves_no_ghost_and_its_clients_leave_once(bridge: StartBridge) -> None:
     killed, other = bridge(), bridge()
     async with client(other, v3_path("talk", "stays")) as stays:
@@ -110,7 +109,6 @@ async def test_a_killed_process_leaves_no_ghost_and_its_clients_leave_once(bridg
         assert await stays.is_served()
 
 
-@pytest.mark.timeout(90)
 async def test_a_process_that_stalls_for_five_seconds_keeps_its_clients_present(bridge: StartBridge) -> None:
     stalled, other = bridge(), bridge()
     async with (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
@@ -22,7 +21,6 @@ STANDINGS = (
 )
 
 
-@pytest.mark.timeout(90)
 async def test_fifty_flips_of_routing_and_stage_under_load_lose_and_double_nothing(
     bridge: StartBridge, redis_url: str, prefix: str
 ) -> None:

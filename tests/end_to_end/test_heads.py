@@ -136,7 +136,6 @@ UNFINISHED = {
 }
 
 
-@pytest.mark.timeout(20)
 async def test_what_is_begun_and_never_finished_is_closed_within_10_seconds(open_bridge: BridgeProcess) -> None:
     async def is_ended(begun: bytes, *, drips: bool = False) -> bool:
         async with raw_socket(open_bridge) as client:

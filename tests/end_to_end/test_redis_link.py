@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 
 import httpx
-import pytest
 
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import eventually
@@ -43,7 +42,6 @@ def holds(conversation: Talk) -> None:
     assert [member.name for member in conversation.members_who_missed() if not member.gaps] == []
 
 
-@pytest.mark.timeout(90)
 async def test_twenty_killed_subscriptions_under_load_are_back_at_once(
     bridge: StartBridge, redis_server: StartRedis
 ) -> None:
@@ -79,7 +77,6 @@ async def test_a_redis_that_comes_back_empty_is_used_again_at_once(
         assert min(member.gaps for member in conversation.members) >= 1
 
 
-@pytest.mark.timeout(90)
 async def test_a_frozen_redis_is_noticed_and_nothing_is_said_twice_when_it_thaws(
     bridge: StartBridge, redis_server: StartRedis
 ) -> None:

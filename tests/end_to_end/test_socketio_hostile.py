@@ -455,7 +455,6 @@ def handshakes(count: int) -> bytes:
     return request(f"/socket.io/?{POLLING}", {"Host": "127.0.0.1"}) * count
 
 
-@pytest.mark.timeout(90)
 async def test_sessions_that_never_connect_are_bounded_and_end(bridge: StartBridge) -> None:
     """Also a post that never ends, and a websocket; meanwhile there is room for whoever comes another way."""
     running = bridge("--socketio", config=QUIET)
