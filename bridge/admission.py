@@ -4,31 +4,25 @@ Keys are looked up by their SHA-256 and compared in constant time; tokens are be
 and keys alone; nothing is fetched because of what a token's header says, and one that brings a key, or names where to
 fetch one, is refused.
 
-Decided here: an empty `jwt` or `x_account_id` counts as not given (a page that has no session yet sends it so). With no
+Decided here: a client claim that looks like an id which the bridge makes up is nobody's, since V2 clients without an id
+have those. An empty `jwt` or `x_account_id` counts as not given (a page that has no session yet sends it so). With no
 keys configured, credentials that are sent choose among the configured tenants and are otherwise ignored.
 """
 
-import asyncio
-import contextlib
 import hashlib
 import hmac
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from typing import Any, Final, Literal
 
 import jwt
-from jwt import PyJWKClient
 from jwt.exceptions import PyJWTError
 
+from bridge.key_set import KeySet
 from bridge.settings import EVERY_TENANT, Grant, Jwt, Key, Settings
-from bridge.tenants import DEFAULT_TENANT, Tenant
+from bridge.tenants import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant
 
 LEEWAY_SECONDS: Final = 10
-JWKS_SECONDS: Final = 300
-JWKS_TIMEOUT_SECONDS: Final = 3
-JWKS_PAUSE_SECONDS: Final = 3
 CREDENTIALS: Final = ("api_key", "jwt", "x_account_id")
 KEYS_IN_HEADERS: Final = frozenset({"jku", "jwk", "x5u", "x5c"})
 
@@ -47,6 +41,7 @@ class Identity:
     expires_at: float | None = None
     subject: str | None = None
     must_be_subject: bool = False
+    is_anonymous: bool = False
 
     def may_be(self, *names: object) -> bool:
         """Whether one of these names of a client is theirs to take."""
@@ -109,6 +104,16 @@ class Admission:
         tenant = account if account is not None and self._known(account) is not None else DEFAULT_TENANT
         return self._identity(tenant, "tenant", claims, admin=False, key_name="")
 
+    def anonymous(self, tenant: str) -> Identity:
+        """A V2 client without credentials, in a tenant that lets it in. It may take no id that a token could claim."""
+        return Identity(tenant, must_be_subject=self._may_be_claimed(tenant), is_anonymous=True)
+
+    def _may_be_claimed(self, tenant: str) -> bool:
+        """Whether there can be a token that is good for this tenant and says who its bearer is."""
+        if self._tokens is None or self._tokens.client_claim is None:
+            return False
+        return self._open or any({tenant, EVERY_TENANT}.intersection(key.tenants) for key in self._keys.values())
+
     def _identity(self, tenant: str, grant: Grant, claims: "Claims | None", *, admin: bool, key_name: str) -> Identity:
         must = self._tokens is not None and self._tokens.client_claim is not None
         subject = claims.get(self._tokens.client_claim) if claims and self._tokens and must else None  # type: ignore[arg-type]
@@ -118,7 +123,7 @@ class Admission:
             admin=admin,
             key_name=key_name,
             expires_at=None if claims is None else claims["exp"],
-            subject=subject if isinstance(subject, str) else None,
+            subject=subject if isinstance(subject, str) and not subject.startswith(GENERATED_ID_PREFIX) else None,
             must_be_subject=must,
         )
 
@@ -175,7 +180,7 @@ class Tokens:
         self._settings = jwt_settings
         self.account_claim: Final = jwt_settings.account_claim
         self.client_claim: Final = jwt_settings.client_claim
-        self._fetched = Jwks(jwt_settings.jwks_url) if jwt_settings.jwks_url is not None else None
+        self._fetched = KeySet(jwt_settings.jwks_url) if jwt_settings.jwks_url is not None else None
         self._key: Any = None
         if jwt_settings.secret is not None:
             self._key = jwt_settings.secret.get_secret_value()
@@ -189,6 +194,8 @@ class Tokens:
             if not KEYS_IN_HEADERS.isdisjoint(header):
                 raise NotAdmitted("unauthenticated")
             key = self._key if self._fetched is None else await self._fetched.key(header.get("kid"))
+            if key is None:
+                raise NotAdmitted("unauthenticated")
             return self._verify(token, key)
         except (PyJWTError, ValueError, TypeError, OverflowError):
             raise NotAdmitted("unauthenticated") from None
@@ -209,31 +216,3 @@ class Tokens:
             },
         )
         return {**claims, "exp": float(claims["exp"])}
-
-
-class Jwks:
-    """Public keys from the configured address, fetched in a thread, with `JWKS_PAUSE_SECONDS` between two fetches."""
-
-    def __init__(self, url: str) -> None:
-        self._client = PyJWKClient(url, cache_keys=False, lifespan=JWKS_SECONDS, timeout=JWKS_TIMEOUT_SECONDS)
-        self._keys: dict[str | None, Any] = {}
-        self._fetched_at = float("-inf")
-        self._fetching = asyncio.Lock()
-
-    async def key(self, name: str | None) -> Any:
-        """The key of this name. An unknown one refreshes the set, but not more often than a pause allows."""
-        if name not in self._keys or time.monotonic() - self._fetched_at > JWKS_SECONDS:
-            await self._refresh()
-        if name not in self._keys:
-            raise NotAdmitted("unauthenticated")
-        return self._keys[name]
-
-    async def _refresh(self) -> None:
-        async with self._fetching:
-            if time.monotonic() - self._fetched_at < JWKS_PAUSE_SECONDS:
-                return
-            # The keys that are known stay good while their address cannot be reached.
-            with contextlib.suppress(PyJWTError, HTTPException, OSError, ValueError):
-                keys = await asyncio.to_thread(self._client.get_signing_keys, True)
-                self._keys = {key.key_id: key.key for key in keys}
-            self._fetched_at = time.monotonic()

@@ -22,6 +22,7 @@ from bridge.sockets.hub import Hub, Listener
 from bridge.sockets.outbox import Outbox
 
 RETRY_AFTER_MS: Final = (250, 3_000)
+CLOCK_LOOK_SECONDS: Final = 30.0
 MOVE_TICK_SECONDS: Final = 0.02
 MOST_MOVES_PER_TICK: Final = 100
 """Whatever the pace: messages go on between two ticks."""
@@ -82,8 +83,18 @@ class Connection:
         """Be heard and hear from now on."""
         self._home.add(self, self._listener)
         if self.facts.expires_at is not None:
-            seconds = max(0.0, self.facts.expires_at - self._home.epoch_seconds())
-            self._expiry = asyncio.get_running_loop().call_later(seconds, self.refuse, "token_expired")
+            self._await_expiry(self.facts.expires_at)
+
+    def _await_expiry(self, expires_at: float) -> None:
+        """Looking now and then: tokens go by the wall clock, which may be set."""
+        seconds = min(max(0.0, expires_at - self._home.epoch_seconds()), CLOCK_LOOK_SECONDS)
+        self._expiry = asyncio.get_running_loop().call_later(seconds, self._look_at_the_clock, expires_at)
+
+    def _look_at_the_clock(self, expires_at: float) -> None:
+        if self._home.epoch_seconds() < expires_at:
+            self._await_expiry(expires_at)
+        else:
+            self.refuse("token_expired")
 
     def refuse(self, code: str, **extra: Any) -> None:
         """Tell the client why, and close where the closed list says so."""

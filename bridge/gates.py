@@ -2,8 +2,9 @@
 
 The half about V2 goes when V2 goes; the other half does not know of it.
 
-Decided here: a V2 client without credentials has no token, and so no claim that its id would have to meet: the operator
-who lets such clients in (`hosts`, `v2_anonymous_tenant`) lets them take any id of that tenant.
+Decided here: a V2 client without credentials, whom the operator lets in by `hosts` or `v2_anonymous_tenant`, takes no
+id that a token could claim: with a `client_claim`, in a tenant that some key opens, it may name none and is given one.
+And its page, where it has one, must be allowed: any web site could let its visitors' browsers connect.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from bridge.broker.tenant_table import TenantTable
 from bridge.counts import Counts
 from bridge.gate import Arrival, Brought, Gate, generated_id, user_agent_of
 from bridge.migration.rows import Visitor
-from bridge.reception import Turned
+from bridge.reception import Turned, deny, foreign_origin, host_name
 from bridge.tenants import DEFAULT_TENANT, Tenant, deprecation_headers, successor_path
 from bridge.voices import V2Voice, V3Voice
 from legacy_v2 import ports as v2
@@ -97,6 +98,7 @@ class V2Gate:
     async def admit(self, knock: WebSocket, group_id: str | None, client_id: str | None) -> v2.Guest:
         try:
             await self._gate.reception.check(knock)
+            await self._check_page(knock)
         except Turned:
             raise v2.Denied from None
         guest, knock.state.arrival = await self.arrive(self._gate.brought(knock), group_id, client_id, "v2")
@@ -137,12 +139,26 @@ class V2Gate:
         """By credentials where there are any; else by host, else where the configuration puts the anonymous."""
         if not self._gate.admission.is_anonymous(query):
             return await self._gate.identify(query)
-        tenant = self._table.of_host(_host_name(headers.get("host", "")))
-        settings = self._gate.settings
-        name = tenant.name if tenant is not None else settings.v2_anonymous_tenant
+        name, settings = self._anonymous_tenant(headers), self._gate.settings
         if name is None and not settings.is_open:
             raise NotAdmitted("unauthenticated")
-        return Identity(name or DEFAULT_TENANT)
+        if not self._is_page_allowed(headers):
+            raise NotAdmitted("forbidden")
+        return self._gate.admission.anonymous(name or DEFAULT_TENANT)
+
+    def _anonymous_tenant(self, headers: Headers) -> str | None:
+        tenant = self._table.of_host(host_name(headers.get("host", "")))
+        return tenant.name if tenant is not None else self._gate.settings.v2_anonymous_tenant
+
+    def _is_page_allowed(self, headers: Headers) -> bool:
+        """Whether the page of a client without credentials, if there is one, may let it connect."""
+        tenant = self._table.get(self._anonymous_tenant(headers) or DEFAULT_TENANT)
+        return self._gate.reception.origins.passes_anonymously(headers, () if tenant is None else tenant.hosts)
+
+    async def _check_page(self, knock: WebSocket) -> None:
+        """Answer in HTTP a client without credentials on a foreign page. Raises `Turned`."""
+        if self._gate.admission.is_anonymous(query_of(knock)) and not self._is_page_allowed(knock.headers):
+            await deny(knock, foreign_origin())
 
     def _guest(self, identity: Identity, group_id: str | None, client_id: str | None, protocol: str) -> v2.Guest:
         tenant = self._gate.tenant(identity.tenant)
@@ -151,7 +167,8 @@ class V2Gate:
             self._tally.refused(tenant.name, "invalid_id")
             raise v2.Refused("invalid_id")
         group_name, client_name = tenant.names.name_of(group), tenant.names.name_of(client)
-        self._gate.check_subject(identity, client, client_name)
+        if client_id is not None or not identity.is_anonymous:
+            self._gate.check_subject(identity, client, client_name)
         code = tenant.refuses_v2(client_id)
         if code is not None:
             self._gate.turned_away(tenant)
@@ -168,8 +185,3 @@ class V2Gate:
             is_generated=client_id is None,
             protocol=protocol,
         )
-
-
-def _host_name(host: str) -> str:
-    """The name in a Host header, without its port."""
-    return host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host.lower()

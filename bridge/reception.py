@@ -4,6 +4,7 @@ No client of ours causes these; a browser sees only that the handshake failed. I
 """
 
 import contextlib
+from collections.abc import Collection
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from bridge.settings import LOOPBACK_HOSTS, Settings
 from bridge.shares import Shares
 from bridge.spending import Budget
 
+_LOOPBACK: Final = frozenset(f"[{host}]" if ":" in host else host for host in LOOPBACK_HOSTS)
 _ORIGIN_SENTENCE: Final = "This web origin may not connect; add it to allowed_origins."
 
 
@@ -41,13 +43,34 @@ class OriginCheck:
             return all(origin in self._allowed for origin in origins)
         return not self._only_loopback or all(_is_loopback(origin) for origin in origins)
 
+    def passes_anonymously(self, headers: Headers, hosts: Collection[str]) -> bool:
+        """Whether a page may speak that brings no credentials: a listed one, or one of the name that it connects to.
+
+        `hosts` are other names by which its tenant is called. Ports are not compared: a proxy may leave them out.
+        """
+        if self._allowed or self._only_loopback:
+            return self.passes(headers)
+        own = {host_name(headers.get("host", "")), *hosts}
+        return all(_host_of(origin) in own for origin in headers.getlist("origin"))
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    return host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host.lower()
+
 
 def _is_loopback(origin: str) -> bool:
+    return _host_of(origin) in _LOOPBACK
+
+
+def _host_of(origin: str) -> str | None:
+    """The name of a web origin's host, as a Host header has it; `None` for what is no such origin."""
     try:
         parts = urlsplit(origin)
-        return parts.scheme in ("http", "https") and parts.hostname in LOOPBACK_HOSTS
+        name = parts.hostname if parts.scheme in ("http", "https") else None
     except ValueError:
-        return False
+        return None
+    return f"[{name}]" if name is not None and ":" in name else name
 
 
 class Reception:
@@ -67,7 +90,7 @@ class Reception:
         self._bus = bus
         self._subscriber = subscriber
         self._connections = connections
-        self._origins = OriginCheck(settings)
+        self.origins: Final = OriginCheck(settings)
         several = {"tenant": len(settings.known_tenants()) > 1, "key": len(settings.keys) > 1}
         self.shares: Final = Shares(most_connections, several)
 
@@ -84,13 +107,18 @@ class Reception:
 
     def refusal(self, headers: Headers) -> Response | None:
         """The answer to whoever may not or cannot be served now, if that is so."""
-        if not self._origins.passes(headers):
-            return JSONResponse({"code": "forbidden_origin", "msg": _ORIGIN_SENTENCE}, 403)
+        if not self.origins.passes(headers):
+            return foreign_origin()
         if self._connections.is_closing or self.shares.is_full:
             return later("overloaded", "This process serves as many connections as it can.")
         if not self.serves_now:
             return later("bus_down", "Redis cannot be reached; connect again in a moment.")
         return None
+
+
+def foreign_origin() -> Response:
+    """403: this page may not connect."""
+    return JSONResponse({"code": "forbidden_origin", "msg": _ORIGIN_SENTENCE}, 403)
 
 
 async def deny(websocket: WebSocket, response: Response) -> NoReturn:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bridge.doctor.finding import Finding, ok, warn
+from bridge.journal import redact
 from bridge.settings import EVERY_TENANT, LOOPBACK_HOSTS, Jwt, Settings
 
 
@@ -13,6 +14,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield _origins(settings)
     yield from _tenants(settings)
     yield _v2_without_credentials(settings)
+    yield from _ids_without_credentials(settings)
     yield from _tokens(settings.jwt)
 
 
@@ -32,7 +34,8 @@ def _origins(settings: Settings) -> Finding:
     if settings.is_open:
         return ok("allowed_origins", "none: in open mode only pages on loopback may connect")
     remedy = 'list your own, such as allowed_origins = ["https://app.example.com"]'
-    return warn("allowed_origins", "none: a page of any web site may connect with a key that it knows", remedy)
+    said = "none: a page of any web site may connect with a key that it knows, and without one those of our own hosts"
+    return warn("allowed_origins", said, remedy)
 
 
 def _tenants(settings: Settings) -> Iterator[Finding]:
@@ -72,6 +75,18 @@ def _v2_without_credentials(settings: Settings) -> Finding:
     return ok("v2 without key", f"let in: {', '.join(places)}")
 
 
+def _ids_without_credentials(settings: Settings) -> Iterator[Finding]:
+    """Whether somebody is let in without credentials where ids are proven by tokens."""
+    known = settings.known_tenants().values()
+    places = {tenant.name for tenant in known if tenant.hosts or tenant.name == settings.v2_anonymous_tenant}
+    claimed = sorted(name for name in places if _is_reachable(name, settings))
+    if claimed and settings.jwt is not None and settings.jwt.client_claim is not None:
+        said = (
+            f"by client_claim ids are a token's: who has none may name no id in {', '.join(claimed)}, and is given one"
+        )
+        yield ok("v2 without key", said)
+
+
 def _tokens(jwt: Jwt | None) -> Iterator[Finding]:
     if jwt is None:
         yield ok("jwt", "no [jwt]: a client's tenant is its key's, or x_account_id among its key's")
@@ -81,6 +96,5 @@ def _tokens(jwt: Jwt | None) -> Iterator[Finding]:
         remedy = "set issuer and audience, or tokens made for other services are believed"
         yield warn("jwt", "issuer or audience is not checked", remedy)
     if jwt.jwks_url is not None and not jwt.jwks_url.startswith("https://"):
-        yield warn(
-            "jwt", f"{jwt.jwks_url} is not fetched over https", "use https, or whoever is between may sign tokens"
-        )
+        said = f"{redact(jwt.jwks_url)} is not fetched over https"
+        yield warn("jwt", said, "use https, or whoever is between may sign tokens")

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
@@ -12,11 +12,40 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey
-Mood = Literal["well", "failing", "mute", "babbling", "cutting short", "empty"]
+Mood = Literal[
+    "well",
+    "failing",
+    "mute",
+    "babbling",
+    "cutting short",
+    "empty",
+    "dripping",
+    "dripping its head",
+    "endless",
+    "silent",
+    "too many",
+    "sending away",
+    "sending elsewhere",
+    "deep",
+]
+
+
+HEADS: Mapping[str, tuple[bytes, bytes, float]] = {
+    "dripping": (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" ", 0.05),
+    "dripping its head": (b"HTTP/1.1 200 OK\r\nX: ", b"x", 0.05),
+    "endless": (b"HTTP/1.1 200 OK\r\n\r\n", b" " * 65_536, 0),
+}
+"""What is said first, then again and again, with so many seconds between."""
+
+BODIES: Mapping[str, bytes] = {"babbling": b"<html>", "empty": b'{"keys":[]}', "deep": b'{"keys":' + b"[" * 100_000}
 
 
 class KeyServer(ThreadingHTTPServer):
-    """`keys` by name are what it gives; `asked` are the paths that were asked for."""
+    """`keys` by name are what it gives; `asked` are the paths that were asked for, `said` what authorization was sent.
+
+    Without end it drips, or says bytes as fast as they are taken, until the other side is `gone`. `elsewhere` is where
+    it sends people.
+    """
 
     daemon_threads = True
 
@@ -25,6 +54,10 @@ class KeyServer(ThreadingHTTPServer):
         self.keys: dict[str, PublicKey] = {}
         self.asked: list[str] = []
         self.mood: Mood = "well"
+        self.elsewhere = ""
+        self.is_over = threading.Event()
+        self.said: list[str | None] = []
+        self.gone = 0
 
     @property
     def url(self) -> str:
@@ -39,19 +72,44 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
-        match self.server.mood:
-            case "well":
-                self._answer(200, self.server.key_set())
-            case "failing":
-                self._answer(500, b"")
-            case "babbling":
-                self._answer(200, b"<html>")
-            case "empty":
-                self._answer(200, b'{"keys":[]}')
-            case "cutting short":
-                self._answer(200, self.server.key_set()[:10], length=9_999)
-            case "mute":
-                self.close_connection = True
+        self.server.said.append(self.headers["Authorization"])
+        if self.path == "/moved":
+            self._answer(200, self.server.key_set())
+            return
+        if self.server.mood in HEADS:
+            self._go_on(*HEADS[self.server.mood])
+        elif self.server.mood in ("sending away", "sending elsewhere"):
+            self._send("/moved" if self.server.mood == "sending away" else self.server.elsewhere)
+        elif self.server.mood in ("mute", "silent"):
+            self.close_connection = True
+            self.server.is_over.wait(None if self.server.mood == "silent" else 0)
+        else:
+            self._answer(*self._said())
+
+    def _said(self) -> tuple[int, bytes, int | None]:
+        mood = self.server.mood
+        if mood == "too many":
+            one = json.loads(self.server.key_set())["keys"][0]
+            return 200, json.dumps({"keys": [one | {"kid": str(number)} for number in range(1_000)]}).encode(), None
+        if mood == "cutting short":
+            return 200, self.server.key_set()[:10], 9_999
+        return 500 if mood == "failing" else 200, BODIES.get(mood, self.server.key_set()), None
+
+    def _send(self, where: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", where)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _go_on(self, head: bytes, piece: bytes, seconds: float) -> None:
+        """Until the other side is gone, or the test is over."""
+        self.close_connection = True
+        try:
+            self.wfile.write(head)
+            while not self.server.is_over.wait(seconds):
+                self.wfile.write(piece)
+        except OSError:
+            self.server.gone += 1
 
     def _answer(self, status: int, body: bytes, length: int | None = None) -> None:
         self.send_response(status)
@@ -81,5 +139,6 @@ def key_server() -> Iterator[KeyServer]:
         try:
             yield server
         finally:
+            server.is_over.set()
             server.shutdown()
             thread.join()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bridge import connections as connections_module
 from bridge.broker.presence import Place
 from bridge.budget import Holder
 from bridge.connections import Connection, Connections, Facts
@@ -250,3 +251,19 @@ async def test_the_end_does_not_wait_longer_than_it_may(world: World) -> None:
 
 async def test_the_end_of_nobody_is_at_once(world: World) -> None:
     await asyncio.wait_for(world.connections.close_all(60), 5)
+
+
+async def test_a_token_goes_by_the_wall_clock_also_when_that_is_set(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections_module, "CLOCK_LOOK_SECONDS", 0.02)
+    ahead_seconds = 0.0
+    world.connections.epoch_seconds = lambda: time.time() + ahead_seconds  # type: ignore[misc]
+    hour, day = (world.open(expires_at=time.time() + seconds) for seconds in (3_600, 86_400))
+    ahead_seconds = 3_601
+    await until(lambda: hour.codes == ["token_expired"])
+    ahead_seconds = -3_600
+    soon = world.open(expires_at=time.time() + 0.05)
+    for _ in range(5):
+        await asyncio.sleep(0.02)
+    assert (soon.codes, day.codes) == ([], [])

@@ -7,11 +7,13 @@ from starlette.datastructures import Headers
 
 from bridge.later import RETRY_AFTER_SECONDS, later
 from bridge.reception import OriginCheck
-from bridge.settings import Settings
+from bridge.settings import Key, Settings
 
 ALLOWED = "https://app.example.com"
 LISTED = OriginCheck(Settings(allowed_origins=(ALLOWED,)))
 OPEN = OriginCheck(Settings())
+KEYED = OriginCheck(Settings(keys=(Key(name="web", sha256="0" * 64, tenants=("acme",)),)))
+HOSTS = ("acme.example.com",)
 
 
 def origins(*names: str) -> Headers:
@@ -61,6 +63,55 @@ def test_without_keys_a_page_on_loopback_may_speak(origin: str) -> None:
 )
 def test_without_keys_any_other_page_is_refused(origin: str) -> None:
     assert not OPEN.passes(origins(origin))
+
+
+def headers(host: str, *names: str) -> Headers:
+    return Headers(raw=[(b"host", host.encode()), *((b"origin", name.encode()) for name in names)])
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("api.example.com", "https://api.example.com"),
+        ("api.example.com:8443", "https://API.example.com:8443"),
+        ("api.example.com", "https://api.example.com:8443"),
+        ("elsewhere.example.com", "http://acme.example.com"),
+        ("[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_without_credentials_a_page_of_the_name_that_it_connects_to_may_speak(host: str, origin: str) -> None:
+    assert KEYED.passes(headers(host, origin))
+    assert KEYED.passes_anonymously(headers(host, origin), HOSTS)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "https://api.example.com.evil.example",
+        "https://evil.example/api.example.com",
+        "https://api.example.com@evil.example",
+        "http://localhost",
+        "null",
+        "",
+        "file://api.example.com",
+        "https://",
+        "https://[",
+    ],
+)
+def test_without_credentials_any_other_page_is_refused(origin: str) -> None:
+    assert KEYED.passes(headers("api.example.com", origin))
+    assert not KEYED.passes_anonymously(headers("api.example.com", origin), HOSTS)
+    assert not KEYED.passes_anonymously(headers("api.example.com", "https://api.example.com", origin), HOSTS)
+    assert not KEYED.passes_anonymously(headers("", origin), ())
+
+
+def test_without_credentials_what_no_page_sent_passes_and_a_listed_page_does() -> None:
+    assert KEYED.passes_anonymously(headers("api.example.com"), HOSTS)
+    assert LISTED.passes_anonymously(headers("api.example.com", ALLOWED), ())
+    assert not LISTED.passes_anonymously(headers("api.example.com", "https://api.example.com"), ())
+    assert OPEN.passes_anonymously(headers("api.example.com", "http://localhost:5173"), ())
+    assert not OPEN.passes_anonymously(headers("api.example.com", "https://api.example.com"), ())
 
 
 def test_whoever_is_to_come_back_is_told_when() -> None:

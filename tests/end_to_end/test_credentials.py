@@ -5,6 +5,7 @@ A browser must be able to read why: the handshake is accepted, one message is se
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.conftest import StartBridge
-from tests.end_to_end.clients import client, refused, v3_path
+from tests.end_to_end.clients import client, denied, refused, v3_path
 from tests.end_to_end.configuration import QUIET, SECRET, api_key, key, token, with_key
+from tests.end_to_end.socketio_clients import poller
 from tests.servers import BridgeProcess
 
 KEYED = (
@@ -277,9 +279,79 @@ async def test_where_a_claim_names_the_client_nobody_speaks_without_one(
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
-async def test_a_v2_client_without_credentials_has_no_claim_to_meet(personal: BridgeProcess) -> None:
+async def test_in_a_tenant_that_no_key_opens_a_v2_client_without_credentials_has_no_claim_to_meet(
+    personal: BridgeProcess,
+) -> None:
     async with client(personal, "/ws/42") as visitor:
         assert await visitor.ask({"msg": "hi"}) == {"msg": "hi"}
+
+
+@pytest.fixture(scope="module")
+def claimed(module_bridge: StartBridge) -> BridgeProcess:
+    """Tokens say which client their bearer is, in a tenant that lets V2 clients without credentials in."""
+    config = QUIET + 'v2_anonymous_tenant = "acme"\n[tenants.acme]\nhosts = ["acme.example.test"]\n'
+    config += key("acme", "acme") + '[jwt]\nclient_claim = "sub"\n'
+    return module_bridge("--socketio", config=config, environment={"BRIDGE_JWT_SECRET": SECRET})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "acme.example.test"])
+@pytest.mark.parametrize("path", ["/ws/alice", "/ws/client/alice", "/ws_redis/group/team/client/42", "/ws/anonymous-x"])
+async def test_without_credentials_no_id_can_be_had_that_a_token_could_claim(
+    claimed: BridgeProcess, path: str, host: str
+) -> None:
+    frame, close_code = await refused(claimed, path, host=host)
+    assert (frame["bridge"]["error"], close_code) == ("forbidden", 4403)
+
+
+async def test_without_credentials_an_id_that_is_given_can_be_claimed_by_no_token(claimed: BridgeProcess) -> None:
+    async with client(claimed, "/ws/group/team") as visitor:
+        assert await visitor.ask({"msg": "hi"}) == {"msg": "hi"}
+        query = with_token(token(account_id="acme", sub="anonymous-x"))
+        assert (await refused(claimed, f"/ws/anonymous-x?{query}"))[1] == 4403
+        assert (await refused(claimed, v3_path("team", "anonymous-x", query)))[1] == 4403
+
+
+async def test_without_credentials_no_id_can_be_had_over_socketio_either(claimed: BridgeProcess) -> None:
+    async with poller(claimed) as named, poller(claimed) as nameless:
+        said = await named.enter("/v2", {"client_id": "alice"})
+        assert said.startswith("44/v2,")
+        assert '"forbidden"' in said
+        assert (await nameless.enter("/v2", {})).startswith("40/v2,")
+
+
+PAGES = {
+    "https://evil.example": False,
+    "null": False,
+    "http://localhost": False,
+    "https://acme.example.test:8443": True,
+}
+
+
+@pytest.mark.parametrize("origin", PAGES)
+async def test_without_credentials_a_page_must_be_of_the_name_that_it_connects_to(
+    claimed: BridgeProcess, origin: str
+) -> None:
+    for path in ("/ws", "/ws?jwt=", "/ws_redis/group/team?x=1"):
+        if PAGES[origin]:
+            async with client(claimed, path, headers={"Origin": origin}) as admitted:
+                assert await admitted.ask({"msg": "hi"}) == {"msg": "hi"}
+        else:
+            answer = await denied(claimed, path, headers={"Origin": origin})
+            assert (answer.status_code, json.loads(answer.body)["code"]) == (403, "forbidden_origin")
+    async with poller(claimed) as io:
+        io.http.headers["Origin"] = origin
+        assert (await io.enter("/v2", {})).startswith("40/v2," if PAGES[origin] else "44/v2,")
+    async with client(claimed, f"/ws/7?{with_token(token(account_id='acme', sub='7'))}", headers={"Origin": origin}):
+        pass
+
+
+@pytest.mark.parametrize("path", ["/ws/42", v3_path("team", "ann")])
+async def test_a_query_of_too_many_fields_is_bad_credentials(
+    keyed: BridgeProcess, claimed: BridgeProcess, path: str
+) -> None:
+    for bridge in (keyed, claimed):
+        query = "&".join(f"field{number}=1" for number in range(65))
+        assert (await refused(bridge, f"{path}?{query}"))[1] == 4401
 
 
 async def test_credentials_that_are_bad_make_nobody_anonymous(personal: BridgeProcess) -> None:
