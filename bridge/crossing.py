@@ -4,7 +4,8 @@ The sender decides by the channels it speaks on; listeners never change theirs. 
 anything on it, so that a loop is impossible by construction.
 
 Decided here: a V2 frame with a recipient is refused as `not_connected` only where nobody at all can have heard it, that
-is under `group` routing; under `global` all of V2 heard it, as legacy did.
+is under `group` routing; under `global` all of V2 heard it, as legacy did. A V2 frame that could be taken for the
+bridge's own word is refused (see `legacy_v2/frames.py`).
 """
 
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from bridge.routes import channels_from_v2, channels_from_v3
 from bridge.tenants import Tenant
 from compat.upgrade import upgrade_text
 from legacy_v2 import ports as v2
+from legacy_v2.frames import speaks_as_the_bridge
 from v3 import ports as v3
 from v3.messages import Content, write
 from v3.session import timestamp
@@ -68,6 +70,9 @@ class Crossing:
         """A V2 frame, verbatim to V2 and upgraded for V3."""
         tenant = self._tenant(guest.tenant)
         upgraded = upgrade_text(text, tenant.names, tenant.dialect)
+        if speaks_as_the_bridge(text, upgraded.frame):
+            refused("not_allowed")
+            return
         self._counts.messages[tenant.name, "v2"] += 1
         self._chronicle.spoke("v2", guest, upgraded.content)
         self._chronicle.read(tenant.name, upgraded.frame)

@@ -3,7 +3,7 @@
 from bridge.message import BusMessage
 from legacy_v2.frames import BRIDGE
 from legacy_v2.frames import write as write_v2
-from v3.messages import SERVER_ID, Content, Heard
+from v3.messages import SERVER_ID, Content, read_heard
 from v3.messages import write as write_v3
 
 
@@ -13,5 +13,4 @@ def gap_message(missed_from: str, missed_to: str) -> BusMessage:
     content: Content = {"msg_type": "cmd", "target": "echo", "cmd": "GAP", "payload": payload}
     line = write_v3(content, SERVER_ID, "", missed_to)
     frame = {"type": "cmd", "cmd": "GAP", "payload": payload, "client_id": SERVER_ID, BRIDGE: {"notice": "gap"}}
-    heard: Heard = {"version": "3", **content, "from_id": SERVER_ID, "group_id": "", "sent_at": missed_to}
-    return BusMessage(line, write_v2(frame).encode(), heard)
+    return BusMessage(line, write_v2(frame).encode(), read_heard(line))

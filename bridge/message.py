@@ -10,7 +10,7 @@ that a service which ends its JSON with a newline is understood.
 from collections.abc import Callable
 from typing import Final
 
-from v3.messages import SERVER_ID, Content, Heard, Unreadable, content_of, read_heard, write
+from v3.messages import SERVER_ID, Content, Heard, Unreadable, content_in, read_heard, write
 
 FACTOR_OF_MAX_MESSAGE_BYTES: Final = 8
 """A message born on V2 is on the bus twice, one of the two perhaps escaped: its bound is so many frames' bound."""
@@ -44,7 +44,8 @@ class BusMessage:
 
     @property
     def content(self) -> Content:
-        return content_of(self.heard)
+        """Read anew each time: only whoever says it in other words wants it."""
+        return content_in(self.line)
 
 
 def on_the_bus(line: bytes, v2_text: str | None = None) -> bytes:
@@ -80,4 +81,4 @@ def _complete(line: bytes, v2_text: bytes | None, heard: Heard, arrived_at: Call
     from_id, group_id = heard.get("from_id") or SERVER_ID, heard.get("group_id") or ""
     sent_at = heard.get("sent_at") or arrived_at()
     heard |= {"from_id": from_id, "group_id": group_id, "sent_at": sent_at}
-    return BusMessage(write(content_of(heard), from_id, group_id, sent_at), v2_text, heard)
+    return BusMessage(write(content_in(line), from_id, group_id, sent_at), v2_text, heard)

@@ -15,14 +15,16 @@ from bridge.sockets import packets
 from bridge.sockets.framing import text_frame
 from bridge.tenants import Tenant
 from compat.downgrade import hear, is_spoken
+from compat.reading import NotJson, read
 from legacy_v2 import frames
 
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How a transport frames one text, and what it puts between frames."""
+    """How a transport frames one text, and one that is known to be JSON, and what it puts between frames."""
 
-    frame: Callable[[bytes], bytes]
+    text: Callable[[bytes], bytes]
+    json: Callable[[bytes], bytes]
     between: bytes = b""
 
 
@@ -34,15 +36,20 @@ def v3_event(text: bytes) -> bytes:
 def v2_event(text: bytes) -> bytes:
     """A V2 frame as a Socket.IO event: JSON as it stands, other text as a string."""
     try:
-        frames.read(text.decode())
-    except frames.NotJson:
+        read(text.decode())
+    except NotJson:
         text = frames.write(text.decode()).encode()
+    return v2_json_event(text)
+
+
+def v2_json_event(text: bytes) -> bytes:
+    """What the bridge itself put into V2 words, as a Socket.IO event."""
     return packets.event("/v2", text)
 
 
-WEBSOCKET: Final = Framing(text_frame)
-V3_SOCKETIO: Final = Framing(v3_event, packets.SEPARATOR)
-V2_SOCKETIO: Final = Framing(v2_event, packets.SEPARATOR)
+WEBSOCKET: Final = Framing(text_frame, text_frame)
+V3_SOCKETIO: Final = Framing(v3_event, v3_event, packets.SEPARATOR)
+V2_SOCKETIO: Final = Framing(v2_event, v2_json_event, packets.SEPARATOR)
 
 
 class V3Voice:
@@ -52,7 +59,7 @@ class V3Voice:
         self._framing: Final = framing
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
-        frame = self._framing.frame
+        frame = self._framing.json
         return self._framing.between.join(
             frame(message.line)
             for message in batch
@@ -77,13 +84,17 @@ class V2Voice:
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
         tenant = self._table.get(self._tenant) or Tenant(self._tenant)
-        texts = (self._text(message, tenant) for message in batch)
-        return self._framing.between.join(self._framing.frame(text) for text in texts if text is not None)
+        frames_of_batch = (self._frame(message, tenant) for message in batch)
+        return self._framing.between.join(frame for frame in frames_of_batch if frame is not None)
 
-    def _text(self, message: BusMessage, tenant: Tenant) -> bytes | None:
-        """Made once for a message, though several channels bring it; `None` where V2 has no word for it."""
+    def _frame(self, message: BusMessage, tenant: Tenant) -> bytes | None:
         if message.v2_text is not None:
-            return message.v2_text
+            return self._framing.text(message.v2_text)
+        text = self._in_v2_words(message, tenant)
+        return None if text is None else self._framing.json(text)
+
+    def _in_v2_words(self, message: BusMessage, tenant: Tenant) -> bytes | None:
+        """Made once for a message, though several channels bring it; `None` where V2 has no word for it."""
         said = message.said_to_v2
         if said is None or said[0] is not tenant:
             said = message.said_to_v2 = tenant, self._converted(message, tenant)

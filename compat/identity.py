@@ -17,10 +17,13 @@ from v3.messages import SERVER_ID, is_vision_id
 
 PREFIX: Final = "v2-"
 
-_ESCAPED: Final = re.compile(r"[A-Za-z0-9-]|_[0-9a-f]{2}")
-_PLAIN_BYTES: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
+_TO_ESCAPE: Final = re.compile(r"[^A-Za-z0-9-]+")
+_ESCAPED: Final = re.compile(r"_([0-9a-f]{2})")
 # 4300 digits are what JSON readers and Python take for an integer.
-_CANONICAL_DECIMAL: Final = re.compile(r"0|-?[1-9][0-9]{0,4299}", re.ASCII)
+_MOST_DIGITS: Final = 4_300
+_CANONICAL_DECIMAL: Final = re.compile(rf"0|-?[1-9][0-9]{{0,{_MOST_DIGITS - 1}}}", re.ASCII)
+_LONGEST_NAME: Final = len(PREFIX) + len("-") + _MOST_DIGITS
+"""A V2 id in a path is shorter: `MAX_ID_CHARACTERS` of at most four bytes each. What is longer was nobody's id."""
 
 V2Id = str | int
 
@@ -29,8 +32,7 @@ def encode(v2_id: str) -> str:
     """The V3 name of a V2 id that no map replaces: `42` is `v2-42`, `a b` is `v2-a_20b`, `dev_1` is `dev_1`."""
     if is_vision_id(v2_id) and not v2_id.startswith(PREFIX):
         return v2_id
-    escaped = (chr(byte) if byte in _PLAIN_BYTES else f"_{byte:02x}" for byte in v2_id.encode())
-    return PREFIX + "".join(escaped)
+    return PREFIX + _TO_ESCAPE.sub(_escape, v2_id)
 
 
 def decode(name: str) -> V2Id:
@@ -47,12 +49,17 @@ def is_name(name: str) -> bool:
     return v2_id is not None and len(v2_id) <= MAX_ID_CHARACTERS
 
 
+def _escape(run: re.Match[str]) -> str:
+    return "_" + run[0].encode().hex("_")
+
+
 def _unescape(name: str) -> str | None:
     """The text behind a `v2-` name, or `None` for a name that no V2 id yields."""
-    parts = _ESCAPED.findall(name, len(PREFIX))
-    data = b"".join(bytes.fromhex(part[1:]) if part.startswith("_") else part.encode() for part in parts)
+    if len(name) > _LONGEST_NAME or not name.isascii():
+        return None
+    data = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), name[len(PREFIX) :])
     try:
-        v2_id = data.decode()
+        v2_id = data.encode("latin-1").decode()
     except UnicodeDecodeError:
         return None
     return v2_id if v2_id and encode(v2_id) == name else None

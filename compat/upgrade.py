@@ -1,10 +1,12 @@
 """V2 words -> V3 words. Pure, total, and without loss: every V2 frame has a V3 content, and every member of it is kept.
 
 It never decides who hears a message: it says what was meant. `from_id`, `group_id` and `sent_at` are never taken from a
-frame; what claims to be one of them is kept in the stash, `payload._v2`, and not believed.
+frame; what claims to be one of them is kept in the stash, `payload._v2`, and not believed. So is a `JOIN` or `LEAVE`
+that a presence frame claims: only the server says these in V3.
 
 Decided here: a dialect word that names a command puts its value into `payload.value`; where a `payload` object brought
-its own `value`, the word's value goes into the stash under its own name, and the command is still given.
+its own `value`, the word's value goes into the stash under its own name, and the command is still given. A frame with
+too much structure to be read is text, but whom it names is read from it, so that nobody else hears it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +15,9 @@ from typing import Any, Final, Literal
 
 from compat.dialect import STANDARD, Dialect
 from compat.identity import PLAIN_NAMES, Names
+from compat.reading import NotJson, TooMuch, members_named, read
 from legacy_v2 import frames
-from v3.messages import Content
+from v3.messages import SERVER_EVENTS, Content
 
 Outcome = Literal["exact", "stashed", "suppressed"]
 EXACT: Final[Outcome] = "exact"
@@ -39,8 +42,11 @@ class Upgraded:
 def upgrade_text(text: str, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> Upgraded:
     """Any V2 text frame; one that is no JSON becomes `msg` with the text."""
     try:
-        frame = frames.read(text, dialect.said_as["payload"])
-    except frames.NotJson:
+        frame = read(text, dialect.said_as["payload"])
+    except TooMuch:
+        named = members_named(text, dialect.spellings["to_id"] + dialect.spellings["target"])
+        return Upgraded({"msg_type": "msg", **_Reading(named, names, dialect).address(), "msg": text}, EXACT)  # type: ignore[typeddict-item]
+    except NotJson:
         return Upgraded({"msg_type": "msg", "target": "group", "msg": text}, EXACT)
     return upgrade(frame, names, dialect)
 
@@ -60,14 +66,18 @@ class _Reading:
         self.unused = dict(frame)
         self.names = names
         self.dialect = dialect
+        self.disbelieved: dict[str, Any] = {}
 
     def upgraded(self) -> Upgraded:
         spellings = self.dialect.spellings
+        msg_type = self._msg_type()
+        if msg_type == "presence":
+            self.disbelieved = {word: self.unused.pop(word) for word in spellings["cmd"] if self._is_event(word)}
         cmd = self._take(spellings["cmd"], _is_text)
-        word = None if cmd is not None else next((word for word in self.dialect.commands if word in self.unused), None)
+        word = None if cmd is not None else self._command_word(msg_type)
         if word is not None:
             cmd = self.dialect.commands[word]
-        said: dict[str, Any] = {"msg_type": self._msg_type() or ("msg" if cmd is None else "cmd"), **self._address()}
+        said: dict[str, Any] = {"msg_type": msg_type or ("msg" if cmd is None else "cmd"), **self.address()}
         said |= {
             name: text
             for name, text in (("cmd", cmd), ("msg", self._take(spellings["msg"], _is_text)))
@@ -85,13 +95,22 @@ class _Reading:
         word = self._find(words, fits)
         return None if word is None else self.unused.pop(word)
 
+    def _is_event(self, word: str) -> bool:
+        value = self.unused.get(word)
+        return isinstance(value, str) and value in SERVER_EVENTS
+
+    def _command_word(self, msg_type: str | None) -> str | None:
+        not_theirs = SERVER_EVENTS if msg_type == "presence" else ()
+        commands = self.dialect.commands.items()
+        return next((word for word, cmd in commands if word in self.unused and cmd not in not_theirs), None)
+
     def _msg_type(self) -> str | None:
         plain, *spelled = self.dialect.spellings["msg_type"]
         if self.unused.get(plain) in _MSG_TYPES_OF_V3:
             return str(self.unused.pop(plain))
         return frames.TYPE_WORDS.get(self._take(spelled, _is_type_word))
 
-    def _address(self) -> dict[str, str]:
+    def address(self) -> dict[str, str]:
         recipient = self._find(self.dialect.spellings["to_id"], frames.is_recipient)
         targets = self.dialect.spellings["target"]
         target = self._take(targets, lambda value: _is_target(value, has_recipient=recipient is not None))
@@ -116,7 +135,7 @@ class _Reading:
 
     def _settle(self, container: Mapping[str, Any], command_word: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Each unused member in its place in the payload, or in the stash where that place is taken or not its own."""
-        places, stash = dict(container), {}
+        places, stash = dict(container), dict(self.disbelieved)
         unused = dict(self.unused)
         if command_word is not None:
             value = unused.pop(command_word)
@@ -124,11 +143,10 @@ class _Reading:
                 stash[command_word] = value
             else:
                 places[VALUE] = value
-        for name, value in unused.items():
-            if name in frames.CLAIMS or name in places:
-                stash[name] = value
-            else:
-                places[name] = value
+        taken = (unused.keys() & places.keys()) | (unused.keys() & frames.CLAIMS)
+        if taken:
+            stash |= {name: unused.pop(name) for name in list(unused) if name in taken}
+        places |= unused
         return places, stash
 
 

@@ -30,6 +30,9 @@ REFUSALS: Final[Mapping[str, Refusal]] = {
         Refusal(
             "not_connected", None, "Nobody with this recipient id is connected; try again when the client is there."
         ),
+        Refusal(
+            "not_allowed", None, "Use another key than `bridge` for your own data: it is how the bridge speaks itself."
+        ),
         Refusal("unauthenticated", 4401, "Connect with a valid api_key, and a valid jwt where one is used."),
         Refusal("token_expired", 4401, "The jwt has expired: fetch a new one and connect again."),
         Refusal("forbidden", 4403, "This key or token may not use this tenant or client id."),

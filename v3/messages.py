@@ -3,28 +3,36 @@
 Pure: it never routes, never asks the clock, and never decides who may say what. Source: the Aether V3 guide, section 3.
 
 Decided here: `null` in an optional field means that it is not set, but `version` is not optional and is refused unless
-it is `"3"`. A number that JSON has no word for (`NaN`, `1e400`) makes the frame no JSON at all.
+it is `"3"`. A number that JSON has no word for (`NaN`, `1e400`) makes the frame no JSON at all. A frame with more
+structure than `MAX_WEIGHT` (see `form.py`) is refused before it is read; on the bus, where a number may be written
+longer than it was said, twice that. `JOIN` and `LEAVE`, in just this case, are the server's words about who is present:
+no client may say them with `presence` to anybody but itself.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Final, Literal, Required
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic_core import ErrorDetails, from_json, to_json
 from typing_extensions import TypedDict
 
+from v3 import form
+
+MAX_LINE_WEIGHT: Final = 2 * form.MAX_WEIGHT + 256
 MAX_PAYLOAD_DEPTH: Final = 32
 MAX_PROBLEMS: Final = 8
 MAX_ECHO_CHARACTERS: Final = 128
 SERVER_ID: Final = "server"
+SERVER_EVENTS: Final = frozenset({"JOIN", "LEAVE"})
+"""What the server says with `presence`."""
 DEFAULT_GROUP: Final = "lobby"
 
 MsgType = Literal["msg", "cmd", "heartbeat", "presence"]
 Target = Literal["direct", "group", "broadcast", "echo"]
 
-_VISION_ID: Final = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{1,64}", re.ASCII)
+_VISION_ID: Final = re.compile(r"(?!\d{1,64}\Z)[A-Za-z0-9_-]{1,64}", re.ASCII)
 _STRICT: Final = ConfigDict(extra="forbid", strict=True)
 _CONTENT_FIELDS: Final = ("msg_type", "target", "to_id", "cmd", "msg", "payload")
 _ECHOED_FIELDS: Final = ("msg_type", "target", "to_id", "cmd")
@@ -76,9 +84,17 @@ class _SaidByClient(TypedDict, total=False):
     sent_at: Any
 
 
+@with_config(ConfigDict(extra="ignore", strict=True))
+class _Unread(TypedDict):
+    """An object of which no member is looked at."""
+
+
 @with_config(_STRICT)
 class Heard(TypedDict, total=False):
-    """A message as it travels on the bus. A field that is not set is absent, or `None` from another service."""
+    """A message as it travels on the bus. A field that is not set is absent, or `None` from another service.
+
+    Of the payload it says only whether there is one: most listeners are given the line as it is.
+    """
 
     version: Required[Literal["3"]]
     msg_type: Required[MsgType]
@@ -88,7 +104,7 @@ class Heard(TypedDict, total=False):
     group_id: str | None
     cmd: str | None
     msg: str | None
-    payload: dict[str, Any] | None
+    payload: _Unread | None
     sent_at: str | None
 
 
@@ -120,14 +136,13 @@ def is_vision_id(value: str) -> bool:
 
 def read_said(text: str) -> dict[str, Any]:
     """What a client said, its server fields as it sent them. Raises `Unreadable`; never trusts, never routes."""
-    try:
-        said: dict[str, Any] = dict(_said_by_client.validate_json(text))
-    except ValidationError as error:
-        raise _unreadable(text, error) from None
-    if _may_hold_numbers(said) and _may_be_infinite(text) and not _is_finite(said):
-        raise Unreadable("invalid_json", [_problem("", "a number is not finite")], _echo(said))
+    shape = _form_of(text)
+    value = _value_of(text)
+    if form.may_be_infinite(shape) and not form.is_finite(value):
+        raise Unreadable("invalid_json", [_problem("", "a number is not finite")], _echo(value))
+    said = _fields_of(value)
     _check_recipient(said)
-    if text.count("{") + text.count("[") > MAX_PAYLOAD_DEPTH and _depth(said.get("payload")) > MAX_PAYLOAD_DEPTH:
+    if form.is_deeper(shape, MAX_PAYLOAD_DEPTH + 1) and form.depth(said.get("payload")) > MAX_PAYLOAD_DEPTH:
         raise Unreadable("invalid_message", [_problem("payload", _TOO_DEEP)], _echo(said))
     return said
 
@@ -138,6 +153,13 @@ def echo_of(text: str) -> dict[str, Any]:
         return _echo(from_json(text, allow_inf_nan=False))
     except ValueError:
         return {}
+
+
+def check_event(said: Mapping[str, Any]) -> None:
+    """Raises `Unreadable` where a client says, to others, who has come or gone: only the server does."""
+    if said["msg_type"] == "presence" and said["target"] != "echo" and said.get("cmd") in SERVER_EVENTS:
+        problem = _problem("cmd", "is for the server to say, which tells everyone who has come and who has gone")
+        raise Unreadable("invalid_message", [problem], _echo(said))
 
 
 def content_of(said: Mapping[str, Any]) -> Content:
@@ -163,15 +185,29 @@ def write(content: Content, from_id: str, group_id: str, sent_at: str) -> bytes:
     return to_json(message)
 
 
+def write_members(content: Content, from_id: str, group_id: str, sent_at: str, members: bytes) -> bytes:
+    """The message with `payload.members`, which is given as JSON: the same for everyone who asks."""
+    others = {name: value for name, value in content.get("payload", {}).items() if name != "members"}
+    line = write({**content, "payload": others | {"members": None}}, from_id, group_id, sent_at)
+    end = len(line) - len(to_json({"sent_at": sent_at})) - len("}")  # `null},"sent_at":"…"}`, the brace for a comma
+    return line[: end - len("null")] + members + line[end:]
+
+
 def read_heard(line: bytes) -> Heard:
     """A message from the bus, every field checked. Raises `Unreadable`."""
     try:
+        shape = form.form_of(line.decode(), MAX_LINE_WEIGHT)
         heard = _heard.validate_json(line)
-    except ValidationError as error:
-        raise Unreadable("invalid_message", map(_problem_of, error.errors()[:MAX_PROBLEMS])) from None
-    if "payload" in heard and _may_be_infinite_in_bytes(line) and not _is_finite(heard["payload"]):
+    except ValueError:
+        raise Unreadable("invalid_message") from None
+    if form.may_be_infinite(shape) and not form.is_finite(from_json(line)):
         raise Unreadable("invalid_json", [_problem("", "a number is not finite")])
     return heard
+
+
+def content_in(line: bytes) -> Content:
+    """The sender's own part of a line that `read_heard` has checked."""
+    return content_of(from_json(line))
 
 
 def json_schema() -> dict[str, Any]:
@@ -180,11 +216,42 @@ def json_schema() -> dict[str, Any]:
 
 
 # A key of an object, another string (to be passed over), or a bracket.
-_TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:|"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_TOKEN: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(?:\s*(:))?|[\[\]{}]')
+_MOST_TOKENS: Final = 1_000
 _TOO_DEEP: Final = f"is nested deeper than {MAX_PAYLOAD_DEPTH}; flatten it"
-# A double ends at 1e308: without three digits of exponent it takes two hundred of them to get there.
-_LARGE_NUMBER: Final = re.compile(r"[0-9](?:[eE]\+?[0-9]{3}|[0-9]{199})")
-_LARGE_NUMBER_IN_BYTES: Final = re.compile(_LARGE_NUMBER.pattern.encode())
+_NO_FIELD: Final = "is no field of WS_Message_V3: put your own data into payload"
+_TOO_MUCH: Final = f"holds too many values (their weight is over {form.MAX_WEIGHT}); say it in several messages"
+_FIELDS: Final = frozenset(_SaidByClient.__annotations__)
+
+
+def _form_of(text: str) -> bytes:
+    try:
+        return form.form_of(text)
+    except form.TooMuch:
+        raise Unreadable("invalid_message", [_problem(_deepest_field(text), _TOO_MUCH)]) from None
+
+
+def _value_of(text: str) -> Any:
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError as reason:
+        if "recursion limit" in str(reason):
+            raise Unreadable("invalid_message", [_problem(_deepest_field(text), _TOO_DEEP)]) from None
+        raise Unreadable("invalid_json", [_problem("", str(reason))]) from None
+
+
+def _fields_of(value: Any) -> dict[str, Any]:
+    """A message's fields, each of its kind. What is no field is looked for first: there may be thousands."""
+    unknown = list(islice((name for name in value if name not in _FIELDS), MAX_PROBLEMS)) if type(value) is dict else ()
+    if len(unknown) == MAX_PROBLEMS:
+        raise Unreadable(
+            "invalid_message", [_problem(name[:MAX_ECHO_CHARACTERS], _NO_FIELD) for name in unknown], _echo(value)
+        )
+    try:
+        return dict(_said_by_client.validate_python(value))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False, include_context=False)
+        raise Unreadable("invalid_message", map(_problem_of, details[:MAX_PROBLEMS]), _echo(value)) from None
 
 
 def _check_recipient(said: Mapping[str, Any]) -> None:
@@ -198,24 +265,10 @@ def _check_recipient(said: Mapping[str, Any]) -> None:
         raise Unreadable("invalid_message", [problem], _echo(said))
 
 
-def _unreadable(text: str, error: ValidationError) -> Unreadable:
-    """Which of the two codes a frame deserves that pydantic refused. Slow, and only for refused frames."""
-    try:
-        value = from_json(text, allow_inf_nan=False)
-    except ValueError as reason:
-        if "recursion limit" in str(reason):
-            return Unreadable("invalid_message", [_problem(_deepest_field(text), _TOO_DEEP)])
-        return Unreadable("invalid_json", [_problem("", str(reason))])
-    if not _is_finite(value):
-        return Unreadable("invalid_json", [_problem("", "a number is not finite")])
-    problems = [_problem_of(detail) for detail in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]]
-    return Unreadable("invalid_message", problems, _echo(value))
-
-
 def _deepest_field(text: str) -> str:
-    """The top-level field under which a frame is nested so deep that no reader takes it. Never recursive."""
+    """The top-level field under which a frame is nested deepest, as far as one looks. Never recursive."""
     depth, deepest, field, found = 0, 0, "", ""
-    for token in _TOKEN.finditer(text):
+    for token in islice(_TOKEN.finditer(text), _MOST_TOKENS):
         mark = token[0][0]
         if mark in "[{":
             depth += 1
@@ -223,7 +276,7 @@ def _deepest_field(text: str) -> str:
                 deepest, found = depth, field
         elif mark in "]}":
             depth -= 1
-        elif depth == 1 and token[1] is not None:
+        elif depth == 1 and token[2] is not None:
             field = token[1]
     return found[:MAX_ECHO_CHARACTERS]
 
@@ -235,7 +288,7 @@ def _problem(field: str, problem: str) -> Problem:
 def _problem_of(detail: ErrorDetails) -> Problem:
     field = ".".join(str(part) for part in detail["loc"])[:MAX_ECHO_CHARACTERS]
     if detail["type"] == "extra_forbidden":
-        return _problem(field, "is no field of WS_Message_V3: put your own data into payload")
+        return _problem(field, _NO_FIELD)
     return _problem(field, detail["msg"])
 
 
@@ -245,40 +298,3 @@ def _echo(value: Any) -> dict[str, Any]:
         return {}
     said = {name: value[name] for name in _ECHOED_FIELDS if isinstance(value.get(name), str)}
     return {name: text[:MAX_ECHO_CHARACTERS] for name, text in said.items()}
-
-
-def _may_hold_numbers(said: Mapping[str, Any]) -> bool:
-    return any(name in said for name in ("payload", "from_id", "group_id", "sent_at"))
-
-
-def _may_be_infinite(text: str) -> bool:
-    return "NaN" in text or "Infinity" in text or _LARGE_NUMBER.search(text) is not None
-
-
-def _may_be_infinite_in_bytes(line: bytes) -> bool:
-    return b"NaN" in line or b"Infinity" in line or _LARGE_NUMBER_IN_BYTES.search(line) is not None
-
-
-def _is_finite(value: Any) -> bool:
-    waiting = [value]
-    while waiting:
-        member = waiting.pop()
-        if isinstance(member, dict):
-            waiting.extend(member.values())
-        elif isinstance(member, list):
-            waiting.extend(member)
-        elif isinstance(member, float) and not math.isfinite(member):
-            return False
-    return True
-
-
-def _depth(value: Any) -> int:
-    """How many containers deep `value` is. Never recursive: the input is hostile."""
-    deepest, waiting = 0, [(value, 1)]
-    while waiting:
-        container, level = waiting.pop()
-        if isinstance(container, dict | list):
-            deepest = max(deepest, level)
-            members = container.values() if isinstance(container, dict) else container
-            waiting.extend((member, level + 1) for member in members)
-    return deepest

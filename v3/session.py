@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from v3.messages import Content, Problem, Unreadable, content_of, echo_of, read_said, write
+from v3.messages import Content, Problem, Unreadable, check_event, content_of, echo_of, read_said, write
 from v3.ports import Guest, Ports, Rate, Receipt, Socket
 from v3.refusals import FLOODED, REFUSALS, error, payload_of
 
@@ -40,11 +40,12 @@ class Session:
                 self._socket.close(FLOODED, "rate_limited")
             return
         try:
-            content = content_of(read_said(text))
+            said = read_said(text)
+            check_event(said)
         except Unreadable as unreadable:
             self._refuse_message(unreadable.code, receipt, unreadable.problems, unreadable.refused)
             return
-        self._act(content, receipt)
+        self._act(content_of(said), receipt)
 
     def refuse(
         self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, Any] | None = None, **extra: Any

@@ -19,7 +19,7 @@ from bridge.gate import Meter
 from bridge.request_body import TooLong, read_body
 from bridge.settings import Settings
 from bridge.tenants import Tenant
-from v3.messages import DEFAULT_GROUP, SERVER_ID, Content, Unreadable, WS_Message_V3, content_of, read_said, write
+from v3.messages import DEFAULT_GROUP, SERVER_ID, Content, Unreadable, WS_Message_V3, check_event, content_of, read_said, write
 from v3.ports import Clock, Guest
 from v3.session import timestamp
 
@@ -109,9 +109,11 @@ async def _body(request: Request, most_bytes: int) -> str:
 
 def _read(body: str) -> dict[str, Any]:
     try:
-        return read_said(body)
+        said = read_said(body)
+        check_event(said)
     except Unreadable as unreadable:
         raise HttpRefusal(unreadable.code, unreadable.problems, unreadable.refused) from None
+    return said
 
 
 def _guest(said: dict[str, Any], identity: Identity, tenant: Tenant) -> Guest:

@@ -20,6 +20,7 @@ from bridge.broker.tenant_table import TenantTable
 from bridge.request_body import TooLong, read_body
 from bridge.tenants import DEFAULT_TENANT, Tenant
 from compat.downgrade import downgrade, hear, is_spoken
+from compat.reading import NotJson, read
 from compat.upgrade import EXACT, SUPPRESSED, Upgraded, upgrade, upgrade_text
 from legacy_v2 import frames
 from v3.messages import Content, Unreadable, content_of, read_said, write
@@ -107,8 +108,8 @@ def _upgraded(asked: Asked, tenant: Tenant) -> dict[str, Any]:
 def _said_to_listener(text: str, tenant: Tenant) -> dict[str, Any] | None:
     """The V3 message behind a frame that the bridge wrote for V2 listeners; `None` for any other frame."""
     try:
-        frame = frames.read(text, tenant.dialect.said_as["payload"])
-    except frames.NotJson:
+        frame = read(text, tenant.dialect.said_as["payload"])
+    except NotJson:
         return None
     facts = _facts(frame)
     if facts is None:

@@ -15,8 +15,10 @@ from pydantic_core import to_json
 from compat.dialect import STANDARD, Dialect
 from compat.downgrade import downgrade, is_spoken
 from compat.identity import PLAIN_NAMES
+from compat.reading import NotJson, read
 from compat.upgrade import EXACT, SUPPRESSED, Outcome, Upgraded, upgrade_text
 from legacy_v2 import frames
+from v3.form import depth
 from v3.messages import MAX_PAYLOAD_DEPTH, Content, Unreadable, content_of, read_said
 
 REFUSED: Final = "refused"
@@ -78,11 +80,11 @@ def read_message(text: str) -> Content:
 def _read_deeper(text: str) -> dict[str, Any] | None:
     """A message whose payload is deeper than a client's, but not deeper than a stash makes it; `None` if it is not."""
     try:
-        value = frames.read(text)
-    except frames.NotJson:
+        value = read(text)
+    except NotJson:
         return None
     payload = value.get("payload") if isinstance(value, dict) else None
-    if not isinstance(payload, dict) or frames.depth(payload) <= MAX_PAYLOAD_DEPTH:
+    if not isinstance(payload, dict) or depth(payload) <= MAX_PAYLOAD_DEPTH:
         return None
     return read_said(to_json({**value, "payload": None}).decode()) | {"payload": payload}
 

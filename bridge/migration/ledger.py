@@ -14,6 +14,7 @@ from bridge.migration.remedies import Remedies
 from bridge.migration.rows import JsonType, type_of
 from compat.dialect import STANDARD, STANDARD_WORDS, Dialect, Meaning
 from compat.identity import PLAIN_NAMES
+from compat.reading import NotJson, read
 from compat.upgrade import EXACT, STASHED, VALUE, Outcome, Upgraded, upgrade
 from legacy_v2 import frames
 
@@ -73,8 +74,8 @@ class Ledger:
     def add(self, text: str) -> None:
         """One V2 frame, as it was sent."""
         try:
-            frame = frames.read(text, self._dialect.said_as["payload"])
-        except frames.NotJson:
+            frame = read(text, self._dialect.said_as["payload"])
+        except NotJson:
             self.shapes["text"] += 1
             self.outcomes[EXACT] += 1
             return

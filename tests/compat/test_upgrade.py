@@ -5,8 +5,8 @@ import pytest
 
 from compat.dialect import Dialect, Rule
 from compat.identity import Names
+from compat.reading import MAX_DEPTH
 from compat.upgrade import upgrade, upgrade_text
-from legacy_v2.frames import MAX_DEPTH
 from tests.compat.strategies import nested
 from tests.compat.vectors import vectors
 from v3.messages import WS_Message_V3, write

@@ -19,11 +19,11 @@ from bridge.api.client_files import shim_script
 from compat.downgrade import hear, is_spoken
 from compat.identity import encode
 from compat.upgrade import upgrade_text
-from legacy_v2.frames import depth
 from legacy_v2.frames import write as write_v2
 from legacy_v2.websocket_door import ids_in
 from tests.compat.strategies import WORLDS, World, contents, frames
 from tests.compat.vectors import vectors
+from v3.form import depth
 from v3.messages import Content, content_of, read_heard, read_said
 from v3.messages import write as write_v3
 

@@ -13,6 +13,7 @@ from v3.messages import (
     Content,
     Unreadable,
     WS_Message_V3,
+    content_in,
     content_of,
     echo_of,
     is_vision_id,
@@ -272,7 +273,8 @@ def test_what_nobody_set_is_left_out() -> None:
 def test_what_is_written_is_a_valid_message_and_is_read_as_it_was_said(said: dict[str, Any]) -> None:
     content = content_of(read_said(to_json(said).decode()))
     line = write(content, "ann", "lobby", "now")
-    assert content_of(read_heard(line)) == said
+    assert read_heard(line).get("payload") == ({} if "payload" in said else None)
+    assert content_in(line) == said
     message = WS_Message_V3.model_validate_json(line)
     assert message.model_dump(exclude_none=True) == {
         "version": "3",

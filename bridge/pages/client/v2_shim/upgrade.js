@@ -2,7 +2,7 @@
 
 import { isObject, isText, NotJson, readFrame } from "./json.js";
 import { isRecipient } from "./names.js";
-import { CLAIMS, STASH, TYPES, TYPES_OF_V3 } from "./words.js";
+import { CLAIMS, EVENTS, STASH, TYPES, TYPES_OF_V3 } from "./words.js";
 
 export const VALUE = "value";
 
@@ -11,14 +11,19 @@ class Reading {
     this.unused = new Map(frame);
     this.names = names;
     this.dialect = dialect;
+    this.disbelieved = new Map();
   }
 
   content() {
     const { spellings, commands } = this.dialect;
+    const type = this.#type();
+    const isEvent = (value) => type === "presence" && EVENTS.includes(value);
+    for (const word of spellings.cmd) if (isEvent(this.unused.get(word))) this.disbelieved.set(word, this.#pop(word));
     let cmd = this.#take(spellings.cmd, isText);
-    const word = cmd === undefined ? [...commands.keys()].find((one) => this.unused.has(one)) : undefined;
+    const fits = (one) => this.unused.has(one) && !isEvent(commands.get(one));
+    const word = cmd === undefined ? [...commands.keys()].find(fits) : undefined;
     if (word !== undefined) cmd = commands.get(word);
-    const said = new Map([["msg_type", this.#type() ?? (cmd === undefined ? "msg" : "cmd")], ...this.#address()]);
+    const said = new Map([["msg_type", type ?? (cmd === undefined ? "msg" : "cmd")], ...this.#address()]);
     const msg = this.#take(spellings.msg, isText);
     const payload = this.#payload(word);
     for (const [name, value] of Object.entries({ cmd, msg, payload })) if (value !== undefined) said.set(name, value);
@@ -74,7 +79,7 @@ class Reading {
   // Each unused member in its place, or in the stash where that place is taken or not its own.
   #settle(container, commandWord) {
     const places = new Map(container);
-    const stash = new Map();
+    const stash = new Map(this.disbelieved);
     if (commandWord !== undefined) {
       const isTaken = places.has(VALUE);
       (isTaken ? stash : places).set(isTaken ? commandWord : VALUE, this.unused.get(commandWord));

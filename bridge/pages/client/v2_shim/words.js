@@ -18,6 +18,8 @@ export const TYPES = new Map([
 ]);
 export const TYPES_OF_V3 = ["msg", "cmd", "heartbeat", "presence"];
 export const CLAIMS = ["client_id", "from_id", "group_id", "sent_at", "version"];
+// What only the server says of who is present.
+export const EVENTS = ["JOIN", "LEAVE"];
 export const STASH = "_v2";
 const STANDARD_WORDS = new Set([...CLAIMS, STASH, "bridge", ...Object.values(SPELLINGS).flat()]);
 

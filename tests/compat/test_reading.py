@@ -1,0 +1,96 @@
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compat.reading import MAX_DEPTH, PAYLOAD_DEPTH, NotJson, is_too_deep, read
+from tests.compat.strategies import nested
+from v3.form import depth, is_finite
+
+DEEPEST = nested(MAX_DEPTH - 1, 1, ("a", "b"))
+
+
+@pytest.mark.parametrize("text", ['{"a":[1,null,true,"x",-0.5]}', "[]", "7", "null", '"x"', " {} "])
+def test_strict_json_is_read(text: str) -> None:
+    assert read(text) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "hello", "{", "[1,]", "{'a':1}", "01", '{"a":1}{', "\ufeff{}", "NaN", "Infinity", "-Infinity"),
+        *(r'"\ud800"', '"\n"', '{"a":1e400}', "[-1e400]", "1E+400", "1e0400", "9" * 4301),
+        *(f"1{'0' * 215}e99", f"[{'9' * 310}.0]", f"-1{'0' * 209}.5e0100"),
+    ],
+)
+def test_what_is_no_strict_json_is_said_so(text: str) -> None:
+    with pytest.raises(NotJson):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    "text", ['"1e400"', '{"9e999":1}', "1e308", f'"{"9" * 500}"', "9" * 500, "1" + "0" * 200 + "e99", "1e-400"]
+)
+def test_what_only_looks_infinite_is_read(text: str) -> None:
+    assert is_finite(read(text))
+
+
+@given(st.integers(0, 400), st.integers(-50, 450), st.sampled_from("eE"), st.sampled_from(("", "+", "0", "+00")))
+def test_a_number_is_read_where_a_double_can_hold_it(zeros: int, exponent: int, letter: str, sign: str) -> None:
+    text = f"1{'0' * zeros}{letter}{sign if exponent >= 0 else ''}{exponent}"
+    if math.isfinite(float(text)):
+        assert read(text) == float(text)
+    else:
+        with pytest.raises(NotJson):
+            read(f'{{"a":[{text}]}}')
+
+
+def test_of_a_doubled_key_the_last_value_counts() -> None:
+    assert read('{"a":1,"b":2,"a":3}') == {"a": 3, "b": 2}
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(nested(MAX_DEPTH, 1, ("a", "b")), id="the deepest frame"),
+        pytest.param({"payload": nested(PAYLOAD_DEPTH - 2, {"b": {}}, ("a", "b"))}, id="the deepest payload"),
+        pytest.param({"payload": {"a": DEEPEST}, "a": DEEPEST}, id="both"),
+    ],
+)
+def test_a_deep_frame_is_read(frame: Any) -> None:
+    payload = frame.get("payload", {})
+    assert depth(frame) >= MAX_DEPTH
+    assert not isinstance(payload, list)
+    assert read(json.dumps(frame)) == frame
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(nested(MAX_DEPTH + 1, 1, ("a", "b")), id="an object"),
+        pytest.param([DEEPEST, [DEEPEST]], id="a list"),
+        pytest.param({"a": {"a": DEEPEST}}, id="a member"),
+        pytest.param({"a": {"a": DEEPEST}, "payload": {}}, id="a member beside a payload"),
+        pytest.param({"payload": {"a": {"a": {"a": DEEPEST}}}}, id="a payload"),
+        pytest.param({"payload": [[DEEPEST]]}, id="a payload that is no object"),
+        pytest.param({"data": {"a": {"a": DEEPEST}}}, id="a payload under another word than the one that is said"),
+    ],
+)
+def test_a_frame_that_is_too_deep_is_text(frame: Any) -> None:
+    assert is_too_deep(frame)
+    with pytest.raises(NotJson):
+        read(json.dumps(frame))
+
+
+def test_a_dialects_word_for_the_payload_may_be_as_deep() -> None:
+    frame = {"body": {"a": {"a": DEEPEST}}}
+    assert read(json.dumps(frame), "body") == frame
+    with pytest.raises(NotJson):
+        read(json.dumps({"payload": frame["body"]}), "body")
+
+
+def test_many_containers_are_not_deep() -> None:
+    assert read(json.dumps([[]] * 1000)) == [[]] * 1000
