@@ -40,6 +40,7 @@ from bridge.process import Process
 from bridge.reception import OriginCheck
 from bridge.settings import Settings
 from bridge.siblings import Siblings
+from bridge.sockets.strangers import Strangers
 from bridge.spending import Budget
 from legacy_v2 import ports as v2
 from legacy_v2 import websocket_door as v2_door
@@ -172,13 +173,15 @@ def _mount_http(app: FastAPI, process: Process, siblings: Siblings | None) -> No
     app.include_router(admin_events.router(desk, lambda: process.connections.is_closing))
     dashboard.mount(app)
     client_files.mount(app)
-    exposition = _exposition(process, siblings)
+    exposition = _exposition(process, siblings, getattr(app.state, "strangers", None))
     app.include_router(health.router(process.bus, process.subscriber, process.leases, process.connections, exposition))
 
 
-def _exposition(process: Process, siblings: Siblings | None) -> Callable[[], Awaitable[bytes]]:
+def _exposition(
+    process: Process, siblings: Siblings | None, strangers: Strangers | None
+) -> Callable[[], Awaitable[bytes]]:
     """The numbers of this process, or of all workers of the command."""
-    metrics = Metrics(process)
+    metrics = Metrics(process, strangers)
     if siblings is not None:
         siblings.say(metrics.exposition)
         process.added.parts.append(siblings)

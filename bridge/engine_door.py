@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket
 
 from bridge.reception import Reception, Turned, deny
 from bridge.request_body import TooLong, read_body
+from bridge.sockets.ends import vouch
 from bridge.sockets.engine import Engine
 from bridge.sockets.engine_session import Session
 from bridge.sockets.packets import MOST_PACKETS
@@ -101,6 +102,7 @@ class EngineDoor:
             session.end_as_broken()  # two posts at once: nobody could say which of them came first
             return _bad_request("handshake")
         session.is_posting = True
+        _vouch_for(session, request)
         try:
             return await self._take(request, session, query["sid"][0])
         finally:
@@ -129,12 +131,18 @@ class EngineDoor:
                 session.end_as_broken()  # two polls at once: nobody could say which of them hears what
             return _bad_request("handshake")
         session.is_polling = True
+        _vouch_for(session, request)
         watch = asyncio.create_task(_end_with(request, session))
         try:
             return PlainTextResponse(await self._engine.poll(query["sid"][0]))
         finally:
             session.is_polling = False
             watch.cancel()
+
+
+def _vouch_for(session: Session, request: Request) -> None:
+    if session.is_inside:
+        vouch(request.scope)
 
 
 class TooLarge(PlainTextResponse):

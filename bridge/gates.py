@@ -157,7 +157,9 @@ class V2Gate:
 
     async def _check_page(self, knock: WebSocket) -> None:
         """Answer in HTTP a client without credentials on a foreign page. Raises `Turned`."""
-        if self._gate.admission.is_anonymous(query_of(knock)) and not self._is_page_allowed(knock.headers):
+        if self._gate.admission.is_anonymous(self._gate.brought(knock).query) and not self._is_page_allowed(
+            knock.headers
+        ):
             await deny(knock, foreign_origin())
 
     def _guest(self, identity: Identity, group_id: str | None, client_id: str | None, protocol: str) -> v2.Guest:

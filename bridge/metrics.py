@@ -13,6 +13,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from bridge.process import Process
+from bridge.sockets.strangers import REASONS, Strangers
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 from bridge.tenants import STAGES
 
@@ -20,7 +21,8 @@ from bridge.tenants import STAGES
 class Metrics:
     """A Prometheus collector over the parts of one process."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, strangers: Strangers | None = None) -> None:
+        self._strangers = strangers
         self._counts = process.counts
         self._bus = process.bus
         self._subscriber = process.subscriber
@@ -48,6 +50,8 @@ class Metrics:
         yield from self._of_messages()
         yield from self._of_migration()
         yield from self._of_redis()
+        if self._strangers is not None:
+            yield from self._of_sockets(self._strangers)
         for name, (words, number) in self._counted.items():
             yield CounterMetricFamily(name, words, number())
 
@@ -128,3 +132,16 @@ class Metrics:
             "bridge_presence_events_suppressed", "JOIN and LEAVE not said.", self._events.suppressed
         )
         yield CounterMetricFamily("bridge_processes_swept", "Dead processes cleaned up after.", self._leases.swept)
+
+    def _of_sockets(self, strangers: Strangers) -> Iterable[Metric]:
+        sockets = GaugeMetricFamily(
+            "bridge_sockets", "Open sockets; somebody vouches for them or not.", labels=("kind",)
+        )
+        sockets.add_metric(("vouched_for",), strangers.vouched_for)
+        sockets.add_metric(("stranger",), strangers.strangers)
+        yield sockets
+        yield GaugeMetricFamily("bridge_sockets_most", "Sockets that may be open.", strangers.most)
+        ended = CounterMetricFamily("bridge_sockets_ended", "Sockets ended before their time.", labels=("reason",))
+        for reason in REASONS:
+            ended.add_metric((reason,), strangers.ended[reason])
+        yield ended

@@ -5,7 +5,9 @@ drain begins here, at the signal, and the command's exit status is 0.
 """
 
 import asyncio
+import contextlib
 import gc
+import resource
 import signal
 import socket
 from functools import partial
@@ -18,13 +20,19 @@ from starlette.datastructures import State
 from bridge.client_address import client_address
 from bridge.process import Process
 from bridge.settings import Settings
+from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.metered import Metered
+from bridge.sockets.strangers import Strangers
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 
 PING_INTERVAL_SECONDS: Final = 20.0
 PING_TIMEOUT_SECONDS: Final = 20.0
-BACKLOG: Final = 4_096
+BACKLOG: Final = 4_096  # of which the loop accepts one a turn
+KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60): it is the proxy that ends an idle connection
+RESERVED_FILES: Final = 64  # Redis, the log, what listens, the private server, a key server, a page
+MOST_FILES: Final = 1_048_576
+MOST_STRANGERS: Final = 8_192
 LAST_TASKS_SECONDS: Final = 1
 LAST_TURNS_SECONDS: Final = 0.3
 POLL_SECONDS: Final = 0.02
@@ -67,22 +75,20 @@ class Config(uvicorn.Config):
     """uvicorn's configuration of one of our processes."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
-        protocol = type(
-            "WebSocketProtocol",
-            (WebSocketProtocol,),
-            {"outbox_bytes": settings.outbox_bytes, "budget": app.state.budget},
-        )
+        strangers = app.state.strangers = _strangers(settings)
+        kept = {"outbox_bytes": settings.outbox_bytes, "strangers": strangers, "budget": app.state.budget}
         super().__init__(
             Metered(app, app.state.budget, partial(client_address, trusted_proxies=settings.trusted_proxies)),
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http=HttpProtocol,
-            ws=protocol,
+            http=type("HttpProtocol", (HttpProtocol,), {"strangers": strangers}),
+            ws=type("WebSocketProtocol", (CountedWebSocket,), kept),
             ws_max_size=settings.max_message_bytes,
             ws_per_message_deflate=False,
             ws_ping_interval=PING_INTERVAL_SECONDS,
             ws_ping_timeout=PING_TIMEOUT_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=LAST_TASKS_SECONDS,
             backlog=BACKLOG,
             log_config=None,
@@ -95,6 +101,7 @@ class Config(uvicorn.Config):
 def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> bool:
     """Serve until SIGTERM or SIGINT; whether it ever started."""
     _tune_garbage_collection()
+    _allow_open_files()
     server = Server(Config(app, settings), app.state, settings.drain_seconds)
 
     def end(_number: int, _frame: Any) -> None:
@@ -115,3 +122,24 @@ def _tune_garbage_collection() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_YOUNG, GARBAGE_MIDDLE, GARBAGE_OLD)
+
+
+def _allow_open_files() -> None:
+    """As many as the system lets us have: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
+def _strangers(settings: Settings) -> Strangers:
+    most = settings.max_sockets or _as_open_files_allow()
+    return Strangers(most, min(most, MOST_STRANGERS), settings.max_sockets_per_address or max(1, most // 2))
+
+
+def _as_open_files_allow() -> int:
+    """All but what the bridge itself needs, of which a small limit leaves less."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = MOST_FILES if soft == resource.RLIM_INFINITY else min(soft, MOST_FILES)
+    return max(1, soft - min(RESERVED_FILES, soft // 4))

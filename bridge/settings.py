@@ -162,6 +162,12 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(5, ge=0, le=60, description="How long stopping may take.")
     moves_per_second: float = Field(50, ge=0, description="Sockets closed a second when a tenant moves; 0: no pause.")
     max_connections: int = Field(0, ge=0, description="Connections of one process; 0: what open files allow.")
+    max_sockets: int = Field(
+        0, ge=0, description="Open sockets of one process, idle ones too; 0: what open files allow."
+    )
+    max_sockets_per_address: int = Field(
+        0, ge=0, description="Sockets of one address that nobody vouches for; 0: half of all."
+    )
     presence_seconds: float = Field(3_600, ge=1, description="How long a heartbeat keeps a client present.")
     presence_events_members: int = Field(200, ge=0, description="Larger groups hear no JOIN and LEAVE.")
 

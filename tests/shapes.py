@@ -37,8 +37,8 @@ def _distinct(member: str) -> Shape:
 
 
 def _nested(opening: str, closing: str, core: str = "1") -> Shape:
-    return lambda size: opening * (size // (len(opening) + len(closing))) + core + closing * (
-        size // (len(opening) + len(closing))
+    return lambda size: (
+        opening * (size // (len(opening) + len(closing))) + core + closing * (size // (len(opening) + len(closing)))
     )
 
 
@@ -178,7 +178,7 @@ def v2_frames(size: int) -> Iterator[tuple[str, str]]:
     yield "bridges", '{"a":"' + '\\"bridge\\":{' * (size // 12) + '"}'
     yield "bridges in text", '{"bridge":' * (size // 10)
     yield "escaped bridges in text", '{"\\u0062ridge"' * (size // 15)
-    yield "quotes in text", '{\\u00' + '"' * size
+    yield "quotes in text", "{\\u00" + '"' * size
 
 
 def events(size: int) -> Iterator[tuple[str, str]]:

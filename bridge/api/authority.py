@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from bridge.admission import Admission, Identity, NotAdmitted
 from bridge.broker.tenant_table import TenantTable
 from bridge.reception import OriginCheck
+from bridge.sockets.ends import vouch
 from bridge.tenants import Tenant
 from v3.refusals import REFUSALS, payload_of
 
@@ -89,4 +90,5 @@ class Authority:
         code = tenant.refuses_v3()
         if code is not None:
             raise HttpRefusal(code)
+        vouch(request.scope)
         return identity, tenant

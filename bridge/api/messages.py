@@ -19,7 +19,17 @@ from bridge.gate import Meter
 from bridge.request_body import TooLong, read_body
 from bridge.settings import Settings
 from bridge.tenants import Tenant
-from v3.messages import DEFAULT_GROUP, SERVER_ID, Content, Unreadable, WS_Message_V3, check_event, content_of, read_said, write
+from v3.messages import (
+    DEFAULT_GROUP,
+    SERVER_ID,
+    Content,
+    Unreadable,
+    WS_Message_V3,
+    check_event,
+    content_of,
+    read_said,
+    write,
+)
 from v3.ports import Clock, Guest
 from v3.session import timestamp
 

@@ -1,11 +1,23 @@
 """What a socket tells the connection that it carries. The connection's side of the wire, as a port. Pure."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from bridge.budget import Holder
 
 ASGI_EXTENSION: Final = "aether.wire"
 """The ASGI extension under which our server offers its wire; any other server is served more slowly, and as well."""
+
+VOUCH: Final = "aether.vouch"
+"""The ASGI extension under which our server offers a call that says: the credentials of this request are good."""
+
+
+def vouch(scope: Mapping[str, Any]) -> None:
+    """Say so of a request or a handshake: its socket gives way to no stranger until it has its answer."""
+    scope.get("extensions", {}).get(VOUCH, _nobody_asks)()
+
+
+def _nobody_asks() -> None: ...
 
 
 class Carried(Protocol):
@@ -26,3 +38,13 @@ class Carried(Protocol):
 
     def lost(self) -> None:
         """The connection is over, or about to be: write nothing more."""
+
+
+class Socket(Protocol):
+    """A websocket under a session."""
+
+    def abort(self) -> None:
+        """Cut it off."""
+
+    def vouch(self) -> None:
+        """Whoever speaks by it has good credentials."""

@@ -15,7 +15,7 @@ from engineio.packet import CLOSE, Packet
 from starlette.datastructures import Headers
 
 from bridge.sockets import packets
-from bridge.sockets.ends import Carried
+from bridge.sockets.ends import Carried, Socket
 from bridge.sockets.outside import Outside
 from bridge.sockets.waiting import Waiting
 
@@ -62,13 +62,6 @@ class Home(Protocol):
 
     def forget(self, sid: str) -> None:
         """The session is over."""
-
-
-class Socket(Protocol):
-    """A websocket under a session."""
-
-    def abort(self) -> None:
-        """Cut it off."""
 
 
 class Knock:
@@ -141,6 +134,11 @@ class Session:
         """Whether it has left polling behind."""
         return bool(self._socket.upgraded)
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether the client is in a namespace."""
+        return bool(self._entered)
+
     def write(self, blob: bytes) -> None:
         """Ready packets. More than the bound makes a slow consumer, whose last words are still taken."""
         if self.ended_at is not None:
@@ -162,6 +160,8 @@ class Session:
         """The client is in a namespace from now on."""
         self._entered[namespace] = carried
         self._engine.outside.discard(self._sid)
+        if self.websocket is not None:
+            self.websocket.vouch()
         self.write(packets.connected(namespace, secrets.token_urlsafe(12)))
 
     def leave(self, namespace: str, code: int, reason: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from bridge.sockets import packets
-from bridge.sockets.ends import ASGI_EXTENSION
+from bridge.sockets.ends import ASGI_EXTENSION, vouch
 from bridge.sockets.engine_session import Session
 
 PROBE_SECONDS: Final = 10.0
@@ -51,6 +51,8 @@ class EngineWebSocket:
         try:
             await self._try_to_send({"type": "websocket.accept"})
             if await self._is_used():
+                if self._session.is_inside:
+                    self.vouch()
                 await self._handler(self)
         finally:
             self._session.websocket = None
@@ -115,6 +117,10 @@ class EngineWebSocket:
         wire = self._wire
         if wire is not None:
             wire.abort()
+
+    def vouch(self) -> None:
+        """Whoever speaks by it has good credentials."""
+        vouch(self._scope)
 
     @property
     def _wire(self) -> Any:

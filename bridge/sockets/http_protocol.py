@@ -1,19 +1,28 @@
-"""uvicorn's HTTP protocol with an answer for heads that are too large, too slow, or of another WebSocket version.
+"""uvicorn's HTTP protocol, one request at a time, with an end for whatever is too large, too slow, not read or no HTTP.
 
-It decides nothing else. Without it a handshake with a long line is never answered at all, and a client that never
-finishes its request stays for ever.
+It decides nothing else, and logs nothing: what a stranger sends is counted. A request is parsed when the one before it
+has its answer; what was read behind it waits unparsed, with reading paused.
 """
 
 from asyncio import TimerHandle
 from typing import Any, Final, cast
 
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from bridge.sockets.ends import VOUCH
+from bridge.sockets.extent import Extent, Unreadable
+from bridge.sockets.patience import Patience
+from bridge.sockets.strangers import Strangers
 
 MAX_LINE_BYTES: Final = 8_192  # its end included, as `websockets` counts
 MAX_HEADERS: Final = 100
 MAX_HEAD_BYTES: Final = 65_536
 REQUEST_SECONDS: Final = 8.0
+SLOWEST_BYTES_PER_SECOND: Final = 4_096  # at which a body may come that takes longer
+MOST_UNWANTED_BYTES: Final = 1_048_576  # read of a body that already has its answer
 LINGER_SECONDS: Final = 0.5
 _REST_OF_REQUEST_LINE: Final = len("  HTTP/1.1\r\n")
 _REST_OF_HEADER_LINE: Final = len(": \r\n")
@@ -25,98 +34,258 @@ _SENTENCES: Final = {
 }
 
 
-class _Unreadable(Exception):
-    """Raised through the parser, which gives up."""
+class _Flow(FlowControl):
+    """Reading also rests while something that was read waits for its turn."""
+
+    is_full = False
+
+    def resume_reading(self) -> None:
+        if not self.is_full:
+            super().resume_reading()
 
 
 class HttpProtocol(HttpToolsProtocol):
     """One connection before it becomes a WebSocket, if it does."""
 
+    strangers: Strangers = Strangers(1_024, 1_024, 1_024)
+    _line_bytes: int
+
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._turned_away = False
+        self.flow: _Flow = _Flow(transport)
+        self._is_deaf = self._is_resuming = False
         self._status = 400
-        self._head_bytes = self._line_bytes = 0
-        self._in_head = True
+        self._data, self._position = b"", 0
         self._request_timer: TimerHandle | None = None
+        self._patience = Patience(self.loop, transport, self.strangers.ended)
+        self._next_request()
         self._expect_request()
+        self.strangers.came(transport, self.client[0] if self.client else "")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._request_arrived()
+        self.strangers.gone(self.transport)
         super().connection_lost(exc)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Leave no cycle behind, which only a look for garbage would end."""
+        self._is_deaf = True
+        self._data = b""
+        self._request_arrived()
+        self._unset_keepalive_if_required()
+        self._patience.end()
+        self.scope = self.cycle = self.parser = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        if self._turned_away:
+        if self._is_deaf:
             return
-        super().data_received(data)
-        if self._in_head and not self._turned_away:
-            self._head_bytes += len(data)
-            self._measure_line(data)
+        self._unset_keepalive_if_required()
+        self._data, self._position = self._data[self._position :] + data, 0
+        self._read()
+
+    def _read(self) -> None:
+        """Parse no further than the request under way goes."""
+        if not self._is_whole:
+            self._expect_request()
+        try:
+            while self._position < len(self._data) and not self._is_deaf and not self._is_whole:
+                begin, self._position = self._position, self._extent.end(self._data, self._position)
+                self._feed(self._data[begin : self._position])
+        except Unreadable:
+            self._turn_away(400)
+        if self._position == len(self._data):
+            self._data, self._position = b"", 0
+        elif not self._is_deaf:
+            self.flow.is_full = True
+            self.flow.pause_reading()
+
+    def _feed(self, part: bytes) -> None:
+        try:
+            self.parser.feed_data(part)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            elif self._extent.has_body:
+                self._resume_parser()
+        except httptools.HttpParserError:
+            self._turn_away(self._status)
+        else:
+            self._measure(part)
+
+    def _measure(self, part: bytes) -> None:
+        """How long a head is, and its line, which has not ended: the parser says nothing of either before it does."""
+        if self._in_head:
+            line = part[part.rfind(b"\n") + 1 :]
+            self._line_bytes = len(line) + (self._line_bytes if len(line) == len(part) else 0)
+            self._head_bytes += len(part)
             if self._head_bytes > MAX_HEAD_BYTES or self._line_bytes > MAX_LINE_BYTES:
                 self._turn_away(431)
+        else:
+            self._body_bytes += len(part)
 
-    def _measure_line(self, data: bytes) -> None:
-        """How long the line is that has not ended yet: the parser says nothing of it before it does."""
-        end = data.rfind(b"\n")
-        self._line_bytes = len(data) - end - 1 if end >= 0 else self._line_bytes + len(data)
+    def _resume_parser(self) -> None:
+        """An upgrade that nobody here knows is ignored: parse the body, of which the parser then knows no more."""
+        name = b"transfer-encoding" if self._extent.length is None else b"content-length"
+        value = b"chunked" if self._extent.length is None else b"%d" % self._extent.length
+        self._is_resuming = True
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n%s: %s\r\n\r\n" % (name, value))
+        self._is_resuming = False
+
+    def _next_request(self) -> None:
+        self._in_head, self._is_whole = True, False
+        self._head_bytes = self._line_bytes = self._body_bytes = 0
+        self._extent = Extent()
+
+    def _go_on(self) -> None:
+        """The next request, once the one before it has its answer, and room for the next was made."""
+        if self._is_deaf or not self._is_whole or not self.cycle.response_complete or self.flow.write_paused:
+            return
+        if self.transport.is_closing():
+            return
+        self._next_request()
+        if self._data:
+            self._unset_keepalive_if_required()
+            self._read()
+        if not self._data:
+            self.flow.is_full = False
+            self.flow.resume_reading()
 
     def on_message_begin(self) -> None:
-        self._in_head, self._head_bytes, self._line_bytes = True, 0, 0
-        self._expect_request()
+        if self._is_resuming:
+            return
+        self.cycle = None  # type: ignore[assignment]  # the one before it is over
         super().on_message_begin()
+        cast(dict[str, Any], self.scope)["extensions"] = {VOUCH: self._vouch}
 
     def on_url(self, url: bytes) -> None:
+        if self._is_resuming:
+            return
         super().on_url(url)
         if not url.isascii():
-            raise _Unreadable
+            raise Unreadable
         if len(self.parser.get_method()) + len(self.url) + _REST_OF_REQUEST_LINE > MAX_LINE_BYTES:
             self._status = 414
-            raise _Unreadable
+            raise Unreadable
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_resuming:
+            return
         if len(name) + len(value) + _REST_OF_HEADER_LINE > MAX_LINE_BYTES or len(self.headers) >= MAX_HEADERS:
             self._status = 431
-            raise _Unreadable
+            raise Unreadable
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._is_resuming:
+            return
         self._in_head = False
+        self._extent.head_ended(self.headers)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade() and (self._should_upgrade() or self._extent.has_body):
+            return
+        self._is_whole = True
         self._request_arrived()
         super().on_message_complete()
+        if self.cycle.response_complete:
+            self.loop.call_soon(self._go_on)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._patience.watch()
+        self.strangers.served(self.transport)
+        if self._is_whole:
+            self.loop.call_soon(self._go_on)
+        elif self._extent.left is None or self._extent.left > MOST_UNWANTED_BYTES:
+            self._shut()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._patience.watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._patience.end()
+        self._go_on()
 
     def handle_websocket_upgrade(self) -> None:
         self._request_arrived()
         versions = [value for name, value in self.headers if name == b"sec-websocket-version"]
         if versions != [b"13"] and versions:
             self._turn_away(426, b"sec-websocket-version: 13\r\nupgrade: websocket\r\n")
-            return
+        elif self.transport.get_write_buffer_size():
+            self._turn_away(400)  # nobody asks for this who has not read the answers before it
+        else:
+            self._become_websocket()
+
+    def _become_websocket(self) -> None:
         super().handle_websocket_upgrade()
-        if not cast(WebSocketsSansIOProtocol, self.transport.get_protocol()).handshake_initiated:
+        protocol = cast(WebSocketsSansIOProtocol, self.transport.get_protocol())
+        rest = self._data[self._position :]
+        self._let_go()
+        if not protocol.handshake_initiated:
             # `websockets` gave up reading the request (it is no GET, or has a body), and uvicorn does not say so.
             self._turn_away(400)
+        elif rest and not self.transport.is_closing():
+            protocol.data_received(rest)
 
     def send_400_response(self, msg: str) -> None:
         self._turn_away(self._status)
 
     def _turn_away(self, status: int, headers: bytes = b"") -> None:
-        """Answer and shut the writing side; what still arrives is thrown away, so that the answer is not lost."""
-        self._turned_away = True
+        """Answer, unless there is an answer already, and end."""
+        self._count(str(status))
+        cycle: Any = self.cycle
+        if cycle is None or not cycle.response_started:
+            text = _SENTENCES[status].encode()
+            head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n" % len(text)
+            self.transport.write(STATUS_LINE[status] + head + headers + b"\r\n" + text)
+        self._shut()
+
+    def _shut(self) -> None:
+        """Shut the writing side; what still arrives is thrown away, so that the answer is not lost."""
+        self._is_deaf = True
         self._request_arrived()
-        text = _SENTENCES[status].encode()
-        head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n" % len(text)
-        self.transport.write(STATUS_LINE[status] + head + headers + b"\r\n" + text)
-        if self.transport.can_write_eof():
+        cycle: Any = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self.transport.can_write_eof() and not self.transport.is_closing():
             self.transport.write_eof()
-        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        self.flow.is_full = False
+        self.flow.resume_reading()
+        self._request_timer = self.loop.call_later(LINGER_SECONDS, self._close)
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._patience.watch()
 
     def _expect_request(self) -> None:
         if self._request_timer is None:
-            self._request_timer = self.loop.call_later(REQUEST_SECONDS, self.transport.close)
+            self._begun_at = self.loop.time()
+            self._request_timer = self.loop.call_later(REQUEST_SECONDS, self._look_at_request)
+
+    def _look_at_request(self) -> None:
+        """The head must have come by now, and a body at no less than its pace."""
+        self._request_timer = None
+        seconds = REQUEST_SECONDS + self._body_bytes / SLOWEST_BYTES_PER_SECOND
+        left = 0 if self._in_head else self._begun_at + seconds - self.loop.time()
+        if left > 0:
+            self._request_timer = self.loop.call_later(left, self._look_at_request)
+        else:
+            self._count("late")
+            self._close()
 
     def _request_arrived(self) -> None:
         if self._request_timer is not None:
             self._request_timer.cancel()
             self._request_timer = None
+
+    def _vouch(self) -> None:
+        self.strangers.vouch(self.transport)
+
+    def _count(self, reason: str) -> None:
+        self.strangers.ended[reason] += 1

@@ -11,6 +11,7 @@ import pytest
 from bridge.metrics import Metrics
 from bridge.process import Process
 from bridge.settings import load
+from bridge.sockets.strangers import Strangers
 from bridge.spending import Budget
 from v3.ports import Guest
 
@@ -98,3 +99,23 @@ async def test_every_family_of_the_migration_says_what_it_is(process: Process) -
     text = Metrics(process).exposition().decode()
     for name in ("tenant_stage", "tenant_share_percent", "handshakes_turned_away_total", "moves_waiting"):
         assert f"# HELP bridge_{name} " in text
+
+
+async def test_open_sockets_are_told_and_why_others_were_ended(process: Process) -> None:
+    class Socket:
+        def abort(self) -> None: ...
+
+    strangers, known = Strangers(3, 3, 1), Socket()
+    strangers.came(known, "192.0.2.1")
+    strangers.vouch(known)
+    for _ in range(3):
+        strangers.came(Socket(), "192.0.2.1")
+    told = Metrics(process, strangers).exposition().decode()
+    for line in (
+        'bridge_sockets{kind="vouched_for"} 1.0',
+        'bridge_sockets{kind="stranger"} 1.0',
+        "bridge_sockets_most 3.0",
+        'bridge_sockets_ended_total{reason="address"} 2.0',
+        'bridge_sockets_ended_total{reason="unread"} 0.0',
+    ):
+        assert line in told.splitlines()

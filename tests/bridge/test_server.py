@@ -12,6 +12,7 @@ from starlette.datastructures import State
 from bridge.app import create_app
 from bridge.server import Config, Server
 from bridge.settings import Settings, load
+from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 from tests.stopwatch import Stopwatch
@@ -24,9 +25,11 @@ def settings() -> Settings:
 
 def test_uvicorn_is_set_to_our_protocols_and_limits(settings: Settings) -> None:
     config = Config(create_app(settings, "redis://127.0.0.1:1/0"), settings)
-    assert config.http is HttpProtocol
+    assert isinstance(config.http, type)
+    assert issubclass(config.http, HttpProtocol)
     assert isinstance(config.ws, type)
-    assert issubclass(config.ws, WebSocketProtocol)
+    assert issubclass(config.ws, CountedWebSocket)
+    assert config.ws.strangers is config.http.strangers
     assert config.ws.outbox_bytes == 5_000
     assert config.ws_max_size == 1_000
     assert config.ws_per_message_deflate is False

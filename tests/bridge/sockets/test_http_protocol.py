@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,37 +12,100 @@ from typing import Any
 import pytest
 import uvicorn
 
-from bridge.sockets import http_protocol
+from bridge.sockets import counted_websocket, http_protocol, patience
+from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
+from bridge.sockets.strangers import Strangers
 from tests.bridge.broker.parts import until
 from tests.end_to_end.raw import HANDSHAKE, RawSocket, request
 from tests.stopwatch import Stopwatch
 
 HOST = {"Host": "127.0.0.1"}
+GET = request("/", HOST)
+LARGE = 8_000_000
+SEEN: list[str] = []
+BUSY: list[asyncio.Event] = []
 
 
 async def greet(scope: Any, receive: Any, send: Any) -> None:
     """An application that answers everything, slowly where it is asked to."""
+    SEEN.append(scope["path"])
+    if scope["type"] == "websocket":
+        await BUSY[-1].wait()
+        return
     if scope["path"] == "/slow":
         await asyncio.sleep(0.3)
+    if scope["path"] == "/busy":
+        await BUSY[-1].wait()
+    if scope["path"] == "/echo":
+        await echo(receive, send)
+        return
+    if scope["path"] == "/large":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % LARGE)]})
+        await send({"type": "http.response.body", "body": bytes(LARGE)})
+        return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
 
+async def echo(receive: Any, send: Any) -> None:
+    """What was said, as the answer; nobody is told anything who goes away in the middle."""
+    body, more = b"", True
+    while more:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            SEEN.append("gone")
+            return
+        body, more = body + event["body"], event["more_body"]
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Serving:
+    """A server that speaks our HTTP, on the test's loop, and its sockets."""
+
+    def __init__(self) -> None:
+        self.strangers = Strangers(100, 100, 100)
+        protocol = type("Protocol", (HttpProtocol,), {"strangers": self.strangers})
+        websocket = type("WebSocket", (CountedWebSocket,), {"strangers": self.strangers})
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            greet, http=protocol, ws=websocket, lifespan="off", log_config=None, timeout_graceful_shutdown=1
+        )
+        self.server = uvicorn.Server(config)
+        self.opened: list[RawSocket] = []
+
+    @property
+    def connections(self) -> set[Any]:
+        return self.server.server_state.connections
+
+    async def open(self, limit: int = 2**16) -> RawSocket:
+        reader, writer = await asyncio.open_connection(*self.listener.getsockname()[:2], limit=limit)
+        self.opened.append(RawSocket(reader, writer))
+        return self.opened[-1]
+
+
 @pytest.fixture
-async def raw() -> AsyncIterator[RawSocket]:
-    """A connection to a server that speaks our HTTP."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(greet, http=HttpProtocol, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve([listener]))
-    await until(lambda: server.started)
-    reader, writer = await asyncio.open_connection(*listener.getsockname()[:2])
-    opened = RawSocket(reader, writer)
-    yield opened
-    opened.close()
-    server.should_exit = True
-    await serving
+async def serving(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Serving]:
+    """It may log nothing, whatever the test does to it."""
+    serving = Serving()
+    SEEN.clear()
+    BUSY[:] = [asyncio.Event()]
+    running = asyncio.create_task(serving.server._serve([serving.listener]))
+    await until(lambda: serving.server.started)
+    yield serving
+    BUSY[-1].set()
+    for each in serving.opened:
+        each.close()
+    serving.server.should_exit = True
+    await running
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.fixture
+async def raw(serving: Serving) -> RawSocket:
+    """A connection to it."""
+    return await serving.open()
 
 
 async def test_requests_may_follow_each_other(raw: RawSocket) -> None:
@@ -108,3 +173,197 @@ async def test_an_answer_that_takes_long_is_waited_for(raw: RawSocket, monkeypat
     assert (await raw.answer()).status == 200
     await raw.send(request("/slow", HOST))
     assert (await raw.answer()).status == 200
+
+
+async def test_requests_that_come_at_once_are_parsed_one_by_one(serving: Serving, raw: RawSocket) -> None:
+    await raw.send(request("/busy", HOST) + GET * 999)
+    await until(lambda: SEEN == ["/busy"])
+    (protocol,) = serving.connections
+    await until(lambda: protocol.flow.read_paused)
+    assert len(protocol._data) - protocol._position <= len(GET) * 999
+    assert not protocol.pipeline
+    BUSY[-1].set()
+    for _ in range(1_000):
+        assert (await raw.answer()).body == b"ok"
+    assert len(SEEN) == 1_000
+    await until(lambda: not protocol.flow.read_paused)
+    assert protocol._data == b""
+    await raw.send(GET)
+    assert (await raw.answer()).body == b"ok"
+
+
+async def test_what_follows_a_body_is_the_next_request_however_it_is_cut(raw: RawSocket) -> None:
+    length = request("/echo", HOST | {"Content-Length": "8"}, "POST") + b"one\r\n\r\nx"
+    chunks = request("/echo", HOST | {"Transfer-Encoding": "chunked"}, "POST")
+    chunks += b"3\r\ntwo\r\n4;a\r\n\r\n\r\n\r\n0\r\nA: b\r\n\r\n"
+    stream = (length + chunks + GET) * 3
+    for size in (len(stream), 100, 7, 1):
+        for position in range(0, len(stream), size):
+            await raw.send(stream[position : position + size])
+            await asyncio.sleep(0)
+        bodies = [(await raw.answer()).body for _ in range(9)]
+        assert bodies == [b"one\r\n\r\nx", b"two\r\n\r\n", b"ok"] * 3
+
+
+@pytest.mark.parametrize("upgrade", ["h2c", "TLS/1.0", "foo"])
+@pytest.mark.parametrize("framing", [{"Content-Length": "5"}, {"Transfer-Encoding": "chunked"}, {}])
+async def test_an_upgrade_that_nobody_knows_is_ignored(raw: RawSocket, upgrade: str, framing: dict[str, str]) -> None:
+    headers = HOST | {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": upgrade, "HTTP2-Settings": "AAMAAABkAAQ"}
+    body = {"5": b"hello", "chunked": b"5\r\nhello\r\n0\r\n\r\n"}.get("".join(framing.values()), b"")
+    await raw.send(request("/echo", headers | framing, "POST"))
+    await raw.send(body + GET)
+    assert (await raw.answer()).body == (b"hello" if body else b"")
+    assert (await raw.answer()).body == b"ok"
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
+        bytes(range(256)) * 10,
+        b"GET / HTTP/1.1\nHost: x\n\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        request("/", HOST | {"Content-Length": "1" * 5_000}),
+        request("/", HOST | {"Content-Length": "1", "Transfer-Encoding": "chunked"}),
+    ],
+    ids=["http2", "tls", "bytes", "line ends", "version", "length", "both"],
+)
+async def test_what_is_no_request_is_told_so_once_and_counted(serving: Serving, raw: RawSocket, garbage: bytes) -> None:
+    await raw.send(garbage)
+    assert (await raw.answer()).status == 400
+    assert await raw.rest(2) == b""
+    assert serving.strangers.ended == {"400": 1}
+
+
+@pytest.mark.parametrize("path", ["/echo", "/slow", "/"])
+@pytest.mark.parametrize(
+    "broken", [b"xyz\r\n", b"3\r\nabcd\r\n", b"1\r\nx\r\n" * 5_000, b"0\r\n" + b"A: b\r\n" * 9_000]
+)
+async def test_a_broken_chunk_ends_the_connection_and_the_request(raw: RawSocket, path: str, broken: bytes) -> None:
+    await raw.send(request(path, HOST | {"Transfer-Encoding": "chunked"}, "POST") + broken)
+    answer = await raw.answer()
+    assert (answer.status, answer.body) in [(400, b"This is no HTTP request."), (200, b"ok")]
+    assert await raw.rest(2) == b""
+    assert path != "/echo" or SEEN == ["/echo", "gone"]
+
+
+async def test_whoever_goes_in_the_middle_of_a_body_is_gone(raw: RawSocket) -> None:
+    await raw.send(request("/echo", HOST | {"Content-Length": "9"}, "POST") + b"one")
+    await until(lambda: SEEN == ["/echo"])
+    raw.close()
+    await until(lambda: SEEN == ["/echo", "gone"])
+
+
+async def test_a_body_has_a_deadline(serving: Serving, raw: RawSocket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "REQUEST_SECONDS", 0.1)
+    late = await serving.open()
+    await late.send(request("/echo", HOST | {"Content-Length": "9"}, "POST") + b"one")
+    assert await late.rest(5) == b""
+    await until(lambda: SEEN == ["/echo", "gone"])
+    assert serving.strangers.ended == {"late": 1}
+
+
+async def test_a_long_body_has_as_long_as_it_takes_at_a_fair_pace(
+    serving: Serving, raw: RawSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(http_protocol, "SLOWEST_BYTES_PER_SECOND", 10)
+    patient = await serving.open()
+    await patient.send(request("/echo", HOST | {"Content-Length": "1001"}, "POST") + bytes(1_000))
+    await asyncio.sleep(0.4)
+    await patient.send(b"x")
+    assert (await patient.answer()).status == 200
+
+
+async def test_empty_lines_are_no_request_either(
+    serving: Serving, raw: RawSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await raw.send(GET)
+    assert (await raw.answer()).status == 200
+    monkeypatch.setattr(http_protocol, "REQUEST_SECONDS", 0.1)
+    await raw.send(b"\r\n")
+    assert await raw.rest(5) == b""
+
+
+async def test_an_answer_that_is_not_read_has_a_deadline(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "STUCK_SECONDS", 0.2)
+    deaf = await serving.open(limit=1)
+    await deaf.send(request("/large", HOST) * 3)
+    await until(lambda: serving.strangers.ended["unread"] == 1)
+    assert not serving.connections
+    assert serving.strangers.strangers == 0
+    assert SEEN == ["/large"]
+
+
+async def test_an_answer_that_is_read_slowly_is_waited_for(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "STUCK_SECONDS", 0.2)
+    slow = await serving.open(limit=1)
+    await slow.send(request("/large", HOST))
+    read = 0
+    while read < LARGE:
+        read += len(await slow.some())
+        await asyncio.sleep(0.002)
+    assert serving.strangers.ended["unread"] == 0
+
+
+async def test_a_body_that_nobody_wants_is_not_read_to_its_end(serving: Serving, raw: RawSocket) -> None:
+    await raw.send(request("/", HOST | {"Content-Length": "100000000"}, "POST") + bytes(1_000))
+    assert (await raw.answer()).body == b"ok"
+    assert await raw.rest(5) == b""
+
+
+async def test_a_short_body_that_nobody_wants_costs_no_connection(raw: RawSocket) -> None:
+    await raw.send(request("/", HOST | {"Content-Length": "100000"}, "POST"))
+    assert (await raw.answer()).body == b"ok"
+    await raw.send(bytes(100_000) + GET)
+    assert (await raw.answer()).body == b"ok"
+
+
+async def test_a_handshake_that_is_never_completed_has_a_deadline(
+    serving: Serving, raw: RawSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counted_websocket, "HANDSHAKE_SECONDS", 0.1)
+    await raw.send(request("/never", HANDSHAKE))
+    assert await raw.rest(5) == b""
+    assert serving.strangers.ended == {"late": 1}
+    BUSY[-1].set()
+
+
+async def test_all_sockets_are_counted_from_first_to_last(serving: Serving) -> None:
+    opened = [await serving.open() for _ in range(5)]
+    await opened[0].send(GET)
+    await opened[1].send(request("/never", HANDSHAKE))
+    assert (await opened[0].answer()).status == 200
+    await until(lambda: serving.strangers.strangers == 5)
+    for each in opened:
+        each.close()
+    await until(lambda: serving.strangers.strangers == 0)
+    BUSY[-1].set()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", GET, GET * 50, b"GET", b"\x16\x03", request("/echo", HOST | {"Content-Length": "9"}, "POST") + b"one"],
+    ids=["nothing", "request", "requests", "head", "garbage", "body"],
+)
+async def test_a_connection_that_is_over_leaves_no_garbage(serving: Serving, said: bytes) -> None:
+    async def come_and_go() -> None:
+        one = await serving.open()
+        await one.send(said)
+        await asyncio.sleep(0.01)
+        one.close()
+        await until(lambda: not serving.connections)
+
+    await come_and_go()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            await come_and_go()
+        serving.opened.clear()
+        await asyncio.sleep(0)
+        left = [one for one in gc.get_objects() if isinstance(one, HttpProtocol)]
+        assert len(left) <= 1
+    finally:
+        gc.enable()

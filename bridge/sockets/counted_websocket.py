@@ -1,0 +1,43 @@
+"""Our WebSocket protocol as one of the sockets that are counted, with a deadline for its handshake. No other rules."""
+
+from asyncio.transports import BaseTransport
+from typing import Any, Final, cast
+
+from bridge.sockets.ends import VOUCH, Carried
+from bridge.sockets.strangers import Strangers
+from bridge.sockets.websocket_protocol import WebSocketProtocol
+
+HANDSHAKE_SECONDS: Final = 10.0
+
+
+class CountedWebSocket(WebSocketProtocol):
+    """One socket. Until a connection is attached, or somebody vouches for it, it is a stranger."""
+
+    strangers: Strangers = Strangers(1_024, 1_024, 1_024)
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        self._handshake_timer = self.loop.call_later(HANDSHAKE_SECONDS, self._end_handshake)
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if getattr(self, "scope", None) is not None:
+            cast(dict[str, Any], self.scope["extensions"])[VOUCH] = self._vouch
+
+    def attach(self, carried: Carried) -> None:
+        self._vouch()
+        super().attach(carried)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._handshake_timer.cancel()
+        self.strangers.gone(self.transport)
+        super().connection_lost(exc)
+
+    def _vouch(self) -> None:
+        self._handshake_timer.cancel()
+        self.strangers.vouch(self.transport)
+
+    def _end_handshake(self) -> None:
+        if not self.handshake_complete or self.close_sent:
+            self.strangers.ended["late"] += 1
+            self.abort()

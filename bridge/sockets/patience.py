@@ -1,0 +1,54 @@
+"""How long an answer may lie unread: a peer that takes nothing of it for a while is cut off. It decides nothing else.
+
+What the kernel still holds counts as not taken: its buffer may take longer than that to show any progress above it.
+"""
+
+import asyncio
+import fcntl
+import struct
+import termios
+from collections import Counter
+from typing import Final
+
+STUCK_SECONDS: Final = 10.0
+
+
+class Patience:
+    """With one transport. Counted in `ended` when it is lost."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, ended: Counter[str]) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._ended = ended
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self) -> None:
+        """From now on something of what was written must be taken, until nothing is left of it."""
+        self.end()
+        if self._transport.get_write_buffer_size():
+            self._timer = self._loop.call_later(STUCK_SECONDS, self._look, self._left())
+
+    def end(self) -> None:
+        """Nobody waits any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self, before: int) -> None:
+        self._timer = None
+        if self._transport.get_write_buffer_size() and self._left() >= before:
+            self._ended["unread"] += 1
+            self._transport.abort()
+        else:
+            self.watch()
+
+    def _left(self) -> int:
+        return self._transport.get_write_buffer_size() + _in_the_kernel(self._transport)
+
+
+def _in_the_kernel(transport: asyncio.Transport) -> int:
+    handle = transport.get_extra_info("socket")
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(handle.fileno(), termios.TIOCOUTQ, bytes(4)))[0])
+    except (OSError, AttributeError):
+        return 0  # it is closed, or this system does not say
