@@ -52,6 +52,7 @@ from bridge.tenants import Tenant
 from v3.session import timestamp
 
 RESERVED_FILES: Final = 256
+PART_PAUSE_SECONDS: Final = 1.0
 READING_RETRIES: Final = 3
 ANSWER_SECONDS: Final = 2.0
 LAST_WORDS_SECONDS: Final = 0.5
@@ -230,7 +231,17 @@ class Process:
         """Everything that goes on by itself. Ends by cancellation."""
         async with asyncio.TaskGroup() as tasks:
             for part in self._parts():
-                tasks.create_task(part.run())
+                tasks.create_task(self._keep(part))
+
+    async def _keep(self, part: Part) -> None:
+        """A part that fails begins anew: whatever brought it down must not end everybody's connection."""
+        while True:
+            try:
+                await part.run()
+            except Exception:
+                self.counts.errors += 1
+                log.exception("part_failed", part=type(part).__name__)
+            await asyncio.sleep(PART_PAUSE_SECONDS)
 
     def _parts(self) -> tuple[Part, ...]:
         return (

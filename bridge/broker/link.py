@@ -6,6 +6,7 @@ and never retries: it ends once, calls `lost` once, and whoever owns it opens an
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, cast
 
@@ -14,7 +15,7 @@ import structlog
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 Replies = Sequence[Any]
 CONNECT_SECONDS: Final = 1.0
@@ -69,7 +70,15 @@ class Link(asyncio.Protocol):
         except hiredis.ProtocolError:
             self.end()
         if replies:
+            self._hand_over(replies)
+
+    def _hand_over(self, replies: Replies) -> None:
+        """A reply that cannot be used ends the link: nobody could say any more which command the next one answers."""
+        try:
             self._replies(replies)
+        except Exception:
+            log.exception("redis_reply_failed")
+            self.end()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()
@@ -118,20 +127,26 @@ async def rows_of(asked: Awaitable[list[Any]]) -> list[Any]:
 
 async def open_link(links: ConnectionPool, replies: Callable[[Replies], None], lost: Callable[[], None]) -> Link:
     """A new link. Raises `LinkError`; gives up after `CONNECT_SECONDS` whatever Redis does."""
-    connection = cast(AbstractConnection, links.make_connection())  # type: ignore[no-untyped-call]
+    connection: AbstractConnection | None = None
     try:
+        connection = cast(AbstractConnection, links.make_connection())  # type: ignore[no-untyped-call]
         async with asyncio.timeout(CONNECT_SECONDS):
             await connection.connect()  # type: ignore[no-untyped-call]
         end_if_cancelled()
         return Link(connection, replies, lost)
-    except (RedisError, OSError, RuntimeError) as error:
-        # RuntimeError: redis-py writes to a connection that was just reset, and the loop says that it is closed.
-        await connection.disconnect(nowait=True)
+    except Exception as error:  # noqa: BLE001 - no files left, a name that is none, a socket that the loop says is closed
+        await _give_up(connection)
         end_if_cancelled()
         raise LinkError(f"{type(error).__name__}: {error}") from None
     except asyncio.CancelledError:
-        await connection.disconnect(nowait=True)
+        await _give_up(connection)
         raise
+
+
+async def _give_up(connection: AbstractConnection | None) -> None:
+    if connection is not None:
+        with contextlib.suppress(Exception):
+            await connection.disconnect(nowait=True)
 
 
 def end_if_cancelled() -> None:

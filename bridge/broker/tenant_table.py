@@ -6,13 +6,14 @@ somebody knows better. It never decides what a stage means.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError, WatchError
+from redis.exceptions import ResponseError, WatchError
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled, is_wrong_type
@@ -21,6 +22,7 @@ from bridge.tenants import Tenant, TenantState, state_in
 
 LOOK_SECONDS: Final = 1.0
 LOOKS_PER_ROUND: Final = 10
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
 
 log = structlog.get_logger(__name__)
 
@@ -67,8 +69,7 @@ class TenantTable:
         """`look`, but what goes wrong is logged, once until it goes well again, and leaves everything as it is."""
         try:
             await self.look()
-        except (RedisError, OSError, ValueError, RuntimeError) as error:
-            # RuntimeError: redis-py writes to a connection that was reset, and the loop says that it is closed.
+        except Exception as error:  # noqa: BLE001 - whatever stands in Redis or befalls the connection
             if not self._is_blind:
                 log.warning("tenants_unreadable", reason=str(error))
             self._is_blind = True
@@ -181,7 +182,7 @@ async def _version_held(pipeline: Any, addresses: Addresses, name: str) -> int:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+    return int(text) if _NUMBER.fullmatch(text) else 0
 
 
 def _text(fields: Mapping[Any, Any]) -> dict[str, str]:

@@ -12,8 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
+from structlog.testing import capture_logs
 
 from bridge.broker.addresses import Addresses
+from bridge.process import Process
+from bridge.settings import load
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
@@ -118,3 +122,36 @@ async def test_what_stands_in_a_rolls_place_makes_room_and_its_tenant_is_told(
         assert loss["why"] == "Something else stood in Redis under the name of the census: what it held is lost"
         assert await api.losses("other") == []
         await eventually(lambda: api.knows("42"), SECONDS)
+
+
+class Frail:
+    """A part that fails twice."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.goes_on = asyncio.Event()
+
+    async def run(self) -> None:
+        self.begun += 1
+        if self.begun < 3:
+            raise ExceptionGroup("broken", [OSError("no files left")])
+        self.goes_on.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_part_that_fails_begins_anew_and_the_others_do_not_notice(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.process.PART_PAUSE_SECONDS", 0.01)
+    process, frail = Process(load(prefix=prefix), redis_url), Frail()
+    process.added.parts.append(frail)
+    with capture_logs() as logs:
+        running = asyncio.create_task(process.run())
+        await asyncio.wait_for(frail.goes_on.wait(), 10)
+    assert [(line["event"], line["part"]) for line in logs] == [("part_failed", "Frail")] * 2
+    assert process.counts.errors == 2
+    assert await process.bus.wait_until_up(5)
+    assert process.bus.reconnects == 0
+    running.cancel()
+    await asyncio.wait([running])
+    await process.redis.aclose()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from redis.asyncio import Connection, Redis
+from redis.asyncio.connection import ConnectionPool
 from structlog.testing import capture_logs
 
 from bridge.broker import link as link_module
@@ -323,3 +326,38 @@ async def test_an_outage_is_one_line_in_the_log(redis_server: StartRedis) -> Non
         task.cancel()
         await asyncio.wait([task])
     assert [line["event"] for line in logs] == ["redis_link_lost", "redis_unreachable"]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [OSError(errno.EMFILE, "Too many open files"), socket.gaierror(-2, "Name or service not known"), TypeError("no")],
+    ids=["files", "name", "anything"],
+)
+async def test_whatever_befalls_a_link_that_is_to_be_made_it_is_tried_again(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    kept, make, tries = Kept(redis_url), ConnectionPool.make_connection, iter(range(3))
+
+    def make_or_fail(links: ConnectionPool) -> Any:
+        if next(tries, None) is not None:
+            raise trouble
+        return make(links)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(ConnectionPool, "make_connection", make_or_fail)
+    with capture_logs() as logs:
+        task = asyncio.create_task(kept.run())
+        await until(lambda: kept.keeper.link is not None)
+    assert [line["event"] for line in logs] == ["redis_unreachable"]
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_a_reply_that_cannot_be_used_ends_the_link_once(redis_url: str, seen: Replies) -> None:
+    def fail(_replies: Any) -> None:
+        raise KeyError("no")
+
+    link = await open_link(pool(redis_url, "test-link"), fail, seen.lose)
+    with capture_logs() as logs:
+        link.write(pack("PING"))
+        await until(lambda: seen.losses == 1)
+    assert [line["event"] for line in logs] == ["redis_reply_failed"]

@@ -233,13 +233,16 @@ async def test_words_that_redis_should_not_hold_count_as_never_set(
     assert [tenant.name for tenant in table.all()] == ["acme", "beta"]
 
 
-async def test_a_version_that_is_no_number_is_none(table: TenantTable, redis: Redis, addresses: Addresses) -> None:
-    await redis.hset(addresses.tenants, "acme", "soon")
+@pytest.mark.parametrize("version", ["soon", "9" * 5_000, "٣"])
+async def test_a_version_that_is_no_number_is_none(
+    table: TenantTable, redis: Redis, addresses: Addresses, version: str
+) -> None:
+    await redis.hset(addresses.tenants, "acme", version)
     await table.look()
     assert table.get("acme") == ACME
     await write_state(redis, addresses, "acme", STATE)
     await table.look()
-    await redis.hset(addresses.tenants, "acme", "soon")
+    await redis.hset(addresses.tenants, "acme", version)
     await table.look()
     assert await redis.hget(addresses.tenants, "acme") == b"3"
 
@@ -297,3 +300,15 @@ async def test_a_connection_that_was_reset_is_a_look_that_fails_and_the_next_one
                 await table.look_once()
         await table.look()
         assert getattr(table.get("acme"), "version", 0) == 3
+
+
+async def test_whatever_goes_wrong_a_look_is_a_look_that_fails(
+    table: TenantTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise AttributeError("an integer has no items")
+
+    monkeypatch.setattr(table, "look", fail)
+    with capture_logs() as logs:
+        assert not await table.look_once()
+    assert [line["event"] for line in logs] == ["tenants_unreadable"]

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections import Counter
-from typing import cast
 
 import pytest
 
@@ -24,7 +24,7 @@ async def pair() -> tuple[asyncio.Transport, socket.socket]:
     ours, theirs = socket.socketpair()
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
     theirs.setblocking(False)
-    return cast(asyncio.Transport, transport), theirs
+    return transport, theirs
 
 
 @pytest.mark.usefixtures("_soon")
@@ -46,10 +46,8 @@ async def test_a_peer_that_takes_some_of_it_is_waited_for() -> None:
     Patience(asyncio.get_running_loop(), transport, ended).watch()
     taken = 0
     while taken < len(WORDS):
-        try:
+        with contextlib.suppress(BlockingIOError):
             taken += len(theirs.recv(65_536))
-        except BlockingIOError:
-            pass
         await asyncio.sleep(0.003)
     assert (ended, transport.is_closing()) == ({}, False)
     transport.close()
