@@ -1,0 +1,62 @@
+"""Sockets that strangers open: they are bounded, and what the bridge itself needs is kept for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from tests.conftest import StartRedis
+from tests.end_to_end.clients import Client, client, eventually, v3_path
+from tests.end_to_end.configuration import with_key
+from tests.end_to_end.raw import raw_socket
+from tests.hostile.bridges import Attacked
+from tests.hostile.configuration import CONFIG
+from tests.hostile.victims import hear
+from tests.servers import RedisServer
+
+MOST_FILES = 600
+IDLE = 700
+COME_BACK_SECONDS = 15
+
+
+async def idle(bridge: Attacked, ends: contextlib.AsyncExitStack) -> None:
+    """A socket that says nothing, if there is one to be had."""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(1):
+            await ends.enter_async_context(raw_socket(bridge))
+
+
+async def test_idle_strangers_take_no_file_that_a_redis_link_needs(redis_server: StartRedis, tmp_path: Path) -> None:
+    """Not even while all that may be open is open, and every link must be made anew."""
+    redis = redis_server()
+    bridge = Attacked(tmp_path / "bridge", "--redis", redis.url, config=CONFIG, environment={})
+    bridge.most_files = MOST_FILES
+    bridge.start()
+    try:
+        path = v3_path("home", "ann", with_key("victim"))
+        async with client(bridge, path) as ann, contextlib.AsyncExitStack() as ends:
+            for _ in range(IDLE // 50):
+                await asyncio.gather(*(idle(bridge, ends) for _ in range(50)))
+            await links_are_cut_and_come_back(bridge, redis)
+            await is_heard(ann)
+    finally:
+        bridge.close()
+
+
+async def links_are_cut_and_come_back(bridge: Attacked, redis: RedisServer) -> None:
+    for kind in ("pubsub", "normal"):
+        redis.execute("CLIENT", "KILL", "TYPE", kind)
+
+    async def are_back() -> bool:
+        assert bridge.is_running, bridge.log
+        return bool(redis.execute("PUBSUB", "CHANNELS")) and await asyncio.to_thread(bridge.is_ready)
+
+    await eventually(are_back, COME_BACK_SECONDS)
+
+
+async def is_heard(ann: Client) -> None:
+    """What she says comes back by way of Redis, behind whatever she is told of the gap."""
+    await ann.say({"msg_type": "msg", "target": "group", "msg": "still here"})
+    while (await hear(ann)).get("msg") != "still here":
+        pass

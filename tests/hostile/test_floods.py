@@ -1,0 +1,61 @@
+"""Frames without end, by whom was refused and by whom has a key. A flood waits for itself, and nobody else for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.end_to_end.clients import v3_path
+from tests.end_to_end.configuration import with_key
+from tests.hostile.attackers import FLOODS, Attacker, TookMore, attacking
+from tests.hostile.bridges import Attacked
+from tests.hostile.configuration import ALLOWANCE, TIGHT_CONFIG
+from tests.hostile.conftest import StartAttacked
+from tests.hostile.victims import victims
+
+LET_IN = v3_path("noise", "rowdy", with_key("rowdy"))
+LET_IN_ON_V2 = f"/ws/group/noise/client/7?{with_key('rowdy')}"
+REFUSED = {
+    "a bad key": (v3_path("noise", "rowdy", "api_key=bad"), 4401),
+    "a bad key on V2": ("/ws/group/noise/client/7?api_key=bad", 4401),
+    "another tenant's key": (v3_path("noise", "rowdy", with_key("rowdy") + "&x_account_id=victim"), 4403),
+    "a tenant that is not there yet": (v3_path("noise", "rowdy", with_key("early")), 4404),
+    "an id that is none": (v3_path("noise", "123", with_key("rowdy")), 4400),
+}
+FLOODS_OF_THE_REFUSED = ("pings", "pongs", "texts with a ping behind", "fragments of nothing")
+
+
+async def nobody_notices(bridge: Attacked, path: str, flood: str) -> Attacker:
+    """The victims talk as ever, and the attacker gets no more than its allowance."""
+    async with victims(bridge) as talking, attacking(bridge, path, FLOODS[flood], ALLOWANCE) as attacker:
+        await talking.talk_during(attacker.excess)
+    return attacker
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+async def test_whoever_was_refused_is_not_listened_to(attacked: StartAttacked, reason: str) -> None:
+    path, close_code = REFUSED[reason]
+    attacker = await nobody_notices(attacked(config=TIGHT_CONFIG), path, "pings")
+    assert list(attacker.close_codes) == [close_code]
+
+
+@pytest.mark.parametrize("flood", FLOODS_OF_THE_REFUSED)
+async def test_whatever_the_refused_goes_on_to_say_is_not_heeded(attacked: StartAttacked, flood: str) -> None:
+    await nobody_notices(attacked(config=TIGHT_CONFIG), REFUSED["a bad key"][0], flood)
+
+
+@pytest.mark.parametrize("path", [LET_IN, LET_IN_ON_V2])
+@pytest.mark.parametrize("flood", FLOODS)
+async def test_whoever_was_let_in_spends_what_it_may(attacked: StartAttacked, flood: str, path: str) -> None:
+    await nobody_notices(attacked(config=TIGHT_CONFIG), path, flood)
+
+
+@pytest.mark.parametrize("flood", FLOODS_OF_THE_REFUSED)
+async def test_without_the_budget_the_refused_gets_more(attacked: StartAttacked, flood: str) -> None:
+    with pytest.raises(TookMore):
+        await nobody_notices(attacked(config=TIGHT_CONFIG, without="budget"), REFUSED["a bad key"][0], flood)
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+async def test_without_the_budget_whoever_was_let_in_gets_more(attacked: StartAttacked, flood: str) -> None:
+    with pytest.raises(TookMore):
+        await nobody_notices(attacked(config=TIGHT_CONFIG, without="budget"), LET_IN, flood)

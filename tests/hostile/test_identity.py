@@ -1,0 +1,52 @@
+"""Nobody comes as somebody whom a token would name, from a page that was not named, or in the server's words."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.end_to_end.clients import client, denied, v3_path
+from tests.end_to_end.configuration import QUIET, SECRET, key, with_key
+from tests.hostile.bridges import Attacked
+from tests.hostile.conftest import StartAttacked
+from tests.hostile.victims import victims
+
+CLAIMED = (
+    QUIET
+    + 'v2_anonymous_tenant = "victim"\n'
+    + key("victim", "victim")
+    + f'[jwt]\nsecret = "{SECRET}"\nclient_claim = "sub"\n'
+)
+ANONYMOUS = QUIET + 'v2_anonymous_tenant = "victim"\n' + key("victim", "victim")
+FOREIGN = {"Origin": "https://evil.example"}
+
+
+async def the_anonymous_is_not_alice(bridge: Attacked) -> None:
+    async with client(bridge, "/ws/client/alice") as impostor:
+        assert (await impostor.hear())["bridge"]["error"] in ("forbidden", "unauthenticated")
+
+
+async def test_without_a_token_nobody_takes_an_id_that_a_token_could_claim(attacked: StartAttacked) -> None:
+    await the_anonymous_is_not_alice(attacked(config=CLAIMED))
+
+
+async def a_foreign_page_is_denied(bridge: Attacked) -> None:
+    response = await denied(bridge, "/ws/group/home/client/7", headers=FOREIGN)
+    assert response.status_code == 403
+
+
+async def test_a_page_that_was_not_named_does_not_come_in_without_a_key(attacked: StartAttacked) -> None:
+    await a_foreign_page_is_denied(attacked(config=ANONYMOUS))
+
+
+async def test_where_no_origin_is_looked_at_it_does(attacked: StartAttacked) -> None:
+    with pytest.raises(AssertionError, match="was admitted"):
+        await a_foreign_page_is_denied(attacked(config=ANONYMOUS, without="origins"))
+
+
+@pytest.mark.parametrize("cmd", ["JOIN", "LEAVE"])
+async def test_who_comes_and_goes_is_the_servers_to_say(attacked: StartAttacked, cmd: str) -> None:
+    bridge = attacked(config=ANONYMOUS)
+    said = {"msg_type": "presence", "target": "group", "cmd": cmd, "payload": {"client_id": "ann"}}
+    async with victims(bridge), client(bridge, v3_path("home", "mallory", with_key("victim"))) as mallory:
+        refusal = await mallory.ask(said)
+        assert refusal.get("cmd") == "ERROR"

@@ -1,0 +1,116 @@
+"""HTTP without a key: neither memory, nor files, nor the log are a stranger's to fill."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.end_to_end.configuration import api_key
+from tests.end_to_end.raw import RawSocket, raw_socket, request
+from tests.hostile.attackers import TookMore
+from tests.hostile.bridges import Attacked
+from tests.hostile.configuration import CONFIG
+from tests.hostile.conftest import StartAttacked
+from tests.hostile.victims import victims
+
+MIB = 1024 * 1024
+MOST_MEMORY = 48 * MIB
+CONNECTIONS = 4
+REQUESTS_BYTES = 2 * MIB
+BLOCK_BYTES = 65_536
+SAMPLE_SECONDS = 0.02
+
+SAID = b'{"msg_type":"msg","target":"group","msg":"hello"}'
+OF_A_KEY = {"Host": "a", "X-Api-Key": api_key("rowdy")}
+UPGRADE = {"Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA"}
+PIPELINED = {
+    "short ones": request("/healthz", {"Host": "a"}),
+    "nowhere": request("/x", {"Host": "a"}),
+    "large answers": request("/client/aether.js", {"Host": "a"}),
+}
+UNREADABLE = {
+    "garbage": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "a broken chunk": request("/v3/messages", OF_A_KEY | {"Transfer-Encoding": "chunked"}, "POST") + b"zz\r\n",
+    "another protocol": request("/healthz", {"Host": "a"} | UPGRADE),
+    "another version": request("/healthz", {"Host": "a"}).replace(b"HTTP/1.1", b"HTTP/9.9"),
+}
+TIMES = 200
+MOST_LOG_BYTES = 4_096
+
+
+async def pipelining(raw: RawSocket, one: bytes) -> None:
+    """As much as is taken, and never a byte read."""
+    block = one * (BLOCK_BYTES // len(one))
+    with contextlib.suppress(TimeoutError):
+        for _ in range(REQUESTS_BYTES // BLOCK_BYTES):
+            async with asyncio.timeout(1):
+                await raw.send(block)
+
+
+async def stays_small(bridge: Attacked, attack: Callable[[], Awaitable[None]]) -> None:
+    """The memory of the process stays where it is, while it is attacked and after."""
+    before, attacking = bridge.resident_bytes, asyncio.ensure_future(attack())
+    try:
+        while not attacking.done():
+            if (more := bridge.resident_bytes - before) > MOST_MEMORY:
+                raise TookMore(f"{more // MIB} MiB")
+            await asyncio.wait([attacking], timeout=SAMPLE_SECONDS)
+        await attacking
+    finally:
+        attacking.cancel()
+        await asyncio.gather(attacking, return_exceptions=True)
+
+
+async def pipelined_requests_wait(bridge: Attacked, one: bytes) -> None:
+    async with contextlib.AsyncExitStack() as ends, victims(bridge) as talking:
+        sockets = [await ends.enter_async_context(raw_socket(bridge)) for _ in range(CONNECTIONS)]
+
+        async def attack() -> None:
+            await asyncio.gather(talking.talk(), *(pipelining(raw, one) for raw in sockets))
+
+        await stays_small(bridge, attack)
+
+
+@pytest.mark.parametrize("requests", PIPELINED)
+async def test_requests_that_nobody_reads_the_answers_of_take_no_memory(attacked: StartAttacked, requests: str) -> None:
+    await pipelined_requests_wait(attacked(config=CONFIG), PIPELINED[requests])
+
+
+@pytest.mark.parametrize("requests", ["short ones", "large answers"])
+async def test_where_all_that_arrives_is_taken_in_they_do(attacked: StartAttacked, requests: str) -> None:
+    with pytest.raises(TookMore):
+        await pipelined_requests_wait(
+            attacked(config=f"{CONFIG}# {requests}\n", without="requests"), PIPELINED[requests]
+        )
+
+
+async def the_log_stays_short(bridge: Attacked, said: bytes) -> None:
+    """However often it is said, each time on a connection of its own."""
+    before = bridge.log_bytes
+    async with victims(bridge):
+        for _ in range(TIMES):
+            async with raw_socket(bridge) as raw:
+                await raw.send(said)
+                await raw.some()
+    assert bridge.log_bytes - before < MOST_LOG_BYTES, bridge.log[before : before + 1_000]
+
+
+@pytest.mark.parametrize("said", UNREADABLE)
+async def test_what_a_stranger_says_is_counted_and_not_logged(attacked: StartAttacked, said: str) -> None:
+    await the_log_stays_short(attacked(config=CONFIG), UNREADABLE[said])
+
+
+@pytest.mark.parametrize("said", ["garbage", "another protocol"])
+async def test_where_every_request_may_log_the_log_grows(attacked: StartAttacked, said: str) -> None:
+    with pytest.raises(AssertionError):
+        await the_log_stays_short(attacked(config=CONFIG, without="requests"), UNREADABLE[said])
+
+
+async def test_a_request_that_offers_another_protocol_is_answered_in_this_one(attacked: StartAttacked) -> None:
+    async with raw_socket(attacked(config=CONFIG)) as raw:
+        fields = OF_A_KEY | UPGRADE | {"Content-Length": str(len(SAID))}
+        await raw.send(request("/v3/messages", fields, "POST") + SAID)
+        assert (await raw.answer()).status == 202

@@ -1,0 +1,76 @@
+"""`python -m tests.hostile.undefended DEFENCE serve …`: the command line with one defence taken out, by its name.
+
+It must never be used but to prove that an attack shows what it is meant to show. A defence that is no longer where the
+table says ends the process at once, so that no test comes to prove nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pkgutil import resolve_name
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+def nothing(*_arguments: Any, **_named: Any) -> None: ...
+
+
+def always(*_arguments: Any, **_named: Any) -> bool:
+    return True
+
+
+def at_once(*_arguments: Any, **_named: Any) -> float:
+    return 0.0
+
+
+def holding_itself(take_over: Callable[..., None]) -> Callable[..., None]:
+    """A connection that is part of a cycle, so that only the collector can free it."""
+
+    def connection_made(self: Any, transport: Any) -> None:
+        take_over(self, transport)
+        self.itself = self
+
+    return connection_made
+
+
+def quadratically(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A look for numbers that are infinite, begun anew at each digit."""
+    large_number = re.compile(r"[0-9](?:[eE]\+?[0-9]{3}|[0-9]{199})")
+
+    def read_said(text: str) -> Any:
+        large_number.search(text)
+        return read(text)
+
+    return read_said
+
+
+WEBSOCKET_MADE = "bridge.sockets.websocket_protocol:WebSocketProtocol.connection_made"
+DEFENCES: Mapping[str, Mapping[str, Any]] = {
+    "budget": {"bridge.turns:Turns.may_go_on": always, "bridge.budget:Account.wait_seconds": at_once},
+    "requests": {"bridge.server:HttpProtocol": HttpToolsProtocol},
+    "no cycles": {WEBSOCKET_MADE: holding_itself(resolve_name(WEBSOCKET_MADE))},
+    "reading": {"v3.messages:read_said": quadratically(resolve_name("v3.messages:read_said"))},
+    "claims": {"bridge.gate:Gate.check_subject": nothing},
+    "origins": {"bridge.reception:OriginCheck.passes": always},
+}
+
+
+def take_out(defence: str) -> None:
+    """Put what the table says in the place of what defends."""
+    for place, instead in DEFENCES[defence].items():
+        owner, _, name = place.replace(":", ".").rpartition(".")
+        getattr(resolve_name(owner), name)
+        setattr(resolve_name(owner), name, instead)
+
+
+def main() -> None:
+    """Take it out, before anyone has imported what it stands in by name, and serve."""
+    take_out(sys.argv.pop(1))
+    resolve_name("bridge.command_line:main")()
+
+
+if __name__ == "__main__":
+    main()
