@@ -34,31 +34,35 @@ class Allowance:
 
 @dataclass(frozen=True)
 class Flood:
-    """A block that is said again and again. Each frame that answers it proves that so many `frames` were heeded."""
+    """A block that is said again and again. Each pong that answers it proves that so many `frames` were heeded."""
 
     block: bytes
     frames: int = 1
 
 
 PINGED = frame(PING, b"?")
+
+
+def followed(frames: bytes, count: int, times: int = 20) -> Flood:
+    """Frames that are not answered, or each in its own way, and behind them a ping: its pong proves them heeded."""
+    return Flood((frames + PINGED) * times, count)
+
+
+def fragments(count: int, *, of: bytes) -> bytes:
+    """One message in so many."""
+    return frame(TEXT, b"{", fin=False) + frame(CONTINUATION, of, fin=False) * (count - 2) + frame(CONTINUATION, b"}")
+
+
 FLOODS = {
-    "pings": Flood(frame(PING, b"") * 10_000),
+    "pings": Flood(PINGED * 10_000),
     "long pings": Flood(frame(PING, b"x" * 125) * 2_000),
-    "pongs": Flood((frame(PONG, b"") * 500 + PINGED) * 20, 500),
-    "texts with a ping behind": Flood((frame(TEXT, b"{}") * 500 + PINGED) * 20, 500),
-    "frames of nothing useful": Flood(frame(TEXT, b"{}") * 10_000),
-    "a frame of one byte after the other": Flood(frame(TEXT, b"1") * 10_000),
-    "messages in 4,000 fragments": Flood(
-        (frame(TEXT, b"{", fin=False) + frame(CONTINUATION, b" ", fin=False) * 3_998 + frame(CONTINUATION, b"}")) * 4,
-        4_000,
-    ),
-    "fragments of nothing": Flood(
-        (frame(TEXT, b"{", fin=False) + frame(CONTINUATION, b"", fin=False) * 3_000 + frame(CONTINUATION, b"}")) * 4,
-        3_000,
-    ),
-    "pings between fragments": Flood(
-        (frame(TEXT, b"{", fin=False) + frame(PING, b"") * 1_000 + frame(CONTINUATION, b"}")) * 10
-    ),
+    "pongs": followed(frame(PONG, b"") * 100, 100),
+    "texts": followed(frame(TEXT, b"{}") * 100, 100),
+    "texts of one byte": followed(frame(TEXT, b"1") * 100, 100),
+    "texts of nothing": followed(frame(TEXT, b"") * 100, 100),
+    "messages in 4,000 fragments": followed(fragments(4_000, of=b" "), 4_000, 4),
+    "fragments of nothing": followed(fragments(3_000, of=b""), 3_000, 4),
+    "pings between fragments": followed(frame(TEXT, b"{", fin=False) + PINGED * 300 + frame(CONTINUATION, b"}"), 1),
 }
 
 
@@ -98,7 +102,7 @@ class Attacker:
             opcode = data[position] & 0x0F
             if opcode == CLOSE:
                 self.close_codes[int.from_bytes(data[position + 2 : position + 4])] += 1
-            else:
+            elif opcode == PONG:
                 self.heeded += self._frames
             position = end
         self._rest = data[position:]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
-from tests.servers import BridgeProcess
+from tests.forking import Forked
+from tests.servers import BridgeProcess, ServerProcess
 
 PAGE_BYTES = 4_096
 
@@ -16,6 +19,12 @@ class Attacked(BridgeProcess):
 
     without: str | None = None
     most_files: int | None = None
+
+    def begin(self, log: BinaryIO) -> subprocess.Popen[bytes] | Forked:
+        """Not from the template where something is to be different before it has loaded."""
+        if self.without is None and self.most_files is None:
+            return super().begin(log)
+        return ServerProcess.begin(self, log)
 
     def command(self) -> list[str]:
         """The command line, through the module that takes a defence out."""

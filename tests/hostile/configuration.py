@@ -10,7 +10,7 @@ ALLOWANCE = Allowance(at_once=3 * FRAMES_PER_SECOND, per_second=1.5 * FRAMES_PER
 """What is configured, and as much again as lies on the way."""
 
 TIGHT = f"""
-messages_per_second = 25
+messages_per_second = 50
 burst = 50
 [budget.connection]
 frames = {FRAMES_PER_SECOND}

@@ -47,9 +47,12 @@ def quadratically(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return read_said
 
 
-WEBSOCKET_MADE = "bridge.sockets.websocket_protocol:WebSocketProtocol.connection_made"
+WEBSOCKET = "bridge.sockets.websocket_protocol:WebSocketProtocol"
+WEBSOCKET_MADE = f"{WEBSOCKET}.connection_made"
+NO_BUDGET = {"bridge.turns:Turns.may_go_on": always, "bridge.budget:Account.wait_seconds": at_once}
 DEFENCES: Mapping[str, Mapping[str, Any]] = {
-    "budget": {"bridge.turns:Turns.may_go_on": always, "bridge.budget:Account.wait_seconds": at_once},
+    "budget": NO_BUDGET,
+    "deafness and budget": {f"{WEBSOCKET}._last_words": nothing, **NO_BUDGET},  # each suffices by itself
     "requests": {"bridge.server:HttpProtocol": HttpToolsProtocol},
     "no cycles": {WEBSOCKET_MADE: holding_itself(resolve_name(WEBSOCKET_MADE))},
     "reading": {"v3.messages:read_said": quadratically(resolve_name("v3.messages:read_said"))},
