@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
+from bridge.broker import refused
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack
 from bridge.broker.page import Page
 from bridge.broker.roll import Roll, Rolls
 from bridge.counts import Counts
@@ -38,9 +38,8 @@ MOST_SHAPES: Final = 5_000
 """Sets of names in V2 frames that are told apart in one second."""
 ROWS_PER_STEP: Final = 200
 LONGEST_KEY: Final = 128
-SLICE_SECONDS: Final = 5
-"""Refused handshakes are counted in slices of so many seconds."""
-SLICE_LIFETIME_SECONDS: Final = 120
+MOST_REFUSED: Final = 5_000
+"""Clients of one tenant that are told apart in one second; beyond, guards see no more of them."""
 
 Tally = list[float]
 """The first time in seconds since the epoch, and how often."""
@@ -81,7 +80,7 @@ class Chronicle:
         self._waiting = 0
         self._messages: Counter[tuple[str, str]] = Counter()
         self._conversions: Counter[tuple[str, str, str]] = Counter()
-        self._turned_away: Counter[str] = Counter()
+        self._refused: dict[str, dict[Visitor, None]] = defaultdict(dict)
         self._minute: datetime | None = None
         self.open_by_tenant: OpenByTenant = dict
         """How many connections there are, by tenant and protocol."""
@@ -152,6 +151,11 @@ class Chronicle:
         self._visits[tenant, visitor] -= 1
         if not self._visits[tenant, visitor]:
             del self._visits[tenant, visitor], self._user_agents[tenant, visitor]
+
+    def turned_away(self, tenant: str, visitor: Visitor) -> None:
+        """A V2 client was refused because of its tenant's stage."""
+        if self._is_kept and len(self._refused[tenant]) < MOST_REFUSED:
+            self._refused[tenant][visitor] = None
 
     def see_everyone_again(self) -> None:
         """Redis has forgotten them: note everyone who is connected."""
@@ -284,12 +288,10 @@ class Chronicle:
         self._note(self._rolls.hours, tenant, Noted(Sample(hour, what, protocol).key(), now, now, times))
 
     def _tell_refusals(self) -> None:
-        """Refused handshakes, in the slice of time that it is now: for the guards."""
-        number = int(self._seconds()) // SLICE_SECONDS
-        for tenant, times in _more(self._counts.turned_away, self._turned_away):
-            name = self._addresses.refused(tenant, number)
-            self._bus.command(pack("INCRBY", name, times), _ignore)
-            self._bus.command(pack("EXPIRE", name, SLICE_LIFETIME_SECONDS), _ignore)
+        """Who was refused, in the slice of time that it is now: for the guards."""
+        told, self._refused = self._refused, defaultdict(dict)
+        for tenant, visitors in told.items():
+            refused.note(self._bus, self._addresses, tenant, visitors, self._seconds())
 
 
 def _more(now: Counter[Any], before: Counter[Any]) -> list[tuple[Any, int]]:
@@ -297,7 +299,3 @@ def _more(now: Counter[Any], before: Counter[Any]) -> list[tuple[Any, int]]:
     more = [(key, number - before[key]) for key, number in now.items() if number != before[key]]
     before.update(dict(more))
     return more
-
-
-def _ignore(reply: Any) -> None:
-    """A refusal that was not counted is one the guards do not see; the next ones they will."""

@@ -106,6 +106,8 @@ class Gate:
         self.connections: Final = connections
         self.budget: Final = reception.budget
         self._subscriber = subscriber
+        self.when_turned_away: Callable[[str, Visitor], None] = lambda _tenant, _visitor: None
+        """Called with the tenant and a V2 client that is refused because of its stage."""
 
     def brought(self, websocket: WebSocket) -> Brought:
         """What the handshake of a raw WebSocket brings."""
@@ -120,9 +122,11 @@ class Gate:
         """The tenant of an identity, which admission found to be known."""
         return self.table.get(name) or Tenant(name)
 
-    def turned_away(self, tenant: Tenant) -> None:
-        """A handshake is refused because of the tenant's stage."""
+    def turned_away(self, tenant: Tenant, visitor: Visitor | None = None) -> None:
+        """A handshake is refused because of the tenant's stage; the V2 client of which `visitor` is known."""
         self.connections.counts.turned_away[tenant.name] += 1
+        if visitor is not None:
+            self.when_turned_away(tenant.name, visitor)
 
     def check_subject(self, identity: Identity, client_id: str, client_name: str) -> None:
         """Where a client claim is configured, the path must name that client. Raises `NotAdmitted`."""

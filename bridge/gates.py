@@ -108,19 +108,15 @@ class V2Gate:
         self, brought: Brought, group_id: str | None, client_id: str | None, protocol: Protocol
     ) -> tuple[v2.Guest, Arrival]:
         """Who brings these credentials and ids. Raises `Refused`."""
+        agent = user_agent_of(brought.headers)
         try:
             identity = await self._identify(brought.query, brought.headers)
-            guest = self._guest(identity, group_id, client_id, protocol)
+            guest = self._guest(identity, group_id, client_id, protocol, agent)
         except NotAdmitted as refused:
             self._tally.refused("", refused.code)
             raise v2.Refused(refused.code) from None
         place = Place(guest.tenant, guest.group_name, guest.client_name, protocol)
-        agent = user_agent_of(brought.headers)
-        visitor = (
-            Visitor("v2", protocol, None, guest.group_id, agent)
-            if guest.is_generated
-            else Visitor("v2", protocol, guest.client_id, guest.group_id)
-        )
+        visitor = _visitor(protocol, guest.group_id, client_id, agent)
         return guest, Arrival(identity, brought.address, place, (group_id, client_id), visitor, agent)
 
     async def serve(
@@ -157,12 +153,13 @@ class V2Gate:
 
     async def _check_page(self, knock: WebSocket) -> None:
         """Answer in HTTP a client without credentials on a foreign page. Raises `Turned`."""
-        if self._gate.admission.is_anonymous(self._gate.brought(knock).query) and not self._is_page_allowed(
-            knock.headers
-        ):
+        is_anonymous = self._gate.admission.is_anonymous(self._gate.brought(knock).query)
+        if is_anonymous and not self._is_page_allowed(knock.headers):
             await deny(knock, foreign_origin())
 
-    def _guest(self, identity: Identity, group_id: str | None, client_id: str | None, protocol: str) -> v2.Guest:
+    def _guest(
+        self, identity: Identity, group_id: str | None, client_id: str | None, protocol: Protocol, agent: str
+    ) -> v2.Guest:
         tenant = self._gate.tenant(identity.tenant)
         group, client = group_id or DEFAULT_GROUP, client_id or generated_id()
         if max(len(group), len(client)) > MAX_ID_CHARACTERS:
@@ -173,7 +170,7 @@ class V2Gate:
             self._gate.check_subject(identity, client, client_name)
         code = tenant.refuses_v2(client_id)
         if code is not None:
-            self._gate.turned_away(tenant)
+            self._gate.turned_away(tenant, _visitor(protocol, group, client_id, agent))
             self._tally.refused(tenant.name, code)
             successor = successor_path(group_name, client_name)
             raise v2.Refused(code, successor, deprecation_headers(tenant, successor))
@@ -187,3 +184,8 @@ class V2Gate:
             is_generated=client_id is None,
             protocol=protocol,
         )
+
+
+def _visitor(protocol: Protocol, group_id: str, client_id: str | None, agent: str) -> Visitor:
+    """As the census knows a V2 client: one that gives no id is known by its user agent."""
+    return Visitor("v2", protocol, client_id, group_id, agent if client_id is None else "")

@@ -126,7 +126,6 @@ class Process:
         self.record_watch: Final = RecordWatch(self.bus, addresses, self._record_lost)
         self.memory: Final = Memory(self.bus, addresses, self._now, self._lost)
         self.added: Final = Added()
-        self._follow()
         self.admission: Final = Admission(settings, self.table.get)
         self.crossing: Final = Crossing(self.bus, addresses, self.table, self.counts, self.chronicle, self._missed_here)
         self.reception: Final = Reception(
@@ -146,6 +145,7 @@ class Process:
             self.presence,
             self.connections,
         )
+        self._follow()
 
     def _new_subscriber(self, links: ConnectionPool) -> Subscriber:
         return Subscriber(
@@ -162,6 +162,7 @@ class Process:
         self.connections.when_begun(moves.look_at)
         self.table.when_changed(moves.apply)
         chronicle.roll_lost = self._roll_lost
+        self.gate.when_turned_away = chronicle.turned_away
         chronicle.open_by_tenant = self.connections.open_by_tenant
         self.connections.when_begun(
             lambda one: chronicle.arrived(

@@ -12,12 +12,13 @@ from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 
+from bridge.broker import refused
 from bridge.broker.addresses import Addresses
 from bridge.broker.changes import Standing
 from bridge.broker.memory import lost_at
 from bridge.broker.presence_entries import holder_in
 from bridge.broker.roll import Roll, Rolls
-from bridge.chronicle import FLUSH_SECONDS, SLICE_SECONDS
+from bridge.chronicle import FLUSH_SECONDS
 from bridge.migration.guards import MILLISECONDS_PER_DAY, RECENT_DAYS, Facts, Verdict, judge
 from bridge.migration.rows import Conversion, Noted, ProprietaryKey, Sample, Speech, Visitor
 from bridge.prediction import Pair, Prediction, Predictor, Refusal, Said, Seen, Speaker
@@ -26,7 +27,6 @@ from v3.session import timestamp
 
 SETTLE_SECONDS: Final = FLUSH_SECONDS + 0.3
 """What was said before a prediction is asked for is in the rolls by then, whichever process heard it."""
-SLICES_PER_MINUTE: Final = 60 // SLICE_SECONDS
 GROUPS_PER_COMMAND: Final = 500
 ROWS_PER_TURN: Final = 2_000
 """Other work goes on between so many."""
@@ -157,8 +157,8 @@ class Reports:
                 continue
             last = max(last or 0, noted.last)
             converted[row.outcome] += noted.count if row.day in days else 0
-        refused = await self._refused_in_a_minute(tenant, now)
-        return Facts(now, converted.total(), converted["stashed"], last, refused, await self._lost())
+        knocked = await refused.in_a_minute(self._redis, self._addresses, tenant.name, now)
+        return Facts(now, converted.total(), converted["stashed"], last, knocked, await self._lost())
 
     async def _lost(self) -> int | None:
         at = lost_at(await cast(Any, self._redis.get(self._addresses.loss)))
@@ -166,12 +166,6 @@ class Reports:
             return None if at is None else round(datetime.fromisoformat(at).timestamp() * 1_000)
         except ValueError:
             return None  # somebody else's, under our name
-
-    async def _refused_in_a_minute(self, tenant: Tenant, now: int) -> int:
-        newest = now // (SLICE_SECONDS * 1_000)
-        slices = [self._addresses.refused(tenant.name, newest - age) for age in range(SLICES_PER_MINUTE + 1)]
-        numbers: list[Any] = await cast(Any, self._redis.mget(slices))
-        return sum(int(number) for number in numbers if number and number.isdigit())
 
 
 def _predicted(prediction: Prediction) -> dict[str, Any]:

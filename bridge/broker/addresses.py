@@ -75,5 +75,8 @@ class Addresses:
         return f"{self.prefix}:{{{tenant}:roll}}:{name}"
 
     def refused(self, tenant: str, slice_number: int) -> str:
-        """String, two minutes: handshakes of a tenant that were refused because of its stage, in one slice of time."""
-        return f"{self.prefix}:{{{tenant}:refused}}:{slice_number}"
+        """HyperLogLog, two minutes: clients of a tenant that were refused because of its stage, in one slice of time.
+
+        On the slot of the tenant's rolls: who is in the census is looked up there.
+        """
+        return f"{self.prefix}:{{{tenant}:roll}}:refused:{slice_number}"

@@ -226,3 +226,16 @@ return {now, 1}
 A mark lives as long as what Redis holds. Returns `[the mark that is here now, 1 to the one process that must say that
 what was here is lost]`.
 """
+
+REFUSE: Final = Script("""
+local found = 0
+for i = 2, #ARGV, 2 do
+  if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then
+    redis.call('PFADD', KEYS[2], ARGV[i + 1])
+    found = found + 1
+  end
+end
+if found > 0 then redis.call('EXPIRE', KEYS[2], ARGV[1]) end
+return found
+""")
+"""Keys census, refused; how long it is kept in seconds; row and name of each client that was refused."""

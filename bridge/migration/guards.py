@@ -2,6 +2,10 @@
 
 They are asked on the way into `drain` or `v3` and within `drain`; any step back is free. After a step, a guard that no
 longer holds takes it back, unless the step was made in spite of it.
+
+Decided here: refused are clients, not handshakes, and of these the ones alone that the census knew before they were
+refused. Each counts once however often it knocks, and a stranger, who was never let in, not at all: who may take a step
+back is whom the step is about.
 """
 
 from dataclasses import dataclass
@@ -25,7 +29,7 @@ class Rules(BaseModel):
 
     stashed_percent: float | None = Field(None, ge=0, le=100, description="At most so many % of V2 messages stashed.")
     quiet_days: float | None = Field(None, gt=0, description="No V2 message for so many days.")
-    refusals_per_minute: int | None = Field(None, ge=0, description="At most so many refused handshakes a minute.")
+    refusals_per_minute: int | None = Field(None, ge=0, description="At most so many known clients refused a minute.")
 
     @property
     def any(self) -> bool:
@@ -102,5 +106,6 @@ def _days(number: float) -> str:
 
 def _refusals(limit: int, facts: Facts) -> Verdict:
     number = facts.refused_in_a_minute
-    sentence = f"{number} handshakes were refused within a minute; at most {limit} may be."
+    clients = "1 known client was" if number == 1 else f"{number} known clients were"
+    sentence = f"{clients} refused within a minute; at most {limit} may be."
     return Verdict("refusals_per_minute", limit, number, number <= limit, sentence)

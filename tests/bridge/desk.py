@@ -12,10 +12,11 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from bridge.broker import refused
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.roll import Roll, rolls
-from bridge.chronicle import SLICE_SECONDS, Chronicle
+from bridge.chronicle import Chronicle
 from bridge.counts import Counts
 from bridge.migration.rows import Conversion, Noted, Row, Speech, Visitor
 from bridge.orders import Orders
@@ -93,10 +94,12 @@ class Desk:
         day = time.strftime("%Y-%m-%d", time.gmtime(at / 1_000))
         await self.note(self.rolls.ledger, noted(Conversion(direction, outcome, day), at, times))
 
-    async def turned_away(self, times: int, seconds_ago: float = 0) -> None:
-        """So many handshakes were refused."""
-        number = int((time.time() - seconds_ago) // SLICE_SECONDS)
-        await self.redis.incrby(self.addresses.refused(TENANT, number), times)
+    async def turned_away(self, clients: int, seconds_ago: float = 0) -> None:
+        """So many clients that were known before were refused."""
+        visitors = [v2(f"refused-{seconds_ago}-{number}") for number in range(clients)]
+        await self.note(self.rolls.census, *(noted(each, now() - DAY) for each in visitors))
+        refused.note(self.bus, self.addresses, TENANT, visitors, time.time() - seconds_ago)
+        await self.settled()
 
 
 def noted(row: Row, at: int, times: int = 1) -> Noted:

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from bridge import chronicle as chronicles
+from bridge.broker.refused import SLICE_LIFETIME_SECONDS, SLICE_SECONDS
 from bridge.broker.roll import Roll
-from bridge.chronicle import LONGEST_KEY, SLICE_LIFETIME_SECONDS, SLICE_SECONDS, TOUCH_SECONDS, Chronicle
+from bridge.chronicle import LONGEST_KEY, TOUCH_SECONDS, Chronicle
 from bridge.counts import Counts
 from bridge.migration.rows import Conversion, Noted, ProprietaryKey, Sample, Speech, Visitor
 from tests.bridge.broker.parts import running, until, until_true
-from tests.bridge.desk import DAY, TENANT, Clock, Desk, at_a_desk, v2, v3
+from tests.bridge.desk import DAY, TENANT, Clock, Desk, at_a_desk, now, v2, v3
 from tests.conftest import StartRedis
 
 SPEECH = Speech("v2", "42", "lobby", "msg", "group", None, "none")
@@ -274,20 +275,31 @@ def sampled(rows: dict[str, Noted], what: str, protocol: str) -> list[int]:
     return [noted.count for row, noted in known if (row.what, row.protocol) == (what, protocol)]
 
 
-async def test_refused_handshakes_are_counted_in_the_slice_of_time_in_which_they_came(book: Book) -> None:
+async def test_refused_clients_are_counted_in_the_slice_of_time_in_which_they_came(book: Book) -> None:
+    people = [v2(f"client-{number}") for number in range(3)]
+    for each in people:
+        await book.desk.met(each, now(), now())
     book.clock.ahead_seconds = SLICE_SECONDS - (book.clock.milliseconds % (SLICE_SECONDS * 1_000)) / 1_000
     number = book.clock.milliseconds // (SLICE_SECONDS * 1_000)
-    book.counts.turned_away[TENANT] += 3
+    for each in (people[0], people[0], people[1], v2("a stranger")):
+        book.chronicle.turned_away(TENANT, each)
     book.chronicle.flush()
-    book.counts.turned_away[TENANT] += 2
+    book.chronicle.turned_away(TENANT, people[1])
     book.chronicle.flush()
     book.clock.ahead_seconds += SLICE_SECONDS
-    book.counts.turned_away[TENANT] += 1
+    book.chronicle.turned_away(TENANT, people[2])
     book.chronicle.flush()
     await book.desk.settled()
     names = [book.desk.addresses.refused(TENANT, number + later) for later in range(3)]
-    assert await book.desk.redis.mget(names) == [b"5", b"1", None]
+    assert [await book.desk.redis.pfcount(name) for name in names] == [2, 1, 0]
     assert 0 < await book.desk.redis.ttl(names[0]) <= SLICE_LIFETIME_SECONDS
+
+
+async def test_of_many_that_are_refused_so_many_are_told_apart(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chronicles, "MOST_REFUSED", 2)
+    for number in range(5):
+        book.chronicle.turned_away(TENANT, v2(f"client-{number}"))
+    assert len(book.chronicle._refused[TENANT]) == 2
 
 
 # To Redis.

@@ -91,7 +91,7 @@ async def test_a_step_is_taken_back_when_a_guard_that_it_passed_holds_no_longer(
     assert (taken_back.who, taken_back.kind, taken_back.rolls_back) == (WATCHER, "rollback", made.version)
     assert (taken_back.before, taken_back.after) == (V3, BRIDGE)
     assert taken_back.why == (
-        "taken back by guard: refusals_per_minute: 4 handshakes were refused within a minute; at most 3 may be."
+        "taken back by guard: refusals_per_minute: 4 known clients were refused within a minute; at most 3 may be."
     )
     assert watch.watch.rolled_back == 1
     assert Standing.of(watch.tenant) == BRIDGE  # obeyed here at once

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -17,7 +18,8 @@ from tests.servers import BridgeProcess
 SOON_SECONDS = 6.0
 LIMIT = 3
 STASHED, REFUSALS = "guard.stashed_percent = 10\n", f"guard.refusals_per_minute = {LIMIT}\n"
-TENANTS = {"held": STASHED, "watched": REFUSALS, "overruled": STASHED + REFUSALS}
+TENANTS = {"held": STASHED, "watched": REFUSALS, "quiet": REFUSALS, "overruled": STASHED + REFUSALS}
+KNOWN = [f"kiosk-{number}" for number in range(LIMIT + 1)]
 CONFIG = (
     QUIET
     + "".join(f"[tenants.{name}]\n{table}" + key(name, name) for name, table in TENANTS.items())
@@ -56,11 +58,34 @@ class Tenant:
 
         await eventually(does, SOON_SECONDS)
 
-    async def knock(self, times: int) -> None:
+    async def knock(self, *names: str) -> None:
         """V2 knocks, and is refused by one process as by the other."""
-        for number in range(times):
-            _, close_code = await refused(self._bridges[number % 2], self.old)
+        for number, name in enumerate(names):
+            _, close_code = await refused(self._bridges[number % 2], self.old.replace("/42", f"/{name}"))
             assert close_code == 4410
+
+    async def meet(self, *names: str) -> None:
+        """Clients that were let in, and are known from now on."""
+        async with AsyncExitStack() as everyone:
+            for number, name in enumerate(names):
+                path = self.old.replace("/42", f"/{name}")
+                await everyone.enter_async_context(client(self._bridges[number % 2], path))
+
+        async def are_known() -> bool:
+            census = (await self._apis[0].get(f"{self._path}/census")).json()
+            return {one["client_id"] for one in census["clients"]} >= set(names)
+
+        await eventually(are_known, SOON_SECONDS)
+
+    async def refused_in_a_minute(self) -> int:
+        guards = (await self._apis[1].get(f"{self._path}/guards")).json()
+        return next(int(one["value"]) for one in guards if one["name"] == "refusals_per_minute")
+
+    async def until_so_many_are_refused(self, number: int) -> None:
+        async def are() -> bool:
+            return await self.refused_in_a_minute() == number
+
+        await eventually(are, SOON_SECONDS)
 
     async def say_what_must_be_stashed(self) -> None:
         async with client(self._bridges[0], self.old) as old:
@@ -107,9 +132,10 @@ async def test_a_step_after_which_too_many_are_refused_is_taken_back_once_and_sa
     bridges: list[BridgeProcess], apis: list[httpx.AsyncClient]
 ) -> None:
     tenant = Tenant("watched", bridges, apis)
+    await tenant.meet(*KNOWN)
     assert (await tenant.order(stage="v3", why=WHY)).status_code == 200
     await tenant.until_it_stands_in("v3")
-    await tenant.knock(LIMIT + 1)
+    await tenant.knock(*KNOWN)
     await tenant.until_it_stands_in("bridge")
     taken_back, step = await tenant.record()
     assert (taken_back["who"], taken_back["kind"], taken_back["rolls_back"]) == ("guard", "rollback", step["version"])
@@ -122,16 +148,29 @@ async def test_a_step_after_which_too_many_are_refused_is_taken_back_once_and_sa
     assert await rollbacks(bridges) == 1
 
 
+async def test_nobody_undoes_a_step_by_knocking(bridges: list[BridgeProcess], apis: list[httpx.AsyncClient]) -> None:
+    """Not by one known id, however often, nor by ids that were never let in: strangers, or on another door."""
+    tenant = Tenant("quiet", bridges, apis)
+    await tenant.meet("42")
+    assert (await tenant.order(stage="v3", why=WHY)).status_code == 200
+    await tenant.until_it_stands_in("v3")
+    await tenant.knock(*["42"] * 10, *(f"stranger-{number}" for number in range(25)))
+    await tenant.until_so_many_are_refused(1)
+    assert [change["kind"] for change in await tenant.record()] == ["change"]
+
+
 async def test_a_guard_that_was_overruled_is_not_asked_again_and_the_others_are(
     bridges: list[BridgeProcess], apis: list[httpx.AsyncClient]
 ) -> None:
     tenant = Tenant("overruled", bridges, apis)
     await tenant.say_what_must_be_stashed()
+    await tenant.meet(*KNOWN)
     assert (await tenant.order(stage="v3", force=True, why=WHY)).status_code == 200
     await tenant.until_it_stands_in("v3")
-    await tenant.knock(LIMIT)
+    await tenant.knock(*KNOWN[:LIMIT])
+    await tenant.until_so_many_are_refused(LIMIT)
     assert len(await tenant.record()) == 1
-    await tenant.knock(1)
+    await tenant.knock(KNOWN[LIMIT])
     await tenant.until_it_stands_in("bridge")
     taken_back, _ = await tenant.record()
     assert "refusals_per_minute" in taken_back["why"]

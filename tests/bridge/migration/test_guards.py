@@ -87,7 +87,7 @@ def test_each_guard_says_a_sentence_with_what_was_found_and_what_may_be() -> Non
             "limit": 3,
             "value": 9,
             "holds": False,
-            "msg": "9 handshakes were refused within a minute; at most 3 may be.",
+            "msg": "9 known clients were refused within a minute; at most 3 may be.",
         },
     ]
 
