@@ -48,7 +48,7 @@ class Unread:
 
     def incomplete(self) -> tuple[int, bool] | None:
         """Of the frame that has begun and not come whole: its payload's length in bytes, and whether it is masked."""
-        where = extent(self._later, 0)
+        where = extent(self._later, 0) if self._position == len(self.buffer) else None
         return None if where is None else (where.end - where.start, bool(self._later[1] & 0x80))
 
     def take_all(self) -> bytes:

@@ -4,8 +4,8 @@ The `websockets` library judges every frame; only whole, masked text messages ar
 nearly all of them. Relies on internals of uvicorn's `WebSocketsSansIOProtocol` and of `websockets`' `ServerProtocol`
 that `tests/bridge/sockets/test_uvicorn_contract.py` holds still.
 
-What comes is read a slice at a time, as `turns.py` has it; what must wait, waits with reading paused. Nothing is read
-between the handshake's request and its answer, and nothing at all of a client that was refused.
+What comes is read when `reader.py` says so. Nothing is read between the handshake's request and its answer, and nothing
+at all of a client that was refused.
 
 No close may wait for a client that does not read, and none may be lost by closing over unread bytes: after the close
 frame the writing side is shut, what still arrives is thrown away up to a bound, and a timer aborts.
@@ -13,7 +13,6 @@ frame the writing side is shut, what still arrives is thrown away up to a bound,
 
 import socket
 from asyncio.transports import BaseTransport
-from time import monotonic, perf_counter
 from typing import Any, Final, cast
 
 import structlog
@@ -22,11 +21,10 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.speedups import apply_mask
 
-from bridge.budget import Patience
 from bridge.outboxes import MUCH_BYTES
 from bridge.sockets.ends import ASGI_EXTENSION, Carried
 from bridge.sockets.framing import Extent, is_ping_or_pong, is_plain_text
-from bridge.sockets.unread import Unread
+from bridge.sockets.reader import Reader
 from bridge.spending import Budget
 from v3.refusals import FLOODED
 
@@ -37,8 +35,6 @@ LINGER_BYTES: Final = 16_777_216
 MAX_FRAGMENTS: Final = 4_096
 MAX_CONTROL_LENGTH: Final = 125
 SEND_BUFFER_BYTES: Final = 256 * 1024
-SLICE_FRAMES: Final = 32
-SLICE_BYTES: Final = 65_536
 
 log = structlog.get_logger(__name__)
 
@@ -52,12 +48,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self._carried: Carried | None = None
-        self._unread = Unread()
-        self._turns = self.budget.turns
-        self._account = self.budget.connection()
-        self._patience = Patience()
-        self._holder = self.budget.stranger(self.client[0] if self.client else "")
-        self._is_full = self._is_attached = self._is_waiting = self._is_stopped = self._is_deaf = False
+        self._reader = Reader(self, self.budget, self.budget.stranger(self.client[0] if self.client else ""))
+        self._is_full = self._is_attached = self._is_stopped = self._is_deaf = False
         self._thrown_away_bytes = 0
         self.close_timeout = FLUSH_SECONDS
 
@@ -73,7 +65,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.read_paused = False  # or uvicorn would start the socket again: what is left of it is ours to end
         await super().send(message)
         if kind == "websocket.accept":
-            self._look()
+            self._reader.look()
         elif kind == "websocket.close":
             self._last_words()
         elif kind == "websocket.http.response.body" and not message.get("more_body", False):
@@ -84,12 +76,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         message = await self.queue.get()
         if self.read_paused and self.queue.empty():
             self.read_paused = False
-            self._look()
+            self._reader.look()
         return message
 
     def attach(self, carried: Carried) -> None:
         """From now on every message goes to `carried`, in the turn of the loop in which it is read."""
-        self._carried, self._holder, self._is_attached = carried, carried.holder, True
+        self._carried, self._reader.holder, self._is_attached = carried, carried.holder, True
         self.transport.set_write_buffer_limits(high=min(MUCH_BYTES, self.outbox_bytes))
         handle = self.transport.get_extra_info("socket")
         if handle is not None and handle.family != socket.AF_UNIX:
@@ -99,7 +91,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.read_paused = False
         if self.disconnected or self.close_sent:
             self._lose()
-        self._look()
+        self._reader.look()
 
     def write(self, frames: bytes) -> None:
         """Ready frames, now or as soon as the socket takes them."""
@@ -131,76 +123,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         elif not self.handshake_initiated:
             super().data_received(data)
         else:
-            self._unread.add(data)
-            self._look()
-
-    def _look(self) -> None:
-        """Read what there is, now or when its turn comes; or stop the socket until it may be read."""
-        while not self._is_waiting and not self._is_deaf:
-            if not self._may_read:
-                return self._stop()
-            if not self._unread.may_hold_a_frame:
-                return self._start()
-            if not self._turns.may_go_on(self._holder) or self._owed_seconds():
-                return self._wait()
-            self._read_some()
-        return None
+            self._reader.add(data)
+            self._judge_beginning()
 
     @property
-    def _may_read(self) -> bool:
+    def may_read(self) -> bool:
         """Whether somebody takes what is read: a connection, or an application that has taken what was read before."""
         return self.handshake_complete and not self.read_paused
 
-    def _owed_seconds(self) -> float:
-        """How long until its own account is paid back."""
-        seconds = self._account.wait_seconds(monotonic())
-        if seconds:
-            self._patience.over(monotonic())
-        return seconds
-
-    def _wait(self) -> None:
-        """Behind others of its holder; or, where its own account is overdrawn, until that is paid back."""
-        self._is_waiting = True
-        self._stop()
-        seconds = self._owed_seconds()
-        if seconds:
-            self.loop.call_later(seconds, self._turns.wait, self._holder, self)
-        else:
-            self._turns.wait(self._holder, self)
-
-    def go_on(self) -> None:
-        """Its turn has come."""
-        self._is_waiting = False
-        if not self._is_deaf and self._may_read:
-            self._read_some()
-        self._look()
-
-    def _read_some(self) -> None:
-        """A slice, and charge for it."""
-        began, before = perf_counter(), len(self._unread)
-        frames = self._read_slice()
-        size, seconds = before - len(self._unread), perf_counter() - began
-        self._account.spend(size, frames, seconds * 1_000)
-        self._turns.spent(self._holder, size, frames, seconds)
-
-    def _read_slice(self) -> int:
-        """Some frames; how many they were."""
-        unread, frames = self._unread, 0
-        enough = len(unread) - SLICE_BYTES
-        standing = self._patience.standing(monotonic())
-        while frames < SLICE_FRAMES and len(unread) > enough and self._may_read and not self._is_deaf:
-            where = unread.frame()
-            if where is None:
-                self._judge_beginning()
-                break
-            frames += 1
-            if standing == "within":
-                self._read(unread.buffer, where)
-            else:
-                self._refuse_unread(unread.buffer, where, is_far_over=standing == "far_over")
-        return frames
-
-    def _read(self, buffer: bytes, where: Extent) -> None:
+    def read(self, buffer: bytes, where: Extent) -> None:
+        """One whole frame: a text message at once, anything else as the library has it."""
         if self._is_easy(buffer, where):
             self._take_text(apply_mask(buffer[where.start : where.end], buffer[where.mask : where.start]))
         else:
@@ -210,19 +142,25 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         return (
             is_plain_text(buffer, where.head)
             and self.conn.current_size is None
-            and where.end - where.start <= self.config.ws_max_size
+            and where.end - where.start <= self._most_bytes
         )
 
-    def _refuse_unread(self, buffer: bytes, where: Extent, *, is_far_over: bool) -> None:
+    @property
+    def _most_bytes(self) -> int:
+        """Of one message. Socket.IO makes room for what it puts around it."""
+        return cast(int, self.conn.max_message_size)
+
+    def refuse_unread(self, buffer: bytes, where: Extent) -> None:
         """A frame of who has been over its budget on end: messages are refused, pings not answered, a close heeded."""
-        if is_far_over:
-            self._refuse("rate_limited")
-            self.begin_close(FLOODED, "rate_limited")
-            self._last_words()
-        elif self._is_easy(buffer, where):
+        if self._is_easy(buffer, where):
             self._refuse("rate_limited")
         elif not is_ping_or_pong(buffer, where.head):
             self._judge(buffer[where.head : where.end])
+
+    def end_flood(self) -> None:
+        self._refuse("rate_limited")
+        self.begin_close(FLOODED, "rate_limited")
+        self._last_words()
 
     def _refuse(self, code: str) -> None:
         if self._carried is not None:
@@ -230,9 +168,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def _judge_beginning(self) -> None:
         """A frame that has not come whole, and will be refused whatever follows: too large, or unmasked."""
-        begun = self._unread.incomplete()
-        if begun is not None and (begun[0] > self.config.ws_max_size or not begun[1]):
-            self._judge(self._unread.take_all())
+        begun = self._reader.unread.incomplete()
+        if begun is not None and (begun[0] > self._most_bytes or not begun[1]):
+            self._judge(self._reader.unread.take_all())
 
     def _judge(self, frame: bytes) -> None:
         """A frame that is not plain text: the library says what it is."""
@@ -339,27 +277,27 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._is_deaf:
             return
         self._is_deaf = self.close_sent = True
-        self._unread.take_all()
+        self._reader.end()
         self.stop_keepalive()
         if not self.transport.is_closing():
             self.transport.write(b"".join(self.conn.data_to_send()))
             if self.transport.can_write_eof():
                 self.transport.write_eof()
-            self._start()
+            self.start_reading()
         self._abort_after(LINGER_SECONDS)
 
     def _throw_away(self, size_bytes: int) -> None:
-        self._holder.spend(size_bytes, 1, 0)
+        self._reader.holder.spend(size_bytes, 1, 0)
         self._thrown_away_bytes += size_bytes
         if self._thrown_away_bytes > LINGER_BYTES:
             self.transport.abort()
 
-    def _stop(self) -> None:
+    def stop_reading(self) -> None:
         if not self._is_stopped and not self.transport.is_closing():
             self._is_stopped = True
             self.transport.pause_reading()
 
-    def _start(self) -> None:
+    def start_reading(self) -> None:
         if self._is_stopped and not self.transport.is_closing():
             self._is_stopped = False
             self.transport.resume_reading()
@@ -403,6 +341,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose()
         self._is_deaf = True
+        self._reader.end()
         self.budget.outboxes.drain(self)
         super().connection_lost(exc)
 

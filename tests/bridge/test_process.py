@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from bridge.broker.addresses import Addresses
 from bridge.process import Process
 from bridge.settings import load
+from bridge.spending import Budget
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
@@ -143,7 +144,8 @@ async def test_a_part_that_fails_begins_anew_and_the_others_do_not_notice(
     redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bridge.process.PART_PAUSE_SECONDS", 0.01)
-    process, frail = Process(load(prefix=prefix), redis_url), Frail()
+    settings = load(prefix=prefix)
+    process, frail = Process(settings, redis_url, Budget(settings)), Frail()
     process.added.parts.append(frail)
     with capture_logs() as logs:
         running = asyncio.create_task(process.run())
