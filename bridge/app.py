@@ -157,7 +157,7 @@ def _mount_doors(app: FastAPI, process: Process, siblings: Siblings | None) -> N
 
 def _mount_http(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
     settings = process.settings
-    authority = Authority(process.admission, process.table, OriginCheck(settings))
+    authority = Authority(process.admission, process.table, OriginCheck(settings), process.reception.budget)
     app.include_router(messages.router(authority, process.crossing, settings, process.clock))
     app.include_router(presence_api.router(authority, process.presence))
     desk = admin_desk.Desk(

@@ -147,14 +147,6 @@ def read_said(text: str) -> dict[str, Any]:
     return said
 
 
-def echo_of(text: str) -> dict[str, Any]:
-    """What of a frame that was not even looked at its sender needs to tell which it was."""
-    try:
-        return _echo(from_json(text, allow_inf_nan=False))
-    except ValueError:
-        return {}
-
-
 def check_event(said: Mapping[str, Any]) -> None:
     """Raises `Unreadable` where a client says, to others, who has come or gone: only the server does."""
     if said["msg_type"] == "presence" and said["target"] != "echo" and said.get("cmd") in SERVER_EVENTS:

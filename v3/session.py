@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from v3.messages import Content, Problem, Unreadable, check_event, content_of, echo_of, read_said, write
+from v3.messages import Content, Problem, Unreadable, check_event, content_of, read_said, write
 from v3.ports import Guest, Ports, Rate, Receipt, Socket
 from v3.refusals import FLOODED, REFUSALS, error, payload_of
 
@@ -35,7 +35,7 @@ class Session:
         """One text frame from the client. A refusal goes to the receipt where there is one, else it is an ERROR."""
         pace = self._rate.spend()
         if pace != "within":
-            self._refuse_message("rate_limited", receipt, refused=echo_of(text))
+            self._refuse_message("rate_limited", receipt)  # unread: refusing must cost less than reading
             if pace == "far_over":
                 self._socket.close(FLOODED, "rate_limited")
             return

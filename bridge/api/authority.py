@@ -15,11 +15,13 @@ from bridge.admission import Admission, Identity, NotAdmitted
 from bridge.broker.tenant_table import TenantTable
 from bridge.reception import OriginCheck
 from bridge.sockets.ends import vouch
+from bridge.sockets.metered import charge
+from bridge.spending import Budget
 from bridge.tenants import Tenant
 from v3.refusals import REFUSALS, payload_of
 
 API_KEY_HEADER: Final = "x-api-key"
-OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy")
+OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy", "rate_limited")
 """What `Authority` refuses with."""
 
 
@@ -71,10 +73,11 @@ def answer(refusal: HttpRefusal) -> JSONResponse:
 class Authority:
     """Settles who sends a request."""
 
-    def __init__(self, admission: Admission, table: TenantTable, origins: OriginCheck) -> None:
+    def __init__(self, admission: Admission, table: TenantTable, origins: OriginCheck, budget: Budget) -> None:
         self._admission = admission
         self._table = table
         self._origins = origins
+        self._budget = budget
 
     async def __call__(self, request: Request) -> tuple[Identity, Tenant]:
         """The identity and its tenant. Raises `HttpRefusal`."""
@@ -91,4 +94,6 @@ class Authority:
         if code is not None:
             raise HttpRefusal(code)
         vouch(request.scope)
+        if not charge(request.scope, self._budget.key(tenant.name, identity.key_name)):
+            raise HttpRefusal("rate_limited")
         return identity, tenant

@@ -40,7 +40,6 @@ _OF_A_MESSAGE: Final = (
     "not_allowed",
     "not_connected",
     "message_too_big",
-    "rate_limited",
     "bus_down",
 )
 _EXAMPLE: Final = {

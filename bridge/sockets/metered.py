@@ -7,7 +7,7 @@ import asyncio
 import types
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Final, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -45,6 +45,14 @@ class Charge:
             holder.spend(0, 0, seconds * 1_000)
 
 
+def charge(scope: Scope, holder: Holder) -> bool:
+    """Charge what is left of a request to this holder, too; false where its accounts are overdrawn now."""
+    charged = scope.get(CHARGE)
+    if charged is not None:
+        charged.also(holder)
+    return not holder.wait_seconds(monotonic())
+
+
 class _Knock:
     """A request that waits for its turn."""
 
@@ -79,8 +87,8 @@ class Metered:
             await _refuse(scope, receive, send)
             return
         await self._turn_of(holder)
-        charge = scope[CHARGE] = Charge(self._budget, holder)
-        await _charged(cast(Work, self._application(scope, receive, send)), charge.spent)
+        charged = scope[CHARGE] = Charge(self._budget, holder)
+        await _charged(cast(Work, self._application(scope, receive, send)), charged.spent)
 
     async def _turn_of(self, holder: Holder) -> None:
         turns = self._budget.turns

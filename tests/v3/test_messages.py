@@ -15,7 +15,6 @@ from v3.messages import (
     WS_Message_V3,
     content_in,
     content_of,
-    echo_of,
     is_vision_id,
     json_schema,
     read_heard,
@@ -329,20 +328,6 @@ def test_the_schema_refuses_unknown_fields_and_lists_the_words() -> None:
     assert list(schema["properties"]) == [
         *("version", "msg_type", "target", "from_id", "to_id", "group_id", "cmd", "msg", "payload", "sent_at")
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ('{"msg_type":"msg","target":"group","to_id":"bob","cmd":"GO"}', ["msg_type", "target", "to_id", "cmd"]),
-        ('{"msg_type":7,"target":"group"}', ["target"]),
-        ('["msg_type"]', []),
-        ("not JSON", []),
-        ("{", []),
-    ],
-)
-def test_what_was_not_looked_at_is_echoed_as_far_as_it_can_be_read(text: str, expected: list[str]) -> None:
-    assert list(echo_of(text)) == expected
 
 
 def test_what_is_too_deep_for_any_reader_is_named_wherever_it_stands() -> None:
