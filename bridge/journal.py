@@ -1,15 +1,21 @@
 """What is logged, and what never is. One line per event, JSON or for a terminal; credentials are cut out of every line.
 
 Whatever anyone logs passes here, uvicorn's own lines included: a query string is never written, whatever it holds.
+Nothing waits for whoever reads the log, and of one cause there is at most one line a second, which says how many were
+held back before it; what is critical is always said.
 """
 
 import logging
 import re
 import sys
+import time
 from typing import Any, Final, Literal
 
 import structlog
 from structlog.typing import EventDict, Processor
+
+from bridge.log_writer import LogWriter
+from bridge.restraint import Restraint
 
 _QUERY: Final = re.compile(r"\?[^\s\"'\]]*")
 _USER_INFO: Final = re.compile(r"://[^\s\"']*@")
@@ -44,11 +50,12 @@ def configure(log_format: Literal["auto", "json", "console"], level: str) -> Non
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler()
+    handler = LogWriter()
+    handler.addFilter(_Restrained())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[_say_held_back, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
     root = logging.getLogger()
@@ -60,6 +67,42 @@ def configure(log_format: Literal["auto", "json", "console"], level: str) -> Non
         logger.propagate = True
     # At INFO uvicorn writes two lines for each connection, the path of each among them.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
+
+
+def flush() -> None:
+    """Write what was logged, in a second at most. For a process that ends without Python's own farewell."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
+def lost_lines() -> dict[str, int]:
+    """How many lines were not written: held back, since their cause had just spoken, or dropped, since nobody read."""
+    writers = [handler for handler in logging.getLogger().handlers if isinstance(handler, LogWriter)]
+    held_back = [
+        one.restraint.held_back for writer in writers for one in writer.filters if isinstance(one, _Restrained)
+    ]
+    return {"held_back": sum(held_back), "dropped": sum(writer.dropped for writer in writers)}
+
+
+class _Restrained(logging.Filter):
+    """Holds back a line whose cause has just spoken: its level, its logger, and its words without their values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.restraint: Final = Restraint()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.CRITICAL:
+            return True
+        words = record.msg.get("event") if isinstance(record.msg, dict) else record.msg
+        held_back = self.restraint.may_say((record.levelno, record.name, str(words)), time.monotonic())
+        record.held_back = held_back
+        return held_back is not None
+
+
+def _say_held_back(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    held_back = getattr(event["_record"], "held_back", 0)
+    return {**event, "suppressed": held_back} if held_back else event
 
 
 def _redact_event(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -12,6 +12,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from bridge.journal import lost_lines
 from bridge.process import Process
 from bridge.sockets.strangers import REASONS, Strangers
 from bridge.sockets.websocket_protocol import WebSocketProtocol
@@ -52,6 +53,7 @@ class Metrics:
         yield from self._of_redis()
         if self._strangers is not None:
             yield from self._of_sockets(self._strangers)
+        yield from self._of_the_log()
         for name, (words, number) in self._counted.items():
             yield CounterMetricFamily(name, words, number())
 
@@ -145,3 +147,9 @@ class Metrics:
         for reason in REASONS:
             ended.add_metric((reason,), strangers.ended[reason])
         yield ended
+
+    def _of_the_log(self) -> Iterable[Metric]:
+        lost = CounterMetricFamily("bridge_log_lines_lost", "Lines of the log that were not written.", labels=("why",))
+        for why, number in lost_lines().items():
+            lost.add_metric((why,), number)
+        yield lost

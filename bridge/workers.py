@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import structlog
 
+from bridge import journal
+
 SHORTEST_LIFE_SECONDS: Final = 2.0
 MOST_SHORT_LIVES: Final = 3
 PR_SET_PDEATHSIG: Final = 1
@@ -46,7 +48,9 @@ class Workers:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            os._exit(self._child(number, parent))
+            status = self._child(number, parent)
+            journal.flush()
+            os._exit(status)
         self._started[pid] = number, time.monotonic()
 
     def _child(self, number: int, parent: int) -> int:

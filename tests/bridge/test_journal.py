@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import structlog
 
-from bridge.journal import configure, redact
+from bridge.journal import configure, flush, lost_lines, redact
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2lnbmF0dXJl-_x"
 
@@ -66,6 +66,7 @@ def test_what_stands_around_a_credential_stays() -> None:
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    flush()
     captured = capsys.readouterr()
     assert captured.out == ""
     return [json.loads(line) for line in captured.err.splitlines()]
@@ -101,6 +102,7 @@ def test_no_field_of_an_event_carries_a_credential(capsys: pytest.CaptureFixture
         headers=[(b"x-api-key", b"hush")],
         query={"jwt": "hush"},
     )
+    flush()
     text = capsys.readouterr().err
     assert "hush" not in text
     assert json.loads(text)["api_key"] == "[redacted]"
@@ -153,6 +155,7 @@ def test_what_is_no_terminal_is_given_json(capsys: pytest.CaptureFixture[str]) -
 def test_a_terminal_is_given_plain_lines_without_credentials(capsys: pytest.CaptureFixture[str]) -> None:
     configure("console", "info")
     structlog.get_logger("bridge.test").info("refused", reason="api_key=hush")
+    flush()
     line = capsys.readouterr().err
     assert "refused" in line
     assert "hush" not in line
@@ -163,3 +166,29 @@ def test_configuring_twice_logs_once(capsys: pytest.CaptureFixture[str]) -> None
     configure("json", "info")
     logging.getLogger("uvicorn.access").info("hello")
     assert [line["event"] for line in lines(capsys)] == ["hello"]
+
+
+def test_of_one_cause_there_is_one_line_a_second_which_says_what_was_held_back(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("bridge.journal.time.monotonic", lambda: now[0])
+    configure("json", "info")
+    for second in range(2):
+        now[0] += 1
+        for number in range(1_000):
+            structlog.get_logger("bridge.test").warning("refused", client=number)
+            logging.getLogger("somebody.else").warning("client %d is odd", number)
+            logging.getLogger("somebody.else").error("client %d is odd", number)
+        expected = [("refused", "warning"), ("client 0 is odd", "warning"), ("client 0 is odd", "error")]
+        said = lines(capsys)
+        assert [(line["event"], line["level"]) for line in said] == expected
+        assert [line.get("suppressed") for line in said] == [999 if second else None] * 3
+    assert lost_lines() == {"held_back": 999 * 6, "dropped": 0}
+
+
+def test_what_is_critical_is_always_said(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("json", "info")
+    for _ in range(10):
+        structlog.get_logger("bridge.test").critical("process_broken")
+    assert len(lines(capsys)) == 10

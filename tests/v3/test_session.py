@@ -233,13 +233,6 @@ def test_a_receipt_hears_of_an_echo_at_once() -> None:
     assert receipt.all == [("taken", json.loads(world.sent[0])["sent_at"])]
 
 
-def test_a_flood_is_told_which_message_was_refused() -> None:
-    world = World(pace="over")
-    world.session().receive('{"msg_type":"cmd","target":"direct","to_id":"bob","cmd":"c3"}')
-    refused = json.loads(world.sent[0])["payload"]["refused"]
-    assert refused == {"msg_type": "cmd", "target": "direct", "to_id": "bob", "cmd": "c3"}
-
-
 class Receipts:
     """A receipt that keeps what it is told."""
 
