@@ -2,8 +2,8 @@
 
 Started by the command, and ended with it even if the command is killed: the server's own parent, a shell, watches a
 pipe that only the command holds open. A server that ends by itself is started again. It listens on a unix socket in the
-data directory, and nowhere else; the directory is locked for as long as it lives, which may be a moment longer than the
-command, because two servers must never write the same files.
+data directory, and nowhere else; nobody else may look into that. The directory is locked for as long as it lives, which
+may be a moment longer than the command, because two servers must never write the same files.
 """
 
 import fcntl
@@ -28,6 +28,8 @@ LOCK_SECONDS: Final = 3.0
 POLL_SECONDS: Final = 0.01
 LONGEST_SOCKET_PATH: Final = 100
 SOCKET: Final = "valkey.sock"
+OURS: Final = frozenset({SOCKET, "valkey.log", "lock", "appendonlydir", "dump.rdb"})
+"""What there is in a data directory of ours."""
 _WATCH: Final = """
 (
   trap 'kill -TERM "$server"; wait "$server"; exit' TERM
@@ -70,6 +72,7 @@ class EmbeddedServer:
     def __enter__(self) -> Self:
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _keep_to_ourselves(self._data_dir)
             self._lock = self._locked()
         except OSError as error:
             raise EmbeddedError(f"{self._data_dir}: {error.strerror}; choose another with --data-dir") from None
@@ -124,6 +127,7 @@ class EmbeddedServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                umask=0o077,
                 pass_fds=[lock.fileno()],
             )
         deadline = time.monotonic() + START_SECONDS
@@ -132,6 +136,22 @@ class EmbeddedServer:
                 self.stop()
                 raise EmbeddedError(f"the private server did not start; see {self._data_dir / 'valkey.log'}")
             time.sleep(POLL_SECONDS)
+
+
+def _keep_to_ourselves(data_dir: Path) -> None:
+    """Close a directory that others may look into; one that holds more than ours is left alone, with a sentence.
+
+    Raises `EmbeddedError`, and `OSError` where it is somebody else's.
+    """
+    if not data_dir.stat().st_mode & 0o077:
+        return
+    strangers = sorted(each.name for each in data_dir.iterdir() if each.name not in OURS)
+    if strangers:
+        raise EmbeddedError(
+            f"{data_dir} can be read by others, and holds more than a private server's data ({strangers[0]!r}): "
+            "`chmod 700` it, or choose another with --data-dir"
+        )
+    data_dir.chmod(0o700)
 
 
 def _is_ours(file: IO[str]) -> bool:

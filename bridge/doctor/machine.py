@@ -41,6 +41,10 @@ def _data_dir(directory: Path) -> Finding:
         return bad("data_dir", f"{there} is no directory", "choose another with --data-dir")
     if not os.access(there, os.W_OK | os.X_OK):
         return bad("data_dir", f"{there} cannot be written to", "choose another with --data-dir, or mend its rights")
+    if there == directory and there.stat().st_mode & 0o077:
+        return warn(
+            "data_dir", f"{there} can be read by others", "`chmod 700` it; `serve` does where it holds nothing else"
+        )
     return ok("data_dir", f"{directory} can be written to" if there == directory else f"{directory} can be made")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import time
@@ -354,6 +356,55 @@ def test_the_census_is_filtered_and_taken_along_and_its_words_stay_text(
     lines = downloaded.value.path().read_text().splitlines()
     assert lines[0].startswith("client_id,group_id,protocol")
     assert [line.endswith(",'=1+1") for line in lines[1:]] == [True]
+
+
+def test_ids_that_cannot_be_seen_are_shown_and_long_ones_are_broken(bridge: StartBridge, open_page: OpenPage) -> None:
+    running = bridge(config=CONFIG)
+    names = {"a%E2%80%8Bb": "a\\u{200b}b", "%E2%80%AEcba": "\\u{202e}cba", "%00%0A%1b[1m": "\\u{0}\\u{a}\\u{1b}[1m"}
+    names |= {
+        "%E3%85%A4": "\\u{3164}",
+        "%20%20": "\\u{20}\\u{20}",
+        "w" * 128: "w" * 128,
+        "\N{GRINNING FACE}": "\N{GRINNING FACE}",
+    }
+    for name in names:
+        with v2_client(running, f"{name}", user_agent_header="kiosk/1"):
+            pass
+    await_census(running, len(names))
+    page = open_page(running)
+    rows = panel(page, "Census").locator("tbody tr")
+    expect(rows).to_have_count(len(names))
+    assert set(rows.locator("th").all_inner_texts()) == set(names.values())
+    assert page.evaluate(WIDEST, "tbody th") <= 32 * 16
+    scroller = panel(page, "Census").locator(".scroller")
+    assert scroller.evaluate("one => one.scrollWidth - one.clientWidth") <= 0
+
+
+WIDEST = "name => Math.max(...[...document.querySelectorAll(name)].map((one) => one.getBoundingClientRect().width))"
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@A1",
+    "\t=1",
+    "\r=1",
+    "\n=1+1",
+    " =1",
+    "\u200b=1",
+    " \n\t @x",
+    "\uff1d1",
+    '\n"x',
+    "\r\n-1",
+]
+PLAIN = ["", "1", "a=1", "kiosk-7", "a@b", "42", " a", "'=1"]
+
+
+def test_no_cell_of_a_file_is_a_formula(bridge: StartBridge, open_page: OpenPage) -> None:
+    page = open_page(bridge(config=CONFIG))
+    write = "async (cells) => (await import('/admin/page/csv.js')).csvOf(['a'], cells.map((a) => ({ a })))"
+    rows = list(csv.reader(io.StringIO(page.evaluate(write, FORMULAS + PLAIN), newline="")))
+    expected = [f"'{cell}" for cell in FORMULAS] + PLAIN
+    assert [row[0] if row else "" for row in rows[1:]] == expected
 
 
 def test_axe_finds_nothing_wrong_in_light_and_in_dark(bridge: StartBridge, open_page: OpenPage) -> None:

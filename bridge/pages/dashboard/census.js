@@ -5,17 +5,18 @@ import { csvOf, download } from "./csv.js";
 import { element, part } from "./element.js";
 import { Table } from "./table.js";
 import { ago } from "./time.js";
+import { visible } from "./visible.js";
 import { counted, NO_ID, number, PROTOCOLS } from "./words.js";
 
 const COLUMNS = [
-  ["Client", ({ client_id: id }) => element("bdi", { class: id === null ? "quiet" : undefined }, id ?? NO_ID)],
-  ["Group", ({ group_id }) => element("bdi", {}, group_id)],
+  ["Client", ({ client_id: id }) => element("bdi", { class: id === null ? "quiet" : undefined }, id === null ? NO_ID : visible(id))],
+  ["Group", ({ group_id }) => element("bdi", {}, visible(group_id))],
   ["Protocol", ({ protocol }) => element("span", { class: `word ${protocol}` }, PROTOCOLS[protocol] ?? protocol)],
   ["Bucket", ({ bucket }) => bucket ?? "–", "number"],
   ["Messages", ({ messages }) => number(messages), "number"],
   ["First seen", ({ first_seen }) => ago(first_seen), "unbroken"],
   ["Last seen", ({ last_seen }) => ago(last_seen), "unbroken"],
-  ["User agent", ({ user_agent }) => user_agent || "–", "wide"],
+  ["User agent", ({ user_agent }) => visible(user_agent) || "–", "wide"],
 ];
 const FILE_COLUMNS = [
   "client_id",

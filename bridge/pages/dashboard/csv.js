@@ -1,7 +1,8 @@
 // Writes records as CSV (RFC 4180) and hands them over as a file, made in the browser: nothing leaves it. What a
-// spreadsheet would take for a formula is written with an apostrophe before it, since clients choose their own words.
+// spreadsheet would take for a formula is written with an apostrophe before it, since clients choose their own words. Some
+// look past what is unseen before it, and take the wide signs of East Asia for the narrow ones.
 
-const FORMULA = /^[=+\-@\t\r]/;
+const FORMULA = /^[\s\p{C}]*[=+\-@＝＋－＠]|^[\t\r\n]/u;
 
 export function csvOf(headings, records) {
   const lines = [headings, ...records.map((record) => headings.map((heading) => record[heading]))];

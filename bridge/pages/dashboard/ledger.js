@@ -5,11 +5,12 @@ import { Bar } from "./bar.js";
 import { element, part } from "./element.js";
 import { Table } from "./table.js";
 import { ago } from "./time.js";
+import { visible } from "./visible.js";
 import { counted, number, percent } from "./words.js";
 
 const OUTCOMES = ["exact", "stashed", "suppressed"];
 const KEY_COLUMNS = [
-  ["Key", ({ name }) => element("code", {}, name)],
+  ["Key", ({ name }) => element("code", {}, visible(name))],
   ["Seen", ({ seen }) => number(seen), "number"],
   ["Types", ({ types }) => types.join(", ")],
   ["First seen", ({ first_seen }) => ago(first_seen), "unbroken"],

@@ -6,6 +6,7 @@ import { element } from "./element.js";
 import { guardItems } from "./guards.js";
 import { Table } from "./table.js";
 import { ago, exactly } from "./time.js";
+import { visible } from "./visible.js";
 import { counted, isSameStanding, MEANINGS, NO_ID, number, percent } from "./words.js";
 import { PROTOCOLS, REFUSALS, ROUTINGS, standing } from "./words.js";
 
@@ -87,24 +88,24 @@ function muffled(quieter, totals) {
 
 const REFUSED_COLUMNS = [
   ["Client", (client) => person(client)],
-  ["Group", ({ group_id }) => group_id],
+  ["Group", ({ group_id }) => element("bdi", {}, visible(group_id))],
   ["Why", ({ code }) => REFUSALS[code] ?? code, "unbroken"],
   ["Last seen", ({ last_seen }) => ago(last_seen), "unbroken"],
   ["Messages", ({ messages }) => number(messages), "number"],
-  ["Where it goes", ({ successor }) => (successor ? element("code", {}, successor) : "–"), "unbroken"],
-  ["User agent", ({ user_agent }) => user_agent || "–", "wide"],
+  ["Where it goes", ({ successor }) => (successor ? element("code", {}, visible(successor)) : "–")],
+  ["User agent", ({ user_agent }) => visible(user_agent) || "–", "wide"],
 ];
 
 const PAIR_COLUMNS = [
   ["Speaker", ({ speaker }) => person(speaker)],
   ["Listener", ({ listener }) => [element("span", { "aria-hidden": true }, "→ "), ...person(listener)]],
   ["Messages", ({ messages, of }) => (messages === of ? number(of) : `${number(messages)} of ${number(of)}`), "number"],
-  ["Channel to move to", ({ channel }) => element("code", {}, channel), "unbroken"],
+  ["Channel to move to", ({ channel }) => element("code", {}, visible(channel))],
 ];
 
 function person({ client_id: id, protocol, group_id: group }) {
-  const name = element("bdi", {}, id ?? NO_ID);
-  return [name, " ", element("small", { class: protocol, title: `group ${group}` }, PROTOCOLS[protocol] ?? protocol)];
+  const name = element("bdi", {}, id === null ? NO_ID : visible(id));
+  return [name, " ", element("small", { class: protocol, title: `group ${visible(group)}` }, PROTOCOLS[protocol] ?? protocol)];
 }
 
 function record({ since, complete }) {

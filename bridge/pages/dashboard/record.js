@@ -4,12 +4,13 @@ import { element, part } from "./element.js";
 import { stageBadge } from "./prediction.js";
 import { Table } from "./table.js";
 import { ago } from "./time.js";
+import { visible } from "./visible.js";
 import { isSameStanding } from "./words.js";
 
 const COLUMNS = [
   ["No.", ({ version }) => String(version), "number"],
   ["When", ({ when }) => ago(when), "unbroken"],
-  ["Who", ({ who }) => element("bdi", {}, who)],
+  ["Who", ({ who }) => element("bdi", {}, visible(who))],
   ["What", whatOf],
   ["Why", whyOf, "wide"],
 ];

@@ -224,3 +224,28 @@ async def test_a_restart_of_the_command_keeps_what_its_tenants_are(
         assert asking.hgetall(addresses.id_map("default")) == {"42": "Xk3"}
         assert asking.hget(addresses.tenant("default"), "stage") == "drain"
     assert second.is_running
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o777, 0o701])
+def test_a_directory_that_others_may_look_into_is_closed_to_them(data_dir: Path, mode: int) -> None:
+    with EmbeddedServer(data_dir):
+        pass
+    data_dir.chmod(mode)
+    with EmbeddedServer(data_dir) as server, redis.Redis.from_url(server.url) as client:
+        client.set("name", "value")
+        assert data_dir.stat().st_mode & 0o777 == 0o700
+        made = [each for each in data_dir.rglob("*") if each.parent != data_dir]
+        assert made
+        assert not [each for each in made if each.stat().st_mode & 0o077]
+
+
+def test_a_directory_that_holds_other_things_is_left_alone_with_a_sentence(data_dir: Path) -> None:
+    data_dir.mkdir(parents=True)
+    (data_dir / "thesis.tex").touch()
+    data_dir.chmod(0o755)
+    with pytest.raises(EmbeddedError, match=r"thesis\.tex.*chmod 700"), EmbeddedServer(data_dir):
+        pass
+    assert data_dir.stat().st_mode & 0o777 == 0o755
+    data_dir.chmod(0o700)
+    with EmbeddedServer(data_dir) as server:
+        assert find_url(data_dir) == server.url
