@@ -19,6 +19,7 @@ from bridge import journal
 SHORTEST_LIFE_SECONDS: Final = 2.0
 MOST_SHORT_LIVES: Final = 3
 PR_SET_PDEATHSIG: Final = 1
+ENDS: Final = (signal.SIGTERM, signal.SIGINT)
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ class Workers:
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT, or until workers die as soon as they start; the exit status."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDS:
             signal.signal(number, self._stop)
         for worker in range(self._count):
             self._start(worker)
@@ -45,17 +46,25 @@ class Workers:
         return 1 if self._short_lives >= MOST_SHORT_LIVES else 0
 
     def _start(self, number: int) -> None:
+        """No signal comes between: the parent would not know of the child, or the child take it for its parent's."""
         parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            status = self._child(number, parent)
-            journal.flush()
-            os._exit(status)
-        self._started[pid] = number, time.monotonic()
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+        try:
+            if not self._is_stopping:
+                pid = os.fork()
+                if pid == 0:
+                    status = self._child(number, parent)
+                    journal.flush()
+                    os._exit(status)
+                self._started[pid] = number, time.monotonic()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
 
     def _child(self, number: int, parent: int) -> int:
         """In the new process: end when the parent does, however that ends."""
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for end in ENDS:
+            signal.signal(end, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:

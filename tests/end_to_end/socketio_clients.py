@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import httpx
 import socketio
 
@@ -27,7 +28,10 @@ class Visitor:
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
-        self.client = socketio.AsyncClient(reconnection=False)
+        self._http = (
+            aiohttp.ClientSession()
+        )  # the library's own is sometimes left open: one task closes it, another opens it
+        self.client = socketio.AsyncClient(reconnection=False, http_session=self._http)
         self.refusal: dict[str, Any] = {}
         self.is_over = asyncio.Event()
         self._heard: asyncio.Queue[Any] = asyncio.Queue()
@@ -71,8 +75,7 @@ class Visitor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if engine.http is not None:
-            await engine.http.close()
+        await self._http.close()
 
     async def over(self, seconds: float = ANSWER_SECONDS) -> None:
         """Wait until the server has ended it."""
