@@ -23,7 +23,7 @@ from bridge.tenants import TenantState
 from tests.conftest import StartBridge
 from tests.servers import PROJECT
 
-PROMPT_SECONDS = 5.0
+PATIENT_SECONDS = 30.0
 COMMAND = """
 import sys, time
 from pathlib import Path
@@ -34,7 +34,7 @@ with EmbeddedServer(Path(sys.argv[1])) as server:
 """
 
 
-def wait_until(holds: Callable[[], Any], seconds: float = PROMPT_SECONDS) -> None:
+def wait_until(holds: Callable[[], Any], seconds: float = PATIENT_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

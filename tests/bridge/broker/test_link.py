@@ -192,12 +192,14 @@ async def test_what_is_written_to_a_link_that_has_ended_is_lost(
             server.execute("CLIENT", "KILL", "TYPE", "normal")
         else:
             proxy.reset()
-        for _ in range(20):
+
+        def is_lost() -> int:
             link.write(pack("PING"))
             link.waiting_bytes()
-            await asyncio.sleep(0.005)
-        assert seen.losses == 1
-        link.write(pack("PING"))
+            return seen.losses
+
+        await until(is_lost)
+        assert is_lost() == 1
         assert link.waiting_bytes() == 0
 
 
@@ -320,7 +322,8 @@ async def test_an_outage_is_one_line_in_the_log(redis_server: StartRedis) -> Non
         task = asyncio.create_task(kept.run())
         await until(lambda: kept.keeper.link is not None)
         server.kill()
-        await asyncio.sleep(1)
+        await until(lambda: len(logs) == 2)
+        await asyncio.sleep(0.5)  # some more attempts
         server.start()
         await until(lambda: kept.keeper.link is not None)
         task.cancel()

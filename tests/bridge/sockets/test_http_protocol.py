@@ -156,7 +156,7 @@ async def test_a_body_is_no_head(raw: RawSocket) -> None:
 async def test_what_is_not_finished_in_time_is_closed(
     raw: RawSocket, begun: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(http_protocol, "REQUEST_SECONDS", 0.5)
     await raw.send(request("/", HOST))
     assert (await raw.answer()).status == 200
     host, port = raw._writer.get_extra_info("peername")
