@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from http.client import HTTPConnection, HTTPException
@@ -45,7 +44,7 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | Forked | None = None
 
     def command(self) -> list[str]:
-        """The program and its arguments."""
+        """The program and its arguments, for `begin`."""
         raise NotImplementedError
 
     def environment(self) -> dict[str, str]:
@@ -191,16 +190,12 @@ class BridgeProcess(ServerProcess):
         self.websocket_url = f"ws://127.0.0.1:{self.port}"
 
     def command(self) -> list[str]:
-        """The command line under the interpreter of the suite."""
-        return [sys.executable, "-m", "bridge.command_line", *self.arguments()]
-
-    def arguments(self) -> list[str]:
         """What the command line says after its name."""
         return ["serve", "--port", str(self.port), "--config", str(self.config_file), *self.options]
 
     def begin(self, log: BinaryIO) -> subprocess.Popen[bytes] | Forked:
         """As the command line does, but sooner."""
-        return Forked(self.arguments(), self.directory, self.environment(), log)
+        return Forked(self.command(), self.directory, self.environment(), log)
 
     def environment(self) -> dict[str, str]:
         """Ours without what steers a bridge; the packages are found even where the project is not installed."""
