@@ -40,6 +40,25 @@ class Source(Protocol):
         """Take what comes; harmless when repeated."""
 
 
+class _Nobody:
+    """Stands for a socket of which nothing more is read."""
+
+    may_read = False
+
+    def read(self, buffer: bytes, where: Extent) -> None: ...
+
+    def refuse_unread(self, buffer: bytes, where: Extent) -> None: ...
+
+    def end_flood(self) -> None: ...
+
+    def stop_reading(self) -> None: ...
+
+    def start_reading(self) -> None: ...
+
+
+_NOBODY: Final = _Nobody()
+
+
 class Reader:
     """What one socket has sent, and who pays for reading it."""
 
@@ -47,7 +66,7 @@ class Reader:
         """`holder` pays beside the connection's own account; it may be another once it is known who that is."""
         self.holder = holder
         self.unread: Final = Unread()
-        self._source = source
+        self._source: Source = source
         self._turns = budget.turns
         self._account = budget.connection()
         self._patience = Patience()
@@ -59,8 +78,9 @@ class Reader:
         self.look()
 
     def end(self) -> None:
-        """Nothing more is read, and nothing is kept."""
+        """Nothing more is read, and nothing is kept: neither bytes nor the socket, which keeps its reader."""
         self._is_over = True
+        self._source = _NOBODY
         self.unread.take_all()
 
     def look(self) -> None:

@@ -344,6 +344,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._reader.end()
         self.budget.outboxes.drain(self)
         super().connection_lost(exc)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Of whatever holds this object in turn: what is over is freed at once, and waits for no garbage collector."""
+        self.conn.parser.close()
+        if self.handshake_initiated:
+            cast(dict[str, Any], self.scope)["extensions"] = {}
 
     def _lose(self) -> None:
         carried, self._carried = self._carried, None
