@@ -53,6 +53,20 @@ class _Quiet:
     info = debug = _pass
 
 
+async def _environment(scope: Mapping[str, Any], receive: Any, send: Any) -> dict[str, Any]:
+    """What the library reads of a websocket's handshake. Its own makes a class each time, and so leaves a cycle."""
+    await receive()
+    return {
+        "REQUEST_METHOD": "GET",
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "HTTP_CONNECTION": "Upgrade",
+        "HTTP_UPGRADE": "websocket",
+        "asgi.scope": scope,
+        "asgi.receive": receive,
+        "asgi.send": send,
+    }
+
+
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
     """The server and its sessions: those in a namespace are connections, and bounded as such; see `MOST_OUTSIDE`."""
 
@@ -86,7 +100,11 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             max_http_buffer_size=self.most_bytes,
             logger=_Quiet(self),
         )
-        self._async: dict[str, Any] = {**_async, "websocket": lambda handler, server: EngineWebSocket(server, handler)}
+        self._async: dict[str, Any] = {
+            **_async,
+            "translate_request": _environment,
+            "websocket": lambda handler, server: EngineWebSocket(server, handler),
+        }
         self.on("connect", self._began)
         self.on("message", self._heard)
         self.on("disconnect", self._ended)

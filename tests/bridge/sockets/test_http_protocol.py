@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import uvicorn
 
+from bridge.settings import Settings
 from bridge.sockets import counted_websocket, http_protocol, patience
 from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.strangers import Strangers
+from bridge.spending import Budget
 from tests.bridge.broker.parts import until
 from tests.end_to_end.raw import HANDSHAKE, RawSocket, request
 from tests.stopwatch import Stopwatch
@@ -67,7 +69,7 @@ class Serving:
     def __init__(self) -> None:
         self.strangers = Strangers(100, 100, 100)
         protocol = type("Protocol", (HttpProtocol,), {"strangers": self.strangers})
-        websocket = type("WebSocket", (CountedWebSocket,), {"strangers": self.strangers})
+        websocket = type("WebSocket", (CountedWebSocket,), {"strangers": self.strangers, "budget": Budget(Settings())})
         self.listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
             greet, http=protocol, ws=websocket, lifespan="off", log_config=None, timeout_graceful_shutdown=1
