@@ -12,7 +12,7 @@ stood still charges nobody for it.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Final, Literal, Protocol
@@ -116,19 +116,19 @@ class Patience:
 
 
 class Accounts:
-    """The accounts of one kind, by whatever tells their holders apart."""
+    """The accounts of one kind, by the name of their holders."""
 
     def __init__(self, allowance: Allowance) -> None:
         self._allowance = allowance
-        self._accounts: OrderedDict[Hashable, Account] = OrderedDict()
+        self.opened: Final[OrderedDict[str, Account]] = OrderedDict()
 
-    def of(self, holder: Hashable, now_seconds: float) -> Account:
+    def of(self, holder: str, now_seconds: float) -> Account:
         """The holder's account, opened if need be."""
-        account = self._accounts.get(holder)
+        account = self.opened.get(holder)
         if account is None:
-            account = self._accounts[holder] = Account(self._allowance, now_seconds)
-            if len(self._accounts) > MOST_ACCOUNTS:
-                self._accounts.popitem(last=False)
+            account = self.opened[holder] = Account(self._allowance, now_seconds)
+            if len(self.opened) > MOST_ACCOUNTS:
+                self.opened.popitem(last=False)
         return account
 
 

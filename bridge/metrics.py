@@ -4,7 +4,7 @@ Names carry their unit; labels are bounded, since tenants, protocols, directions
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -16,6 +16,7 @@ from bridge.journal import lost_lines
 from bridge.process import Process
 from bridge.sockets.strangers import REASONS, Strangers
 from bridge.sockets.websocket_protocol import WebSocketProtocol
+from bridge.spending import Over
 from bridge.tenants import STAGES
 
 
@@ -35,6 +36,8 @@ class Metrics:
         self._chronicle = process.chronicle
         self._memory = process.memory
         self._guard_watch = process.guard_watch
+        self._budget = process.reception.budget
+        self._deliveries = process.deliveries
         self._counted = process.added.counted
         self._registry: Final = CollectorRegistry()
         self._registry.register(self)
@@ -54,6 +57,7 @@ class Metrics:
         if self._strangers is not None:
             yield from self._of_sockets(self._strangers)
         yield from self._of_the_log()
+        yield from self._of_budget()
         for name, (words, number) in self._counted.items():
             yield CounterMetricFamily(name, words, number())
 
@@ -153,3 +157,26 @@ class Metrics:
         for why, number in lost_lines().items():
             lost.add_metric((why,), number)
         yield lost
+
+    def _of_budget(self) -> Iterable[Metric]:
+        budget = self._budget
+        seconds = CounterMetricFamily("bridge_spent_seconds", "Time that was charged to tenants.", labels=("tenant",))
+        size = CounterMetricFamily("bridge_spent_bytes", "Bytes that were read from tenants.", labels=("tenant",))
+        for tenant, account in budget.spent_by_tenant().items():
+            seconds.add_metric((tenant,), account.spent_milliseconds / 1_000)
+            size.add_metric((tenant,), account.spent_bytes)
+        yield seconds
+        yield size
+        over = CounterMetricFamily("bridge_over_budget", "What befell those who were over.", labels=("what",))
+        for what in get_args(Over):
+            over.add_metric((what,), budget.over[what])
+        yield over
+        yield CounterMetricFamily("bridge_turns_waited", "Pieces of work that had to wait.", budget.turns.waited)
+        yield CounterMetricFamily("bridge_turns_failed", "Pieces of work that failed unforeseen.", budget.turns.errors)
+        yield CounterMetricFamily(
+            "bridge_messages_left_out", "Messages not delivered, and announced as a GAP.", self._deliveries.left_out
+        )
+        yield GaugeMetricFamily(
+            "bridge_outboxes_waiting_bytes", "Bytes that wait where much does.", budget.outboxes.waiting_bytes
+        )
+        yield CounterMetricFamily("bridge_outboxes_cut", "Connections cut for all outboxes.", budget.outboxes.cut)

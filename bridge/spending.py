@@ -5,10 +5,10 @@ everybody together leaves something. Key and tenant are bounded only where there
 configuration: alone, it may have the whole process.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from time import monotonic
-from typing import Final
+from typing import Final, Literal
 
 from bridge.budget import UNBOUNDED, Account, Accounts, Allowance, Holder
 from bridge.outboxes import Outboxes
@@ -22,13 +22,18 @@ FRAMES_PER_MESSAGE: Final = 4
 AccountsAt = Callable[[float], Sequence[Account]]
 
 
+Over = Literal["refused_unread", "flood_ended", "request_refused"]
+"""What befell those who were over: a frame was not read, a connection closed, a request answered with 503."""
+
+
 class Budget:
-    """One for each process."""
+    """One for each process. `over`: how often which of these was done."""
 
     def __init__(self, settings: Settings) -> None:
         budget = settings.budget
         self.everybody: Final = Account(budget.process.allowance, monotonic())
         self.turns: Final = Turns(budget.turn_milliseconds / 1_000, self.everybody)
+        self.over: Final[Counter[Over]] = Counter()
         self.outboxes: Final = Outboxes(settings.outboxes_bytes)
         self._connection: Final = _of_a_connection(settings)
         has_many_tenants, has_many_keys = len(settings.known_tenants()) > 1, len(settings.keys) > 1
@@ -36,6 +41,10 @@ class Budget:
         self._tenants = Accounts(budget.tenant.allowance if has_many_tenants else UNBOUNDED)
         self._addresses = Accounts(budget.address.allowance)
         self._holders: OrderedDict[Hashable, Holder] = OrderedDict()
+
+    def spent_by_tenant(self) -> Mapping[str, Account]:
+        """What each tenant has spent that was here."""
+        return self._tenants.opened
 
     def connection(self) -> Account:
         """An account of one connection's own."""

@@ -16,6 +16,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield _v2_without_credentials(settings)
     yield from _ids_without_credentials(settings)
     yield from _tokens(settings.jwt)
+    yield from _budget(settings)
 
 
 def _admission(settings: Settings) -> Finding:
@@ -98,3 +99,19 @@ def _tokens(jwt: Jwt | None) -> Iterator[Finding]:
     if jwt.jwks_url is not None and not jwt.jwks_url.startswith("https://"):
         said = f"{redact(jwt.jwks_url)} is not fetched over https"
         yield warn("jwt", said, "use https, or whoever is between may sign tokens")
+
+
+def _budget(settings: Settings) -> Iterator[Finding]:
+    """What one of them may take of this process, and who is bounded at all."""
+    budget = settings.budget
+    bounds = {
+        "a connection": budget.connection.milliseconds if settings.messages_per_second else 0,
+        "a key": budget.key.milliseconds if len(settings.keys) > 1 else None,
+        "a tenant": budget.tenant.milliseconds if len(settings.known_tenants()) > 1 else None,
+        "an address": budget.address.milliseconds,
+    }
+    said = [f"{name} {milliseconds:g} ms" for name, milliseconds in bounds.items() if milliseconds]
+    yield ok("budget", f"each second may take of this process: {', '.join(said) or 'anybody anything'}")
+    if loose := [name for name, milliseconds in bounds.items() if milliseconds == 0]:
+        remedy = "leave out messages_per_second = 0, and the 0 under [budget]"
+        yield warn("budget", f"{' and '.join(loose)} may take all of it, and keep the others waiting", remedy)

@@ -74,7 +74,6 @@ class Metered:
         self._application = application
         self._budget = budget
         self._address_of = address_of
-        self.refused = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -83,7 +82,7 @@ class Metered:
         holder = self._budget.stranger(self._address_of(scope))
         holder.spend(0, 1, 0)
         if len(holder.waiting) >= MOST_WAITING:
-            self.refused += 1
+            self._budget.over["request_refused"] += 1
             await _refuse(scope, receive, send)
             return
         await self._turn_of(holder)

@@ -68,6 +68,7 @@ class Reader:
         self.unread: Final = Unread()
         self._source: Source = source
         self._turns = budget.turns
+        self._over = budget.over
         self._account = budget.connection()
         self._patience = Patience()
         self._is_waiting = self._is_over = False
@@ -131,9 +132,10 @@ class Reader:
         """Some frames; how many they were."""
         standing = self._patience.standing(monotonic())
         if standing == "far_over":
+            self._over["flood_ended"] += 1
             self._source.end_flood()
             return 1
-        take = self._source.read if standing == "within" else self._source.refuse_unread
+        take = self._source.read if standing == "within" else self._refuse_unread
         unread, frames = self.unread, 0
         enough = len(unread) - SLICE_BYTES
         while frames < SLICE_FRAMES and len(unread) > enough and self._source.may_read and not self._is_over:
@@ -143,3 +145,7 @@ class Reader:
             frames += 1
             take(unread.buffer, where)
         return frames
+
+    def _refuse_unread(self, buffer: bytes, where: Extent) -> None:
+        self._over["refused_unread"] += 1
+        self._source.refuse_unread(buffer, where)
