@@ -1,0 +1,137 @@
+"""Requests that wait for their turn, and pay for their time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from bridge.settings import Settings
+from bridge.sockets import metered
+from bridge.sockets.metered import CHARGE, Metered, charge
+from bridge.spending import Budget
+from tests.bridge.broker.parts import until
+
+ADDRESS = "192.0.2.1"
+LITTLE: dict[str, Any] = {"address": {"milliseconds": 10, "frames": 0, "bytes": 0}, "process": {"milliseconds": 0}}
+
+
+def busy(seconds: float) -> None:
+    ends_at = time.perf_counter() + seconds
+    while time.perf_counter() < ends_at:
+        pass
+
+
+class Served:
+    """An application that is asked again and again; it takes its time before and after it waits."""
+
+    def __init__(self, seconds: float = 0.0, budget: dict[str, Any] | None = None) -> None:
+        self.seconds = seconds
+        self.budget = Budget(Settings.model_validate({"budget": budget or {}}))
+        self.metered = Metered(self.application, self.budget, lambda scope: scope["client"][0])
+        self.done: list[str] = []
+        self.sent: list[Any] = []
+
+    async def application(self, scope: Any, receive: Any, send: Any) -> None:
+        busy(self.seconds)
+        await asyncio.sleep(0)
+        busy(self.seconds)
+        if scope["path"] == "/broken":
+            raise ZeroDivisionError
+        self.done.append(scope["path"])
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+    async def ask(self, path: str = "/", address: str = ADDRESS, kind: str = "http") -> None:
+        scope = {"type": kind, "path": path, "client": (address, 1), "headers": [], "method": "GET"}
+        await self.metered(scope, asyncio.Event().wait, self.send)  # type: ignore[arg-type]
+
+
+async def test_every_step_is_charged_to_the_address() -> None:
+    served = Served(0.005)
+    await served.ask()
+    spent = served.budget.stranger(ADDRESS).accounts[0].spent_milliseconds
+    assert spent >= 10
+    assert served.budget.everybody.spent_milliseconds == pytest.approx(spent, abs=1)
+
+
+async def test_who_has_spent_all_waits_and_others_do_not() -> None:
+    served = Served(0, LITTLE)
+    served.budget.stranger(ADDRESS).spend(0, 0, 12)
+    waiting = asyncio.create_task(served.ask("/waits"))
+    await served.ask("/other", "192.0.2.2")
+    assert served.done == ["/other"]
+    await waiting
+    assert served.done == ["/other", "/waits"]
+
+
+async def test_those_who_wait_are_served_in_order() -> None:
+    served = Served(0, LITTLE)
+    served.budget.stranger(ADDRESS).spend(0, 0, 11)
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(20):
+            tasks.create_task(served.ask(f"/{number}"))
+    assert served.done == [f"/{number}" for number in range(20)]
+
+
+async def test_too_many_that_wait_are_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metered, "MOST_WAITING", 3)
+    served = Served(0, LITTLE)
+    served.budget.stranger(ADDRESS).spend(0, 0, 15)
+    waiting = [asyncio.create_task(served.ask()) for _ in range(3)]
+    await until(lambda: len(served.budget.stranger(ADDRESS).waiting) == 3)
+    await served.ask("/fourth")
+    assert served.sent[0]["status"] == 503
+    assert b"retry-after" in dict(served.sent[0]["headers"])
+    assert served.budget.over["request_refused"] == 1
+    await asyncio.gather(*waiting)
+    assert len(served.done) == 3
+
+
+async def test_what_fails_in_the_application_fails_for_whoever_serves_it() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await Served().ask("/broken")
+
+
+async def test_a_request_that_is_cancelled_ends() -> None:
+    served = Served()
+    began = asyncio.Event()
+
+    async def for_ever(_scope: Any, _receive: Any, _send: Any) -> None:
+        try:
+            began.set()
+            await asyncio.Event().wait()
+        finally:
+            served.done.append("ended")
+
+    served.metered = Metered(for_ever, served.budget, lambda _: ADDRESS)
+    task = asyncio.create_task(served.ask())
+    await began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert served.done == ["ended"]
+
+
+async def test_who_turns_out_to_hold_a_key_pays_as_well() -> None:
+    served = Served()
+    holder = Served(0, LITTLE).budget.stranger("a key")
+
+    async def known(scope: Any, _receive: Any, _send: Any) -> None:
+        served.done.append(str(charge(scope, holder)))
+        busy(0.012)
+        await asyncio.sleep(0)
+
+    served.metered = Metered(known, served.budget, lambda _: ADDRESS)
+    await served.ask()
+    await served.ask()
+    assert served.done == ["True", "False"]
+
+
+async def test_without_a_meter_nobody_is_charged() -> None:
+    holder = Served(0, LITTLE).budget.stranger("a key")
+    assert charge({"type": "http"}, holder)
+    assert CHARGE not in {"type": "http"}
