@@ -56,7 +56,7 @@ def test_waiting_for_a_processor_counts_by_the_clock_alone() -> None:
     said = subprocess.check_output([sys.executable, "-c", WORKS_BESIDE_ANOTHER], cwd=PROJECT, text=True)
     least_seconds, all_seconds = map(float, said.split())
     assert all_seconds > 0.8
-    assert least_seconds < 0.7
+    assert all_seconds - least_seconds > 0.2
 
 
 @pytest.mark.parametrize("what", ["while time.thread_time() < 0.3 + begun: pass", "time.sleep(0.3)"])
