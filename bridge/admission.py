@@ -23,6 +23,8 @@ from bridge.settings import EVERY_TENANT, Grant, Jwt, Key, Settings
 from bridge.tenants import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant
 
 LEEWAY_SECONDS: Final = 10
+MAX_TOKEN_CHARACTERS: Final = 8_192
+"""As long as a request may be; Socket.IO's CONNECT could carry more."""
 CREDENTIALS: Final = ("api_key", "jwt", "x_account_id")
 KEYS_IN_HEADERS: Final = frozenset({"jku", "jwk", "x5u", "x5c"})
 
@@ -189,6 +191,8 @@ class Tokens:
 
     async def claims(self, token: str) -> Claims:
         """The claims of a token that is good now, `exp` as a float. Raises `NotAdmitted`."""
+        if len(token) > MAX_TOKEN_CHARACTERS:
+            raise NotAdmitted("unauthenticated")
         try:
             header = jwt.get_unverified_header(token)
             if not KEYS_IN_HEADERS.isdisjoint(header):
@@ -197,7 +201,7 @@ class Tokens:
             if key is None:
                 raise NotAdmitted("unauthenticated")
             return self._verify(token, key)
-        except (PyJWTError, ValueError, TypeError, OverflowError):
+        except (PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise NotAdmitted("unauthenticated") from None
 
     def _verify(self, token: str, key: Any) -> Claims:

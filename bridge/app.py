@@ -5,7 +5,7 @@ The only file, beside those about crossing and stages, that changes when V2 goes
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
@@ -62,7 +62,7 @@ class PresenceOfBoth:
     def refresh(self, guest: v3.Guest) -> None:
         self._presence.refresh(Place(guest.tenant, guest.group_id, guest.client_id, cast(Any, guest.protocol)))
 
-    def members(self, guest: v3.Guest, answer: Callable[[Sequence[dict[str, Any]] | None], None]) -> None:
+    def members(self, guest: v3.Guest, answer: Callable[[bytes | None], None]) -> None:
         self._presence.members(guest.tenant, guest.group_id, answer)
 
     def touch(self, guest: v2.Guest) -> None:

@@ -36,6 +36,8 @@ TOUCHES_PER_FLUSH: Final = 2_000
 MOST_WAITING: Final = 50_000
 MOST_SHAPES: Final = 5_000
 """Sets of names in V2 frames that are told apart in one second."""
+MOST_NAMES: Final = 10_000
+"""In all these sets together, a name counted in each."""
 ROWS_PER_STEP: Final = 200
 LONGEST_KEY: Final = 128
 MOST_REFUSED: Final = 5_000
@@ -70,6 +72,7 @@ class Chronicle:
         self._is_kept: Final = is_kept
         self._speeches: dict[Audience, Spoken] = {}
         self._shapes: dict[tuple[str, tuple[str, ...]], tuple[Tally, tuple[JsonType, ...]]] = {}
+        self._names = 0
         self._visits: dict[tuple[str, Visitor], int] = {}
         self._user_agents: dict[tuple[str, Visitor], str] = {}
         self._visitors: dict[tuple[str, str, str | None, str], Visitor] = {}
@@ -112,7 +115,8 @@ class Chronicle:
         shape = self._shapes.get(key)
         if shape is not None:
             shape[0][1] += 1
-        elif len(self._shapes) < MOST_SHAPES:
+        elif len(self._shapes) < MOST_SHAPES and self._names + len(frame) <= MOST_NAMES:
+            self._names += len(frame)
             self._shapes[key] = [self._seconds(), 1], tuple(map(type_of, frame.values()))
         else:
             self.left_out += 1
@@ -251,7 +255,7 @@ class Chronicle:
                 self._note(self._rolls.census, tenant, spoken.noted_as(visitor.key()))
 
     def _take_shapes(self) -> Iterator[None]:
-        shapes, self._shapes = self._shapes, {}
+        shapes, self._shapes, self._names = self._shapes, {}, 0
         now = milliseconds(self._seconds())
         for number, ((tenant, names), ((first, times), types)) in enumerate(shapes.items()):
             if number % ROWS_PER_STEP == ROWS_PER_STEP - 1:

@@ -6,6 +6,7 @@ is text, like anything else that is not strict JSON. Only the member that carrie
 said must be readable again.
 """
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -18,12 +19,21 @@ MAX_DEPTH: Final = 32
 PAYLOAD_DEPTH: Final = MAX_DEPTH + 1
 
 
+MOST_SEARCHED: Final = 2 * form.MAX_WEIGHT
+MOST_LOOKS: Final = 16
+_SHORT_VALUE: Final = re.compile(r'\s*:\s*("[^"\\\x00-\x1f]{1,128}"|-?[1-9][0-9]{0,18}(?![0-9.eE]))')
+
+
 class NotJson(ValueError):
     """The frame is text to us: no JSON, no finite numbers, nested too deep, or too much of it."""
 
 
 class TooMuch(NotJson):
-    """It was not read, since it may have more structure than a frame may have."""
+    """It was not read: it has more structure than a frame may have, of this weight."""
+
+    def __init__(self, weight: int) -> None:
+        super().__init__("too many values")
+        self.weight = weight
 
 
 def read(text: str, payload_word: str = "payload") -> Any:
@@ -34,33 +44,52 @@ def read(text: str, payload_word: str = "payload") -> Any:
     try:
         shape = form.form_of(text)
         value = from_json(text, allow_inf_nan=False)
-    except form.TooMuch:
-        raise TooMuch from None
+    except form.TooMuch as much:
+        raise TooMuch(much.weight) from None
     except ValueError as error:
         raise NotJson(str(error)) from None
-    if form.may_be_infinite(shape) and not form.is_finite(value):
+    if shape.may_be_infinite and not form.is_finite(value):
         raise NotJson("a number is not finite")
-    if form.is_deeper(shape, MAX_DEPTH) and is_too_deep(value, payload_word):
+    if shape.is_deeper(MAX_DEPTH) and is_too_deep(value, payload_word):
         raise NotJson(f"nested deeper than {MAX_DEPTH}")
     return value
 
 
-def members_named(text: str, names: Sequence[str]) -> dict[str, str | int]:
-    """Those members of a JSON object, of any size, that have one of these names and are a string or an integer."""
-    if "\\" not in text and not any(f'"{name}"' in text for name in names):
+def address_of(text: str, recipients: Sequence[str], targets: Sequence[str], weight: int) -> dict[str, Any]:
+    """What names the audience of a frame that was `TooMuch`: its members of these names that are strings or integers.
+
+    Beyond `MOST_SEARCHED` even this would cost too much: there the first recipient counts that stands anywhere in the
+    text, so that what was meant for one is never heard by all.
+    """
+    found = {name: value for name in (*recipients, *targets) if (value := _first_value(text, name)) is not None}
+    if weight > MOST_SEARCHED:
+        return {name: found[name] for name in recipients if name in found}
+    if not found and "\\u" not in text:
         return {}
     try:
-        return _members(tuple(names)).validate_json(text)  # type: ignore[no-any-return]
+        return _reader_of(*recipients, *targets).validate_json(text)  # type: ignore[no-any-return]
     except ValidationError:
         return {}
 
 
 @lru_cache
-def _members(names: tuple[str, ...]) -> SchemaValidator:
-    """A reader that makes objects of these members alone; of what else there is it makes nothing."""
+def _reader_of(*names: str) -> SchemaValidator:
+    """It makes objects of these members alone; of what else there is it makes nothing."""
     short = core_schema.union_schema([core_schema.str_schema(strict=True), core_schema.int_schema(strict=True)])
     member = core_schema.typed_dict_field(core_schema.with_default_schema(short, on_error="omit"), required=False)
     return SchemaValidator(core_schema.typed_dict_schema(dict.fromkeys(names, member), extra_behavior="ignore"))
+
+
+def _first_value(text: str, name: str) -> Any:
+    word, at = f'"{name}"', -1
+    for _ in range(MOST_LOOKS):
+        at = text.find(word, at + 1)
+        if at < 0:
+            break
+        value = _SHORT_VALUE.match(text, at + len(word))
+        if value is not None:
+            return from_json(value[1])
+    return None
 
 
 def is_too_deep(value: Any, payload_word: str = "payload") -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from compat.dialect import STANDARD, Dialect
 from compat.identity import PLAIN_NAMES, Names
-from compat.reading import NotJson, TooMuch, members_named, read
+from compat.reading import NotJson, TooMuch, address_of, read
 from legacy_v2 import frames
 from v3.messages import SERVER_EVENTS, Content
 
@@ -43,12 +43,16 @@ def upgrade_text(text: str, names: Names = PLAIN_NAMES, dialect: Dialect = STAND
     """Any V2 text frame; one that is no JSON becomes `msg` with the text."""
     try:
         frame = read(text, dialect.said_as["payload"])
-    except TooMuch:
-        named = members_named(text, dialect.spellings["to_id"] + dialect.spellings["target"])
-        return Upgraded({"msg_type": "msg", **_Reading(named, names, dialect).address(), "msg": text}, EXACT)  # type: ignore[typeddict-item]
+    except TooMuch as much:
+        named = address_of(text, dialect.spellings["to_id"], dialect.spellings["target"], much.weight)
+        return _as_text(text, _Reading(named, names, dialect).address())
     except NotJson:
-        return Upgraded({"msg_type": "msg", "target": "group", "msg": text}, EXACT)
+        return _as_text(text, {"target": "group"})
     return upgrade(frame, names, dialect)
+
+
+def _as_text(text: str, address: Mapping[str, str]) -> Upgraded:
+    return Upgraded({"msg_type": "msg", **address, "msg": text}, EXACT)  # type: ignore[typeddict-item]
 
 
 def upgrade(frame: Any, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> Upgraded:

@@ -5,76 +5,91 @@ in its length, whatever it holds, and is asked before anything is read. Of a tex
 nothing; whoever reads it says so.
 
 Decided here: how much structure one frame may hold. Reading makes an object of each value, so that 60 KB of `[],`
-cost thirty times what 60 KB of text cost. Measured for 65,536 bytes on the whole way, from a V3 client to listeners of
-both languages, in units of the cheapest value (an integer in a list, 50 ns): another member of an object costs 5, an
-object or a list 6, a fraction 2 more, an exponent 2 more, and each 20 digits in a row 20. `MAX_WEIGHT` of them cost
-0.8 ms, so that no frame costs three times as much as text of its length (0.45 ms). That is 16,000 numbers, 5,000
-fractions, 500 rows of five named columns, or 2,300 lists in lists.
+cost twenty times what 60 KB of text cost. Measured on the whole way, from a V3 client to listeners of both languages,
+in units of the cheapest value (an integer in a list, 50 ns): a string costs 1 more, a member of an object 3 more, an
+object or a list 6 more, a fraction 3, an exponent 2, and each 19 digits in a row 20. `MAX_WEIGHT` of them cost less
+than twice what the whole process spends on 60 KB of text (0.5 ms), so that no frame costs much more than three times
+as much. That is 16,000 integers, 4,000 fractions, 480 rows of five named columns, or 2,300 lists in lists.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic_core import to_json
 
 MAX_WEIGHT: Final = 16_384
+STRING_WEIGHT: Final = 1
 CONTAINER_WEIGHT: Final = 6
-MEMBER_WEIGHT: Final = 4
-FRACTION_WEIGHT: Final = 2
+MEMBER_WEIGHT: Final = 3
+FRACTION_WEIGHT: Final = 3
 EXPONENT_WEIGHT: Final = 2
 LONG_NUMBER_WEIGHT: Final = 20
-"""Of each 20 digits in a row: such numbers are no machine's, and their digits are counted out in Python."""
+"""Of each 19 digits in a row: such numbers are no machine's, and their digits are counted out in Python."""
 
 _FORM: Final = bytes.maketrans(b"123456789E{}", b"000000000e[]")
 _IGNORED: Final = b" \t\r\n+"
 _CONTAINERS: Final = (dict, list)
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]"))
-_MANY_DIGITS: Final = b"0" * 200
+_LONG_NUMBER: Final = b"0" * 19
+_ENDLESS_NUMBER: Final = b"0" * 200
 """A double ends at 1e308: without three digits of exponent it takes two hundred of them to get there."""
 
 
 class TooMuch(ValueError):
-    """There is more structure in the text than its reader allows."""
+    """There is more structure in the text than its reader allows; `weight` is how much at least."""
+
+    def __init__(self, weight: int) -> None:
+        super().__init__("too many values")
+        self.weight = weight
 
 
-def form_of(text: str, most: int = MAX_WEIGHT) -> bytes:
-    """Brackets, commas, colons and numbers. Raises `TooMuch` where they weigh more than `most`."""
+class Form(NamedTuple):
+    """Brackets, commas, colons and numbers.
+
+    `may_be_infinite`: a number among them may be none that a double holds, or no number at all.
+    """
+
+    outline: bytes
+    weight: int
+    may_be_infinite: bool
+
+    def is_deeper(self, most: int) -> bool:
+        """Whether containers stand in each other more than `most` deep."""
+        if self.outline.count(b"[") <= most:
+            return False
+        brackets = self.outline.translate(None, _NO_BRACKETS)
+        for _ in range(most):
+            brackets = brackets.replace(b"[]", b"")
+        return bool(brackets)
+
+
+def form_of(text: str, most: int = MAX_WEIGHT) -> Form:
+    """The form of a text. Raises `TooMuch` where it weighs more than `most`."""
     if "\\" in text:
         text = text.replace("\\\\", "").replace('\\"', "")
-    quotes = 2 * most + 2  # a string weighs one at least
-    pieces = text.split('"', quotes)
-    if len(pieces) > quotes:
-        raise TooMuch
-    form = "".join(pieces[::2]).encode(errors="replace").translate(_FORM, _IGNORED)
-    if weight(form) > most:
-        raise TooMuch
-    return form
-
-
-def weight(form: bytes) -> int:
-    """What reading it costs, in plain values."""
-    return (
-        form.count(b",")
-        + CONTAINER_WEIGHT * form.count(b"[")
-        + MEMBER_WEIGHT * form.count(b":")
-        + FRACTION_WEIGHT * form.count(b".")
-        + EXPONENT_WEIGHT * form.count(b"0e")
-        + LONG_NUMBER_WEIGHT * form.count(b"0" * LONG_NUMBER_WEIGHT)
+    quotes = text.count('"')
+    if quotes > most:  # there is a comma or a colon for each string but one
+        raise TooMuch(quotes)
+    pieces = text.split('"')
+    outline = "".join(pieces[::2]).encode(errors="replace").translate(_FORM, _IGNORED)
+    long_numbers = outline.count(_LONG_NUMBER)
+    weight = (
+        outline.count(b",")
+        + STRING_WEIGHT * (quotes // 2)
+        + CONTAINER_WEIGHT * outline.count(b"[")
+        + MEMBER_WEIGHT * outline.count(b":")
+        + FRACTION_WEIGHT * outline.count(b".")
+        + EXPONENT_WEIGHT * outline.count(b"0e")
+        + LONG_NUMBER_WEIGHT * long_numbers
     )
+    if weight > most:
+        raise TooMuch(weight)
+    return Form(outline, weight, _may_be_infinite(outline, long_numbers))
 
 
-def is_deeper(form: bytes, most: int) -> bool:
-    """Whether containers stand in each other more than `most` deep."""
-    if form.count(b"[") <= most:
-        return False
-    brackets = form.translate(None, _NO_BRACKETS)
-    for _ in range(most):
-        brackets = brackets.replace(b"[]", b"")
-    return bool(brackets)
-
-
-def may_be_infinite(form: bytes) -> bool:
-    """Whether a number in it may be none that a double holds, or no number at all."""
-    return b"N" in form or b"I" in form or b"e000" in form or _MANY_DIGITS in form
+def _may_be_infinite(outline: bytes, long_numbers: int) -> bool:
+    if b"N" in outline or b"I" in outline or b"e000" in outline:
+        return True
+    return long_numbers * len(_LONG_NUMBER) > len(_ENDLESS_NUMBER) // 2 and _ENDLESS_NUMBER in outline
 
 
 def is_finite(value: object) -> bool:

@@ -138,11 +138,11 @@ def read_said(text: str) -> dict[str, Any]:
     """What a client said, its server fields as it sent them. Raises `Unreadable`; never trusts, never routes."""
     shape = _form_of(text)
     value = _value_of(text)
-    if form.may_be_infinite(shape) and not form.is_finite(value):
+    if shape.may_be_infinite and not form.is_finite(value):
         raise Unreadable("invalid_json", [_problem("", "a number is not finite")], _echo(value))
     said = _fields_of(value)
     _check_recipient(said)
-    if form.is_deeper(shape, MAX_PAYLOAD_DEPTH + 1) and form.depth(said.get("payload")) > MAX_PAYLOAD_DEPTH:
+    if shape.is_deeper(MAX_PAYLOAD_DEPTH + 1) and form.depth(said.get("payload")) > MAX_PAYLOAD_DEPTH:
         raise Unreadable("invalid_message", [_problem("payload", _TOO_DEEP)], _echo(said))
     return said
 
@@ -188,13 +188,19 @@ def write_members(content: Content, from_id: str, group_id: str, sent_at: str, m
 def read_heard(line: bytes) -> Heard:
     """A message from the bus, every field checked. Raises `Unreadable`."""
     try:
-        shape = form.form_of(line.decode(), MAX_LINE_WEIGHT)
         heard = _heard.validate_json(line)
-    except ValueError:
-        raise Unreadable("invalid_message") from None
-    if form.may_be_infinite(shape) and not form.is_finite(from_json(line)):
-        raise Unreadable("invalid_json", [_problem("", "a number is not finite")])
+        if heard.get("payload") is not None:
+            _check_payload(line)
+    except ValueError as error:
+        raise error if isinstance(error, Unreadable) else Unreadable("invalid_message") from None
     return heard
+
+
+def _check_payload(line: bytes) -> None:
+    """Nothing else in a message can hold a number, or more than one value."""
+    shape = form.form_of(line.decode(), MAX_LINE_WEIGHT)
+    if shape.may_be_infinite and not form.is_finite(from_json(line)):
+        raise Unreadable("invalid_json", [_problem("", "a number is not finite")])
 
 
 def content_in(line: bytes) -> Content:
@@ -209,14 +215,15 @@ def json_schema() -> dict[str, Any]:
 
 # A key of an object, another string (to be passed over), or a bracket.
 _TOKEN: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(?:\s*(:))?|[\[\]{}]')
-_MOST_TOKENS: Final = 1_000
+_MOST_TOKENS: Final = 500
+_FAR_ENOUGH: Final = 8_192
 _TOO_DEEP: Final = f"is nested deeper than {MAX_PAYLOAD_DEPTH}; flatten it"
 _NO_FIELD: Final = "is no field of WS_Message_V3: put your own data into payload"
 _TOO_MUCH: Final = f"holds too many values (their weight is over {form.MAX_WEIGHT}); say it in several messages"
 _FIELDS: Final = frozenset(_SaidByClient.__annotations__)
 
 
-def _form_of(text: str) -> bytes:
+def _form_of(text: str) -> form.Form:
     try:
         return form.form_of(text)
     except form.TooMuch:
@@ -260,7 +267,7 @@ def _check_recipient(said: Mapping[str, Any]) -> None:
 def _deepest_field(text: str) -> str:
     """The top-level field under which a frame is nested deepest, as far as one looks. Never recursive."""
     depth, deepest, field, found = 0, 0, "", ""
-    for token in islice(_TOKEN.finditer(text), _MOST_TOKENS):
+    for token in islice(_TOKEN.finditer(text, 0, _FAR_ENOUGH), _MOST_TOKENS):
         mark = token[0][0]
         if mark in "[{":
             depth += 1

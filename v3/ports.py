@@ -4,7 +4,7 @@ Everything a session calls is synchronous. What needs an answer from elsewhere t
 later and synchronously, with the answer or with `None` when it cannot be had.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -76,8 +76,11 @@ class Presence(Protocol):
     def refresh(self, guest: Guest) -> None:
         """Keep the guest present for another hour; on its way to Redis when this returns."""
 
-    def members(self, guest: Guest, answer: Callable[[Sequence[dict[str, Any]] | None], None]) -> None:
-        """The members of the guest's group, each `{"client_id", "protocol", "since"}`."""
+    def members(self, guest: Guest, answer: Callable[[bytes | None], None]) -> None:
+        """The members of the guest's group as JSON, a list of `{"client_id", "protocol", "since"}`.
+
+        `answer` may be called before this returns.
+        """
 
 
 class Clock(Protocol):

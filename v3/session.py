@@ -4,11 +4,11 @@ A message is read, stamped with what only the server knows, and handed to whoeve
 answered with one ERROR and never ends the connection by itself.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from v3.messages import Content, Problem, Unreadable, check_event, content_of, read_said, write
+from v3.messages import Content, Problem, Unreadable, check_event, content_of, read_said, write, write_members
 from v3.ports import Guest, Ports, Rate, Receipt, Socket
 from v3.refusals import FLOODED, REFUSALS, error, payload_of
 
@@ -91,19 +91,21 @@ class Session:
             self._return(content, receipt)
             return
 
-        def answer(members: Sequence[dict[str, Any]] | None) -> None:
+        def answer(members: bytes | None) -> None:
             if members is None:
                 self._refuse_message("bus_down", receipt, refused=_refused(content))
-                return
-            payload = {**content.get("payload", {}), "members": list(members)}
-            self._return({**content, "payload": payload}, receipt)
+            else:
+                self._return(content, receipt, members)
 
         self._ports.presence.members(self.guest, answer)
 
-    def _return(self, content: Content, receipt: Receipt | None) -> None:
+    def _return(self, content: Content, receipt: Receipt | None, members: bytes | None = None) -> None:
         """To the sending connection, and nobody else."""
         sent_at = self._stamp()
-        self._socket.send(self._write(content, sent_at))
+        if members is None:
+            self._socket.send(self._write(content, sent_at))
+        else:
+            self._socket.send(write_members(content, self.guest.client_id, self.guest.group_id, sent_at, members))
         if receipt is not None:
             receipt.taken(sent_at)
 

@@ -14,13 +14,11 @@ from bridge.broker import scripts
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.link import pack
-from bridge.broker.presence_entries import Entries, Entry, Group, Place, Protocol, holder_in
+from bridge.broker.presence_entries import Entries, Entry, Group, Place, Protocol
 from bridge.broker.presence_events import Event, PresenceEvents
-from v3.session import timestamp
+from bridge.broker.presence_members import Answer, MembersOfGroups, who
 
-__all__ = ["Members", "Place", "Presence", "Protocol"]
-
-Members = Sequence[dict[str, Any]]
+__all__ = ["Place", "Presence", "Protocol"]
 
 CHECK_SECONDS: Final = 0.5
 CHECKS_PER_ROUND: Final = 24
@@ -51,6 +49,7 @@ class Presence:
         self._entries = Entries()
         self._empty = asyncio.Event()
         self._empty.set()
+        self._members = MembersOfGroups(self._ask_members, self._now)
         self._unsettled: dict[Entry, None] = {}  # bounded by the connections that there were when Redis went away
         self.failures = 0
 
@@ -104,9 +103,12 @@ class Presence:
         if entry is not None and self._now() - entry.touched_at > self._lifetime_seconds / TOUCHES_PER_LIFETIME:
             self._refresh(entry, _nothing)
 
-    def members(self, tenant: str, group: str, answer: Callable[[Members | None], None]) -> None:
-        """The members of a group, each `{"client_id", "protocol", "since"}`, or `None`: bus down."""
-        scripts.MEMBERS.run(self._bus, self._keys(tenant, group), [], lambda reply: answer(_members_in(reply)))
+    def members(self, tenant: str, group: str, answer: Answer) -> None:
+        """The members of a group as JSON, a list of `{"client_id", "protocol", "since"}`, or `None`: bus down.
+
+        Whoever has entered here is among them; who came or went elsewhere in the last 250 ms may be missing or there.
+        """
+        self._members.ask((tenant, group), answer)
 
     def rebuild(self) -> None:
         """Redis has forgotten us: write every entry again, quietly, since nobody was told that anyone had left."""
@@ -128,7 +130,11 @@ class Presence:
     def say_left(self, tenant: str, group: str, holder: str, members: int) -> None:
         """Another process's client is gone with its process."""
         client, _, protocol, since = holder.split(":", 3)
-        self._events.say("LEAVE", tenant, group, _who(client, protocol, int(since)), members)
+        self._members.forget((tenant, group))
+        self._events.say("LEAVE", tenant, group, who(client, protocol, int(since)), members)
+
+    def _ask_members(self, group: Group, answered: Callable[[Any], None]) -> None:
+        scripts.MEMBERS.run(self._bus, self._keys(*group), [], answered)
 
     def _again(self, entries: Sequence[Entry]) -> None:
         """A chunk a turn: other work goes on meanwhile."""
@@ -159,6 +165,8 @@ class Presence:
         if not self._is_done(entry, reply):
             return
         was_absent, is_alone, members = reply
+        if was_absent or not entry.is_known:
+            self._members.forget((entry.place.tenant, entry.place.group))
         is_due = not entry.is_known and (was_absent or (is_alone and entry.is_unsure))
         entry.is_known, entry.is_unsure = True, False
         if is_due:
@@ -175,6 +183,7 @@ class Presence:
         if not self._is_done(entry, reply):
             return
         is_gone, is_absent, members = reply
+        self._members.forget((entry.place.tenant, entry.place.group))
         is_due = is_gone or (is_absent and entry.is_unsure and entry.is_known and not entry.is_over)
         entry.is_unsure = False
         if is_due:
@@ -192,8 +201,8 @@ class Presence:
 
     def _say(self, event: Event, entry: Entry, members: int) -> None:
         place = entry.place
-        who = _who(place.client, place.protocol, entry.since)
-        self._events.say(event, place.tenant, place.group, who, members)
+        member = who(place.client, place.protocol, entry.since)
+        self._events.say(event, place.tenant, place.group, member, members)
 
     def _expire(self) -> None:
         now = self._now() - EXPIRY_MARGIN_SECONDS  # Redis counts whole seconds, and must have found it over too
@@ -206,6 +215,7 @@ class Presence:
         def ended(reply: Any) -> None:
             if isinstance(reply, list):
                 if reply[0]:
+                    self._members.forget((entry.place.tenant, entry.place.group))
                     self._say("LEAVE", entry, reply[1])
             elif entry in self._entries and entry.is_over:
                 self.failures += 1
@@ -250,25 +260,6 @@ class Presence:
 
     def _keys(self, tenant: str, group: str) -> list[str]:
         return [self._addresses.presence(tenant, group), self._addresses.holders(tenant, group)]
-
-
-def _who(client: str, protocol: str, since: int) -> dict[str, Any]:
-    return {"client_id": client, "protocol": protocol, "since": timestamp(since)}
-
-
-def _members_in(reply: Any) -> Members | None:
-    """One member a client: of several connections, the one that has been there longest."""
-    if not isinstance(reply, list):
-        return None
-    present = {client.decode(errors="replace") for client in reply[0]}
-    members: dict[str, tuple[int, str]] = {}
-    for holder in reply[1]:
-        known = holder_in(holder)
-        if known is None or known[0] not in present:
-            continue  # its time is over; or somebody else's, under our name
-        client, protocol, since = known
-        members[client] = min(members.get(client, (since, protocol)), (since, protocol))
-    return [_who(client, protocol, since) for client, (since, protocol) in sorted(members.items())]
 
 
 def _ignore(reply: Any) -> None:

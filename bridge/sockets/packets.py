@@ -12,7 +12,13 @@ from typing import Any, Final, Literal
 
 from pydantic_core import from_json, to_json
 
+from v3.form import MAX_WEIGHT, TooMuch, form_of
+
 EVENT: Final = "message"
+MAX_AUTH_WEIGHT: Final = 1_000
+"""Of what comes with a CONNECT (see `v3/form.py`): a few names and their strings."""
+_ENVELOPE_WEIGHT: Final = 16
+"""Of `["message",…]` around what is said."""
 MOST_PACKETS: Final = 16
 """Of one POST, and of one answer to a poll: some clients take no more."""
 SEPARATOR: Final = b"\x1e"
@@ -84,12 +90,23 @@ def frame_of(packet: Packet) -> str:
     An event that is not `message` with one argument is the whole array, and a string that no frame can hold keeps its
     quotes: each language judges them in its own way.
     """
-    event = _array_in(packet.data)
     argument = _ONE_ARGUMENT.fullmatch(packet.data)
+    if argument is not None and _is_too_much(packet.data):
+        return argument[1].strip()
+    event = _array_in(packet.data)
     if len(event) != 2 or event[0] != EVENT or argument is None:
         return packet.data
     is_text = isinstance(event[1], str) and not _LONE_SURROGATE.search(event[1])
     return event[1] if is_text else argument[1].strip()
+
+
+def _is_too_much(text: str) -> bool:
+    """Whether it is more than either language reads: then it is not read here either."""
+    try:
+        form_of(text, MAX_WEIGHT + _ENVELOPE_WEIGHT)
+    except TooMuch:
+        return True
+    return False
 
 
 def _array_in(text: str) -> list[Any]:
@@ -114,6 +131,7 @@ def auth_of(packet: Packet) -> dict[str, str]:
     if not packet.data:
         return {}
     try:
+        form_of(packet.data, MAX_AUTH_WEIGHT)
         auth = from_json(packet.data)
     except ValueError:
         raise Broken from None

@@ -9,6 +9,7 @@ from v3.refusals import REFUSALS as REFUSALS_V3
 CLOSES = {
     "invalid_id": 4400,
     "not_connected": None,
+    "not_allowed": None,
     "unauthenticated": 4401,
     "token_expired": 4401,
     "forbidden": 4403,
@@ -34,8 +35,9 @@ def test_both_languages_close_alike() -> None:
     assert FLOODED == FLOODED_V3 == 4429
 
 
-def test_no_message_of_v2_is_refused_for_what_it_says() -> None:
-    assert not {"invalid_json", "invalid_message", "not_allowed"} & REFUSALS.keys()
+def test_a_message_of_v2_is_refused_for_what_it_says_only_where_it_speaks_as_the_bridge() -> None:
+    assert not {"invalid_json", "invalid_message"} & REFUSALS.keys()
+    assert "`bridge`" in REFUSALS["not_allowed"].sentence
 
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)

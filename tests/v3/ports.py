@@ -1,6 +1,6 @@
 """The ports of a V3 session, recorded: what it asked of the world, and answers when the test says so."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -32,7 +32,7 @@ class World:
     tallied: list[tuple[str, str]] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
-    answers: list[Callable[[Sequence[dict[str, Any]] | None], None]] = field(default_factory=list)
+    answers: list[Callable[[bytes | None], None]] = field(default_factory=list)
     aliases: dict[str, str | None] = field(default_factory=dict)
 
     def send(self, text: bytes) -> None:
@@ -57,7 +57,7 @@ class World:
     def refresh(self, guest: Guest) -> None:
         self.calls.append("refresh")
 
-    def members(self, guest: Guest, answer: Callable[[Sequence[dict[str, Any]] | None], None]) -> None:
+    def members(self, guest: Guest, answer: Callable[[bytes | None], None]) -> None:
         self.answers.append(answer)
 
     def microseconds(self) -> int:

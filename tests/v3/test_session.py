@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import pytest
+from pydantic_core import to_json
 
 from tests.v3.ports import NOW, World
 from v3.session import timestamp
@@ -86,7 +87,7 @@ def test_presence_to_oneself_is_answered_with_the_members() -> None:
     members = [{"client_id": "bob", "protocol": "v3", "since": "2026-01-01T00:00:00.000000Z"}]
     world.session().receive(text("echo", "presence", payload={"mine": 1, "members": "none"}))
     assert world.sent == []
-    world.answers[0](members)
+    world.answers[0](to_json(members))
     (message,) = world.heard()
     assert (message.msg_type, message.target) == ("presence", "echo")
     assert message.payload == {"mine": 1, "members": members}
@@ -95,7 +96,7 @@ def test_presence_to_oneself_is_answered_with_the_members() -> None:
 def test_presence_without_a_payload_is_answered_too() -> None:
     world = World()
     world.session().receive(text("echo", "presence"))
-    world.answers[0]([])
+    world.answers[0](b"[]")
     assert world.heard()[0].payload == {"members": []}
 
 

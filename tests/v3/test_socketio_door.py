@@ -127,7 +127,7 @@ def test_a_presence_echo_is_acknowledged_with_its_answer() -> None:
     world = World()
     answers = acknowledged(world, '{"msg_type":"presence","target":"echo"}')
     assert answers == []
-    world.answers[0]([{"client_id": "bob"}])
+    world.answers[0](b'[{"client_id":"bob"}]')
     assert answers[0]["ok"]
     refused = acknowledged(world, '{"msg_type":"presence","target":"echo"}')
     world.answers[1](None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -70,7 +71,7 @@ class Process:
         """Client and protocol of each."""
         answers = Answers()
         self.presence.members(TENANT, group, answers)
-        return [(member["client_id"], member["protocol"]) for member in await answers.next()]
+        return [(member["client_id"], member["protocol"]) for member in json.loads(await answers.next())]
 
     async def clients(self, group: str = GROUP) -> list[str]:
         return [client for client, _ in await self.members(group)]
@@ -112,7 +113,7 @@ class Witness:
         """The next message, whole."""
         while not self._heard:
             _, batch = await asyncio.wait_for(self._ear.batches.get(), ANSWER_SECONDS)
-            self._heard.extend(one.heard for one in batch)
+            self._heard.extend(json.loads(one.line) for one in batch)
         return dict(self._heard.popleft())
 
     async def event(self) -> tuple[str, str]:

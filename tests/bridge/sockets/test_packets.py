@@ -121,6 +121,21 @@ def test_another_event_is_said_whole(data: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "argument", ["[" + "[]," * 10_000 + "1]", '{"a":[' + '"",' * 20_000 + "1]}", "1," * 20_000 + "1"]
+)
+def test_what_neither_language_would_read_is_handed_on_unread(argument: str) -> None:
+    assert frame_of(an_event(f" {argument} ")) == argument
+
+
+@pytest.mark.parametrize(
+    "data", ['{"api_key":"a","more":[' + "1," * 1_000 + "1]}", '{"a":' + "[" * 200 + "]" * 200 + "}"]
+)
+def test_credentials_of_much_structure_are_broken(data: str) -> None:
+    with pytest.raises(Broken):
+        auth_of(Packet("connect", "/v3", None, data))
+
+
+@pytest.mark.parametrize(
     "data",
     [
         *(
@@ -136,7 +151,7 @@ def test_another_event_is_said_whole(data: str) -> None:
             '["message",{"a":]',
         ),
         *('["message",{}', '["message",{}]]', '["message",{}] x', '["message",nope]', '"message"', "[" * 5_000),
-        '["message",' + "[" * 30_000 + "]" * 30_000 + "]",
+        '["message",' + "[" * 2_000 + "]" * 2_000 + "]",
     ],
     ids=lambda data: f"{data[:20]}, {len(data)}",
 )
