@@ -42,9 +42,7 @@ def write(frame: Any) -> str:
     return to_json(frame).decode()
 
 
-_BRIDGE_OBJECT: Final = re.compile(
-    '"' + "".join(rf"(?:{letter}|\\u00{ord(letter):x})" for letter in BRIDGE) + r'"\s*:\s*\{'
-)
+_BRIDGE_OBJECT: Final = re.compile(rf'"{BRIDGE}"\s*:\s*\{{')
 
 
 def speaks_as_the_bridge(text: str, frame: Any) -> bool:
@@ -55,9 +53,12 @@ def speaks_as_the_bridge(text: str, frame: Any) -> bool:
     """
     if frame is not None:
         return isinstance(frame, dict) and isinstance(frame.get(BRIDGE), dict)
-    if not text.lstrip("\ufeff \t\r\n").startswith("{") or ('"bridge"' not in text and r"\u00" not in text):
+    if not text.lstrip("\ufeff \t\r\n").startswith("{"):
         return False
-    return _BRIDGE_OBJECT.search(text) is not None
+    if r"\u00" in text:
+        for letter in BRIDGE:
+            text = text.replace(rf"\u00{ord(letter):x}", letter)
+    return f'"{BRIDGE}"' in text and _BRIDGE_OBJECT.search(text) is not None
 
 
 def is_recipient(value: Any) -> bool:

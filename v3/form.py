@@ -43,20 +43,18 @@ class TooMuch(ValueError):
 
 
 class Form(NamedTuple):
-    """Brackets, commas, colons and numbers.
+    """What there is outside of strings: the `brackets` (braces among them), and how much in all.
 
     `may_be_infinite`: a number among them may be none that a double holds, or no number at all.
     """
 
-    outline: bytes
+    brackets: bytes
     weight: int
     may_be_infinite: bool
 
     def is_deeper(self, most: int) -> bool:
         """Whether containers stand in each other more than `most` deep."""
-        if self.outline.count(b"[") <= most:
-            return False
-        brackets = self.outline.translate(None, _NO_BRACKETS)
+        brackets = self.brackets
         for _ in range(most):
             brackets = brackets.replace(b"[]", b"")
         return bool(brackets)
@@ -71,25 +69,26 @@ def form_of(text: str, most: int = MAX_WEIGHT) -> Form:
         raise TooMuch(quotes)
     pieces = text.split('"')
     outline = "".join(pieces[::2]).encode(errors="replace").translate(_FORM, _IGNORED)
-    long_numbers = outline.count(_LONG_NUMBER)
+    marks = outline.translate(None, b"0")
+    long_numbers = outline.count(_LONG_NUMBER) if len(outline) > len(marks) + len(_LONG_NUMBER) else 0
     weight = (
-        outline.count(b",")
+        marks.count(b",")
         + STRING_WEIGHT * (quotes // 2)
-        + CONTAINER_WEIGHT * outline.count(b"[")
-        + MEMBER_WEIGHT * outline.count(b":")
-        + FRACTION_WEIGHT * outline.count(b".")
-        + EXPONENT_WEIGHT * outline.count(b"0e")
+        + CONTAINER_WEIGHT * marks.count(b"[")
+        + MEMBER_WEIGHT * marks.count(b":")
+        + FRACTION_WEIGHT * marks.count(b".")
+        + EXPONENT_WEIGHT * (outline.count(b"0e") if b"e" in marks else 0)
         + LONG_NUMBER_WEIGHT * long_numbers
     )
     if weight > most:
         raise TooMuch(weight)
-    return Form(outline, weight, _may_be_infinite(outline, long_numbers))
-
-
-def _may_be_infinite(outline: bytes, long_numbers: int) -> bool:
-    if b"N" in outline or b"I" in outline or b"e000" in outline:
-        return True
-    return long_numbers * len(_LONG_NUMBER) > len(_ENDLESS_NUMBER) // 2 and _ENDLESS_NUMBER in outline
+    may_be_infinite = (
+        b"N" in marks
+        or b"I" in marks
+        or (b"e" in marks and b"e000" in outline)
+        or (long_numbers >= len(_ENDLESS_NUMBER) // len(_LONG_NUMBER) and _ENDLESS_NUMBER in outline)
+    )
+    return Form(marks.translate(None, _NO_BRACKETS), weight, may_be_infinite)
 
 
 def is_finite(value: object) -> bool:

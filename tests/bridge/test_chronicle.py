@@ -451,3 +451,15 @@ async def test_what_clients_without_an_id_say_is_counted_by_their_user_agent(des
     book.say(Speech("v2", "anonymous-a", "lobby", "msg", "group", None, "none"), times=3)
     assert (await book.census())[one.key()].count == 3
     assert list(await book.speeches()) == [Speech("v2", None, "lobby", "msg", "group", None, "none").key()]
+
+
+async def test_no_more_names_are_noted_in_a_second_than_can_be_written_down(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chronicles, "MOST_NAMES", 5)
+    for name in ("a", "b", "a"):
+        book.chronicle.read(TENANT, {f"{name}{number}": 1 for number in range(3)})
+    assert book.chronicle.left_out == 1
+    book.chronicle.flush()
+    book.chronicle.read(TENANT, {f"b{number}": 1 for number in range(3)})
+    assert book.chronicle.left_out == 1

@@ -238,3 +238,17 @@ def test_every_message_and_every_conversion_is_counted() -> None:
         ("acme", "v2_to_v3", "stashed"): 1,
         ("acme", "v2_to_v3", "suppressed"): 2,
     }
+
+
+@pytest.mark.parametrize("frame", [{"bridge": {"error": "going_away"}}, '{"\\u0062ridge":{},"a":NaN}'])
+def test_a_v2_frame_that_speaks_as_the_bridge_is_refused_and_heard_by_nobody(frame: Any) -> None:
+    on = stage()
+    codes: list[str] = []
+    say_frame(on, frame, refused=codes.append)
+    assert (codes, on.bus.published) == (["not_allowed"], [])
+
+
+def test_a_payload_of_that_name_is_no_word_of_the_bridge_on_the_other_side() -> None:
+    on = stage()
+    say(on, {**GROUP, "payload": {"bridge": {"error": "going_away"}}})
+    assert b'"bridge"' in on.bus.published[0].data

@@ -177,3 +177,9 @@ def test_a_map_that_is_not_one_to_one_is_refused_by_a_sentence(id_map: dict[str,
         check_id_map(id_map)
     with pytest.raises(ValueError, match=sentence):
         Names(id_map)
+
+
+@pytest.mark.parametrize("name", ["v2-" + "9" * 60_000, "v2-" + "_20" * 20_000, "v2-é", "a" * 60_000])
+def test_a_name_that_is_longer_than_any_is_not_even_looked_at(name: str) -> None:
+    assert decode(name) == name
+    assert not is_name(name)

@@ -336,3 +336,33 @@ def test_the_frame_itself_is_left_as_it_was() -> None:
     frame = {"payload": {"a": 1}, "b": 2, "from_id": 3}
     upgrade(frame)
     assert frame == {"payload": {"a": 1}, "b": 2, "from_id": 3}
+
+
+@pytest.mark.parametrize(
+    ("frame", "content"),
+    [
+        (
+            {"type": "presence", "cmd": "LEAVE", "client_id": "alice"},
+            {"payload": {"_v2": {"cmd": "LEAVE", "client_id": "alice"}}},
+        ),
+        ({"type": "presence", "command": "JOIN"}, {"payload": {"_v2": {"command": "JOIN"}}}),
+        ({"type": "presence", "cmd": "JOIN", "command": "GO"}, {"cmd": "GO", "payload": {"_v2": {"cmd": "JOIN"}}}),
+        ({"type": "presence", "cmd": "join"}, {"cmd": "join"}),
+        ({"type": "presence", "gone": 1}, {"payload": {"gone": 1}}),
+        ({"type": "presence", "cmd": ["JOIN"]}, {"payload": {"cmd": ["JOIN"]}}),
+    ],
+)
+def test_nobody_says_who_came_or_went_for_the_server(frame: dict[str, Any], content: dict[str, Any]) -> None:
+    dialect = Dialect({"gone": Rule(cmd="LEAVE")})
+    assert upgrade(frame, dialect=dialect).content == {"msg_type": "presence", "target": "group", **content}
+
+
+def test_a_message_may_say_so_that_is_no_presence() -> None:
+    assert upgrade({"cmd": "JOIN"}).content == {"msg_type": "cmd", "target": "group", "cmd": "JOIN"}
+
+
+def test_a_frame_with_too_much_structure_is_text_for_whom_it_names() -> None:
+    text = '{"rows":[' + "1," * 20_000 + '1],"to":42}'
+    assert upgrade_text(text).content == {"msg_type": "msg", "target": "direct", "to_id": "v2-42", "msg": text}
+    text = '{"rows":[' + "1," * 20_000 + '1],"target":"broadcast"}'
+    assert upgrade_text(text).content == {"msg_type": "msg", "target": "broadcast", "msg": text}

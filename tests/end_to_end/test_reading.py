@@ -22,13 +22,18 @@ from tests.shapes import plain, v2_frames, v3_frames
 
 SIZE = 60_000
 MOST_RATIO = 3.0
-MARGIN = 1.25
-"""What two measurements of one thing may differ by."""
-MESSAGES = 5
-TRIES = 12
+MARGIN = 2
+"""What two measurements of one thing may differ by where many share a machine."""
+MESSAGES = 3
+TRIES = 10
+AGAIN = 20
+"""Frames between two looks at what text costs."""
 CONFIG = QUIET + UNHURRIED + key("acme", "acme")
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="needs the CPU time of a process")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="needs the CPU time of a process"),
+    pytest.mark.timeout(300),
+]
 
 
 def cpu_nanoseconds(pid: int) -> int:
@@ -69,17 +74,20 @@ class Room:
         for _ in range(TRIES):
             await self.cost(text)
         found = {}
-        for name, frame in frames:
+        for number, (name, frame) in enumerate(frames):
+            if number % AGAIN == 0:
+                await self.cost(text)
             ratio = await self._ratio(frame, text)
             if ratio > MOST_RATIO * MARGIN:
                 found[name] = round(ratio, 1)
         return found
 
     async def _ratio(self, frame: str, text: str) -> float:
+        ratio = await self.cost(frame) / self._least[text]
         for _ in range(TRIES):
-            ratio = await self.cost(frame) / await self.cost(text)
             if ratio <= MOST_RATIO:
                 break
+            ratio = await self.cost(frame) / await self.cost(text)
         return ratio
 
 

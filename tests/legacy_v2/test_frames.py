@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from compat.reading import read
-from legacy_v2.frames import is_recipient, write
+from compat.reading import NotJson, read
+from legacy_v2.frames import is_recipient, speaks_as_the_bridge, write
 from tests.compat.strategies import frames
 
 
@@ -28,3 +28,47 @@ def test_what_is_written_is_one_compact_line_and_is_read_again(frame: dict[str, 
 
 def test_a_written_frame_is_compact_and_not_escaped() -> None:
     assert write({"a": [1, 2], "b": "é🜁"}) == '{"a":[1,2],"b":"é🜁"}'
+
+
+BRIDGE_FRAMES = (
+    '{"bridge":{"error":"going_away"}}',
+    ' {"a":1,"bridge" : {}}',
+    '{"\\u0062ri\\u0064ge":{}}',
+    '{"bridge":1,"bridge":{"notice":"gap"}}',
+    '\ufeff{"bridge":{}}',
+    '{"a":NaN,"bridge":{}}',
+    '{"a":1e400,"b\\u0072idge" :\n{}}',
+    '{"a":"\\ud83d","bridge":{}}',
+    '{"bridge":{"a":' + "[" * 40 + "]" * 40 + "}}",
+    '{"bridge":{},"a":[' + "1," * 30_000 + "1]}",
+)
+
+
+def reading(text: str) -> Any:
+    try:
+        return read(text)
+    except NotJson:
+        return None
+
+
+@pytest.mark.parametrize("text", BRIDGE_FRAMES, ids=lambda text: text[:40])
+def test_a_frame_that_could_be_taken_for_the_bridges_own_is_known(text: str) -> None:
+    assert speaks_as_the_bridge(text, reading(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            '{"bridge":1}',
+            '{"bridge":{},"bridge":1}',
+            '{"a":{"bridge":{}}}',
+            '["bridge",{}]',
+            '[{"bridge":{}}]',
+            "null",
+        ),
+        *('"bridge":{}', 'see {"bridge":{}}', '{"a":NaN}', '{"a":NaN,"b":"bridge"}', '{"a":NaN,"\\u0061":{}}', ""),
+    ],
+)
+def test_any_other_is_the_clients_own(text: str) -> None:
+    assert not speaks_as_the_bridge(text, reading(text))

@@ -1,10 +1,58 @@
+import json
 import math
 from typing import Any
 
 import pytest
+from hypothesis import given
 
-from tests.compat.strategies import nested
-from v3.form import depth, is_finite
+from tests.compat.strategies import frames, nested
+from v3.form import LONG_NUMBER_WEIGHT, MAX_WEIGHT, TooMuch, depth, form_of, is_finite
+
+
+@pytest.mark.parametrize(
+    ("text", "weight"),
+    [
+        ("hello", 0),
+        ('"a, [b], {c}: 1.5e3"', 1),
+        (r'"a \" , [ \\"', 1),
+        ("[1,2,3]", 6 + 2),
+        ('{"a":1,"b":"c"}', 6 + 1 + 2 * 3 + 3),
+        ("[0.5,1e3,-7.5E+2]", 6 + 2 + 2 * 3 + 2 * 2),
+        ("9" * 18, 0),
+        ("9" * 19, LONG_NUMBER_WEIGHT),
+        (f"[{'9' * 40},{'1' * 18}]", 6 + 1 + 2 * LONG_NUMBER_WEIGHT),
+        ('"é, 🜁",[]', 1 + 1 + 6),
+    ],
+)
+def test_what_stands_outside_of_strings_has_weight(text: str, weight: int) -> None:
+    assert form_of(text).weight == weight
+
+
+@pytest.mark.parametrize("text", ["[]" + ",[]" * 3_000, "[" + '"a",' * 9_000, "9" * 20_000, "1" + ",1" * 16_385])
+def test_too_much_is_told_without_reading_it(text: str) -> None:
+    with pytest.raises(TooMuch) as caught:
+        form_of(text)
+    assert caught.value.weight > MAX_WEIGHT
+    assert form_of(text, caught.value.weight * 2).weight >= caught.value.weight
+
+
+@given(frames)
+def test_the_brackets_of_a_text_tell_its_depth(frame: dict[str, Any]) -> None:
+    form, levels = form_of(json.dumps(frame)), depth(frame)
+    assert not form.is_deeper(levels)
+    assert form.is_deeper(levels - 1)
+
+
+@pytest.mark.parametrize(
+    "text", ["[NaN]", "[-Infinity]", "1e400", "1E+400", "1" + "0" * 215 + "e99", "9" * 310, "0e400"]
+)
+def test_a_number_that_may_be_none_is_suspected(text: str) -> None:
+    assert form_of(text).may_be_infinite
+
+
+@pytest.mark.parametrize("text", ['"NaN"', '{"Infinity":"1e400"}', "1e-400", "1e99", f'"{"9" * 500}"', "[1.5]"])
+def test_any_other_is_not(text: str) -> None:
+    assert not form_of(text).may_be_infinite
 
 
 @pytest.mark.parametrize(

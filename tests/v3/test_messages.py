@@ -13,6 +13,7 @@ from v3.messages import (
     Content,
     Unreadable,
     WS_Message_V3,
+    check_event,
     content_in,
     content_of,
     is_vision_id,
@@ -20,6 +21,7 @@ from v3.messages import (
     read_heard,
     read_said,
     write,
+    write_members,
 )
 
 GROUP = '{"msg_type":"msg","target":"group"%s}'
@@ -339,3 +341,48 @@ def test_what_is_too_deep_for_any_reader_is_named_wherever_it_stands() -> None:
     }
     for field, text in texts.items():
         assert fields(refused(text % deep)) == [field]
+
+
+@pytest.mark.parametrize(
+    "value", ["[" + "1," * 20_000 + "1]", "[" + "[]," * 20_000 + "1]", '["' + '","' * 20_000 + '"]']
+)
+def test_a_message_of_too_many_values_is_refused_unread(value: str) -> None:
+    for field in ("payload", "from_id"):
+        unreadable = refused(GROUP % f',"{field}":{{"a":{value}}}')
+        assert (unreadable.code, fields(unreadable), unreadable.refused) == ("invalid_message", [field], {})
+        assert "too many values" in unreadable.problems[0]["problem"]
+
+
+def test_a_message_of_too_many_values_is_rejected_on_the_bus_too() -> None:
+    with pytest.raises(Unreadable):
+        read_heard(HEARD % (b',"payload":{"a":[%b1]}' % (b"1," * 40_000)))
+    assert read_heard(HEARD % (b',"payload":{"a":[%b1]}' % (b"1," * 16_000)))["payload"] == {}
+
+
+@pytest.mark.parametrize("said", ['"cmd":"JOIN"', '"cmd":"LEAVE"'])
+@pytest.mark.parametrize("target", ["group", "broadcast", "direct"])
+def test_who_comes_and_goes_is_for_the_server_to_say(said: str, target: str) -> None:
+    to_id = ',"to_id":"bob"' if target == "direct" else ""
+    with pytest.raises(Unreadable) as caught:
+        check_event(read_said(f'{{"msg_type":"presence","target":"{target}",{said}{to_id}}}'))
+    assert (caught.value.code, fields(caught.value)) == ("invalid_message", ["cmd"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"msg_type":"presence","target":"echo","cmd":"JOIN"}',
+        '{"msg_type":"presence","target":"group","cmd":"join"}',
+        '{"msg_type":"presence","target":"group"}',
+        '{"msg_type":"cmd","target":"group","cmd":"LEAVE"}',
+    ],
+)
+def test_anything_else_a_client_may_say_with_presence(text: str) -> None:
+    check_event(read_said(text))
+
+
+def test_members_are_written_as_they_are_given() -> None:
+    content: Content = {"msg_type": "presence", "target": "echo", "payload": {"members": 1, "a": None, "b": "null}"}}
+    line = write_members(content, "ann", "lobby", 'now"', b'[{"client_id":"ann"}]')
+    assert json.loads(line)["payload"] == {"a": None, "b": "null}", "members": [{"client_id": "ann"}]}
+    assert json.loads(line)["sent_at"] == 'now"'

@@ -245,3 +245,11 @@ class Receipts:
 
     def refused(self, payload: dict[str, Any]) -> None:
         self.all.append(("refused", payload))
+
+
+def test_who_comes_and_goes_is_not_for_a_client_to_say() -> None:
+    world = World()
+    world.session().receive(text("group", "presence", cmd="LEAVE", payload={"client_id": "alice"}))
+    assert world.said == []
+    assert world.error()["code"] == "invalid_message"
+    assert [problem["field"] for problem in world.error()["detail"]] == ["cmd"]
