@@ -70,7 +70,7 @@ def form_of(text: str, most: int = MAX_WEIGHT) -> Form:
     pieces = text.split('"')
     outline = "".join(pieces[::2]).encode(errors="replace").translate(_FORM, _IGNORED)
     marks = outline.translate(None, b"0")
-    long_numbers = outline.count(_LONG_NUMBER) if len(outline) > len(marks) + len(_LONG_NUMBER) else 0
+    long_numbers = outline.count(_LONG_NUMBER) if len(outline) - len(marks) >= len(_LONG_NUMBER) else 0
     weight = (
         marks.count(b",")
         + STRING_WEIGHT * (quotes // 2)

@@ -270,6 +270,8 @@ ATTACKERS_JWK = {"kty": "oct", "k": base64url(b"a key that the attacker has made
             for text in (".", "..", "a", "a.b", "a.b.c", "a.b.c.d", "é.é.é", " ", "null")
         ),
         pytest.param("\x00" * 99, id="zeros"),
+        pytest.param(forged(HS256, claims(more="a" * 60_000)), id="60 KB, well signed"),
+        pytest.param(forged(b"[" * 5_000, claims()), id="a header that is too deep to be read"),
         pytest.param("e30." * 5_000, id="many parts"),
     ],
 )

@@ -207,6 +207,7 @@ def test_a_payload_is_at_most_32_deep() -> None:
     [
         pytest.param('{"a":' * 100 + "1" + "}" * 100, id="100 objects"),
         pytest.param('{"a":' + "[" * 32 + "]" * 32 + "}", id="32 lists in an object"),
+        pytest.param('{"a":' + "[" * 500 + "]" * 500 + "}", id="500 lists"),
         pytest.param('{"a":' * 5000 + "1" + "}" * 5000, id="5000 objects"),
         pytest.param('{"a":' + "[" * 20000 + "]" * 20000 + "}", id="20000 lists"),
     ],
