@@ -6,6 +6,7 @@ command's own directory, and its answer handed back as it is. It reads neither p
 
 import asyncio
 import contextlib
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
@@ -16,14 +17,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, unix_connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from bridge.engine_door import TooLarge
+from bridge.reception import later
 from bridge.request_body import TooLong, read_body
 from bridge.siblings import Siblings
 
 POLL_SECONDS: Final = 60.0
 MOST_HEAD_BYTES: Final = 65_536
+SHARE_OF_OPEN_FILES: Final = 8
+"""Each request that is passed on costs another open file: beyond one in so many they are `overloaded`."""
 HOP_BY_HOP: Final = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade", b"keep-alive"})
 GONE: Final = {"code": 1, "message": "There is no such session here: connect again."}
 
@@ -36,16 +40,36 @@ class EngineForward:
         self._door = door
         self._siblings = siblings
         self._most_bytes = most_bytes
+        self._most_under_way = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_OPEN_FILES
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         place = self._siblings.place_of(_worker_in(scope))
         if place is None:
             await self._door(scope, receive, send)
-        elif scope["type"] == "websocket":
+        elif self._under_way >= self._most_under_way:
+            await _refuse(scope, receive, send)
+        else:
+            self._under_way += 1
+            try:
+                await self._forward(scope, receive, send, place)
+            finally:
+                self._under_way -= 1
+
+    async def _forward(self, scope: Scope, receive: Receive, send: Send, place: Path) -> None:
+        if scope["type"] == "websocket":
             await _relay(WebSocket(scope, receive, send), place)
         else:
             response = await _ask(Request(scope, receive), place, self._most_bytes)
             await response(scope, receive, send)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    refusal = later("overloaded", "Too many requests are on their way to other workers.")
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(refusal)
+    else:
+        await refusal(scope, receive, send)
 
 
 def _worker_in(scope: Scope) -> str:
@@ -136,8 +160,10 @@ async def _relay(websocket: WebSocket, place: Path) -> None:
         ) as other:
             await websocket.accept()
             await _both_ways(websocket, other)
-    except (OSError, InvalidHandshake, TimeoutError):
-        await websocket.send_denial_response(JSONResponse(GONE, 400))
+    except (OSError, WebSocketException, TimeoutError, ValueError):
+        # ValueError and some of the others: a Host that is no host.
+        with contextlib.suppress(OSError, RuntimeError):  # it was accepted, and is gone
+            await websocket.send_denial_response(JSONResponse(GONE, 400))
 
 
 async def _both_ways(websocket: WebSocket, other: ClientConnection) -> None:

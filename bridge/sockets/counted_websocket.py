@@ -21,6 +21,7 @@ class CountedWebSocket(WebSocketProtocol):
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
+        self.strangers.asked(self.transport)
         if getattr(self, "scope", None) is not None:
             cast(dict[str, Any], self.scope["extensions"])[VOUCH] = self._vouch
 

@@ -189,6 +189,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._is_whole = True
         self._request_arrived()
+        self.strangers.asked(self.transport)
         super().on_message_complete()
         if self.cycle.response_complete:
             self.loop.call_soon(self._go_on)

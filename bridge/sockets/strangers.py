@@ -70,17 +70,21 @@ class Strangers:
             self._strike(one, holder)
             self._vouched_for.add(one)
 
+    def asked(self, one: Abortable) -> None:
+        """Its request has come, and it waits for us: among strangers it is the last to go."""
+        holder = self._holders.get(one)
+        if holder is not None and one not in self._vouched_for:
+            self._waiting[holder][one] = self._waiting[holder].pop(one)
+
     def served(self, one: Abortable) -> None:
         """Its request has its answer: it is a stranger again, the last to go."""
         holder = self._holders.get(one)
-        if not holder:
-            return
-        if one in self._vouched_for:
+        if holder and one in self._vouched_for:
             self._vouched_for.discard(one)
             self._enlist(one, holder)
             self._make_room(holder)
         else:
-            self._waiting[holder][one] = self._waiting[holder].pop(one)
+            self.asked(one)
 
     def gone(self, one: Abortable) -> None:
         """It is closed."""

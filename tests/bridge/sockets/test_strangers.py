@@ -80,12 +80,12 @@ def test_nobody_that_is_vouched_for_goes_and_a_stranger_finds_no_room_then() -> 
     assert aborted(known) == []
 
 
-def test_whoever_was_served_is_a_stranger_again_and_the_last_to_go() -> None:
+def test_whoever_was_served_is_a_stranger_again_and_like_whoever_asks_the_last_to_go() -> None:
     strangers = Strangers(3, 3, 3)
     first, second, third = come(strangers, ATTACKER, 3)
     strangers.vouch(first)
     strangers.served(first)
-    strangers.served(second)
+    strangers.asked(second)
     come(strangers, ATTACKER)
     assert aborted([first, second, third]) == [2]
     assert strangers.vouched_for == 0
@@ -131,7 +131,7 @@ def test_the_bounds_hold_whatever_comes_and_goes_in_whatever_order() -> None:
     chance, strangers, names = random.Random(7), Strangers(40, 30, 15), count()
     here: dict[Socket, str] = {}
     for _ in range(20_000):
-        action = chance.choice(("come", "come", "come", "vouch", "served", "gone"))
+        action = chance.choice(("come", "come", "come", "vouch", "asked", "served", "gone"))
         if action == "come" or not here:
             one = Socket()
             here[one] = f"10.0.0.{next(names) * chance.randrange(1, 9) % 7}"
