@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from bridge.engine_door import TooLarge
-from bridge.reception import later
+from bridge.later import later
 from bridge.request_body import TooLong, read_body
 from bridge.siblings import Siblings
 

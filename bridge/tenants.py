@@ -55,14 +55,14 @@ class Tenant:
         """The code with which V3 is refused now, if it is."""
         return "stage_legacy" if self.stage == "legacy" else None
 
-    def with_state(self, state: "TenantState") -> "Tenant":
-        """This tenant as Redis says it is."""
+    def with_state(self, state: "TenantState", names: Names | None = None) -> "Tenant":
+        """This tenant as Redis says it is; `names` are those of its id map, where they are made already."""
         return replace(
             self,
             stage=state.stage or self.stage,
             share=self.share if state.share is None else state.share,
             v2_routing=state.v2_routing or self.v2_routing,
-            names=Names(state.id_map),
+            names=Names(state.id_map) if names is None else names,
             version=state.version,
         )
 
@@ -76,6 +76,8 @@ class TenantState:
     share: int | None = None
     v2_routing: Routing | None = None
     id_map: dict[str, str] = field(default_factory=dict)
+    ids_version: int | None = None
+    """The version at which the id map was last replaced, where that is known."""
 
 
 def state_in(fields: dict[str, str], id_map: dict[str, str]) -> TenantState:
@@ -87,6 +89,7 @@ def state_in(fields: dict[str, str], id_map: dict[str, str]) -> TenantState:
         share=share if share is not None and share <= BUCKETS else None,
         v2_routing=_one_of(ROUTINGS, fields.get("v2_routing")),
         id_map=id_map,
+        ids_version=_number(fields.get("ids_version")),
     )
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from bridge.admission import Administrator
 from bridge.api.admin_body import NewStage, StepBack, body_of, described
 from bridge.api.admin_desk import Desk
-from bridge.api.admin_ids import MAX_IDS_BYTES, Ids, ids_in
+from bridge.api.admin_ids import Ids, Maps
 from bridge.api.admin_refusals import REFUSED, said_as_refusals
 from bridge.reports import MOST_CLIENTS
 
@@ -52,11 +52,11 @@ def _add_orders(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N80
             admin, tenant, back.version, lambda known: orders.roll_back(known, admin.name, back.why, back.version)
         )
 
-    whole_map = described(Ids, is_required=True)
+    whole_map, maps = described(Ids, is_required=True), Maps()
 
     @routes.put("/tenants/{tenant}/ids", summary="Replace the id map", openapi_extra=whole_map)
     async def ids(tenant: str, request: Request, admin: Admin) -> dict[str, Any]:
-        return await desk.replace_ids(desk.tenant(admin, tenant), ids_in(await body_of(request, MAX_IDS_BYTES)))
+        return await desk.replace_ids(desk.tenant(admin, tenant), await maps.take(request))
 
 
 def _add_reports(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N803 - a type

@@ -7,6 +7,7 @@ A stream is a look each second; it never keeps the process from ending, and ther
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Final
 
@@ -17,10 +18,13 @@ from starlette.responses import StreamingResponse
 from bridge.admission import Administrator
 from bridge.api.admin_desk import Desk
 from bridge.api.admin_refusals import REFUSED, AdminRefusal, redis_away
+from bridge.settings import EVERY_TENANT
 
 LOOK_SECONDS: Final = 1.0
 SILENT_LOOKS: Final = 10
 MOST_STREAMS: Final = 64
+MOST_STREAMS_OF_A_KEY: Final = 8
+"""Of which no key has more than so many, and so many are kept for keys of the whole platform."""
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -30,16 +34,23 @@ class Streams:
     def __init__(self, desk: Desk, is_ending: Callable[[], bool]) -> None:
         self._desk = desk
         self._is_ending = is_ending
-        self._open = 0
+        self._open: Counter[Administrator] = Counter()
 
     def begin(self, administrator: Administrator) -> AsyncIterator[str]:
         """One more stream. Raises `AdminRefusal` beyond the bound."""
-        if self._open >= MOST_STREAMS:
+        if not self._has_room(administrator):
             raise AdminRefusal(503, "overloaded", "Too many dashboards are open on this process; try again later.")
         return self._stream(administrator)
 
+    def _has_room(self, administrator: Administrator) -> bool:
+        """No key takes more than its share, and what is kept for the platform's no other."""
+        kept = 0 if EVERY_TENANT in administrator.tenants else MOST_STREAMS_OF_A_KEY
+        return self._open[administrator] < MOST_STREAMS_OF_A_KEY and self._open.total() < MOST_STREAMS - kept
+
     async def _stream(self, administrator: Administrator) -> AsyncIterator[str]:
-        self._open += 1
+        if not self._has_room(administrator):  # it was taken between the answer's head and here
+            return
+        self._open[administrator] += 1
         try:
             before, silent = "", 0
             while not self._is_ending():
@@ -52,7 +63,7 @@ class Streams:
                 before = now
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
-            self._open -= 1
+            self._open[administrator] -= 1
 
     async def _event(self, administrator: Administrator) -> str:
         """`tenants`, or `away` while Redis is: what was said before it may be no longer so."""

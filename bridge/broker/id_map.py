@@ -6,17 +6,17 @@ It never decides whether a map is sound: `compat.identity` does. A running bridg
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import WatchError
 
+from bridge.aside import aside
 from bridge.broker.addresses import Addresses
+from bridge.broker.stored_map import prepare_map, put_in_place, read_map
 
 ATTEMPTS: Final = 10
-FIELDS_PER_COMMAND: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +50,19 @@ async def replace_id_map(
 async def _replace_once(
     redis: Redis, addresses: Addresses, tenant: str, id_map: Mapping[str, str], *, dry_run: bool
 ) -> Replacement:
+    name = addresses.id_map(tenant)
     async with redis.pipeline(transaction=True) as pipeline:
-        await pipeline.watch(addresses.tenants, addresses.tenant(tenant), addresses.id_map(tenant))
-        replacement = await _compare_with_stored(pipeline, addresses, tenant, id_map)
+        await pipeline.watch(addresses.tenants, addresses.tenant(tenant), name)
+        version = await _version(pipeline, addresses, tenant) + 1
+        replacement = await aside(_compare, version, await read_map(pipeline, name), id_map)
         if not replacement.is_empty and not dry_run:
-            await _write(pipeline, addresses, tenant, id_map, replacement.version)
+            waiting = await prepare_map(pipeline, name, id_map)
+            try:
+                await _write(pipeline, addresses, tenant, waiting, version)
+            except WatchError:
+                await _forget(redis, waiting)
+                raise
         return replacement
-
-
-async def _compare_with_stored(
-    pipeline: Pipeline, addresses: Addresses, tenant: str, id_map: Mapping[str, str]
-) -> Replacement:
-    stored: Mapping[bytes, bytes] = await pipeline.hgetall(addresses.id_map(tenant))  # type: ignore[assignment]
-    before = {v2_id.decode(errors="replace"): name.decode(errors="replace") for v2_id, name in stored.items()}
-    return _compare(await _version(pipeline, addresses, tenant) + 1, before, id_map)
 
 
 async def _version(pipeline: Pipeline, addresses: Addresses, tenant: str) -> int:
@@ -75,24 +74,23 @@ async def _version(pipeline: Pipeline, addresses: Addresses, tenant: str) -> int
     return max((int(version) for version in versions if version is not None and version.isdigit()), default=0)
 
 
-async def _write(
-    pipeline: Pipeline, addresses: Addresses, tenant: str, id_map: Mapping[str, str], version: int
-) -> None:
+async def _forget(redis: Redis, waiting: str) -> None:
+    if waiting:
+        await redis.unlink(waiting)
+
+
+async def _write(pipeline: Pipeline, addresses: Addresses, tenant: str, waiting: str, version: int) -> None:
     pipeline.multi()  # type: ignore[no-untyped-call]
-    pipeline.delete(addresses.id_map(tenant))
-    fields = iter(id_map.items())
-    while chunk := dict(islice(fields, FIELDS_PER_COMMAND)):
-        pipeline.hset(addresses.id_map(tenant), mapping=cast(Any, chunk))
-    pipeline.hset(addresses.tenant(tenant), "version", version)
+    put_in_place(pipeline, addresses.id_map(tenant), waiting)
+    pipeline.hset(addresses.tenant(tenant), mapping={"version": version, "ids_version": version})
     pipeline.hset(addresses.tenants, tenant, version)
     await pipeline.execute()
 
 
 def _compare(version: int, before: Mapping[str, str], after: Mapping[str, str]) -> Replacement:
-    both = before.keys() & after.keys()
     return Replacement(
         version=version,
-        added=frozenset(after.keys() - before.keys()),
-        removed=frozenset(before.keys() - after.keys()),
-        changed=frozenset(v2_id for v2_id in both if before[v2_id] != after[v2_id]),
+        added=frozenset(v2_id for v2_id in after if v2_id not in before),
+        removed=frozenset(v2_id for v2_id in before if v2_id not in after),
+        changed=frozenset(v2_id for v2_id in after if before.get(v2_id, after[v2_id]) != after[v2_id]),
     )

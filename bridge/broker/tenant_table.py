@@ -9,20 +9,24 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError, WatchError
 
+from bridge.aside import aside
 from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled, is_wrong_type
+from bridge.broker.stored_map import prepare_map, put_in_place, read_map
 from bridge.settings import TENANT_NAME
 from bridge.tenants import Tenant, TenantState, state_in
+from compat.identity import Names
 
 LOOK_SECONDS: Final = 1.0
 LOOKS_PER_ROUND: Final = 10
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
+FIELDS: Final = ("version", "stage", "share", "v2_routing", "ids_version")
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +45,7 @@ class TenantTable:
         self._unreadable: dict[str, int] = {}
         self._changed: list[Changed] = []
         self._is_blind = False
+        self._looking = asyncio.Lock()
 
     def get(self, name: str) -> Tenant | None:
         """The tenant as it is now, or `None` for one that the bridge does not know."""
@@ -78,7 +83,11 @@ class TenantTable:
         return True
 
     async def look(self) -> None:
-        """Read what changed, and write again what Redis lost. Raises what redis-py raises."""
+        """Read what changed, and write again what Redis lost; one look at a time. Raises what redis-py raises."""
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
         versions = await self._versions()
         for name, state in list(self._states.items()):
             if versions.get(name, -1) < state.version:
@@ -103,16 +112,21 @@ class TenantTable:
     async def _read(self, name: str, version: int) -> None:
         """What cannot be used is logged once, and leaves the tenant as it is."""
         try:
-            state = await read_state(self._redis, self._addresses, name)
-            self._take(name, replace(state, version=version))
+            known = self._states.get(name)
+            state = await read_state(self._redis, self._addresses, name, known)
+            is_same = known is not None and state.id_map is known.id_map
+            names = self._tenants[name].names if is_same else await aside(Names, state.id_map)
+            self._take(name, replace(state, version=version), names)
+        except Changing:
+            return  # the next look finds it as it has become
         except (ResponseError, ValueError) as error:
             if self._unreadable.get(name) != version:
                 self._unreadable[name] = version
                 log.warning("tenant_unreadable", tenant=name, version=version, reason=str(error))
 
-    def _take(self, name: str, state: TenantState) -> None:
+    def _take(self, name: str, state: TenantState, names: Names | None = None) -> None:
         before = self._tenants.get(name) or Tenant(name)
-        after = (self._configured.get(name) or Tenant(name)).with_state(state)
+        after = (self._configured.get(name) or Tenant(name)).with_state(state, names)
         self._states[name] = state
         self._tenants[name] = after
         for call in self._changed:
@@ -138,30 +152,42 @@ class TenantTable:
             log.warning("tenant_restored", tenant=name, version=state.version)
 
 
-async def read_state(redis: Redis, addresses: Addresses, name: str) -> TenantState:
-    """What Redis holds of a tenant."""
-    async with redis.pipeline(transaction=True) as pipeline:
-        pipeline.hgetall(addresses.tenant(name))
-        pipeline.hgetall(addresses.id_map(name))
-        fields, id_map = await pipeline.execute()
-    return state_in(_text(fields), _text(id_map))
+class Changing(ValueError):
+    """A tenant was changed while it was read."""
+
+
+async def read_state(redis: Redis, addresses: Addresses, name: str, known: TenantState | None = None) -> TenantState:
+    """What Redis holds of a tenant; the id map is the `known` one where that was not replaced since.
+
+    Raises `Changing`, and what redis-py raises.
+    """
+    before = _text(await redis.hgetall(addresses.tenant(name)))
+    state = state_in(before, {})
+    ids = addresses.id_map(name)
+    is_known = known is not None and state.ids_version is not None and state.ids_version == known.ids_version
+    if known is not None and is_known and await cast(Any, redis.hlen(ids)) == len(known.id_map):  # not by hand since
+        return replace(state, id_map=known.id_map)
+    id_map = await read_map(redis, ids)
+    if _text(await redis.hgetall(addresses.tenant(name))) != before:
+        raise Changing("it is being changed")
+    return replace(state, id_map=id_map)
 
 
 async def write_state(redis: Redis, addresses: Addresses, name: str, state: TenantState) -> bool:
     """Write a tenant whole, in one transaction, unless Redis knows a later version; whether it was written."""
-    fields = {"version": state.version, "stage": state.stage, "share": state.share, "v2_routing": state.v2_routing}
+    fields: dict[str, Any] = {each: getattr(state, each) for each in FIELDS}
     async with redis.pipeline(transaction=True) as pipeline:
         await pipeline.watch(addresses.tenants, addresses.tenant(name))
         later = await _version_held(pipeline, addresses, name)
         is_ours = later <= state.version
+        waiting = await prepare_map(pipeline, addresses.id_map(name), state.id_map if is_ours else {})
         pipeline.multi()  # type: ignore[no-untyped-call]
         if is_ours:
-            pipeline.delete(addresses.tenant(name), addresses.id_map(name))
+            pipeline.delete(addresses.tenant(name))
             pipeline.hset(
                 addresses.tenant(name), mapping={key: value for key, value in fields.items() if value is not None}
             )
-            if state.id_map:
-                pipeline.hset(addresses.id_map(name), mapping=dict(state.id_map.items()))
+            put_in_place(pipeline, addresses.id_map(name), waiting)
         pipeline.hset(addresses.tenants, name, max(later, state.version))  # by which the next look finds it
         try:
             await pipeline.execute()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bridge.api.admin_ids import ids_in
+from bridge.api import admin_ids
+from bridge.api.admin_ids import Reader, ids_in
 from bridge.api.admin_refusals import AdminRefusal
 
 UNREADABLE = (
@@ -21,6 +24,16 @@ UNREADABLE = (
     b'{"ids": {}, "more": 1}',
     b'{"ids": \xff}',
     b'{"ids": ' + b"[" * 100_000,
+    b'{"ids": {}, "ids": {"42": "Xk3dQ"}}',
+    b'{"ids": {"42": "Xk3dQ",}}',
+    b'{"ids": {,}}',
+    b'{"ids": {"42": "Xk3dQ"}',
+    b'{"ids": {"42": "Xk3dQ"}} {}',
+    b'{"ids": {"42" "Xk3dQ"}}',
+    b'{"ids": {"42": "Xk3dQ" "43": "Yk3dQ"}}',
+    b'{"ids": {"4\n2": "Xk3dQ"}}',
+    b'{"ids": {"42": "' + b"x" * 100_000 + b'"}}',
+    b'\xef\xbb\xbf{"ids": {}}',
 )
 
 
@@ -36,12 +49,23 @@ def test_a_map_is_taken_whole() -> None:
     assert ids_in(b'{"ids": {}}') == {}
 
 
+@given(st.dictionaries(st.text(min_size=1, max_size=20), st.text(max_size=20)), st.sampled_from([None, 1, "\t"]))
+def test_what_json_writes_is_read(ids: dict[str, str], indent: int | str | None) -> None:
+    text = json.dumps({"ids": ids}, indent=indent, ensure_ascii=indent is None)
+    assert list(Reader(text).ids()) == list(ids.items())
+
+
+def test_more_ids_than_may_be_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_ids, "MOST_IDS", 2)
+    assert ids_in(json.dumps({"ids": {"1": "Ab", "2": "Ac"}}).encode())
+    assert refusal_of(json.dumps({"ids": {"1": "Ab", "2": "Ac", "3": "Ad"}}).encode())[0] == 422
+
+
 @pytest.mark.parametrize(
     ("body", "name"),
     [
         (b'{"ids": {"42": "Xk3dQ", "42": "Yk3dQ"}}', "42"),
         (b'{"ids": {"42": "Xk3dQ", "\\u0034\\u0032": "Xk3dQ"}}', "42"),
-        (b'{"ids": {}, "ids": {"42": "Xk3dQ"}}', "ids"),
     ],
 )
 def test_a_key_that_stands_twice_is_named_though_json_would_take_the_last(body: bytes, name: str) -> None:
