@@ -210,3 +210,27 @@ async def test_there_is_a_bound_to_open_streams_and_one_that_is_over_makes_room(
     assert (refused.value.status, refused.value.body["code"]) == (503, "overloaded")
     await opened[0].aclose()  # type: ignore[attr-defined]
     await anext(begin(streams))
+
+
+async def test_no_key_has_more_than_its_share_and_some_are_kept_for_the_platform(
+    fixed: FixedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin_events, "MOST_STREAMS", 5)
+    monkeypatch.setattr(admin_events, "MOST_STREAMS_OF_A_KEY", 2)
+    streams, opened = streams_of(fixed), []
+    chiefs = [Administrator(f"chief of {tenant}", (tenant,)) for tenant in ("acme", "beta")]
+    boss = Administrator("boss", ("*",))
+    for administrator, is_let in ((chiefs[0], 2), (chiefs[1], 1), (boss, 2)):
+        for _ in range(is_let):
+            opened.append(streams.begin(administrator))
+            await anext(opened[-1])
+        with pytest.raises(AdminRefusal):
+            streams.begin(administrator)
+
+
+async def test_streams_that_begin_at_once_are_bounded_too(fixed: FixedDesk) -> None:
+    streams = streams_of(fixed)
+    begun = [begin(streams) for _ in range(admin_events.MOST_STREAMS_OF_A_KEY + 1)]
+    said = [await anext(stream, None) for stream in begun]
+    assert said[-1] is None
+    assert None not in said[:-1]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
+from fastapi import Request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.api import admin_ids
-from bridge.api.admin_ids import Reader, ids_in
+from bridge.api.admin_ids import Maps, Reader, ids_in
 from bridge.api.admin_refusals import AdminRefusal
 
 UNREADABLE = (
@@ -86,3 +90,36 @@ def test_a_map_that_is_not_one_to_one_is_refused_with_the_reason(ids: dict[str, 
     status, code, sentence = refusal_of(json.dumps({"ids": ids}).encode())
     assert (status, code) == (400, "invalid_ids")
     assert "Xk3dQ" in sentence or "Vision ID" in sentence
+
+
+class Slow:
+    """A request whose body comes when it is let."""
+
+    def __init__(self) -> None:
+        self.is_let = asyncio.Event()
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        yield b'{"ids": '
+        await self.is_let.wait()
+        yield b'{"42": "Xk3dQ"}}'
+
+
+async def test_one_map_is_taken_at_a_time() -> None:
+    maps, slow = Maps(), Slow()
+    taking = asyncio.create_task(maps.take(cast(Request, slow)))
+    await asyncio.sleep(0)
+    with pytest.raises(AdminRefusal) as refused:
+        await maps.take(cast(Request, Slow()))
+    assert (refused.value.status, refused.value.body["code"]) == (503, "overloaded")
+    slow.is_let.set()
+    assert await taking == {"42": "Xk3dQ"}
+
+
+async def test_a_body_that_does_not_come_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_ids, "BODY_SECONDS", 0.05)
+    maps, never, slow = Maps(), Slow(), Slow()
+    with pytest.raises(AdminRefusal) as refused:
+        await maps.take(cast(Request, never))
+    assert refused.value.status == 408
+    slow.is_let.set()
+    assert await maps.take(cast(Request, slow)) == {"42": "Xk3dQ"}

@@ -98,3 +98,18 @@ def test_tokens_of_any_issuer_are_said(findings: Any) -> None:
 def test_keys_fetched_in_the_clear_are_said(findings: Any) -> None:
     found = findings(jwt('algorithms = ["RS256"]\njwks_url = "http://accounts.example/jwks"'))
     assert sayings(found, "jwt", "warn") == ["http://accounts.example/jwks is not fetched over https"]
+
+
+def test_a_password_in_the_address_of_keys_is_not_shown(findings: Any) -> None:
+    found = findings(jwt('algorithms = ["RS256"]\njwks_url = "http://user:hush@accounts.example/jwks?api_key=hush"'))
+    assert sayings(found, "jwt", "warn") == ["http://accounts.example/jwks? is not fetched over https"]
+    assert "hush" not in repr(found)
+
+
+def test_it_is_said_that_who_has_no_credentials_takes_no_id_where_tokens_prove_them(findings: Any) -> None:
+    claim = f'[jwt]\nsecret = "{SECRET}"\nclient_claim = "sub"\n'
+    said = "by client_claim ids are a token's: who has none may name no id in acme, and is given one"
+    found = findings('v2_anonymous_tenant = "acme"\n' + key("web", "acme") + claim)
+    assert said in sayings(found, "v2 without key", "ok")
+    elsewhere = findings('v2_anonymous_tenant = "visitors"\n[tenants.visitors]\n' + key("web", "acme") + claim)
+    assert len(sayings(elsewhere, "v2 without key", "ok")) == 1
