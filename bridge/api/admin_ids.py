@@ -1,6 +1,7 @@
 """An id map as the admin API takes it: one object, in which nothing may stand twice. It maps nobody by itself.
 
-Read string by string and not by `json.loads`, which would keep everybody waiting until all of a million ids are read.
+Read string by string and not by `json.loads`, which would keep everybody waiting until all of them are read. The command
+line takes larger maps: it has a process of its own.
 """
 
 import asyncio
@@ -17,9 +18,10 @@ from bridge.api.admin_refusals import AdminRefusal
 from bridge.aside import aside
 from compat.identity import check_id_map
 
-MOST_IDS: Final = 1_000_000
-MAX_IDS_BYTES: Final = 64 * 1_024 * 1_024
+MOST_IDS: Final = 100_000
+MAX_IDS_BYTES: Final = 8 * 1_024 * 1_024
 """So many ids of usual length. nginx lets as much through."""
+TOO_MANY: Final = f"At most {MOST_IDS:,} ids in one request: give a larger map to `aether-bridge tenants ids`."
 BODY_SECONDS: Final = 60.0
 """So long a body may take to come."""
 LONGEST_WORD: Final = 1_024
@@ -81,7 +83,7 @@ class Reader:
         self._at = 0
 
     def ids(self) -> Iterator[tuple[str, str]]:
-        """Each pair, as often as it stands there. Raises `ValueError` where there is anything else, or too much."""
+        """Each pair, as often as it stands there. Raises `AdminRefusal` for too many, `ValueError` for anything else."""
         self._expect("{")
         if self._word() != "ids":
             raise ValueError
@@ -89,7 +91,7 @@ class Reader:
         self._expect("{")
         for number, pair in enumerate(self._pairs()):
             if number == MOST_IDS:
-                raise ValueError
+                raise AdminRefusal(413, "body_too_big", TOO_MANY)
             yield pair
         self._expect("}")
         self._expect("")

@@ -5,11 +5,10 @@ It never decides whether a map is sound: `compat.identity` does. A running bridg
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 from redis.exceptions import WatchError
 
 from bridge.aside import aside
@@ -39,57 +38,54 @@ async def replace_id_map(
 ) -> Replacement:
     """Replace the map, unless it is the same or this is a dry run. Raises what redis-py raises.
 
-    `WatchError` only when somebody else changed the tenant `ATTEMPTS` times meanwhile.
+    What was there before is compared with, not held fast: that would take as long as many others need for a change.
+    `WatchError` only when somebody else changed a tenant `ATTEMPTS` times in the moment of the replacement.
     """
+    stored = await read_map(redis, addresses.id_map(tenant))
+    replacement = await aside(_compare, stored, id_map)
+    if replacement.is_empty or dry_run:
+        return replace(replacement, version=await _version(redis, addresses, tenant) + 1)
+    waiting = await prepare_map(redis, addresses.id_map(tenant), id_map)
+    try:
+        return replace(replacement, version=await _put_in_place(redis, addresses, tenant, waiting))
+    finally:
+        if waiting:
+            await redis.unlink(waiting)
+
+
+async def _put_in_place(redis: Redis, addresses: Addresses, tenant: str, waiting: str) -> int:
+    """The tenant's new version."""
     for _ in range(ATTEMPTS - 1):
         with contextlib.suppress(WatchError):
-            return await _replace_once(redis, addresses, tenant, id_map, dry_run=dry_run)
-    return await _replace_once(redis, addresses, tenant, id_map, dry_run=dry_run)
+            return await _put_once(redis, addresses, tenant, waiting)
+    return await _put_once(redis, addresses, tenant, waiting)
 
 
-async def _replace_once(
-    redis: Redis, addresses: Addresses, tenant: str, id_map: Mapping[str, str], *, dry_run: bool
-) -> Replacement:
-    name = addresses.id_map(tenant)
+async def _put_once(redis: Redis, addresses: Addresses, tenant: str, waiting: str) -> int:
     async with redis.pipeline(transaction=True) as pipeline:
-        await pipeline.watch(addresses.tenants, addresses.tenant(tenant), name)
+        await pipeline.watch(addresses.tenants, addresses.tenant(tenant))
         version = await _version(pipeline, addresses, tenant) + 1
-        replacement = await aside(_compare, version, await read_map(pipeline, name), id_map)
-        if not replacement.is_empty and not dry_run:
-            waiting = await prepare_map(pipeline, name, id_map)
-            try:
-                await _write(pipeline, addresses, tenant, waiting, version)
-            except WatchError:
-                await _forget(redis, waiting)
-                raise
-        return replacement
+        pipeline.multi()  # type: ignore[no-untyped-call]
+        put_in_place(pipeline, addresses.id_map(tenant), waiting)
+        pipeline.hset(addresses.tenant(tenant), mapping={"version": version, "ids_version": version})
+        pipeline.hset(addresses.tenants, tenant, version)
+        await pipeline.execute()
+    return version
 
 
-async def _version(pipeline: Pipeline, addresses: Addresses, tenant: str) -> int:
+async def _version(redis: Any, addresses: Addresses, tenant: str) -> int:
     """The tenant's version now: the later one, should the two places that hold it disagree."""
     versions: list[Any] = [
-        await pipeline.hget(addresses.tenant(tenant), "version"),
-        await pipeline.hget(addresses.tenants, tenant),
+        await redis.hget(addresses.tenant(tenant), "version"),
+        await redis.hget(addresses.tenants, tenant),
     ]
     return max((int(version) for version in versions if version is not None and version.isdigit()), default=0)
 
 
-async def _forget(redis: Redis, waiting: str) -> None:
-    if waiting:
-        await redis.unlink(waiting)
-
-
-async def _write(pipeline: Pipeline, addresses: Addresses, tenant: str, waiting: str, version: int) -> None:
-    pipeline.multi()  # type: ignore[no-untyped-call]
-    put_in_place(pipeline, addresses.id_map(tenant), waiting)
-    pipeline.hset(addresses.tenant(tenant), mapping={"version": version, "ids_version": version})
-    pipeline.hset(addresses.tenants, tenant, version)
-    await pipeline.execute()
-
-
-def _compare(version: int, before: Mapping[str, str], after: Mapping[str, str]) -> Replacement:
+def _compare(before: Mapping[str, str], after: Mapping[str, str]) -> Replacement:
+    """Yet without a version."""
     return Replacement(
-        version=version,
+        version=0,
         added=frozenset(v2_id for v2_id in after if v2_id not in before),
         removed=frozenset(v2_id for v2_id in before if v2_id not in after),
         changed=frozenset(v2_id for v2_id in after if before.get(v2_id, after[v2_id]) != after[v2_id]),

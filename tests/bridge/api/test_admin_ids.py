@@ -62,7 +62,9 @@ def test_what_json_writes_is_read(ids: dict[str, str], indent: int | str | None)
 def test_more_ids_than_may_be_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin_ids, "MOST_IDS", 2)
     assert ids_in(json.dumps({"ids": {"1": "Ab", "2": "Ac"}}).encode())
-    assert refusal_of(json.dumps({"ids": {"1": "Ab", "2": "Ac", "3": "Ad"}}).encode())[0] == 422
+    status, code, sentence = refusal_of(json.dumps({"ids": {"1": "Ab", "2": "Ac", "3": "Ad"}}).encode())
+    assert (status, code) == (413, "body_too_big")
+    assert "aether-bridge tenants ids" in sentence
 
 
 @pytest.mark.parametrize(
