@@ -5,13 +5,14 @@ Only the routes. Optimistic: who says a version is refused with 409 where the te
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from bridge.admission import Administrator
 from bridge.api.admin_body import NewStage, StepBack, body_of, described
 from bridge.api.admin_desk import Desk
 from bridge.api.admin_ids import Ids, Maps
 from bridge.api.admin_refusals import REFUSED, said_as_refusals
+from bridge.api.large_answer import large_answer
 from bridge.reports import MOST_CLIENTS
 
 DryRun = Annotated[bool, Query(description="Say what would happen, and change nothing.")]
@@ -74,14 +75,14 @@ def _add_reports(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N8
     async def changes(tenant: str, admin: Admin) -> list[dict[str, Any]]:
         return [one.as_json() for one in await orders.changes(desk.tenant(admin, tenant))]
 
-    @routes.get("/tenants/{tenant}/census", summary="Who is still on V2")
+    @routes.get("/tenants/{tenant}/census", summary="Who is still on V2", response_model=dict[str, Any])
     async def census(
         tenant: str,
         admin: Admin,
         protocol: Annotated[Literal["v2", "v3", "socketio", "all"] | None, Query()] = None,
         most: Annotated[int, Query(ge=1, le=100_000)] = MOST_CLIENTS,
-    ) -> dict[str, Any]:
-        return await reports.census(desk.tenant(admin, tenant), protocol, most)
+    ) -> Response:
+        return await large_answer(await reports.census(desk.tenant(admin, tenant), protocol, most))
 
     @routes.get("/tenants/{tenant}/ledger", summary="What conversion keeps, stashes and leaves out")
     async def ledger(tenant: str, admin: Admin) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from bridge.broker.id_map import replace_id_map
 from bridge.broker.memory import lost_at
 from bridge.broker.tenant_table import TenantTable
 from bridge.orders import Orders
-from bridge.reports import PROTOCOLS, Reports
+from bridge.report_rows import PROTOCOLS
+from bridge.reports import Reports
 from bridge.tenants import Tenant
 
 ATTEMPTS: Final = 5

@@ -1,7 +1,7 @@
 """An id map as the admin API takes it: one object, in which nothing may stand twice. It maps nobody by itself.
 
-Read string by string and not by `json.loads`, which would keep everybody waiting until all of them are read. The command
-line takes larger maps: it has a process of its own.
+Read string by string and not by `json.loads`, which would keep everybody waiting until all of them are read. The
+command line takes larger maps: it has a process of its own.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ class Reader:
         self._at = 0
 
     def ids(self) -> Iterator[tuple[str, str]]:
-        """Each pair, as often as it stands there. Raises `AdminRefusal` for too many, `ValueError` for anything else."""
+        """Each pair, as often as it stands there. Raises `AdminRefusal` for too many, `ValueError` for rubbish."""
         self._expect("{")
         if self._word() != "ids":
             raise ValueError

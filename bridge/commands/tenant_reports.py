@@ -13,7 +13,7 @@ from bridge.commands.options import ConfigOption, DataDirOption, JsonOption, Red
 from bridge.commands.table import columns
 from bridge.commands.tenants import TenantArgument
 from bridge.commands.toml import toml_key
-from bridge.reports import PROTOCOLS
+from bridge.report_rows import PROTOCOLS
 from bridge.tenants import Tenant
 
 MOST_ROWS: Final = 100

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.api import admin_ids
-from bridge.api.admin_ids import Maps, Reader, ids_in
+from bridge.api.admin_ids import MAX_IDS_BYTES, MOST_IDS, Maps, Reader, ids_in
 from bridge.api.admin_refusals import AdminRefusal
 
 UNREADABLE = (
@@ -125,3 +125,19 @@ async def test_a_body_that_does_not_come_makes_room(monkeypatch: pytest.MonkeyPa
     assert refused.value.status == 408
     slow.is_let.set()
     assert await maps.take(cast(Request, slow)) == {"42": "Xk3dQ"}
+
+
+async def test_everyone_else_is_served_while_a_large_map_is_read() -> None:
+    body = json.dumps({"ids": {f"{number}": f"Xk{number}" for number in range(MOST_IDS)}}).encode()
+    assert len(body) < MAX_IDS_BYTES
+
+    class Large:
+        async def stream(self) -> AsyncIterator[bytes]:
+            yield body
+
+    taking, turns = asyncio.create_task(Maps().take(cast(Request, Large()))), 0
+    while not taking.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert len(await taking) == MOST_IDS
+    assert turns > 50
