@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -12,13 +12,13 @@ import pytest
 
 from tests.hostile.bridges import Attacked
 
-NO_ADDITIONS: Mapping[str, str] = {}
-
 
 class StartAttacked(Protocol):
-    """Start a bridge: options of `serve`, the text of its bridge.toml, and the defence that is taken out of it."""
+    """Start a bridge: options of `serve`, the text of its bridge.toml, the defence to take out, its most files."""
 
-    def __call__(self, *options: str, config: str, without: str | None = None) -> Attacked: ...
+    def __call__(
+        self, *options: str, config: str, without: str | None = None, most_files: int | None = None
+    ) -> Attacked: ...
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +28,14 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, redis_url: str, module_pr
     At the end each must exit with 0 and without a traceback in its log.
     """
     directory, numbers = tmp_path_factory.mktemp("attacked"), count()
-    started: dict[tuple[tuple[str, ...], str, str | None], Attacked] = {}
+    started: dict[Hashable, Attacked] = {}
     with ExitStack() as ends:
 
-        def start(*options: str, config: str, without: str | None = None) -> Attacked:
-            how = (options, config, without)
+        def start(*options: str, config: str, without: str | None = None, most_files: int | None = None) -> Attacked:
+            how = (options, config, without, most_files)
             if how not in started:
                 started[how] = bridge = new(f"{module_prefix}-{next(numbers)}", *options, config=config)
-                bridge.without = without
+                bridge.without, bridge.most_files = without, most_files
                 ends.callback(bridge.close)
                 bridge.start()
             return started[how]

@@ -6,17 +6,22 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import StartRedis
 from tests.end_to_end.clients import Client, client, eventually, v3_path
 from tests.end_to_end.configuration import with_key
 from tests.end_to_end.raw import raw_socket
 from tests.hostile.bridges import Attacked
 from tests.hostile.configuration import CONFIG
+from tests.hostile.conftest import StartAttacked
 from tests.hostile.victims import hear
 from tests.servers import RedisServer
 
 MOST_FILES = 600
+KEPT_FILES = 32
 IDLE = 700
+UNBOUNDED = f"max_sockets = 100_000\nmax_sockets_per_address = 100_000\n{CONFIG}"
 COME_BACK_SECONDS = 15
 
 
@@ -25,6 +30,22 @@ async def idle(bridge: Attacked, ends: contextlib.AsyncExitStack) -> None:
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(1):
             await ends.enter_async_context(raw_socket(bridge))
+
+
+async def idle_strangers_leave_some(bridge: Attacked) -> None:
+    async with contextlib.AsyncExitStack() as ends:
+        for _ in range(IDLE // 50):
+            await asyncio.gather(*(idle(bridge, ends) for _ in range(50)))
+            assert bridge.open_files < MOST_FILES - KEPT_FILES, bridge.open_files
+
+
+async def test_idle_strangers_leave_files_to_everybody_else(attacked: StartAttacked) -> None:
+    await idle_strangers_leave_some(attacked(config=CONFIG, most_files=MOST_FILES))
+
+
+async def test_where_sockets_have_no_bound_they_do_not(attacked: StartAttacked) -> None:
+    with pytest.raises(AssertionError):
+        await idle_strangers_leave_some(attacked(config=UNBOUNDED, most_files=MOST_FILES))
 
 
 async def test_idle_strangers_take_no_file_that_a_redis_link_needs(redis_server: StartRedis, tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ async def test_whoever_was_let_in_on_v2_spends_the_same(attacked: StartAttacked,
     await nobody_notices(attacked(config=TIGHT_CONFIG), LET_IN_ON_V2, flood)
 
 
+@pytest.mark.parametrize("flood", ["pings", "texts"])
+async def test_a_session_of_socketio_spends_what_it_may(attacked: StartAttacked, flood: str) -> None:
+    bridge = attacked("--socketio", config=TIGHT_CONFIG)
+    await nobody_notices(bridge, "/socket.io/?EIO=4&transport=websocket", flood)
+
+
 @pytest.mark.parametrize("flood", FLOODS_OF_THE_REFUSED)
 async def test_where_the_refused_is_still_heard_it_gets_more(attacked: StartAttacked, flood: str) -> None:
     with pytest.raises(TookMore):

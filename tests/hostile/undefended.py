@@ -22,6 +22,14 @@ def always(*_arguments: Any, **_named: Any) -> bool:
     return True
 
 
+def never(*_arguments: Any, **_named: Any) -> bool:
+    return False
+
+
+def while_there_is_any(self: Any, _owner: Any) -> bool:
+    return not self.is_full
+
+
 def at_once(*_arguments: Any, **_named: Any) -> float:
     return 0.0
 
@@ -56,8 +64,10 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "requests": {"bridge.server:HttpProtocol": HttpToolsProtocol},
     "no cycles": {WEBSOCKET_MADE: holding_itself(resolve_name(WEBSOCKET_MADE))},
     "reading": {"v3.messages:read_said": quadratically(resolve_name("v3.messages:read_said"))},
-    "claims": {"bridge.gate:Gate.check_subject": nothing},
-    "origins": {"bridge.reception:OriginCheck.passes": always},
+    "claims": {"bridge.admission:Admission._may_be_claimed": never},
+    "origins": {"bridge.reception:OriginCheck.passes_anonymously": always},
+    "shares": {"bridge.shares:Shares.has_room_for": while_there_is_any},
+    "sum of outboxes": {"bridge.outboxes:Outboxes.look": nothing},
 }
 
 
