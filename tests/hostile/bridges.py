@@ -12,6 +12,7 @@ from tests.forking import Forked
 from tests.servers import BridgeProcess, ServerProcess
 
 PAGE_BYTES = 4_096
+MODULE, UNDEFENDED = "bridge.command_line", "tests.hostile.undefended"
 
 
 class Attacked(BridgeProcess):
@@ -20,19 +21,21 @@ class Attacked(BridgeProcess):
     without: str | None = None
     most_files: int | None = None
 
+    @property
+    def is_special(self) -> bool:
+        """Whether something is to be different before it has loaded: no template has that."""
+        return self.without is not None or self.most_files is not None
+
     def begin(self, log: BinaryIO) -> subprocess.Popen[bytes] | Forked:
-        """Not from the template where something is to be different before it has loaded."""
-        if self.without is None and self.most_files is None:
-            return super().begin(log)
-        return ServerProcess.begin(self, log)
+        return ServerProcess.begin(self, log) if self.is_special else super().begin(log)
 
     def command(self) -> list[str]:
-        """The command line, through the module that takes a defence out."""
+        """Where it is special, a program of its own."""
+        if not self.is_special:
+            return super().command()
         limit = ["sh", "-c", f'ulimit -n {self.most_files}; exec "$@"', "sh"] if self.most_files else []
-        if self.without is None:
-            return [*limit, *super().command()]
-        _python, _m, _module, *arguments = super().command()
-        return [*limit, sys.executable, "-m", "tests.hostile.undefended", self.without, *arguments]
+        program = [MODULE] if self.without is None else [UNDEFENDED, self.without]
+        return [*limit, sys.executable, "-m", *program, *super().command()]
 
     def close(self) -> None:
         """What has a defence less owes nothing."""

@@ -92,5 +92,6 @@ async def test_no_shape_costs_more_than_three_times_its_bytes(
 
 @pytest.mark.parametrize("shape", OF_DIGITS)
 async def test_where_each_digit_is_looked_at_again_it_costs_more(attacked: StartAttacked, shape: str) -> None:
+    bridge = attacked(config=UNHURRIED + CONFIG, without="reading")
     with pytest.raises(AssertionError, match="against"):
-        await costs_as_much_as_text(attacked(config=UNHURRIED + CONFIG, without="reading"), "v3", shape)
+        await costs_as_much_as_text(bridge, "v3", shape)

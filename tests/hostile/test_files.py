@@ -44,8 +44,9 @@ async def test_idle_strangers_leave_files_to_everybody_else(attacked: StartAttac
 
 
 async def test_where_sockets_have_no_bound_they_do_not(attacked: StartAttacked) -> None:
+    bridge = attacked(config=UNBOUNDED, most_files=MOST_FILES)
     with pytest.raises(AssertionError):
-        await idle_strangers_leave_some(attacked(config=UNBOUNDED, most_files=MOST_FILES))
+        await idle_strangers_leave_some(bridge)
 
 
 async def test_idle_strangers_take_no_file_that_a_redis_link_needs(redis_server: StartRedis, tmp_path: Path) -> None:

@@ -61,13 +61,13 @@ async def test_a_session_of_socketio_spends_what_it_may(attacked: StartAttacked,
 
 @pytest.mark.parametrize("flood", FLOODS_OF_THE_REFUSED)
 async def test_where_the_refused_is_still_heard_it_gets_more(attacked: StartAttacked, flood: str) -> None:
+    bridge = attacked(config=TIGHT_CONFIG, without="deafness and budget")
     with pytest.raises(TookMore):
-        await nobody_notices(
-            attacked(config=TIGHT_CONFIG, without="deafness and budget"), REFUSED["a bad key"][0], flood
-        )
+        await nobody_notices(bridge, REFUSED["a bad key"][0], flood)
 
 
 @pytest.mark.parametrize("flood", FLOODS)
 async def test_without_the_budget_whoever_was_let_in_gets_more(attacked: StartAttacked, flood: str) -> None:
+    bridge = attacked(config=TIGHT_CONFIG, without="budget")
     with pytest.raises(TookMore):
-        await nobody_notices(attacked(config=TIGHT_CONFIG, without="budget"), LET_IN, flood)
+        await nobody_notices(bridge, LET_IN, flood)

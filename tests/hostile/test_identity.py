@@ -36,8 +36,9 @@ async def test_without_a_token_nobody_takes_an_id_that_a_token_could_claim(attac
 
 
 async def test_where_no_token_could_claim_it_anybody_takes_it(attacked: StartAttacked) -> None:
+    bridge = attacked(config=CLAIMED, without="claims")
     with pytest.raises(AssertionError):
-        await the_anonymous_is_not_alice(attacked(config=CLAIMED, without="claims"))
+        await the_anonymous_is_not_alice(bridge)
 
 
 async def a_foreign_page_is_denied(bridge: Attacked) -> None:
@@ -50,8 +51,9 @@ async def test_a_page_that_was_not_named_does_not_come_in_without_a_key(attacked
 
 
 async def test_where_no_origin_is_looked_at_it_does(attacked: StartAttacked) -> None:
+    bridge = attacked(config=ANONYMOUS, without="origins")
     with pytest.raises(AssertionError, match="was admitted"):
-        await a_foreign_page_is_denied(attacked(config=ANONYMOUS, without="origins"))
+        await a_foreign_page_is_denied(bridge)
 
 
 @pytest.mark.parametrize("cmd", ["JOIN", "LEAVE"])

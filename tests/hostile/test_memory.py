@@ -41,8 +41,9 @@ async def test_connections_that_are_gone_take_no_memory(attacked: StartAttacked)
 
 
 async def test_where_each_is_part_of_a_cycle_they_do(attacked: StartAttacked) -> None:
+    bridge = attacked(config=WITH_EVENTS, without="no cycles")
     with pytest.raises(TookMore):
-        await leave_nothing_behind(attacked(config=WITH_EVENTS, without="no cycles"))
+        await leave_nothing_behind(bridge)
 
 
 WITH_EVENTS = CONFIG.replace("presence_events_members = 0", "presence_events_members = 200")

@@ -81,10 +81,9 @@ async def test_requests_that_nobody_reads_the_answers_of_take_no_memory(attacked
 
 @pytest.mark.parametrize("requests", ["short ones", "large answers"])
 async def test_where_all_that_arrives_is_taken_in_they_do(attacked: StartAttacked, requests: str) -> None:
+    bridge = attacked(config=f"{CONFIG}# {requests}\n", without="requests")
     with pytest.raises(TookMore):
-        await pipelined_requests_wait(
-            attacked(config=f"{CONFIG}# {requests}\n", without="requests"), PIPELINED[requests]
-        )
+        await pipelined_requests_wait(bridge, PIPELINED[requests])
 
 
 async def the_log_stays_short(bridge: Attacked, said: bytes) -> None:
@@ -105,8 +104,9 @@ async def test_what_a_stranger_says_is_counted_and_not_logged(attacked: StartAtt
 
 @pytest.mark.parametrize("said", ["garbage", "another protocol"])
 async def test_where_every_request_may_log_the_log_grows(attacked: StartAttacked, said: str) -> None:
+    bridge = attacked(config=CONFIG, without="restraint")
     with pytest.raises(AssertionError):
-        await the_log_stays_short(attacked(config=CONFIG, without="requests"), UNREADABLE[said])
+        await the_log_stays_short(bridge, UNREADABLE[said])
 
 
 async def test_a_request_that_offers_another_protocol_is_answered_in_this_one(attacked: StartAttacked) -> None:

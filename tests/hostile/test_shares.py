@@ -43,8 +43,9 @@ async def test_a_tenant_that_takes_all_it_gets_leaves_room_for_others(attacked: 
 
 
 async def test_where_nobody_has_a_share_it_does_not(attacked: StartAttacked) -> None:
+    bridge = attacked(config=FEW_PLACES, without="shares")
     with pytest.raises(InvalidStatus):
-        await the_last_places_are_for_others(attacked(config=FEW_PLACES, without="shares"))
+        await the_last_places_are_for_others(bridge)
 
 
 async def what_waits_for_all_has_a_bound(bridge: Attacked) -> None:
@@ -78,5 +79,6 @@ async def test_those_who_do_not_read_are_cut_before_they_fill_the_memory(attacke
 
 
 async def test_where_each_has_but_a_bound_of_its_own_they_are_not(attacked: StartAttacked) -> None:
+    bridge = attacked(config=SMALL_SUM, without="sum of outboxes")
     with pytest.raises(TimeoutError):
-        await what_waits_for_all_has_a_bound(attacked(config=SMALL_SUM, without="sum of outboxes"))
+        await what_waits_for_all_has_a_bound(bridge)

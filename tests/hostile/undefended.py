@@ -6,6 +6,7 @@ table says ends the process at once, so that no test comes to prove nothing.
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -30,18 +31,12 @@ def while_there_is_any(self: Any, _owner: Any) -> bool:
     return not self.is_full
 
 
+def never_held_back(*_arguments: Any, **_named: Any) -> int:
+    return 0
+
+
 def at_once(*_arguments: Any, **_named: Any) -> float:
     return 0.0
-
-
-def holding_itself(take_over: Callable[..., None]) -> Callable[..., None]:
-    """A connection that is part of a cycle, so that only the collector can free it."""
-
-    def connection_made(self: Any, transport: Any) -> None:
-        take_over(self, transport)
-        self.itself = self
-
-    return connection_made
 
 
 def quadratically(read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -56,13 +51,14 @@ def quadratically(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 WEBSOCKET = "bridge.sockets.websocket_protocol:WebSocketProtocol"
-WEBSOCKET_MADE = f"{WEBSOCKET}.connection_made"
 NO_BUDGET = {"bridge.turns:Turns.may_go_on": always, "bridge.budget:Account.wait_seconds": at_once}
+PLAIN_HTTP = {"bridge.server:HttpProtocol": HttpToolsProtocol}
 DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "budget": NO_BUDGET,
     "deafness and budget": {f"{WEBSOCKET}._last_words": nothing, **NO_BUDGET},  # each suffices by itself
-    "requests": {"bridge.server:HttpProtocol": HttpToolsProtocol},
-    "no cycles": {WEBSOCKET_MADE: holding_itself(resolve_name(WEBSOCKET_MADE))},
+    "requests": PLAIN_HTTP,
+    "restraint": {"bridge.restraint:Restraint.may_say": never_held_back, **PLAIN_HTTP},
+    "no cycles": {f"{WEBSOCKET}._let_go": nothing, "bridge.server:_tune_garbage_collection": gc.disable},
     "reading": {"v3.messages:read_said": quadratically(resolve_name("v3.messages:read_said"))},
     "claims": {"bridge.admission:Admission._may_be_claimed": never},
     "origins": {"bridge.reception:OriginCheck.passes_anonymously": always},
