@@ -19,24 +19,24 @@ from tests.end_to_end.configuration import QUIET
 from tests.end_to_end.raw import HANDSHAKE, request
 from tests.servers import BridgeProcess, RedisServer
 
-FILES = 1_024
-MANY = 1_500
-AT_ONCE = 100
 PAUSE_SECONDS = 0.2
-BEGUN = {
-    "idle": b"",
-    "half a head": request(v3_path("g", "x"), HANDSHAKE)[:-2],
-    "half a body": request("/v3/messages", {"Host": "x", "Content-Length": "10"}, "POST") + b"{",
-    "unread answers": request("/client/aether.js", {"Host": "x"}) * 400,
-    "refused handshakes": request("/nowhere", HANDSHAKE),
+CROWDS = {
+    "idle": (1_024, 1_500, b""),
+    "half a head": (1_024, 1_500, request(v3_path("g", "x"), HANDSHAKE)[:-2]),
+    "half a body": (1_024, 1_500, request("/v3/messages", {"Host": "x", "Content-Length": "10"}, "POST") + b"{"),
+    "unread answers": (256, 300, request("/client/aether.js", {"Host": "x"}) * 400),
+    "refused handshakes": (256, 300, request("/nowhere", HANDSHAKE)),
 }
+"""Open files that a bridge may have, the sockets of strangers, and what they say on each."""
 
 
 class FewFiles(BridgeProcess):
     """A bridge that may have so many files open, and no more."""
 
+    files = 1_024
+
     def command(self) -> list[str]:
-        return ["sh", "-c", f'ulimit -n {FILES}; exec "$@"', "sh", *super().command()]
+        return ["sh", "-c", f'ulimit -n {self.files}; exec "$@"', "sh", *super().command()]
 
 
 @pytest.fixture
@@ -45,10 +45,9 @@ def redis(redis_server: StartRedis) -> RedisServer:
 
 
 @pytest.fixture
-def few_files(tmp_path: Path, redis: RedisServer) -> Iterator[BridgeProcess]:
+def few_files(tmp_path: Path, redis: RedisServer) -> Iterator[FewFiles]:
     environment = {"BRIDGE_DATA_DIR": str(tmp_path / "data")}
     started = FewFiles(tmp_path / "bridge", "--redis", redis.url, config=QUIET, environment=environment)
-    started.start()
     yield started
     started.close()
 
@@ -71,10 +70,11 @@ class Crowd:
                 one.send(self._begun)
 
     async def go_on(self) -> None:
-        """By the hundred, until cancelled."""
+        """A part of them anew, again and again, until cancelled."""
+        some = len(self._sockets) // 15
         while True:
-            await self.come(AT_ONCE)
-            for _ in range(AT_ONCE):
+            await self.come(some)
+            for _ in range(some):
                 self._sockets.popleft().close()
             await asyncio.sleep(PAUSE_SECONDS)
 
@@ -84,9 +84,9 @@ class Crowd:
 
 
 @asynccontextmanager
-async def crowd(bridge: BridgeProcess, begun: bytes) -> AsyncIterator[Crowd]:
+async def crowd(bridge: BridgeProcess, number: int, begun: bytes) -> AsyncIterator[Crowd]:
     crowd = Crowd(bridge.port, begun)
-    await crowd.come(MANY)
+    await crowd.come(number)
     going_on = asyncio.create_task(crowd.go_on())
     try:
         yield crowd
@@ -103,13 +103,15 @@ async def numbers(bridge: BridgeProcess) -> dict[str, float]:
     return {name: float(value) for name, _, value in lines}
 
 
-@pytest.mark.parametrize("begun", BEGUN.values(), ids=BEGUN)
+@pytest.mark.parametrize(("files", "number", "begun"), CROWDS.values(), ids=CROWDS)
 async def test_strangers_shut_nobody_out_and_end_nothing(
-    few_files: BridgeProcess, redis: RedisServer, begun: bytes
+    few_files: FewFiles, redis: RedisServer, files: int, number: int, begun: bytes
 ) -> None:
-    async with client(few_files, v3_path("g", "here")) as here, crowd(few_files, begun):
-        for number in range(10):
-            async with client(few_files, v3_path("g", f"newcomer{number}")) as newcomer:
+    few_files.files = files
+    few_files.start()
+    async with client(few_files, v3_path("g", "here")) as here, crowd(few_files, number, begun):
+        for newcomers in range(5):
+            async with client(few_files, v3_path("g", f"newcomer{newcomers}")) as newcomer:
                 assert await newcomer.is_served()
             assert await here.is_served()
         redis.execute("CLIENT", "KILL", "TYPE", "normal")
@@ -119,10 +121,10 @@ async def test_strangers_shut_nobody_out_and_end_nothing(
             now = await numbers(few_files)
             return now["bridge_bus_up"] == now["bridge_subscriber_up"] == 1
 
-        await eventually(is_back)
+        await eventually(is_back, 20)
         now = await numbers(few_files)
-        assert now["process_open_fds"] < FILES
-        assert now['bridge_sockets{kind="stranger"}'] + now['bridge_sockets{kind="vouched_for"}'] <= FILES - 64
+        assert now["process_open_fds"] < files
+        assert now['bridge_sockets{kind="stranger"}'] + now['bridge_sockets{kind="vouched_for"}'] <= files - 64
         async with client(few_files, v3_path("g", "last")) as last:
             assert await last.is_served()
     assert "redis_unreachable" not in few_files.log
