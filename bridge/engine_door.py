@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 
 from bridge.reception import Reception, Turned, deny
 from bridge.request_body import TooLong, read_body
-from bridge.sockets.ends import vouch
+from bridge.sockets.ends import pay, vouch
 from bridge.sockets.engine import Engine
 from bridge.sockets.engine_session import Session
 from bridge.sockets.packets import MOST_PACKETS
@@ -141,8 +141,9 @@ class EngineDoor:
 
 
 def _vouch_for(session: Session, request: Request) -> None:
-    if session.is_inside:
+    if session.holder is not None:
         vouch(request.scope)
+        pay(request.scope, session.holder)
 
 
 class TooLarge(PlainTextResponse):

@@ -17,6 +17,18 @@ def vouch(scope: Mapping[str, Any]) -> None:
     scope.get("extensions", {}).get(VOUCH, _nobody_asks)()
 
 
+CHARGE: Final = "aether.charge"
+"""Where in the scope of a request lies who pays for it, on a server of ours."""
+
+
+def pay(scope: Mapping[str, Any], holder: Holder) -> None:
+    """What is left of a request or a handshake, and of what its socket sends, this holder pays, and no stranger."""
+    charged, wire = scope.get(CHARGE), scope.get("extensions", {}).get(ASGI_EXTENSION)
+    for payer in (charged, wire):
+        if payer is not None:
+            payer.pays(holder)
+
+
 def _nobody_asks() -> None: ...
 
 
@@ -46,5 +58,5 @@ class Socket(Protocol):
     def abort(self) -> None:
         """Cut it off."""
 
-    def vouch(self) -> None:
-        """Whoever speaks by it has good credentials."""
+    def vouch(self, holder: Holder) -> None:
+        """Whoever speaks by it has good credentials, and pays for it."""

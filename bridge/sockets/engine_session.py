@@ -14,6 +14,7 @@ import structlog
 from engineio.packet import CLOSE, Packet
 from starlette.datastructures import Headers
 
+from bridge.budget import Holder
 from bridge.sockets import packets
 from bridge.sockets.ends import Carried, Socket
 from bridge.sockets.outside import Outside
@@ -135,9 +136,9 @@ class Session:
         return bool(self._socket.upgraded)
 
     @property
-    def is_inside(self) -> bool:
-        """Whether the client is in a namespace."""
-        return bool(self._entered)
+    def holder(self) -> Holder | None:
+        """Who pays for what the client says, once it is in a namespace."""
+        return next((carried.holder for carried in self._entered.values()), None)
 
     def write(self, blob: bytes) -> None:
         """Ready packets. More than the bound makes a slow consumer, whose last words are still taken."""
@@ -161,7 +162,7 @@ class Session:
         self._entered[namespace] = carried
         self._engine.outside.discard(self._sid)
         if self.websocket is not None:
-            self.websocket.vouch()
+            self.websocket.vouch(carried.holder)
         self.write(packets.connected(namespace, secrets.token_urlsafe(12)))
 
     def leave(self, namespace: str, code: int, reason: str) -> None:

@@ -9,8 +9,9 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
+from bridge.budget import Holder
 from bridge.sockets import packets
-from bridge.sockets.ends import ASGI_EXTENSION, vouch
+from bridge.sockets.ends import ASGI_EXTENSION, pay, vouch
 from bridge.sockets.engine_session import Session
 
 PROBE_SECONDS: Final = 10.0
@@ -51,8 +52,9 @@ class EngineWebSocket:
         try:
             await self._try_to_send({"type": "websocket.accept"})
             if await self._is_used():
-                if self._session.is_inside:
-                    self.vouch()
+                holder = self._session.holder
+                if holder is not None:
+                    self.vouch(holder)
                 await self._handler(self)
         finally:
             self._session.websocket = None
@@ -118,9 +120,10 @@ class EngineWebSocket:
         if wire is not None:
             wire.abort()
 
-    def vouch(self) -> None:
-        """Whoever speaks by it has good credentials."""
+    def vouch(self, holder: Holder) -> None:
+        """Whoever speaks by it has good credentials, and pays for it."""
         vouch(self._scope)
+        pay(self._scope, holder)
 
     @property
     def _wire(self) -> Any:

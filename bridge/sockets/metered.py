@@ -15,12 +15,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bridge.budget import Holder
 from bridge.later import later
+from bridge.sockets.ends import CHARGE
 from bridge.spending import Budget
 
 Work = Coroutine[Any, Any, None]
 
-CHARGE: Final = "aether.charge"
-"""Where in the scope the `Charge` of a request lies."""
 MOST_WAITING: Final = 2_000
 """Requests and handshakes of one address; then they are refused."""
 PRICE_SECONDS: Final = 0.000_5
@@ -37,6 +36,10 @@ class Charge:
     def also(self, holder: Holder) -> None:
         """From now on this one, too."""
         self._holders.append(holder)
+
+    def pays(self, holder: Holder) -> None:
+        """From now on this one alone."""
+        self._holders = [holder]
 
     def spent(self, seconds: float) -> None:
         first, *others = self._holders

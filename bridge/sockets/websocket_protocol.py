@@ -21,6 +21,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.speedups import apply_mask
 
+from bridge.budget import Holder
 from bridge.outboxes import MUCH_BYTES
 from bridge.sockets.ends import ASGI_EXTENSION, Carried
 from bridge.sockets.framing import Extent, is_ping_or_pong, is_plain_text
@@ -93,6 +94,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._lose()
         self._reader.look()
 
+    def pays(self, holder: Holder) -> None:
+        """What comes is read on this holder's account from now on."""
+        self._reader.holder = holder
+
     def write(self, frames: bytes) -> None:
         """Ready frames, now or as soon as the socket takes them."""
         self.transport.write(frames)
@@ -152,7 +157,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def refuse_unread(self, buffer: bytes, where: Extent) -> None:
         """A frame of who has been over its budget on end: messages are refused, pings not answered, a close heeded."""
-        if self._is_easy(buffer, where):
+        if self._carried is None and not self.close_sent:
+            self.read(buffer, where)  # it has nobody yet who could say so, and waits
+        elif self._is_easy(buffer, where):
             self._refuse("rate_limited")
         elif not is_ping_or_pong(buffer, where.head):
             self._judge(buffer[where.head : where.end])

@@ -10,7 +10,8 @@ import pytest
 
 from bridge.settings import Settings
 from bridge.sockets import metered
-from bridge.sockets.metered import CHARGE, Metered, charge
+from bridge.sockets.ends import CHARGE
+from bridge.sockets.metered import Metered, charge
 from bridge.spending import Budget
 from tests.bridge.broker.parts import until
 
