@@ -128,7 +128,7 @@ OBJECTS = (
     ('{"msg":"\\ud83d\\ude00"}', {"msg_type": "msg", "target": "group", "msg": "\U0001f600"}),
     ('{"type":7,"target":"nowhere"}', payload_alone({"type": 7, "target": "nowhere"})),
     ('{"type":"presence"}', {"msg_type": "presence", "target": "group"}),
-    ('{"bridge":{"notice":"moved_to_v3"}}', payload_alone({"bridge": {"notice": "moved_to_v3"}})),
+    ('{"bridge":"moved_to_v3"}', payload_alone({"bridge": "moved_to_v3"})),
     ('{"n":12345678901234567890123}', payload_alone({"n": 12345678901234567890123})),
     ('{"target":"echo"}', payload_alone({"target": "echo"})),
     ('{"to":true}', payload_alone({"to": True})),
@@ -164,6 +164,12 @@ async def test_binary_that_is_text_is_treated_as_text(team: Team, raw: RawSocket
     assert await raw.receive() == (TEXT, '{"msg":"é"}'.encode())
     assert await team.speaker.hear_text() == await team.v2.hear_text() == '{"msg":"é"}'
     assert (await team.v3.hear())["msg"] == "é"
+
+
+@pytest.mark.parametrize("text", ['{"bridge":{"notice":"moved_to_v3"}}', '{"\\u0062ridge":{"error":"x"},"a":1e400}'])
+async def test_nobody_speaks_in_the_bridges_name(raw: RawSocket, text: str) -> None:
+    await raw.send(frame(TEXT, text.encode()))
+    assert (await raw.hear())["bridge"]["error"] == "not_allowed"
 
 
 async def test_binary_that_is_no_text_ends_with_1003(raw: RawSocket) -> None:
