@@ -16,7 +16,7 @@ from tests.compat.table import COMMAND_WORD, TYPE_WORDS, meanings
 from v3.messages import Content, content_in, content_of, read_heard, read_said
 from v3.messages import write as write_v3
 
-pytestmark = pytest.mark.timeout(300)  # ten thousand examples each, where CI is set
+pytestmark = pytest.mark.timeout(1200)  # ten thousand examples each, where CI is set
 canonical = json.JSONEncoder(sort_keys=True)
 law = settings.get_profile("laws")
 

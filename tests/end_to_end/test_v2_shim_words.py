@@ -27,7 +27,7 @@ from v3.form import depth
 from v3.messages import Content, content_of, read_heard, read_said
 from v3.messages import write as write_v3
 
-pytestmark = pytest.mark.timeout(300)  # two thousand examples each, where CI is set
+pytestmark = pytest.mark.timeout(1200)  # two thousand examples each, where CI is set
 LAWS: Final = settings.get_profile("laws")
 law = settings(LAWS, max_examples=LAWS.max_examples // 5, suppress_health_check=list(HealthCheck))
 
