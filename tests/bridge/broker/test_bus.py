@@ -359,3 +359,17 @@ async def test_what_is_said_on_a_link_that_just_ended_is_down(redis_url: str) ->
         bus.publish([b"c"], b"x", receipts)
         assert await receipts.next() is None
         await until(lambda: bus.is_up)
+
+
+async def test_time_in_which_this_process_was_late_is_not_held_against_redis(redis_server: StartRedis) -> None:
+    async with proxy_to(redis_server().port) as proxy, running_bus(proxy.url) as bus:
+        proxy.down.hold()
+        receipts = Answers()
+        bus.publish([b"c"], b"x", receipts)
+        for _ in range(8):
+            time.sleep(0.25)  # noqa: ASYNC251 - that is what a late loop is
+            await asyncio.sleep(0)
+        assert bus.is_up
+        proxy.down.let_go()
+        assert await receipts.next() == 0
+        assert bus.reconnects == 0

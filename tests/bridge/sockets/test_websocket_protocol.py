@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -397,3 +398,69 @@ async def test_a_refusal_is_heard_by_a_client_that_goes_on_talking(listener: soc
         await client.send(frame(TEXT, b"more"))
         await client.send(frame(CLOSE, (4401).to_bytes(2)))
         assert await client.rest(2) == b""
+
+
+async def test_nothing_is_read_of_a_client_that_was_refused(listener: socket.socket) -> None:
+    """Its pings are not answered, and after a while it is cut off."""
+    async with served(closing, listener), entered(listener.getsockname()[1]) as client:
+        assert await client.receive() == (TEXT, b"no")
+        assert await client.close_code() == 4401
+        with contextlib.suppress(ConnectionError):
+            await client.send(frame(PING, b"are you there") * 1_000)
+        assert await client.rest(5) == b""
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_who_sends_on_after_its_end_is_cut_off_at_a_bound(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket_protocol, "LINGER_SECONDS", 30)
+    monkeypatch.setattr(websocket_protocol, "LINGER_BYTES", 300_000)
+    async with served(closing, listener), entered(listener.getsockname()[1]) as client:
+        assert await client.close_code() == 4401
+        with pytest.raises(ConnectionError):
+            for _ in range(1_000):
+                await client.send(frame(PING, b"x" * 100) * 1_000)
+
+
+async def test_frames_that_come_before_the_answer_wait_unread(port: int, house: House) -> None:
+    house.may_enter.clear()
+    async with connected(port) as client:
+        await client.send(request(PATH, HANDSHAKE))
+        await house.knocked.wait()
+        await client.send(frame(PING, b"early") + frame(TEXT, b"early"))
+        await asyncio.sleep(0.05)  # nothing happens, and there is no event for that
+        assert house.guest.texts == []
+        house.may_enter.set()
+        assert (await client.answer()).status == 101
+        assert await client.receive() == (PONG, b"early")
+        await until(lambda: house.guest.texts == ["early"])
+
+
+async def test_much_that_waits_for_one_is_known_to_all_outboxes_until_it_drains(house: House, port: int) -> None:
+    async with entered(port) as client:
+        wire = house.guest.wire
+        while not wire.budget.outboxes.waiting_bytes:
+            wire.write(text_frame(b"x" * 50_000))
+            assert wire.waiting_bytes() < OUTBOX_BYTES
+        while wire.budget.outboxes.waiting_bytes:
+            await client.receive()
+        assert house.guest.refusals == []
+
+
+async def test_a_flood_is_refused_and_ended(house: House, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.budget.REFUSED_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr("bridge.budget.PATIENCE_SECONDS", 0.4)
+    house.guest.refuse = house.guest.refusals.append  # type: ignore[method-assign]
+    async with entered(port) as client:
+
+        async def flood() -> None:
+            while True:
+                await client.send((frame(TEXT, b"x") + frame(PING, b"")) * 1_000)
+
+        flooding = asyncio.create_task(flood())
+        assert await client.close_code() == 4429
+        flooding.cancel()
+        await asyncio.gather(flooding, return_exceptions=True)
+    assert set(house.guest.refusals) == {"rate_limited"}
+    assert len(house.guest.refusals) > 1
