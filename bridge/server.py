@@ -82,7 +82,7 @@ class Config(uvicorn.Config):
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http=type("HttpProtocol", (HttpProtocol,), {"strangers": strangers}),
+            http=type("HttpProtocol", (HttpProtocol,), {"strangers": strangers, "budget": app.state.budget}),
             ws=type("WebSocketProtocol", (CountedWebSocket,), kept),
             ws_max_size=settings.max_message_bytes,
             ws_per_message_deflate=False,

@@ -5,55 +5,38 @@ has its answer; what was read behind it waits unparsed, with reading paused.
 """
 
 from asyncio import TimerHandle
+from time import perf_counter
 from typing import Any, Final, cast
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from bridge.sockets.ends import VOUCH
 from bridge.sockets.extent import Extent, Unreadable
+from bridge.sockets.flow import Flow
+from bridge.sockets.head import MAX_HEADERS, HeadSize, is_header_line_too_long, is_request_line_too_long, refusal
 from bridge.sockets.patience import Patience
 from bridge.sockets.strangers import Strangers
+from bridge.spending import Budget
 
-MAX_LINE_BYTES: Final = 8_192  # its end included, as `websockets` counts
-MAX_HEADERS: Final = 100
-MAX_HEAD_BYTES: Final = 65_536
 REQUEST_SECONDS: Final = 8.0
 SLOWEST_BYTES_PER_SECOND: Final = 4_096  # at which a body may come that takes longer
 MOST_UNWANTED_BYTES: Final = 1_048_576  # read of a body that already has its answer
 LINGER_SECONDS: Final = 0.5
-_REST_OF_REQUEST_LINE: Final = len("  HTTP/1.1\r\n")
-_REST_OF_HEADER_LINE: Final = len(": \r\n")
-_SENTENCES: Final = {
-    400: "This is no HTTP request.",
-    414: "The request line is longer than 8 KiB.",
-    426: "This server speaks version 13 of the WebSocket protocol.",
-    431: "The request's header is too large: at most 100 lines of 8 KiB.",
-}
-
-
-class _Flow(FlowControl):
-    """Reading also rests while something that was read waits for its turn."""
-
-    is_full = False
-
-    def resume_reading(self) -> None:
-        if not self.is_full:
-            super().resume_reading()
 
 
 class HttpProtocol(HttpToolsProtocol):
     """One connection before it becomes a WebSocket, if it does."""
 
     strangers: Strangers = Strangers(1_024, 1_024, 1_024)
-    _line_bytes: int
+    budget: Budget
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.flow: _Flow = _Flow(transport)
-        self._is_deaf = self._is_resuming = False
+        self.flow: Flow = Flow(transport)
+        self._peer = self.budget.stranger(self.client[0] if self.client else "")
+        self._is_deaf = self._is_resuming = self._waits = False
         self._status = 400
         self._data, self._position = b"", 0
         self._request_timer: TimerHandle | None = None
@@ -81,7 +64,33 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         self._data, self._position = self._data[self._position :] + data, 0
+        if self._in_head:
+            self._take_turn()
+        else:
+            self._read()
+
+    def _take_turn(self) -> None:
+        """Read on as soon as it is this connection's turn, and nothing more before it is."""
+        if self._waits:
+            return
+        if self.budget.turns.may_go_on(self._peer):
+            self._read_head()
+            return
+        self._waits = True
+        self.flow.hold()
+        self.budget.turns.wait(self._peer, self)
+
+    def go_on(self) -> None:
+        """Its turn has come."""
+        self._waits = False
+        self.flow.release()
+        if not self._is_deaf and not self.transport.is_closing():
+            self._read_head()
+
+    def _read_head(self) -> None:
+        began = perf_counter()
         self._read()
+        self.budget.turns.spent(self._peer, 0, 0, perf_counter() - began)
 
     def _read(self) -> None:
         """Parse no further than the request under way goes."""
@@ -96,8 +105,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._position == len(self._data):
             self._data, self._position = b"", 0
         elif not self._is_deaf:
-            self.flow.is_full = True
-            self.flow.pause_reading()
+            self.flow.hold()
 
     def _feed(self, part: bytes) -> None:
         try:
@@ -113,15 +121,12 @@ class HttpProtocol(HttpToolsProtocol):
             self._measure(part)
 
     def _measure(self, part: bytes) -> None:
-        """How long a head is, and its line, which has not ended: the parser says nothing of either before it does."""
-        if self._in_head:
-            line = part[part.rfind(b"\n") + 1 :]
-            self._line_bytes = len(line) + (self._line_bytes if len(line) == len(part) else 0)
-            self._head_bytes += len(part)
-            if self._head_bytes > MAX_HEAD_BYTES or self._line_bytes > MAX_LINE_BYTES:
-                self._turn_away(431)
-        else:
+        if not self._in_head:
             self._body_bytes += len(part)
+            if self._is_vouched:
+                self.strangers.asked(self.transport)
+        elif self._head_size.is_too_large(part):
+            self._turn_away(431)
 
     def _resume_parser(self) -> None:
         """An upgrade that nobody here knows is ignored: parse the body, of which the parser then knows no more."""
@@ -135,7 +140,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _next_request(self) -> None:
         self._in_head, self._is_whole = True, False
-        self._head_bytes = self._line_bytes = self._body_bytes = 0
+        self._is_vouched = False
+        self._head_size = HeadSize()
+        self._body_bytes = 0
         self._extent = Extent()
 
     def _go_on(self) -> None:
@@ -147,10 +154,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._next_request()
         if self._data:
             self._unset_keepalive_if_required()
-            self._read()
-        if not self._data:
-            self.flow.is_full = False
-            self.flow.resume_reading()
+            self._take_turn()
+        else:
+            self.flow.release()
 
     def on_message_begin(self) -> None:
         if self._is_resuming:
@@ -165,14 +171,14 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_url(url)
         if not url.isascii():
             raise Unreadable
-        if len(self.parser.get_method()) + len(self.url) + _REST_OF_REQUEST_LINE > MAX_LINE_BYTES:
+        if is_request_line_too_long(self.parser.get_method(), self.url):
             self._status = 414
             raise Unreadable
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._is_resuming:
             return
-        if len(name) + len(value) + _REST_OF_HEADER_LINE > MAX_LINE_BYTES or len(self.headers) >= MAX_HEADERS:
+        if is_header_line_too_long(name, value) or len(self.headers) >= MAX_HEADERS:
             self._status = 431
             raise Unreadable
         super().on_header(name, value)
@@ -190,6 +196,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_whole = True
         self._request_arrived()
         self.strangers.asked(self.transport)
+        if self._is_vouched:
+            self._vouch()
         super().on_message_complete()
         if self.cycle.response_complete:
             self.loop.call_soon(self._go_on)
@@ -233,17 +241,12 @@ class HttpProtocol(HttpToolsProtocol):
         elif rest and not self.transport.is_closing():
             protocol.data_received(rest)
 
-    def send_400_response(self, msg: str) -> None:
-        self._turn_away(self._status)
-
     def _turn_away(self, status: int, headers: bytes = b"") -> None:
         """Answer, unless there is an answer already, and end."""
-        self._count(str(status))
+        self.strangers.ended[str(status)] += 1
         cycle: Any = self.cycle
         if cycle is None or not cycle.response_started:
-            text = _SENTENCES[status].encode()
-            head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n" % len(text)
-            self.transport.write(STATUS_LINE[status] + head + headers + b"\r\n" + text)
+            self.transport.write(refusal(status, headers))
         self._shut()
 
     def _shut(self) -> None:
@@ -256,8 +259,7 @@ class HttpProtocol(HttpToolsProtocol):
             cycle.message_event.set()
         if self.transport.can_write_eof() and not self.transport.is_closing():
             self.transport.write_eof()
-        self.flow.is_full = False
-        self.flow.resume_reading()
+        self.flow.release()
         self._request_timer = self.loop.call_later(LINGER_SECONDS, self._close)
 
     def _close(self) -> None:
@@ -277,7 +279,7 @@ class HttpProtocol(HttpToolsProtocol):
         if left > 0:
             self._request_timer = self.loop.call_later(left, self._look_at_request)
         else:
-            self._count("late")
+            self.strangers.ended["late"] += 1
             self._close()
 
     def _request_arrived(self) -> None:
@@ -286,7 +288,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._request_timer = None
 
     def _vouch(self) -> None:
-        self.strangers.vouch(self.transport)
-
-    def _count(self, reason: str) -> None:
-        self.strangers.ended[reason] += 1
+        """Not before the request is whole: whoever is never ready with it must go like anybody else."""
+        self._is_vouched = True
+        if self._is_whole:
+            self.strangers.vouch(self.transport)

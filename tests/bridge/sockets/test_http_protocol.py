@@ -15,6 +15,7 @@ import uvicorn
 from bridge.settings import Settings
 from bridge.sockets import counted_websocket, http_protocol, patience
 from bridge.sockets.counted_websocket import CountedWebSocket
+from bridge.sockets.ends import vouch
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.strangers import Strangers
 from bridge.spending import Budget
@@ -37,7 +38,9 @@ async def greet(scope: Any, receive: Any, send: Any) -> None:
         return
     if scope["path"] == "/slow":
         await asyncio.sleep(0.3)
-    if scope["path"] == "/busy":
+    if scope["path"] == "/vouched":
+        vouch(scope)
+    if scope["path"] in ("/busy", "/vouched"):
         await BUSY[-1].wait()
     if scope["path"] == "/echo":
         await echo(receive, send)
@@ -68,8 +71,9 @@ class Serving:
 
     def __init__(self) -> None:
         self.strangers = Strangers(100, 100, 100)
-        protocol = type("Protocol", (HttpProtocol,), {"strangers": self.strangers})
-        websocket = type("WebSocket", (CountedWebSocket,), {"strangers": self.strangers, "budget": Budget(Settings())})
+        budget = Budget(Settings())
+        protocol = type("Protocol", (HttpProtocol,), {"strangers": self.strangers, "budget": budget})
+        websocket = type("WebSocket", (CountedWebSocket,), {"strangers": self.strangers, "budget": budget})
         self.listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
             greet, http=protocol, ws=websocket, lifespan="off", log_config=None, timeout_graceful_shutdown=1
@@ -346,8 +350,11 @@ async def test_all_sockets_are_counted_from_first_to_last(serving: Serving) -> N
 
 @pytest.mark.parametrize(
     "said",
-    [b"", GET, GET * 50, b"GET", b"\x16\x03", request("/echo", HOST | {"Content-Length": "9"}, "POST") + b"one"],
-    ids=["nothing", "request", "requests", "head", "garbage", "body"],
+    [
+        *(b"", GET, GET * 50, b"GET", b"\x16\x03", request("/never", HANDSHAKE)),
+        request("/echo", HOST | {"Content-Length": "9"}, "POST") + b"one",
+    ],
+    ids=["nothing", "request", "requests", "head", "garbage", "handshake", "body"],
 )
 async def test_a_connection_that_is_over_leaves_no_garbage(serving: Serving, said: bytes) -> None:
     async def come_and_go() -> None:
@@ -369,3 +376,15 @@ async def test_a_connection_that_is_over_leaves_no_garbage(serving: Serving, sai
         assert len(left) <= 1
     finally:
         gc.enable()
+
+
+async def test_nobody_vouches_for_a_request_that_is_not_whole(serving: Serving, raw: RawSocket) -> None:
+    await raw.send(request("/vouched", HOST | {"Content-Length": "2"}, "POST") + b"x")
+    await until(lambda: SEEN == ["/vouched"])
+    assert (serving.strangers.vouched_for, serving.strangers.strangers) == (0, 1)
+    await raw.send(b"y")
+    await until(lambda: serving.strangers.vouched_for == 1)
+    BUSY[-1].set()
+    assert (await raw.answer()).body == b"ok"
+    await until(lambda: serving.strangers.strangers == 1)
+    assert serving.strangers.vouched_for == 0

@@ -46,7 +46,9 @@ HTTP_METHODS = {
     "on_headers_complete": [],
     "on_message_complete": [],
     "handle_websocket_upgrade": [],
-    "send_400_response": ["msg"],
+    "on_response_complete": [],
+    "pause_writing": [],
+    "resume_writing": [],
 }
 
 

@@ -410,6 +410,11 @@ async def test_nothing_is_read_of_a_client_that_was_refused(listener: socket.soc
         assert await client.rest(5) == b""
 
 
+async def flood(client: RawSocket, frames: bytes) -> None:
+    while True:
+        await client.send(frames)
+
+
 @pytest.mark.usefixtures("hurried")
 async def test_who_sends_on_after_its_end_is_cut_off_at_a_bound(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
@@ -418,9 +423,8 @@ async def test_who_sends_on_after_its_end_is_cut_off_at_a_bound(
     monkeypatch.setattr(websocket_protocol, "LINGER_BYTES", 300_000)
     async with served(closing, listener), entered(listener.getsockname()[1]) as client:
         assert await client.close_code() == 4401
-        with pytest.raises(ConnectionError):
-            for _ in range(1_000):
-                await client.send(frame(PING, b"x" * 100) * 1_000)
+        with pytest.raises((ConnectionError, RuntimeError)):  # uvloop's own, where it is closed already
+            await flood(client, frame(PING, b"x" * 100) * 1_000)
 
 
 async def test_frames_that_come_before_the_answer_wait_unread(port: int, house: House) -> None:
@@ -451,14 +455,9 @@ async def test_much_that_waits_for_one_is_known_to_all_outboxes_until_it_drains(
 async def test_a_flood_is_refused_and_ended(house: House, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.budget.REFUSED_AFTER_SECONDS", 0.2)
     monkeypatch.setattr("bridge.budget.PATIENCE_SECONDS", 0.4)
-    house.guest.refuse = house.guest.refusals.append  # type: ignore[method-assign]
+    house.guest.refuse = house.guest.refusals.append  # type: ignore[assignment, method-assign]
     async with entered(port) as client:
-
-        async def flood() -> None:
-            while True:
-                await client.send((frame(TEXT, b"x") + frame(PING, b"")) * 1_000)
-
-        flooding = asyncio.create_task(flood())
+        flooding = asyncio.create_task(flood(client, (frame(TEXT, b"x") + frame(PING, b"")) * 1_000))
         assert await client.close_code() == 4429
         flooding.cancel()
         await asyncio.gather(flooding, return_exceptions=True)

@@ -1,0 +1,48 @@
+"""How large a request's head may be, and what is answered where it is more, or no head at all. Pure."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+MAX_LINE_BYTES: Final = 8_192  # its end included, as `websockets` counts
+MAX_HEADERS: Final = 100
+MAX_HEAD_BYTES: Final = 65_536
+_REST_OF_REQUEST_LINE: Final = len("  HTTP/1.1\r\n")
+_REST_OF_HEADER_LINE: Final = len(": \r\n")
+_SENTENCES: Final[Mapping[int, str]] = {
+    400: "This is no HTTP request.",
+    414: "The request line is longer than 8 KiB.",
+    426: "This server speaks version 13 of the WebSocket protocol.",
+    431: "The request's header is too large: at most 100 lines of 8 KiB.",
+}
+
+
+class HeadSize:
+    """The size of one head, and of its line that has not ended: the parser says nothing of either before it does."""
+
+    def __init__(self) -> None:
+        self._bytes = self._line_bytes = 0
+
+    def is_too_large(self, part: bytes) -> bool:
+        """With this part of it."""
+        line = part[part.rfind(b"\n") + 1 :]
+        self._bytes += len(part)
+        self._line_bytes = len(line) + (self._line_bytes if len(line) == len(part) else 0)
+        return self._bytes > MAX_HEAD_BYTES or self._line_bytes > MAX_LINE_BYTES
+
+
+def is_request_line_too_long(method: bytes, url: bytes) -> bool:
+    """Whether a request's first line is."""
+    return len(method) + len(url) + _REST_OF_REQUEST_LINE > MAX_LINE_BYTES
+
+
+def is_header_line_too_long(name: bytes, value: bytes) -> bool:
+    """Whether one header's line is."""
+    return len(name) + len(value) + _REST_OF_HEADER_LINE > MAX_LINE_BYTES
+
+
+def refusal(status: int, headers: bytes = b"") -> bytes:
+    """The whole answer to what cannot be served."""
+    text = _SENTENCES[status].encode()
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    return head.encode() + b"content-length: %d\r\nconnection: close\r\n%s\r\n%s" % (len(text), headers, text)
