@@ -64,7 +64,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         self._data, self._position = self._data[self._position :] + data, 0
-        if self._in_head:
+        if self._in_head or self._waits:
             self._take_turn()
         else:
             self._read()
@@ -74,7 +74,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._waits:
             return
         if self.budget.turns.may_go_on(self._peer):
-            self._read_head()
+            self.go_on()
             return
         self._waits = True
         self.flow.hold()
@@ -85,12 +85,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._waits = False
         self.flow.release()
         if not self._is_deaf and not self.transport.is_closing():
-            self._read_head()
-
-    def _read_head(self) -> None:
-        began = perf_counter()
-        self._read()
-        self.budget.turns.spent(self._peer, 0, 0, perf_counter() - began)
+            began = perf_counter()
+            self._read()
+            self.budget.turns.spent(self._peer, 0, 0, perf_counter() - began)
 
     def _read(self) -> None:
         """Parse no further than the request under way goes."""
