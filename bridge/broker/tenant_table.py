@@ -21,7 +21,6 @@ from bridge.broker.link import end_if_cancelled, is_wrong_type
 from bridge.broker.stored_map import prepare_map, put_in_place, read_map
 from bridge.settings import TENANT_NAME
 from bridge.tenants import Tenant, TenantState, state_in
-from compat.identity import Names
 
 LOOK_SECONDS: Final = 1.0
 LOOKS_PER_ROUND: Final = 10
@@ -114,9 +113,12 @@ class TenantTable:
         try:
             known = self._states.get(name)
             state = await read_state(self._redis, self._addresses, name, known)
-            is_same = known is not None and state.id_map is known.id_map
-            names = self._tenants[name].names if is_same else await aside(Names, state.id_map)
-            self._take(name, replace(state, version=version), names)
+            start = self._configured.get(name) or Tenant(name)
+            if known is not None and state.id_map is known.id_map:
+                after = start.with_state(state, self._tenants[name].names)
+            else:
+                after = await aside(start.with_state, state)
+            self._take(name, replace(state, version=version), replace(after, version=version))
         except Changing:
             return  # the next look finds it as it has become
         except (ResponseError, ValueError) as error:
@@ -124,9 +126,8 @@ class TenantTable:
                 self._unreadable[name] = version
                 log.warning("tenant_unreadable", tenant=name, version=version, reason=str(error))
 
-    def _take(self, name: str, state: TenantState, names: Names | None = None) -> None:
+    def _take(self, name: str, state: TenantState, after: Tenant) -> None:
         before = self._tenants.get(name) or Tenant(name)
-        after = (self._configured.get(name) or Tenant(name)).with_state(state, names)
         self._states[name] = state
         self._tenants[name] = after
         for call in self._changed:

@@ -47,7 +47,8 @@ def test_v2_hears_v3_in_the_tenants_words_and_names_of_now() -> None:
     voice, message = V2Voice("acme", table, Counts()), said(msg_type="cmd", cmd="RELOAD_UI", payload={"value": 1})
     expected = {"type": "cmd", "reload": 1, "client_id": "Xk3dQ", "group_id": 7, "sent_at": NOW}
     assert [json.loads(payload) for payload in payloads(voice.render([message]))] == [expected]
-    table._take("acme", TenantState(1, id_map={"42": "Xk3dQ"}))
+    state = TenantState(1, id_map={"42": "Xk3dQ"})
+    table._take("acme", state, next(iter(table.all())).with_state(state))
     assert [json.loads(payload) for payload in payloads(voice.render([message]))] == [expected | {"client_id": 42}]
 
 
