@@ -52,6 +52,8 @@ from bridge.tenants import Tenant
 from v3.session import timestamp
 
 RESERVED_FILES: Final = 256
+MOST_FILES: Final = 65_536
+"""A limit beyond this says nothing of how many connections a process can bear."""
 PART_PAUSE_SECONDS: Final = 1.0
 READING_RETRIES: Final = 3
 ANSWER_SECONDS: Final = 2.0
@@ -291,4 +293,4 @@ def _reading(redis_url: str) -> Redis:
 
 def _as_open_files_allow() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(64, soft - RESERVED_FILES)
+    return max(64, min(soft, MOST_FILES) - RESERVED_FILES)

@@ -21,6 +21,7 @@ from bridge.broker.tenant_table import TenantTable
 from bridge.orders import Orders
 from bridge.report_rows import PROTOCOLS
 from bridge.reports import Reports
+from bridge.sockets.ends import vouch
 from bridge.tenants import Tenant
 
 ATTEMPTS: Final = 5
@@ -57,6 +58,7 @@ class Desk:
             raise AdminRefusal(401 if refused.code == "unauthenticated" else 403, refused.code, sentence) from None
         if not self._is_redis_there():
             raise redis_away()
+        vouch(request.scope)
         return found
 
     def tenant(self, administrator: Administrator, name: str) -> Tenant:
