@@ -15,7 +15,7 @@ from tests.servers import PROJECT
 
 PROGRAM = [sys.executable, "-m", "bridge.command_line"]
 NO_ADDITIONS: Mapping[str, str] = {}
-SECONDS = 30
+SECONDS = 100
 
 
 def run(*arguments: str | Path, say: str | bytes = b"", environment: Mapping[str, str] = NO_ADDITIONS) -> Result:
