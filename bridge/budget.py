@@ -142,14 +142,25 @@ class Work(Protocol):
 class Holder:
     """Whose work it is. It is charged to `accounts`; while one of them, or of `behind`, is overdrawn none is done."""
 
-    __slots__ = ("_waits_for", "accounts", "is_listed", "waiting")
+    __slots__ = ("_waits_for", "accounts", "is_listed", "newcomers", "waiting")
 
     def __init__(self, accounts: Sequence[Account] = (), behind: Sequence[Account] = ()) -> None:
         self.accounts: Final = tuple(accounts)
         self._waits_for: Final = (*accounts, *behind)
+        self.newcomers: deque[Work] = deque()
+        """What goes first: who has had nothing yet must not wait behind those who ask again and again."""
         self.waiting: deque[Work] = deque()
         self.is_listed = False
         """Whether its turn will come: it waits in line, or sleeps until an account is paid back."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything of it waits."""
+        return bool(self.newcomers or self.waiting)
+
+    def next(self) -> Work:
+        """What is to be done next; it waits no longer."""
+        return self.newcomers.popleft() if self.newcomers else self.waiting.popleft()
 
     def spend(self, size_bytes: int, frames: int, milliseconds: float) -> None:
         """From each of the accounts."""

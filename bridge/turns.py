@@ -41,7 +41,7 @@ class Turns:
         return (
             self._spent_seconds < self._turn_seconds
             and not self._ready
-            and not holder.waiting
+            and not holder.has_work
             and not holder.wait_seconds(monotonic())
         )
 
@@ -53,10 +53,13 @@ class Turns:
         self._spent_seconds += seconds
         self._come_again()
 
-    def wait(self, holder: Holder, work: Work) -> None:
-        """Do this work when its turn comes. It must not wait already; work that is over by then does nothing."""
+    def wait(self, holder: Holder, work: Work, *, is_new: bool = False) -> None:
+        """Do this work when its turn comes. It must not wait already; work that is over by then does nothing.
+
+        `is_new`: of a holder's work, what comes before all that is not.
+        """
         self.waited += 1
-        holder.waiting.append(work)
+        (holder.newcomers if is_new else holder.waiting).append(work)
         if not holder.is_listed:
             holder.is_listed = True
             self._list(holder)
@@ -86,11 +89,11 @@ class Turns:
             asyncio.get_running_loop().call_later(seconds, self._list, holder)
             return
         try:
-            holder.waiting.popleft().go_on()
+            holder.next().go_on()
         except Exception:
             self.errors += 1
             log.exception("work_failed")
-        if holder.waiting:
+        if holder.has_work:
             self._ready.append(holder)
         else:
             holder.is_listed = False

@@ -288,6 +288,8 @@ def _problem_of(detail: ErrorDetails) -> Problem:
     field = ".".join(str(part) for part in detail["loc"])[:MAX_ECHO_CHARACTERS]
     if detail["type"] == "extra_forbidden":
         return _problem(field, _NO_FIELD)
+    if detail["type"] == "dict_type":
+        return _problem(field, "Input should be an object")
     return _problem(field, detail["msg"])
 
 

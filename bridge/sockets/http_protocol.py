@@ -12,7 +12,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from bridge.sockets.ends import VOUCH
+from bridge.sockets.ends import FIRST, VOUCH
 from bridge.sockets.extent import Extent, Unreadable
 from bridge.sockets.flow import Flow
 from bridge.sockets.head import MAX_HEADERS, HeadSize, is_header_line_too_long, is_request_line_too_long, refusal
@@ -37,6 +37,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.flow: Flow = Flow(transport)
         self._peer = self.budget.stranger(self.client[0] if self.client else "")
         self._is_deaf = self._is_resuming = self._waits = False
+        self._is_new = True
         self._status = 400
         self._data, self._position = b"", 0
         self._request_timer: TimerHandle | None = None
@@ -78,7 +79,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._waits = True
         self.flow.hold()
-        self.budget.turns.wait(self._peer, self)
+        self.budget.turns.wait(self._peer, self, is_new=self._is_new)
 
     def go_on(self) -> None:
         """Its turn has come."""
@@ -160,7 +161,9 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self.cycle = None  # type: ignore[assignment]  # the one before it is over
         super().on_message_begin()
-        cast(dict[str, Any], self.scope)["extensions"] = {VOUCH: self._vouch}
+        extensions = {VOUCH: self._vouch} | ({FIRST: True} if self._is_new else {})
+        cast(dict[str, Any], self.scope)["extensions"] = extensions
+        self._is_new = False
 
     def on_url(self, url: bytes) -> None:
         if self._is_resuming:

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bridge.budget import Holder
 from bridge.later import later
-from bridge.sockets.ends import CHARGE
+from bridge.sockets.ends import CHARGE, is_first
 from bridge.spending import Budget
 
 Work = Coroutine[Any, Any, None]
@@ -84,20 +84,20 @@ class Metered:
             return
         holder = self._budget.stranger(self._address_of(scope))
         holder.spend(0, 1, 0)
-        if len(holder.waiting) >= MOST_WAITING:
+        if len(holder.waiting) + len(holder.newcomers) >= MOST_WAITING:
             self._budget.over["request_refused"] += 1
             await _refuse(scope, receive, send)
             return
-        await self._turn_of(holder)
+        await self._turn_of(holder, is_new=is_first(scope))
         charged = scope[CHARGE] = Charge(self._budget, holder)
         await _charged(cast(Work, self._application(scope, receive, send)), charged.spent)
 
-    async def _turn_of(self, holder: Holder) -> None:
+    async def _turn_of(self, holder: Holder, *, is_new: bool) -> None:
         turns = self._budget.turns
         if turns.may_go_on(holder):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        turns.wait(holder, _Knock(self._budget, holder, turn))
+        turns.wait(holder, _Knock(self._budget, holder, turn), is_new=is_new)
         await turn
         holder.spend(0, 0, -PRICE_SECONDS * 1_000)
 

@@ -21,6 +21,7 @@ _ENVELOPE_WEIGHT: Final = 16
 """Of `["message",…]` around what is said."""
 MOST_PACKETS: Final = 16
 """Of one POST, and of one answer to a poll: some clients take no more."""
+BEGINNING_CHARACTERS: Final = 2_048
 SEPARATOR: Final = b"\x1e"
 """Between packets; it stands in no JSON text."""
 
@@ -92,6 +93,7 @@ def frame_of(packet: Packet) -> str:
     """
     argument = _ONE_ARGUMENT.fullmatch(packet.data)
     if argument is not None and _is_too_much(packet.data):
+        _check_beginning(packet.data)
         return argument[1].strip()
     event = _array_in(packet.data)
     if len(event) != 2 or event[0] != EVENT or argument is None:
@@ -107,6 +109,15 @@ def _is_too_much(text: str) -> bool:
     except TooMuch:
         return True
     return False
+
+
+def _check_beginning(text: str) -> None:
+    """Raises `Broken` where a text that is not read begins deeper than any reader goes."""
+    try:
+        from_json(text[:BEGINNING_CHARACTERS], allow_partial=True)
+    except ValueError as error:
+        if "recursion limit" in str(error):
+            raise Broken from None
 
 
 def _array_in(text: str) -> list[Any]:

@@ -356,8 +356,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def _let_go(self) -> None:
         """Of whatever holds this object in turn: what is over is freed at once, and waits for no garbage collector."""
         self.conn.parser.close()
-        if self.handshake_initiated:
-            cast(dict[str, Any], self.scope)["extensions"] = {}
+        scope = getattr(self, "scope", None)
+        if scope is not None:
+            scope["extensions"] = {}
 
     def _lose(self) -> None:
         carried, self._carried = self._carried, None

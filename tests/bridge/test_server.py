@@ -15,6 +15,7 @@ from bridge.settings import Settings, load
 from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.websocket_protocol import WebSocketProtocol
+from bridge.spending import Budget
 from tests.stopwatch import Stopwatch
 
 
@@ -63,7 +64,9 @@ class Process:
 
 
 def server(settings: Settings, state: State) -> Server:
-    config = Config(FastAPI(), settings)
+    app = FastAPI()
+    app.state.budget = Budget(settings)
+    config = Config(app, settings)
     config.lifespan = "off"
     config.load()
     made = Server(config, state, settings.drain_seconds)

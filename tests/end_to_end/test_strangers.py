@@ -17,6 +17,7 @@ from tests.conftest import StartRedis
 from tests.end_to_end.clients import client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET
 from tests.end_to_end.raw import HANDSHAKE, request
+from tests.hostile.bridges import Attacked
 from tests.servers import BridgeProcess, RedisServer
 
 PAUSE_SECONDS = 0.2
@@ -30,24 +31,15 @@ CROWDS = {
 """Open files that a bridge may have, the sockets of strangers, and what they say on each."""
 
 
-class FewFiles(BridgeProcess):
-    """A bridge that may have so many files open, and no more."""
-
-    files = 1_024
-
-    def command(self) -> list[str]:
-        return ["sh", "-c", f'ulimit -n {self.files}; exec "$@"', "sh", *super().command()]
-
-
 @pytest.fixture
 def redis(redis_server: StartRedis) -> RedisServer:
     return redis_server()
 
 
 @pytest.fixture
-def few_files(tmp_path: Path, redis: RedisServer) -> Iterator[FewFiles]:
+def few_files(tmp_path: Path, redis: RedisServer) -> Iterator[Attacked]:
     environment = {"BRIDGE_DATA_DIR": str(tmp_path / "data")}
-    started = FewFiles(tmp_path / "bridge", "--redis", redis.url, config=QUIET, environment=environment)
+    started = Attacked(tmp_path / "bridge", "--redis", redis.url, config=QUIET, environment=environment)
     yield started
     started.close()
 
@@ -105,9 +97,9 @@ async def numbers(bridge: BridgeProcess) -> dict[str, float]:
 
 @pytest.mark.parametrize(("files", "number", "begun"), CROWDS.values(), ids=CROWDS)
 async def test_strangers_shut_nobody_out_and_end_nothing(
-    few_files: FewFiles, redis: RedisServer, files: int, number: int, begun: bytes
+    few_files: Attacked, redis: RedisServer, files: int, number: int, begun: bytes
 ) -> None:
-    few_files.files = files
+    few_files.most_files = files
     few_files.start()
     async with client(few_files, v3_path("g", "here")) as here, crowd(few_files, number, begun):
         for newcomers in range(5):

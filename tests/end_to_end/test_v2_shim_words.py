@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Page, sync_playwright
 
 from bridge.api.client_files import shim_script
+from bridge.message import read
 from compat.downgrade import hear, is_spoken
 from compat.identity import encode
 from compat.upgrade import upgrade_text
@@ -24,7 +25,7 @@ from legacy_v2.websocket_door import ids_in
 from tests.compat.strategies import WORLDS, World, contents, frames
 from tests.compat.vectors import vectors
 from v3.form import depth
-from v3.messages import Content, content_of, read_heard, read_said
+from v3.messages import Content, content_of, read_said
 from v3.messages import write as write_v3
 
 pytestmark = pytest.mark.timeout(1200)  # two thousand examples each, where CI is set
@@ -213,7 +214,7 @@ def assert_heard(world: World, frame: dict[str, Any], text: str, message: dict[s
     if is_shaped:
         assert list(members)[: len(frame)] == list(frame)
         message["payload"].pop(SHAPE)
-    understood = content_of(read_heard(json.dumps(message).encode()))
+    understood = read(json.dumps(message).encode(), str).content
     assert exactly(understood | {"payload": understood.get("payload") or {}}) == exactly(
         content | {"payload": content.get("payload") or {}}
     )
@@ -239,7 +240,7 @@ def test_between_two_shims_a_text_comes_back_as_it_was(page: Page, text: str) ->
 def test_what_v2_has_no_word_for_is_not_shown(page: Page) -> None:
     for msg_type in ("presence", "heartbeat"):
         line = write_v3({"msg_type": cast(Any, msg_type), "target": "group", "payload": {"a": 1}}, *FACTS).decode()
-        assert not is_spoken(content_of(read_heard(line.encode())))
+        assert not is_spoken(read(line.encode(), str).content)
         assert page.evaluate("(lines) => shown(lines)", [line] * len(WORLDS)) == [[]] * len(WORLDS)
 
 

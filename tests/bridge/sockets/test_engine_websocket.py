@@ -29,6 +29,7 @@ class Browser:
         self.saying.put_nowait({"type": "websocket.connect"})
         self.heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.aborted = 0
+        self.payers: list[object] = []
         self.conn = ServerProtocol(max_size=MESSAGE_BYTES)
         headers = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
         self.scope = {
@@ -41,6 +42,9 @@ class Browser:
 
     def abort(self) -> None:
         self.aborted += 1
+
+    def pays(self, holder: object) -> None:
+        self.payers.append(holder)
 
     async def receive(self) -> dict[str, Any]:
         return await self.saying.get()
