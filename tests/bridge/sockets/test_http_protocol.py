@@ -296,8 +296,7 @@ async def test_an_answer_that_is_not_read_has_a_deadline(serving: Serving, monke
     monkeypatch.setattr(patience, "STUCK_SECONDS", 0.2)
     deaf = await serving.open(limit=1)
     await deaf.send(request("/large", HOST) * 3)
-    await until(lambda: serving.strangers.ended["unread"] == 1)
-    assert not serving.connections
+    await until(lambda: serving.strangers.ended["unread"] == 1 and not serving.connections)
     assert serving.strangers.strangers == 0
     assert SEEN == ["/large"]
 
