@@ -148,7 +148,7 @@ class Holder:
         self.accounts: Final = tuple(accounts)
         self._waits_for: Final = (*accounts, *behind)
         self.newcomers: deque[Work] = deque()
-        """What goes first: who has had nothing yet must not wait behind those who ask again and again."""
+        """What goes before all that waits."""
         self.waiting: deque[Work] = deque()
         self.is_listed = False
         """Whether its turn will come: it waits in line, or sleeps until an account is paid back."""

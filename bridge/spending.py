@@ -33,6 +33,8 @@ class Budget:
         budget = settings.budget
         self.everybody: Final = Account(budget.process.allowance, monotonic())
         self.turns: Final = Turns(budget.turn_milliseconds / 1_000, self.everybody)
+        self.heads: Final = Holder()
+        """Whoever begins a request: read in turns, and charged for afterwards, since only then it is known what for."""
         self.over: Final[Counter[Over]] = Counter()
         self.outboxes: Final = Outboxes(settings.outboxes_bytes)
         self._connection: Final = _of_a_connection(settings)

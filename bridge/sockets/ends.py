@@ -21,15 +21,6 @@ CHARGE: Final = "aether.charge"
 """Where in the scope of a request lies who pays for it, on a server of ours."""
 
 
-FIRST: Final = "aether.first"
-"""The ASGI extension by which our server says that nothing was asked before over the socket of a request."""
-
-
-def is_first(scope: Mapping[str, Any]) -> bool:
-    """Whether it is the first that somebody asks; a handshake always is."""
-    return scope["type"] == "websocket" or FIRST in scope.get("extensions", {})
-
-
 def pay(scope: Mapping[str, Any], holder: Holder) -> None:
     """What is left of a request or a handshake, and of what its socket sends, this holder pays, and no stranger."""
     charged, wire = scope.get(CHARGE), scope.get("extensions", {}).get(ASGI_EXTENSION)

@@ -12,7 +12,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from bridge.sockets.ends import FIRST, VOUCH
+from bridge.sockets.ends import VOUCH
 from bridge.sockets.extent import Extent, Unreadable
 from bridge.sockets.flow import Flow
 from bridge.sockets.head import MAX_HEADERS, HeadSize, is_header_line_too_long, is_request_line_too_long, refusal
@@ -37,7 +37,6 @@ class HttpProtocol(HttpToolsProtocol):
         self.flow: Flow = Flow(transport)
         self._peer = self.budget.stranger(self.client[0] if self.client else "")
         self._is_deaf = self._is_resuming = self._waits = False
-        self._is_new = True
         self._status = 400
         self._data, self._position = b"", 0
         self._request_timer: TimerHandle | None = None
@@ -74,12 +73,12 @@ class HttpProtocol(HttpToolsProtocol):
         """Read on as soon as it is this connection's turn, and nothing more before it is."""
         if self._waits:
             return
-        if self.budget.turns.may_go_on(self._peer):
+        if self.budget.turns.may_go_on(self.budget.heads):
             self.go_on()
             return
         self._waits = True
         self.flow.hold()
-        self.budget.turns.wait(self._peer, self, is_new=self._is_new)
+        self.budget.turns.wait(self.budget.heads, self)
 
     def go_on(self) -> None:
         """Its turn has come."""
@@ -88,7 +87,9 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._is_deaf and not self.transport.is_closing():
             began = perf_counter()
             self._read()
-            self.budget.turns.spent(self._peer, 0, 0, perf_counter() - began)
+            seconds = perf_counter() - began
+            self.budget.turns.spent(self.budget.heads, 0, 0, seconds)
+            self._peer.spend(0, 0, seconds * 1_000)
 
     def _read(self) -> None:
         """Parse no further than the request under way goes."""
@@ -161,9 +162,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self.cycle = None  # type: ignore[assignment]  # the one before it is over
         super().on_message_begin()
-        extensions = {VOUCH: self._vouch} | ({FIRST: True} if self._is_new else {})
-        cast(dict[str, Any], self.scope)["extensions"] = extensions
-        self._is_new = False
+        cast(dict[str, Any], self.scope)["extensions"] = {VOUCH: self._vouch}
 
     def on_url(self, url: bytes) -> None:
         if self._is_resuming:

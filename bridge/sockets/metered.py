@@ -1,5 +1,7 @@
 """An ASGI application whose requests and handshakes are paid for: each waits for its turn, and is charged for its time.
 
+Of one address handshakes go first: whoever asks for files or pages again and again keeps nobody out.
+
 It knows no path, reads no body, and refuses only when too many wait: then the answer costs less than the question.
 """
 
@@ -15,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bridge.budget import Holder
 from bridge.later import later
-from bridge.sockets.ends import CHARGE, is_first
+from bridge.sockets.ends import CHARGE
 from bridge.spending import Budget
 
 Work = Coroutine[Any, Any, None]
@@ -88,7 +90,7 @@ class Metered:
             self._budget.over["request_refused"] += 1
             await _refuse(scope, receive, send)
             return
-        await self._turn_of(holder, is_new=is_first(scope))
+        await self._turn_of(holder, is_new=scope["type"] == "websocket")
         charged = scope[CHARGE] = Charge(self._budget, holder)
         await _charged(cast(Work, self._application(scope, receive, send)), charged.spent)
 
