@@ -17,7 +17,7 @@ from bridge.broker.subscriber import Subscriber
 from bridge.connections import Connections
 from bridge.later import later
 from bridge.settings import LOOPBACK_HOSTS, Settings
-from bridge.shares import Shares
+from bridge.shares import Kind, Shares
 from bridge.spending import Budget
 
 _LOOPBACK: Final = frozenset(f"[{host}]" if ":" in host else host for host in LOOPBACK_HOSTS)
@@ -91,7 +91,7 @@ class Reception:
         self._subscriber = subscriber
         self._connections = connections
         self.origins: Final = OriginCheck(settings)
-        several = {"tenant": len(settings.known_tenants()) > 1, "key": len(settings.keys) > 1}
+        several: dict[Kind, bool] = {"tenant": len(settings.known_tenants()) > 1, "key": len(settings.keys) > 1}
         self.shares: Final = Shares(most_connections, several)
 
     @property

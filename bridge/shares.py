@@ -1,18 +1,22 @@
 """How many of the connections of a process one tenant, key or address may hold. Pure: it counts, and opens nothing.
 
-While a fifth of all places is free anybody may take one. The last fifth is for whoever holds less than an equal share
-of the whole, by its tenant, its key and its address: none of them can shut the others out, and each may use what the
-others leave.
+While a fifth of all places is free anybody may take one. The last fifth is for those who hold less than an equal share
+of the whole, so that nobody shuts the others out, and each may use what the others leave: by their tenant, where there
+are several; else by their key; else by their address. A key that holds less than its share still gets in beside
+another of its tenant that holds too much, but not into the last tenth.
 
-Decided here: an equal share is one of as many as hold connections now, the newcomer included; where the configuration
-has several tenants or keys, of at least two. Addresses are unknown beforehand: there, alone is alone.
+Decided here: an equal share is one of as many as hold connections now, the newcomer included; of tenants and keys, of
+at least two. An address counts only where nothing else tells people apart, since anyone can come from many.
 """
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 FREE_FOR_ALL: Final = 0.8
+FREE_FOR_KEYS: Final = 0.9
+
+Kind = Literal["tenant", "key", "address"]
 
 
 class Owner(NamedTuple):
@@ -24,12 +28,12 @@ class Owner(NamedTuple):
 
 
 class Shares:
-    """Who holds how many of `most` places. `several`: of which kinds there can be more than one."""
+    """Who holds how many of `most` places. `several`: of which kinds the configuration has more than one."""
 
-    def __init__(self, most: int, several: Mapping[str, bool]) -> None:
+    def __init__(self, most: int, several: Mapping[Kind, bool]) -> None:
         self._most = most
-        self._least_holders: Final = tuple(2 if several.get(kind) else 1 for kind in Owner._fields)
-        self._held: Final = tuple(Counter[str]() for _ in Owner._fields)
+        self._kinds: Final = [kind for kind in ("tenant", "key") if several.get(kind)] or ["address"]
+        self._held: Final = {kind: Counter[str]() for kind in Owner._fields}
         self.taken = 0
 
     @property
@@ -41,21 +45,25 @@ class Shares:
         """Whether one more connection of this owner may be let in."""
         if self.taken < self._most * FREE_FOR_ALL:
             return True
-        return not self.is_full and all(
-            held[name] < self._most / max(least, len(held) + (name not in held))
-            for name, held, least in zip(owner, self._held, self._least_holders, strict=True)
-        )
+        kinds = self._kinds if self.taken < self._most * FREE_FOR_KEYS else self._kinds[:1]
+        return not self.is_full and any(self._holds_little(kind, getattr(owner, kind)) for kind in kinds)
+
+    def _holds_little(self, kind: str, name: str) -> bool:
+        held = self._held[kind]
+        holders = len(held) + (name not in held)
+        return held[name] < self._most / (holders if kind == "address" else max(2, holders))
 
     def take(self, owner: Owner) -> None:
         """One more, let in; each `take` needs its `give_back`."""
         self.taken += 1
-        for name, held in zip(owner, self._held, strict=True):
-            held[name] += 1
+        for kind, held in self._held.items():
+            held[getattr(owner, kind)] += 1
 
     def give_back(self, owner: Owner) -> None:
         """One is over."""
         self.taken -= 1
-        for name, held in zip(owner, self._held, strict=True):
+        for kind, held in self._held.items():
+            name = getattr(owner, kind)
             held[name] -= 1
             if not held[name]:
                 del held[name]

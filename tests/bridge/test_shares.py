@@ -1,11 +1,13 @@
 """Who may take one of the last places."""
 
+from collections.abc import Mapping
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.shares import Owner, Shares
+from bridge.shares import Kind, Owner, Shares
 
-SEVERAL = {"tenant": True, "key": True}
+SEVERAL: Mapping[Kind, bool] = {"tenant": True, "key": True}
 ROWDY, CALM = Owner("rowdy", "rowdy", "192.0.2.1"), Owner("calm", "calm", "192.0.2.2")
 
 
@@ -29,18 +31,38 @@ def test_who_is_alone_may_have_everything() -> None:
     assert filled(Shares(100, {"tenant": False, "key": False}), ROWDY) == 100
 
 
-def test_each_of_tenant_key_and_address_counts() -> None:
+def test_keys_count_where_there_is_but_one_tenant() -> None:
+    shares = Shares(100, {"key": True})
+    assert filled(shares, ROWDY) == 80
+    assert filled(shares, ROWDY._replace(key="another")) == 20
+
+
+def test_another_key_of_the_tenant_gets_in_but_not_into_the_last_tenth() -> None:
     shares = Shares(100, SEVERAL)
     assert filled(shares, ROWDY) == 80
-    assert not shares.has_room_for(CALM._replace(tenant="rowdy"))
-    assert not shares.has_room_for(CALM._replace(key="rowdy"))
+    assert filled(shares, ROWDY._replace(key="another")) == 10
+    assert filled(shares, CALM) == 10
+
+
+def test_coming_from_many_addresses_takes_nobodys_share() -> None:
+    shares = Shares(100, SEVERAL)
     shares.take(CALM)
-    assert not shares.has_room_for(CALM._replace(address=ROWDY.address))
+    shares.take(CALM)
+    for number in range(100):
+        crowd = ROWDY._replace(address=f"198.51.100.{number}")
+        if shares.has_room_for(crowd):
+            shares.take(crowd)
+    assert shares.taken == 80
+    assert shares.has_room_for(CALM)
 
 
-def test_an_address_that_is_alone_is_not_bounded_since_it_may_be_a_proxy() -> None:
-    shares = Shares(10, {})
-    assert filled(shares, ROWDY) == 10
+def test_where_nothing_else_tells_them_apart_addresses_count() -> None:
+    shares = Shares(100, {})
+    assert filled(shares, ROWDY._replace(address="192.0.2.1")) == 100
+    shares = Shares(100, {})
+    shares.take(CALM)
+    assert filled(shares, ROWDY) == 79
+    assert filled(shares, CALM) == 20
 
 
 def test_what_was_given_back_can_be_taken_again() -> None:
