@@ -35,6 +35,7 @@ class Budget:
         self.turns: Final = Turns(budget.turn_milliseconds / 1_000, self.everybody)
         self.heads: Final = Holder()
         """Whoever begins a request: read in turns, and charged for afterwards, since only then it is known what for."""
+        self._siblings: Final = Holder()
         self.over: Final[Counter[Over]] = Counter()
         self.outboxes: Final = Outboxes(settings.outboxes_bytes)
         self._connection: Final = _of_a_connection(settings)
@@ -63,7 +64,12 @@ class Budget:
         )
 
     def stranger(self, address: str) -> Holder:
-        """Whoever comes from this address, and has not said who it is."""
+        """Whoever comes from this address, and has not said who it is.
+
+        Without an address it came by a unix socket, where another worker passes on whom it has charged already.
+        """
+        if not address:
+            return self._siblings
         name = ("address", address)
         return self._holder(name, lambda now: [self._addresses.of(address, now)], behind=(self.everybody,))
 

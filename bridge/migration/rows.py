@@ -14,7 +14,7 @@ JsonType = Literal["string", "integer", "number", "boolean", "null", "object", "
 
 LONGEST_USER_AGENT: Final = 160
 
-CACHED_KEYS: Final = 16_384
+CACHED_KEYS: Final = 4_096
 """Whoever speaks, speaks again: so many rows are not put into words each time that they are noted."""
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
