@@ -1,6 +1,6 @@
 """An ASGI application whose requests and handshakes are paid for: each waits for its turn, and is charged for its time.
 
-Of one address handshakes go first: whoever asks for files or pages again and again keeps nobody out.
+Of one address handshakes go first, and whoever asks how the bridge is: files and pages keep nobody out.
 
 It knows no path, reads no body, and refuses only when too many wait: then the answer costs less than the question.
 """
@@ -24,6 +24,7 @@ Work = Coroutine[Any, Any, None]
 
 MOST_WAITING: Final = 2_000
 """Requests and handshakes of one address; then they are refused."""
+FIRST_PATHS: Final = ("/healthz", "/readyz", "/metrics")
 PRICE_SECONDS: Final = 0.000_5
 """What one is taken to cost until it has run: several are let in before the first of them has."""
 
@@ -90,7 +91,7 @@ class Metered:
             self._budget.over["request_refused"] += 1
             await _refuse(scope, receive, send)
             return
-        await self._turn_of(holder, is_new=scope["type"] == "websocket")
+        await self._turn_of(holder, is_new=_goes_first(scope))
         charged = scope[CHARGE] = Charge(self._budget, holder)
         await _charged(cast(Work, self._application(scope, receive, send)), charged.spent)
 
@@ -102,6 +103,10 @@ class Metered:
         turns.wait(holder, _Knock(self._budget, holder, turn), is_new=is_new)
         await turn
         holder.spend(0, 0, -PRICE_SECONDS * 1_000)
+
+
+def _goes_first(scope: Scope) -> bool:
+    return bool(scope["type"] == "websocket" or scope["path"] in FIRST_PATHS)
 
 
 @types.coroutine

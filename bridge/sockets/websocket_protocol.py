@@ -16,6 +16,7 @@ from asyncio.transports import BaseTransport
 from typing import Any, Final, cast
 
 import structlog
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
@@ -62,6 +63,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         """The application's way to write, until a connection is attached."""
         kind = message["type"]
+        if self.transport.is_closing() and not self.handshake_complete:
+            raise ClientDisconnected  # or uvicorn would neither send nor say so
         if kind == "websocket.close":
             self.read_paused = False  # or uvicorn would start the socket again: what is left of it is ours to end
         await super().send(message)
