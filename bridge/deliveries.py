@@ -7,7 +7,8 @@ Bounded: beyond `MOST_WAITING_BYTES` of one tenant the newest are left out, and 
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from time import perf_counter
 from typing import Final
 
@@ -18,6 +19,8 @@ from bridge.sockets.hub import Hub
 from bridge.spending import Budget
 
 MOST_WAITING_BYTES: Final = 8_388_608
+TURN_SECONDS: Final = 0.002
+"""So long one tenant's listeners are written to in one go, and one slice more."""
 PIECE_BYTES: Final = 65_536
 """So much is handed on in one go; a single message may be larger."""
 
@@ -44,39 +47,51 @@ class Deliveries:
         tenant = self._addresses.tenant_of(channel)
         lane = self._lanes.get(tenant)
         if lane is None:
-            holder = self._budget.tenant(tenant)
-            if self._budget.turns.may_go_on(holder):
-                self.hand_on(holder, channel, batch)
+            lane = self._lanes[tenant] = _Lane(self, tenant, self._budget.tenant(tenant))
+        if not lane.is_queued:
+            if self._budget.turns.may_go_on(lane.holder) and lane.deliver(channel, batch):
                 return
-            lane = self._lanes[tenant] = _Lane(self, tenant, holder)
+            self.wait(lane)
+            if lane.is_under_way:
+                return
         lane.add(channel, batch)
 
     def flush(self) -> None:
         """Whatever waits, now: nobody will hear anything later."""
-        for lane in list(self._lanes.values()):
+        for lane in self._lanes.values():
             lane.flush()
 
-    def hand_on(self, holder: Holder, channel: bytes, batch: Sequence[BusMessage]) -> None:
-        """To everyone who listens, charged to the holder."""
-        began = perf_counter()
-        try:
-            self._hub.deliver(channel, batch)
-        finally:
-            self._budget.turns.spent(holder, 0, 0, perf_counter() - began)
+    def slices(self, channel: bytes, batch: Sequence[BusMessage]) -> Iterator[None]:
+        """A batch on its way to everyone who listens."""
+        return self._hub.slices(channel, batch)
+
+    def spent(self, holder: Holder, seconds: float) -> None:
+        """Charge what a delivery took."""
+        self._budget.turns.spent(holder, 0, 0, seconds)
 
     def wait(self, lane: "_Lane") -> None:
         """This lane's turn is to come."""
+        lane.is_queued = True
         self._budget.turns.wait(lane.holder, lane)
 
-    def over(self, lane: "_Lane") -> None:
-        """Nothing waits in this lane any more; since when something was left out, if it was."""
-        del self._lanes[lane.tenant]
-        if lane.left_out_since is not None:
-            self._say_gap(lane.tenant, lane.left_out_since)
+    def left_out_in(self, lane: "_Lane", since: str) -> None:
+        """Nothing waits in this lane any more, and since then something was left out."""
+        self._say_gap(lane.tenant, since)
 
 
 class _Lane:
-    """What waits for one tenant's listeners."""
+    """What waits for one tenant's listeners, in order; and what is under way to some of them."""
+
+    __slots__ = (
+        "_deliveries",
+        "_slices",
+        "_waiting",
+        "_waiting_bytes",
+        "holder",
+        "is_queued",
+        "left_out_since",
+        "tenant",
+    )
 
     def __init__(self, deliveries: Deliveries, tenant: str, holder: Holder) -> None:
         self._deliveries = deliveries
@@ -85,6 +100,19 @@ class _Lane:
         self.left_out_since: str | None = None
         self._waiting: deque[tuple[bytes, Sequence[BusMessage]]] = deque()
         self._waiting_bytes = 0
+        self._slices: Iterator[None] | None = None
+        self.is_queued = False
+        """Whether its turn is to come."""
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether some have heard what others have not."""
+        return self._slices is not None
+
+    def deliver(self, channel: bytes, batch: Sequence[BusMessage]) -> bool:
+        """To as many as a turn has time for; whether that was everyone."""
+        self._slices = self._deliveries.slices(channel, batch)
+        return self._go_on_for(TURN_SECONDS)
 
     def add(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
         """Behind what waits already; in pieces, so that each turn is short."""
@@ -96,29 +124,46 @@ class _Lane:
                 continue
             self._waiting.append((channel, piece))
             self._waiting_bytes += size
-            if len(self._waiting) == 1:
-                self._deliveries.wait(self)
 
     def flush(self) -> None:
         """Everything, now."""
-        while self._waiting:
-            channel, piece = self._waiting.popleft()
-            self._deliveries.hand_on(self.holder, channel, piece)
-        self._waiting_bytes = 0
+        while self._begin_next():
+            self._go_on_for(inf)
 
     def go_on(self) -> None:
-        if not self._waiting:
-            self._deliveries.over(self)
-            return
-        channel, piece = self._waiting.popleft()
-        self._waiting_bytes -= _size_bytes(piece)
+        """Its turn has come."""
+        self.is_queued = False
         try:
-            self._deliveries.hand_on(self.holder, channel, piece)
+            if self._begin_next():
+                self._go_on_for(TURN_SECONDS)
         finally:
-            if self._waiting:
+            if self._slices is not None or self._waiting:
                 self._deliveries.wait(self)
-            else:
-                self._deliveries.over(self)
+            elif self.left_out_since is not None:
+                since, self.left_out_since = self.left_out_since, None
+                self._deliveries.left_out_in(self, since)
+
+    def _begin_next(self) -> bool:
+        """Whether there is something to go on with."""
+        if self._slices is None and self._waiting:
+            channel, piece = self._waiting.popleft()
+            self._waiting_bytes -= _size_bytes(piece)
+            self._slices = self._deliveries.slices(channel, piece)
+        return self._slices is not None
+
+    def _go_on_for(self, seconds: float) -> bool:
+        """Whether what was under way has reached everyone."""
+        slices, self._slices = self._slices, None
+        began = now = perf_counter()
+        try:
+            for _ in slices or ():
+                now = perf_counter()
+                if now - began > seconds:
+                    self._slices = slices
+                    break
+        finally:
+            self._deliveries.spent(self.holder, perf_counter() - began)
+        return self._slices is None
 
 
 def _size_bytes(batch: Sequence[BusMessage]) -> int:

@@ -5,12 +5,15 @@ is written is the same bytes object. Nothing here is queued: what cannot be writ
 whose bound is the outbox's concern.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from bridge.message import BusMessage
 
 Write = Callable[[bytes], object]
+
+SLICE_BYTES: Final = 4_194_304
+"""So much is written in one go, over all who hear it: a few milliseconds of work."""
 
 
 class Voice(Protocol):
@@ -55,10 +58,10 @@ class _Channel:
         if not listeners:
             self.voices.pop(listener.voice, None)
 
-    def deliver(self, batch: Sequence[BusMessage]) -> int:
-        return sum(
-            _write_all(voice.render(batch), list(listeners.values())) for voice, listeners in list(self.voices.items())
-        )
+    def deliver(self, batch: Sequence[BusMessage]) -> Iterator[int]:
+        """A slice at a time; to how many each was written."""
+        for voice, listeners in list(self.voices.items()):
+            yield from _write_in_slices(voice.render(batch), listeners, listeners)
 
 
 class _WideChannel(_Channel):
@@ -85,12 +88,11 @@ class _WideChannel(_Channel):
         if not listeners:
             self.groups.pop(key, None)
 
-    def deliver(self, batch: Sequence[BusMessage]) -> int:
+    def deliver(self, batch: Sequence[BusMessage]) -> Iterator[int]:
         batch = [message for message in batch if message.target != "broadcast"]
         groups = {message.group_id for message in batch if message.target == "group"}
         recipients = {message.to_id for message in batch if message.target == "direct"}
         everything: dict[Voice, bytes] = {}
-        written = 0
         for (voice, group), listeners in list(self.groups.items()):
             apart = [listener for listener in listeners if listener.client in recipients] if recipients else []
             if group in groups:
@@ -99,10 +101,11 @@ class _WideChannel(_Channel):
                 if voice not in everything:
                     everything[voice] = voice.render(batch)
                 blob = everything[voice]
-            written += _write_all(blob, [write for one, write in listeners.items() if one not in apart])
+            yield from _write_in_slices(
+                blob, [one for one in listeners if one not in apart] if apart else listeners, listeners
+            )
             for listener in apart:
-                written += _write_all(voice.render(_others(batch, group, listener.client)), [listener.write])
-        return written
+                yield _write_all(voice.render(_others(batch, group, listener.client)), [listener.write])
 
 
 def _others(batch: Sequence[BusMessage], group: str, client: str | None) -> list[BusMessage]:
@@ -113,6 +116,14 @@ def _others(batch: Sequence[BusMessage], group: str, client: str | None) -> list
         if not (message.target == "group" and message.group_id == group)
         and not (message.target == "direct" and client is not None and message.to_id == client)
     ]
+
+
+def _write_in_slices(blob: bytes, to: Iterable[Listener], present: Mapping[Listener, Write]) -> Iterator[int]:
+    """Write to those who are still present when their slice comes; to so many at once as are soon done."""
+    everyone = list(to)
+    number = max(1, SLICE_BYTES // (len(blob) or 1))
+    for start in range(0, len(everyone) if blob else 0, number):
+        yield _write_all(blob, [present[one] for one in everyone[start : start + number] if one in present])
 
 
 def _write_all(blob: bytes, writes: Sequence[Write]) -> int:
@@ -159,9 +170,16 @@ class Hub:
 
     def deliver(self, name: bytes, batch: Sequence[BusMessage]) -> None:
         """Write a batch to everyone who listens on a channel here."""
+        for _ in self.slices(name, batch):
+            pass
+
+    def slices(self, name: bytes, batch: Sequence[BusMessage]) -> Iterator[None]:
+        """The same, a slice of it each time that the next one is asked for."""
         channel = self._channels.get(name)
         if channel is not None:
-            self.deliveries += channel.deliver(batch) * len(batch)
+            for written in channel.deliver(batch):
+                self.deliveries += written * len(batch)
+                yield
 
     def has(self, name: bytes) -> bool:
         """Whether anyone here listens on a channel."""

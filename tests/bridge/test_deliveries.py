@@ -130,3 +130,24 @@ async def test_the_platforms_channel_belongs_to_no_tenant() -> None:
     world.hub.join(Listener(Voice(), world.heard["beta"].append, [ADDRESSES.platform], None, "g", "ben"))
     world.deliveries.deliver(ADDRESSES.platform, [message(3)])
     assert world.numbers("beta") == [3]
+
+
+async def test_many_hear_a_message_a_few_at_a_time_each_once_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr("bridge.sockets.hub.SLICE_BYTES", 1)
+    world = World(0)
+    heard = [list[bytes]() for _ in range(20)]
+    crowd = [Listener(Voice(), one.append, [ADDRESSES.group("acme", "g")], None, "g", "ben") for one in heard]
+    for listener in crowd:
+        world.hub.join(listener)
+    world.deliver("acme", 1)
+    world.deliver("acme", 2)
+    at_first = sum(map(bool, heard))
+    assert at_first < 20
+    world.hub.leave(crowd[-1])
+    world.deliver("beta", 3)
+    await until(lambda: bool(world.numbers("beta")))
+    assert sum(map(bool, heard)) < 20
+    await until(lambda: b"".join(heard[-2]) == b"1 2 ")
+    assert [b"".join(one) for one in heard] == [b"1 2 "] * 19 + [b""]
+    assert world.numbers("acme") == [1, 2]
