@@ -359,9 +359,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def _let_go(self) -> None:
         """Of whatever holds this object in turn: what is over is freed at once, and waits for no garbage collector."""
         self.conn.parser.close()
-        scope = getattr(self, "scope", None)
-        if scope is not None:
-            scope["extensions"] = {}
+        self.scope = None  # type: ignore[assignment]  # which holds this object; the application has it still
 
     def _lose(self) -> None:
         carried, self._carried = self._carried, None

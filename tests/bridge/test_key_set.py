@@ -53,6 +53,7 @@ async def test_known_keys_are_good_at_once_whatever_the_server_does(server: KeyS
     keys = KeySet(server.url)
     known = await keys.key("first")
     assert known is not None
+    await until_idle(keys)
     server.mood = mood
     for _ in range(2):
         make_old(keys, key_set.KEPT_SECONDS + 1)
