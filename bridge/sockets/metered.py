@@ -91,7 +91,11 @@ class Metered:
             self._budget.over["request_refused"] += 1
             await _refuse(scope, receive, send)
             return
-        await self._turn_of(holder, is_new=_goes_first(scope))
+        try:
+            await self._turn_of(holder, is_new=_goes_first(scope))
+        except asyncio.CancelledError:  # the server stops, and waits for nobody any longer
+            await _refuse(scope, receive, send)
+            return
         charged = scope[CHARGE] = Charge(self._budget, holder)
         await _charged(cast(Work, self._application(scope, receive, send)), charged.spent)
 
@@ -133,8 +137,8 @@ def _charged(work: Work, spent: Callable[[float], None]) -> Generator[Any, Any, 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     response = later("overloaded", "Too many requests of this address wait already: come back in a moment.")
-    if scope["type"] == "http":
-        await response(scope, receive, send)
-        return
-    with suppress(WebSocketDisconnect):
-        await WebSocket(scope, receive, send).send_denial_response(response)
+    with suppress(WebSocketDisconnect, OSError):
+        if scope["type"] == "http":
+            await response(scope, receive, send)
+        else:
+            await WebSocket(scope, receive, send).send_denial_response(response)

@@ -117,6 +117,16 @@ async def test_a_request_that_is_cancelled_ends() -> None:
     assert served.done == ["ended"]
 
 
+async def test_who_still_waits_when_the_server_stops_is_told_to_come_back() -> None:
+    served = Served(0, LITTLE)
+    served.budget.stranger(ADDRESS).spend(0, 0, 1_000)
+    task = asyncio.create_task(served.ask())
+    await until(lambda: bool(served.budget.stranger(ADDRESS).waiting))
+    task.cancel()
+    await task
+    assert (served.sent[0]["status"], served.done) == (503, [])
+
+
 async def test_who_turns_out_to_hold_a_key_pays_as_well() -> None:
     served = Served()
     holder = Served(0, LITTLE).budget.stranger("a key")
