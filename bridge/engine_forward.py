@@ -6,7 +6,6 @@ command's own directory, and its answer handed back as it is. It reads neither p
 
 import asyncio
 import contextlib
-import resource
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
@@ -19,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from bridge import open_files
 from bridge.engine_door import TooLarge
 from bridge.later import later
 from bridge.request_body import TooLong, read_body
@@ -40,7 +40,7 @@ class EngineForward:
         self._door = door
         self._siblings = siblings
         self._most_bytes = most_bytes
-        self._most_under_way = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_OPEN_FILES
+        self._most_under_way = open_files.limits()[0] // SHARE_OF_OPEN_FILES
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,7 +5,6 @@ It knows no path and no door: `app.py` mounts those.
 
 import asyncio
 import contextlib
-import resource
 import secrets
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from bridge import open_files
 from bridge.admission import Admission
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
@@ -292,5 +292,5 @@ def _reading(redis_url: str) -> Redis:
 
 
 def _as_open_files_allow() -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, _ = open_files.limits()
     return max(64, min(soft, MOST_FILES) - RESERVED_FILES)

