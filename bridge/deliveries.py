@@ -154,11 +154,10 @@ class _Lane:
     def _go_on_for(self, seconds: float) -> bool:
         """Whether what was under way has reached everyone."""
         slices, self._slices = self._slices, None
-        began = now = perf_counter()
+        began = perf_counter()
         try:
             for _ in slices or ():
-                now = perf_counter()
-                if now - began > seconds:
+                if perf_counter() - began > seconds:
                     self._slices = slices
                     break
         finally:

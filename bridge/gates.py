@@ -98,10 +98,11 @@ class V2Gate:
     async def admit(self, knock: WebSocket, group_id: str | None, client_id: str | None) -> v2.Guest:
         try:
             await self._gate.reception.check(knock)
-            await self._check_page(knock)
+            brought = self._gate.brought(knock)
+            await self._check_page(knock, brought)
         except Turned:
             raise v2.Denied from None
-        guest, knock.state.arrival = await self.arrive(self._gate.brought(knock), group_id, client_id, "v2")
+        guest, knock.state.arrival = await self.arrive(brought, group_id, client_id, "v2")
         return guest
 
     async def arrive(
@@ -151,10 +152,10 @@ class V2Gate:
         tenant = self._table.get(self._anonymous_tenant(headers) or DEFAULT_TENANT)
         return self._gate.reception.origins.passes_anonymously(headers, () if tenant is None else tenant.hosts)
 
-    async def _check_page(self, knock: WebSocket) -> None:
+    async def _check_page(self, knock: WebSocket, brought: Brought) -> None:
         """Answer in HTTP a client without credentials on a foreign page. Raises `Turned`."""
-        is_anonymous = self._gate.admission.is_anonymous(self._gate.brought(knock).query)
-        if is_anonymous and not self._is_page_allowed(knock.headers):
+        is_anonymous = self._gate.admission.is_anonymous(brought.query)
+        if is_anonymous and not self._is_page_allowed(brought.headers):
             await deny(knock, foreign_origin())
 
     def _guest(

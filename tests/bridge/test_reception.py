@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from starlette.datastructures import Headers
 
-from bridge.later import RETRY_AFTER_SECONDS, later
 from bridge.reception import OriginCheck
 from bridge.settings import Key, Settings
 
@@ -112,10 +111,3 @@ def test_without_credentials_what_no_page_sent_passes_and_a_listed_page_does() -
     assert not LISTED.passes_anonymously(headers("api.example.com", "https://api.example.com"), ())
     assert OPEN.passes_anonymously(headers("api.example.com", "http://localhost:5173"), ())
     assert not OPEN.passes_anonymously(headers("api.example.com", "https://api.example.com"), ())
-
-
-def test_whoever_is_to_come_back_is_told_when() -> None:
-    pauses = {int(later("overloaded", "Too many.").headers["Retry-After"]) for _ in range(100)}
-    assert min(pauses) >= RETRY_AFTER_SECONDS[0]
-    assert max(pauses) <= RETRY_AFTER_SECONDS[1]
-    assert len(pauses) > 1
