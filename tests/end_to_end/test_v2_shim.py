@@ -61,6 +61,11 @@ def chat(visitor: Visitor, bridge: BridgeProcess, me: str, query: str = "", attr
     return page
 
 
+def has_heard_of(page: Page, last: str) -> None:
+    """What a page says when it opens has come: nothing of it comes between what is said from now on."""
+    expect(lines(page, "presence").last).to_have_text(f"{last} is here")
+
+
 def blank(visitor: Visitor, bridge: BridgeProcess, attributes: str = "", page: str = "/blank") -> Page:
     visitor.site.add(page, f"<!doctype html><head>{script_line(bridge, attributes)}</head>")
     return visitor.open(page)
@@ -122,6 +127,8 @@ def test_two_pages_hear_each_other_in_their_own_words(bridge: StartBridge, visit
 def test_what_a_page_says_to_one_is_heard_by_both_and_no_other(bridge: StartBridge, visitor: Visitor) -> None:
     served = bridge(config=CONFIG)
     ann, bob, eve = (chat(visitor, served, me) for me in ("42", "43", "44"))
+    for page in (ann, bob, eve):
+        has_heard_of(page, "44")
     ann.evaluate("send({ type: 'chat', user: ME, text: 'psst', to: 43 })")
     ann.evaluate("send({ type: 'chat', user: ME, text: 'all' })")
     expect(lines(ann, "chat")).to_have_text(["42: psst (to 43)", "42: all"])
@@ -175,6 +182,7 @@ def test_what_is_v3s_alone_is_not_shown(
 def test_a_pages_own_heartbeat_comes_back_as_it_was_said(bridge: StartBridge, visitor: Visitor) -> None:
     served = bridge(config=CONFIG)
     ann, bob = chat(visitor, served, "42"), chat(visitor, served, "bob")
+    has_heard_of(ann, "bob")
     ann.evaluate('send(\'{"type": "ping",  "user": "42"}\')')
     expect(lines(ann, "ping")).to_have_text("42")
     assert ann.evaluate("raw.at(-1)") == '{"type": "ping",  "user": "42"}'
