@@ -16,7 +16,7 @@ from bridge.broker.bus import Bus
 from bridge.broker.tenant_table import TenantTable
 from bridge.chronicle import Chronicle
 from bridge.counts import Counts
-from bridge.message import on_the_bus
+from bridge.message import BusMessage, on_the_bus, said
 from bridge.routes import channels_from_v2, channels_from_v3
 from bridge.tenants import Tenant
 from compat.upgrade import upgrade_text
@@ -40,23 +40,35 @@ class Crossing:
         counts: Counts,
         chronicle: Chronicle,
         is_here: Callable[[bytes], bool],
+        expect: Callable[[bytes, BusMessage], None],
     ) -> None:
-        """`is_here` tells whether somebody in this process listens on a channel, and Redis may not know it now."""
+        """`is_here` tells whether somebody in this process listens on a channel, and Redis may not know it now.
+
+        `expect` is told what is about to be published, so that this process need not read it when it comes back.
+        """
         self._bus = bus
         self._addresses = addresses
         self._table = table
         self._counts = counts
         self._chronicle = chronicle
         self._is_here: Final = is_here
+        self._expect: Final = expect
 
     def say(
-        self, guest: v3.Guest, content: Content, line: bytes, refused: Refused, heard: Callable[[], None] | None = None
+        self,
+        guest: v3.Guest,
+        content: Content,
+        sent_at: str,
+        refused: Refused,
+        heard: Callable[[], None] | None = None,
     ) -> None:
-        """A V3 message, stamped and serialised. `refused` or, where given, `heard` is called once, later."""
+        """A V3 message, stamped. `refused` or, where given, `heard` is called once, later."""
         tenant = self._tenant(guest.tenant)
         self._counts.messages[tenant.name, "v3"] += 1
         self._chronicle.spoke("v3", guest, content)
         channels = channels_from_v3(content, guest, tenant, self._addresses)
+        line = write(content, guest.client_id, guest.group_id, sent_at)
+        self._expect(line, said(content, line, None, guest.client_id, guest.group_id, sent_at))
         self._bus.publish(channels, line, self._receipt(channels, refused, heard, to_one=content["target"] == "direct"))
 
     def say_frame(
@@ -80,9 +92,12 @@ class Crossing:
         outcome = "suppressed" if suppressed else upgraded.outcome
         self._counts.conversions[tenant.name, "v2_to_v3", outcome] += 1
         channels, content = channels_from_v2(upgraded.content, guest, tenant, self._addresses)
-        line = write(content, guest.client_name, guest.group_name, timestamp(sent_at))
+        stamp = timestamp(sent_at)
+        line = write(content, guest.client_name, guest.group_name, stamp)
+        data = on_the_bus(line, text)
+        self._expect(data, said(content, line, text, guest.client_name, guest.group_name, stamp))
         alone = content["target"] == "direct" and len(channels) == 1
-        self._bus.publish(channels, on_the_bus(line, text), self._receipt(channels, refused, heard, to_one=alone))
+        self._bus.publish(channels, data, self._receipt(channels, refused, heard, to_one=alone))
 
     def _tenant(self, name: str) -> Tenant:
         return self._table.get(name) or Tenant(name)

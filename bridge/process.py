@@ -129,7 +129,15 @@ class Process:
         self.memory: Final = Memory(self.bus, addresses, self._now, self._lost)
         self.added: Final = Added()
         self.admission: Final = Admission(settings, self.table.get)
-        self.crossing: Final = Crossing(self.bus, addresses, self.table, self.counts, self.chronicle, self._missed_here)
+        self.crossing: Final = Crossing(
+            self.bus,
+            addresses,
+            self.table,
+            self.counts,
+            self.chronicle,
+            self._missed_here,
+            self.subscriber.expect,
+        )
         self.reception: Final = Reception(
             settings,
             self.bus,

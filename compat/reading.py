@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
+import msgspec
+from pydantic_core import from_json
 
 from v3 import form
 
@@ -19,7 +20,8 @@ MAX_DEPTH: Final = 32
 PAYLOAD_DEPTH: Final = MAX_DEPTH + 1
 
 
-MOST_SEARCHED: Final = 2 * form.MAX_WEIGHT
+MOST_ADDRESS_BYTES: Final = 1_024
+"""Of a recipient as it is written: 128 characters, each of them perhaps escaped."""
 MOST_LOOKS: Final = 16
 _SHORT_VALUE: Final = re.compile(r'\s*:\s*("[^"\\\x00-\x1f]{1,128}"|-?[1-9][0-9]{0,18}(?![0-9.eE]))')
 
@@ -29,11 +31,10 @@ class NotJson(ValueError):
 
 
 class TooMuch(NotJson):
-    """It was not read: it has more structure than a frame may have, of this weight."""
+    """It was not read: it has more structure than a frame may have."""
 
-    def __init__(self, weight: int) -> None:
+    def __init__(self) -> None:
         super().__init__("too many values")
-        self.weight = weight
 
 
 def read(text: str, payload_word: str = "payload") -> Any:
@@ -44,8 +45,8 @@ def read(text: str, payload_word: str = "payload") -> Any:
     try:
         shape = form.form_of(text)
         value = from_json(text, allow_inf_nan=False)
-    except form.TooMuch as much:
-        raise TooMuch(much.weight) from None
+    except form.TooMuch:
+        raise TooMuch from None
     except ValueError as error:
         raise NotJson(str(error)) from None
     if shape.may_be_infinite and not form.is_finite(value):
@@ -55,29 +56,35 @@ def read(text: str, payload_word: str = "payload") -> Any:
     return value
 
 
-def address_of(text: str, recipients: Sequence[str], targets: Sequence[str], weight: int) -> dict[str, Any]:
+def address_of(text: str, recipients: Sequence[str], targets: Sequence[str]) -> dict[str, Any]:
     """What names the audience of a frame that was `TooMuch`: its members of these names that are strings or integers.
 
-    Beyond `MOST_SEARCHED` even this would cost too much: there the first recipient counts that stands anywhere in the
-    text, so that what was meant for one is never heard by all.
+    Where it is nested too deep even for that, the first recipient counts that stands anywhere in the text, so that
+    what was meant for one is never heard by all.
     """
-    found = {name: value for name in (*recipients, *targets) if (value := _first_value(text, name)) is not None}
-    if weight > MOST_SEARCHED:
-        return {name: found[name] for name in recipients if name in found}
-    if not found and "\\u" not in text:
-        return {}
     try:
-        return _reader_of(*recipients, *targets).validate_json(text)  # type: ignore[no-any-return]
-    except ValidationError:
+        members = _finder_of(*recipients, *targets).decode(text)
+    except msgspec.DecodeError:
         return {}
+    except RecursionError:
+        return {name: value for name in recipients if (value := _first_value(text, name)) is not None}
+    found = zip((*recipients, *targets), map(_short_value, msgspec.structs.astuple(members)), strict=True)
+    return {name: value for name, value in found if type(value) in (str, int)}
 
 
 @lru_cache
-def _reader_of(*names: str) -> SchemaValidator:
-    """It makes objects of these members alone; of what else there is it makes nothing."""
-    short = core_schema.union_schema([core_schema.str_schema(strict=True), core_schema.int_schema(strict=True)])
-    member = core_schema.typed_dict_field(core_schema.with_default_schema(short, on_error="omit"), required=False)
-    return SchemaValidator(core_schema.typed_dict_schema(dict.fromkeys(names, member), extra_behavior="ignore"))
+def _finder_of(*names: str) -> msgspec.json.Decoder[Any]:
+    """It finds these members of an object as they are written; of what else there is it makes nothing."""
+    fields = {f"member_{number}": name for number, name in enumerate(names)}
+    members = [(field, msgspec.Raw, msgspec.Raw()) for field in fields]
+    return msgspec.json.Decoder(msgspec.defstruct("Members", members, rename=fields))
+
+
+def _short_value(written: msgspec.Raw) -> Any:
+    try:
+        return from_json(bytes(written)) if len(written) <= MOST_ADDRESS_BYTES else None
+    except ValueError:
+        return None
 
 
 def _first_value(text: str, name: str) -> Any:

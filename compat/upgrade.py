@@ -43,8 +43,8 @@ def upgrade_text(text: str, names: Names = PLAIN_NAMES, dialect: Dialect = STAND
     """Any V2 text frame; one that is no JSON becomes `msg` with the text."""
     try:
         frame = read(text, dialect.said_as["payload"])
-    except TooMuch as much:
-        named = address_of(text, dialect.spellings["to_id"], dialect.spellings["target"], much.weight)
+    except TooMuch:
+        named = address_of(text, dialect.spellings["to_id"], dialect.spellings["target"])
         return _as_text(text, _Reading(named, names, dialect).address())
     except NotJson:
         return _as_text(text, {"target": "group"})

@@ -42,6 +42,9 @@ def write(frame: Any) -> str:
     return to_json(frame).decode()
 
 
+_BEGUN: Final = (f'"{BRIDGE[0]}', rf'"\u00{ord(BRIDGE[0]):x}')
+"""How the word begins, plainly and escaped: few texts have any of it."""
+_ANY_OBJECT: Final = re.compile(r":\s*\{")
 _BRIDGE_OBJECT: Final = re.compile(rf'"{BRIDGE}"\s*:\s*\{{')
 
 
@@ -54,6 +57,8 @@ def speaks_as_the_bridge(text: str, frame: Any) -> bool:
     if frame is not None:
         return isinstance(frame, dict) and isinstance(frame.get(BRIDGE), dict)
     if not text.lstrip("\ufeff \t\r\n").startswith("{"):
+        return False
+    if _ANY_OBJECT.search(text) is None or all(begun not in text for begun in _BEGUN):
         return False
     if r"\u00" in text:
         for letter in BRIDGE:

@@ -16,8 +16,9 @@ from typing import Final, NamedTuple
 
 from pydantic_core import to_json
 
-MAX_WEIGHT: Final = 16_384
+MAX_WEIGHT: Final = 12_288
 STRING_WEIGHT: Final = 1
+ESCAPES_PER_WEIGHT: Final = 3
 CONTAINER_WEIGHT: Final = 6
 MEMBER_WEIGHT: Final = 3
 FRACTION_WEIGHT: Final = 3
@@ -26,12 +27,18 @@ LONG_NUMBER_WEIGHT: Final = 20
 """Of each 19 digits in a row: such numbers are no machine's, and their digits are counted out in Python."""
 
 _FORM: Final = bytes.maketrans(b"123456789E{}", b"000000000e[]")
-_IGNORED: Final = b" \t\r\n+"
+_IGNORED: Final = bytes(set(range(256)) - set(b'"[]{},:.-0123456789eENI'))
+"""White space and letters, of which only `e` says something about a number, and `N` and `I` that it is none."""
+_WHITE_SPACE: Final = b" \t\r\n"
+_NUMBERS: Final = bytes.maketrans(b"123456789-NI[:", b"000000000000,,")
+_BEGUN_NUMBER: Final = b",0"
+_NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'"[]{},:'))
 _CONTAINERS: Final = (dict, list)
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]"))
 _LONG_NUMBER: Final = b"0" * 19
 _ENDLESS_NUMBER: Final = b"0" * 200
 """A double ends at 1e308: without three digits of exponent it takes two hundred of them to get there."""
+_FEW_QUOTES: Final = 512
 
 
 class TooMuch(ValueError):
@@ -62,30 +69,55 @@ class Form(NamedTuple):
 
 def form_of(text: str, most: int = MAX_WEIGHT) -> Form:
     """The form of a text. Raises `TooMuch` where it weighs more than `most`."""
-    if "\\" in text:
+    whole_characters = len(text)
+    if '\\"' in text:
         text = text.replace("\\\\", "").replace('\\"', "")
-    quotes = text.count('"')
+    escapes, quotes = (whole_characters - len(text)) // 2, text.count('"')
     if quotes > most:  # there is a comma or a colon for each string but one
         raise TooMuch(quotes)
-    pieces = text.split('"')
-    outline = "".join(pieces[::2]).encode(errors="replace").translate(_FORM, _IGNORED)
-    marks = outline.translate(None, b"0")
-    long_numbers = outline.count(_LONG_NUMBER) if len(outline) - len(marks) >= len(_LONG_NUMBER) else 0
-    weight = (
+    if quotes <= _FEW_QUOTES:
+        outline = "".join(text.split('"')[::2]).encode(errors="replace").translate(_FORM, _IGNORED)
+        return _form_outside(outline, quotes, escapes, most)
+    encoded = text.encode(errors="replace")
+    skeleton = _outside(encoded.translate(_FORM, _NO_STRUCTURE))
+    _check(_structure_weight(skeleton, quotes, escapes), most)
+    has_numbers = _BEGUN_NUMBER in encoded.translate(_NUMBERS, _WHITE_SPACE)
+    outline = _outside(encoded.translate(_FORM, _IGNORED)) if has_numbers else skeleton
+    return _form_outside(outline, quotes, escapes, most)
+
+
+def _outside(marks: bytes) -> bytes:
+    """What stands outside of strings. Most strings have nothing left in them by now."""
+    return b"".join(marks.replace(b'""', b"").split(b'"')[::2])
+
+
+def _structure_weight(marks: bytes, quotes: int, escapes: int) -> int:
+    return (
         marks.count(b",")
         + STRING_WEIGHT * (quotes // 2)
+        + escapes // ESCAPES_PER_WEIGHT
         + CONTAINER_WEIGHT * marks.count(b"[")
         + MEMBER_WEIGHT * marks.count(b":")
-        + FRACTION_WEIGHT * marks.count(b".")
-        + EXPONENT_WEIGHT * (outline.count(b"0e") if b"e" in marks else 0)
-        + LONG_NUMBER_WEIGHT * long_numbers
     )
+
+
+def _check(weight: int, most: int) -> None:
     if weight > most:
         raise TooMuch(weight)
+
+
+def _form_outside(outline: bytes, quotes: int, escapes: int, most: int) -> Form:
+    marks = outline.translate(None, b"0-")
+    weight = _structure_weight(marks, quotes, escapes) + FRACTION_WEIGHT * marks.count(b".")
+    _check(weight, most)
+    has_digits, has_exponents = len(outline) - len(marks) >= len(_LONG_NUMBER), b"e" in marks
+    long_numbers = outline.count(_LONG_NUMBER) if has_digits else 0
+    weight += LONG_NUMBER_WEIGHT * long_numbers + EXPONENT_WEIGHT * (outline.count(b"0e") if has_exponents else 0)
+    _check(weight, most)
     may_be_infinite = (
         b"N" in marks
         or b"I" in marks
-        or (b"e" in marks and b"e000" in outline)
+        or (has_exponents and b"e000" in outline)
         or (long_numbers >= len(_ENDLESS_NUMBER) // len(_LONG_NUMBER) and _ENDLESS_NUMBER in outline)
     )
     return Form(marks.translate(None, _NO_BRACKETS), weight, may_be_infinite)

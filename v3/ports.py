@@ -63,7 +63,7 @@ class Bus(Protocol):
         self,
         guest: Guest,
         content: Content,
-        line: bytes,
+        sent_at: str,
         refused: Callable[[str], None],
         heard: Callable[[], None] | None = None,
     ) -> None:

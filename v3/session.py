@@ -125,7 +125,7 @@ class Session:
 
         sent_at = self._stamp()
         heard = None if receipt is None else lambda: receipt.taken(sent_at)
-        self._ports.bus.say(self.guest, content, self._write(content, sent_at), refused, heard)
+        self._ports.bus.say(self.guest, content, sent_at, refused, heard)
 
     def _write(self, content: Content, sent_at: str) -> bytes:
         return write(content, self.guest.client_id, self.guest.group_id, sent_at)

@@ -28,7 +28,6 @@ from v3.messages import (
     check_event,
     content_of,
     read_said,
-    write,
 )
 from v3.ports import Clock, Guest
 from v3.session import timestamp
@@ -83,7 +82,7 @@ def router(authority: Authority, crossing: Crossing, settings: Settings, clock: 
         guest = _guest(said, identity, tenant)
         content = _content(said, guest, tenant)
         sent_at = timestamp(clock.microseconds())
-        code = await _said(crossing, guest, content, write(content, guest.client_id, guest.group_id, sent_at))
+        code = await _said(crossing, guest, content, sent_at)
         if code is not None:
             raise HttpRefusal(code, refused=_echo(content))
         return JSONResponse({"ok": True, "sent_at": sent_at}, 202)
@@ -157,10 +156,10 @@ def _content(said: dict[str, Any], guest: Guest, tenant: Tenant) -> Content:
     return content
 
 
-async def _said(crossing: Crossing, guest: Guest, content: Content, line: bytes) -> str | None:
+async def _said(crossing: Crossing, guest: Guest, content: Content, sent_at: str) -> str | None:
     """Say it, and wait for Redis: the code with which it failed, if it did."""
     answered: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-    crossing.say(guest, content, line, _settle(answered), heard=_settle(answered))
+    crossing.say(guest, content, sent_at, _settle(answered), heard=_settle(answered))
     return await answered
 
 

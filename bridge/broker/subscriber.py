@@ -14,6 +14,7 @@ import structlog
 from redis.asyncio.connection import ConnectionPool
 
 from bridge.broker.link import Keeper, Replies, pack
+from bridge.broker.recent import Recent
 from bridge.message import BusMessage, read
 from v3.messages import Unreadable
 
@@ -58,6 +59,7 @@ class Subscriber:
         self._asked_at: float | None = None
         self._missed_since: float | None = None
         self._previous: tuple[bytes, BusMessage] | None = None
+        self._recent = Recent()
         self.received = 0
         self.rejected: Counter[str] = Counter()
         self.gaps = 0
@@ -94,6 +96,10 @@ class Subscriber:
                 unconfirmed.append(self._confirmation(channel))
         if unconfirmed:
             await asyncio.gather(*unconfirmed)
+
+    def expect(self, data: bytes, message: BusMessage) -> None:
+        """What this process says now: should it hear these bytes, it need not read them."""
+        self._recent.keep(data, message)
 
     def release(self, channels: Iterable[bytes]) -> None:
         """Take back one `hold`; the last one unsubscribes."""
@@ -169,7 +175,7 @@ class Subscriber:
             self.rejected["too_big"] += 1
             return None
         try:
-            message = read(data, self._arrived_at)
+            message = self._recent.find(data) or read(data, self._arrived_at)
         except Unreadable as unreadable:
             self.rejected[unreadable.code] += 1
             return None
@@ -209,6 +215,7 @@ class Subscriber:
         while True:
             due_at = self._loop.time() + PING_SECONDS
             await asyncio.sleep(PING_SECONDS)
+            self._recent.turn()
             if self._asked_at is not None:
                 self._asked_at += max(0.0, self._loop.time() - due_at)  # this process was late, and not Redis
             link = self._keeper.link

@@ -111,6 +111,7 @@ class Stage:
         self.counts = Counts()
         self.table = table_of(*tenants)
         self.chronicle = RecordingChronicle()
+        self.expected: dict[bytes, BusMessage] = {}
         self.crossing = Crossing(
             cast(Bus, self.bus),
             ADDRESSES,
@@ -118,6 +119,7 @@ class Stage:
             self.counts,
             cast(Chronicle, self.chronicle),
             lambda name: name in here,
+            self.expected.__setitem__,
         )
 
     def heard(self) -> list[str]:

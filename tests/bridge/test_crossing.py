@@ -36,7 +36,7 @@ def say(
     """Said by ann, V3 client in G."""
     content = cast(Content, {"msg_type": "msg", **fields})
     guest = v3.Guest("acme", "G", "ann", grant)
-    stage.crossing.say(guest, content, write(content, "ann", "G", NOW), refused, heard)
+    stage.crossing.say(guest, content, NOW, refused, heard)
 
 
 def say_frame(stage: Stage, frame: Any, grant: Grant = "tenant", refused: Any = refuse) -> None:

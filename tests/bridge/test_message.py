@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from bridge.message import BusMessage, on_the_bus, read
+from bridge.message import BusMessage, on_the_bus, read, said
 from compat.upgrade import upgrade_text
 from tests.compat.strategies import contents, frames
 from v3.messages import Unreadable, WS_Message_V3, content_of, read_said, write
@@ -38,6 +38,24 @@ def test_a_frame_of_v2_arrives_as_v3_and_verbatim(text: str) -> None:
     message = arrived(on_the_bus(line, text))
     assert (message.line, message.v2_text) == (line, text.encode())
     assert message.content == content
+
+
+@given(contents)
+def test_what_is_said_here_need_not_be_read(said_fields: dict[str, Any]) -> None:
+    content = content_of(read_said(to_json(said_fields).decode()))
+    line = write(content, "ann", "lobby", NOW)
+    assert_same(said(content, line, None, "ann", "lobby", NOW), arrived(on_the_bus(line)))
+
+
+@given(st.one_of(st.text(), frames.map(lambda frame: to_json(frame).decode())))
+def test_nor_need_a_frame_of_v2(text: str) -> None:
+    content = upgrade_text(text).content
+    line = write(content, "v2-42", "lobby", NOW)
+    assert_same(said(content, line, text, "v2-42", "lobby", NOW), arrived(on_the_bus(line, text)))
+
+
+def assert_same(one: BusMessage, other: BusMessage) -> None:
+    assert (one.line, one.v2_text, one.heard, one.content) == (other.line, other.v2_text, other.heard, other.content)
 
 
 def test_a_service_may_end_its_message_with_a_newline() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from v3.messages import WS_Message_V3
+from v3.messages import WS_Message_V3, write
 from v3.ports import Grant, Guest, Pace, Ports
 from v3.session import Session
 
@@ -48,10 +48,11 @@ class World:
         self,
         guest: Guest,
         content: Any,
-        line: bytes,
+        sent_at: str,
         refused: Callable[[str], None],
         heard: Callable[[], None] | None = None,
     ) -> None:
+        line = write(content, guest.client_id, guest.group_id, sent_at)
         self.said.append(Said(dict(content), line, refused, heard))
 
     def refresh(self, guest: Guest) -> None:

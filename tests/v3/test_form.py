@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from tests.compat.strategies import frames, nested
-from v3.form import LONG_NUMBER_WEIGHT, MAX_WEIGHT, TooMuch, depth, form_of, is_finite
+from v3.form import ESCAPES_PER_WEIGHT, LONG_NUMBER_WEIGHT, MAX_WEIGHT, TooMuch, depth, form_of, is_finite
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,45 @@ def test_too_much_is_told_without_reading_it(text: str) -> None:
         form_of(text)
     assert caught.value.weight > MAX_WEIGHT
     assert form_of(text, caught.value.weight * 2).weight >= caught.value.weight
+
+
+MANY = ",".join(['"a"'] * 600)
+MANY_WEIGHT = 6 + 600 * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"a, [b], {c}: 1.5e3"',
+        r'"a \" , [ \\"',
+        "[1,2,3]",
+        '{"a":1,"b":"c, d"}',
+        "[0.5,1e3,-7.5E+2]",
+        "9" * 40,
+        "[NaN]",
+        "-Infinity",
+        "[ 1e400]",
+        '{"Infinity":",1e400"}',
+        "9" * 310,
+        f'"{"9" * 500}"',
+        "[1e99]",
+    ],
+)
+def test_it_weighs_the_same_among_many_strings(text: str) -> None:
+    alone, among = form_of(text), form_of(f"[{MANY},{text}]")
+    assert (among.weight, among.may_be_infinite) == (alone.weight + MANY_WEIGHT, alone.may_be_infinite)
+    assert among.brackets == b"[" + alone.brackets + b"]"
+
+
+@given(frames)
+def test_any_frame_has_the_same_form_among_many_strings(frame: dict[str, Any]) -> None:
+    alone, among = form_of(json.dumps(frame)), form_of(f"[{MANY},{json.dumps(frame)}]")
+    assert among.weight - MANY_WEIGHT - alone.weight in (0, 1)  # escapes are weighed by the three
+    assert (among.brackets[1:-1], among.may_be_infinite) == (alone.brackets, alone.may_be_infinite)
+
+
+def test_escaped_quotes_have_weight() -> None:
+    assert form_of('"' + r"\"" * 300 + '"').weight == 1 + 300 // ESCAPES_PER_WEIGHT
 
 
 @given(frames)

@@ -349,6 +349,19 @@ async def test_the_same_bytes_on_a_second_channel_are_read_once(
         assert first is second
 
 
+async def test_what_this_process_said_itself_is_not_read_when_it_comes_back(
+    redis_url: str, prefix: str, ear: Ear, publisher: Redis
+) -> None:
+    async with running_subscriber(redis_url, ear) as subscriber:
+        await subscriber.hold([prefix.encode()])
+        expected = BusMessage(b"never read", None, {"version": "3", "msg_type": "msg", "target": "group"})
+        subscriber.expect(expected.line, expected)
+        await publisher.publish(prefix, b"never read")
+        _, (heard,) = await asyncio.wait_for(ear.batches.get(), 5)
+        assert heard is expected
+        assert subscriber.rejected == {}
+
+
 async def test_what_another_service_says_without_a_time_gets_one(
     redis_url: str, prefix: str, ear: Ear, publisher: Redis
 ) -> None:
