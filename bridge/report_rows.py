@@ -157,8 +157,7 @@ def key_line(item: tuple[str, list[tuple[str, Noted]]]) -> dict[str, Any]:
 
 
 def drawn(rows: Iterable[Noted], minutes: int) -> list[dict[str, Any]]:
-    """Samples as they are drawn, the oldest first."""
-    """One sample for each moment; connections are added up each minute, and so their mean is drawn."""
+    """One sample for each moment, the oldest first; connections are added up each minute, so their mean is drawn."""
     moments: dict[str, dict[str, Any]] = {}
     for noted in rows:
         sample = Sample.of(noted.key)
