@@ -17,7 +17,7 @@ from bridge.migration.rows import Visitor
 from bridge.sockets.hub import Hub, Listener
 from bridge.sockets.outbox import Outbox
 from bridge.voices import V3Voice
-from tests.bridge.broker.parts import running, until
+from tests.bridge.broker.parts import ANSWER_SECONDS, running, until
 from tests.stopwatch import Stopwatch
 
 VOICE = V3Voice()
@@ -225,7 +225,7 @@ async def test_slow_moves_are_made_too() -> None:
 
 async def test_the_end_tells_everyone_when_to_come_back_and_waits_for_them(world: World) -> None:
     opened = [world.open(f"c{number}") for number in range(20)]
-    closing = asyncio.create_task(world.connections.close_all(5))
+    closing = asyncio.create_task(world.connections.close_all(60))
     await asyncio.sleep(0)
     assert world.connections.is_closing
     pauses = {each.session.refusals[0][1]["retry_after_ms"] for each in opened}
@@ -237,7 +237,7 @@ async def test_the_end_tells_everyone_when_to_come_back_and_waits_for_them(world
     await asyncio.sleep(0)
     assert not closing.done()
     opened[0].connection.lost()
-    await asyncio.wait_for(closing, 5)
+    await asyncio.wait_for(closing, ANSWER_SECONDS)
 
 
 async def test_the_end_does_not_wait_longer_than_it_may(world: World) -> None:
@@ -250,7 +250,7 @@ async def test_the_end_does_not_wait_longer_than_it_may(world: World) -> None:
 
 
 async def test_the_end_of_nobody_is_at_once(world: World) -> None:
-    await asyncio.wait_for(world.connections.close_all(60), 5)
+    await asyncio.wait_for(world.connections.close_all(60), ANSWER_SECONDS)
 
 
 async def test_a_token_goes_by_the_wall_clock_also_when_that_is_set(

@@ -15,7 +15,7 @@ from bridge.engine_door import EngineDoor
 from bridge.later import later
 from bridge.reception import Reception
 from bridge.sockets import engine as engine_module
-from tests.bridge.broker.parts import until
+from tests.bridge.broker.parts import ANSWER_SECONDS, until
 from tests.bridge.sockets.engine_parts import MESSAGE_BYTES, Home
 from tests.bridge.sockets.test_engine_session import EVENT
 
@@ -46,10 +46,10 @@ class Visit:
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.door), base_url="http://bridge.test")
 
     async def get(self, query: str = POLLING, **how: Any) -> httpx.Response:
-        return await asyncio.wait_for(self.http.get(f"/?{query}", **how), 5)
+        return await asyncio.wait_for(self.http.get(f"/?{query}", **how), ANSWER_SECONDS)
 
     async def post(self, sid: str, body: Any, query: str = POLLING) -> httpx.Response:
-        return await asyncio.wait_for(self.http.post(f"/?{query}&sid={sid}", content=body), 5)
+        return await asyncio.wait_for(self.http.post(f"/?{query}&sid={sid}", content=body), ANSWER_SECONDS)
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ async def test_it_is_said_at_once_that_a_post_is_too_large(visit: Visit) -> None
     for _ in range(10):
         coming.put_nowait({"type": "http.request", "body": b"x" * 100, "more_body": True})
     coming.put_nowait({"type": "http.disconnect"})
-    await asyncio.wait_for(answering, 5)
+    await asyncio.wait_for(answering, ANSWER_SECONDS)
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "²", "x"])
@@ -220,7 +220,7 @@ async def test_a_poll_whose_client_goes_away_ends_its_session(visit: Visit) -> N
     polling = asyncio.create_task(visit.door(scope, cast(Any, coming.get), send))
     await until(lambda: session.is_polling)
     coming.put_nowait({"type": "http.disconnect"})
-    await asyncio.wait_for(polling, 5)
+    await asyncio.wait_for(polling, ANSWER_SECONDS)
     assert (session.reason, visit.home.v3.guests[0].losses) == ("the client went away", 1)
     assert sid not in visit.home.engine.sessions
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from bridge.app import create_app
 from bridge.process import Process
 from bridge.settings import Settings
-from tests.bridge.broker.parts import until
+from tests.bridge.broker.parts import ANSWER_SECONDS, until
 from v3.messages import write
 
 SLOW_SECONDS = 0.01
@@ -73,7 +73,7 @@ async def test_what_comes_while_the_server_is_still_opening_is_not_lost(app: Fas
         await until(lambda: process.hub.deliveries)
 
     server.meanwhile = speak
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(ANSWER_SECONDS):
         serving = asyncio.create_task(serve(app, server))
         await until(lambda: server.sent)
         server.is_over.set()
@@ -87,7 +87,7 @@ async def test_whoever_is_let_in_counts_as_listening_before_it_can_know(app: Fas
     server, asked_at = SlowServer(), time.time()
     begun: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     process.connections.when_begun(begun.set_result)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(ANSWER_SECONDS):
         serving = asyncio.create_task(serve(app, server))
         connection = await begun
         server.is_over.set()

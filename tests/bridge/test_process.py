@@ -19,6 +19,7 @@ from bridge.broker.addresses import Addresses
 from bridge.process import Process
 from bridge.settings import load
 from bridge.spending import Budget
+from tests.bridge.broker.parts import ANSWER_SECONDS
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
@@ -152,7 +153,7 @@ async def test_a_part_that_fails_begins_anew_and_the_others_do_not_notice(
         await asyncio.wait_for(frail.goes_on.wait(), 10)
     assert [(line["event"], line["part"]) for line in logs] == [("part_failed", "Frail")] * 2
     assert process.counts.errors == 2
-    assert await process.bus.wait_until_up(5)
+    assert await process.bus.wait_until_up(ANSWER_SECONDS)
     assert process.bus.reconnects == 0
     running.cancel()
     await asyncio.wait([running])

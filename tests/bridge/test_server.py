@@ -16,6 +16,7 @@ from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 from bridge.spending import Budget
+from tests.bridge.broker.parts import ANSWER_SECONDS
 from tests.stopwatch import Stopwatch
 
 
@@ -98,4 +99,4 @@ async def test_whoever_takes_it_sooner_keeps_nobody_waiting(settings: Settings) 
 
 
 async def test_an_application_that_never_started_has_nobody_to_tell(settings: Settings) -> None:
-    await asyncio.wait_for(server(settings, State({})).shutdown(), 5)
+    await asyncio.wait_for(server(settings, State({})).shutdown(), ANSWER_SECONDS)

@@ -19,7 +19,7 @@ from tests.conftest import StartBridge
 from tests.deploy.conftest import StartNginx
 from tests.deploy.named_server import named_server
 from tests.deploy.nginx import Nginx, changed, is_open, websocket_block
-from tests.end_to_end.clients import Client, client, denied, eventually, v3_path
+from tests.end_to_end.clients import ANSWER_SECONDS, Client, client, denied, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, key, with_key
 from tests.end_to_end.raw import HANDSHAKE, raw_socket, request
 from tests.ports import free_port
@@ -127,7 +127,7 @@ async def test_the_client_is_the_bridges_to_serve(http: httpx.AsyncClient) -> No
 
 async def test_the_operator_hears_of_changes_as_they_come(http: httpx.AsyncClient) -> None:
     boss = {"Authorization": f"Bearer {with_key('boss').removeprefix('api_key=')}"}
-    async with http.stream("GET", "/admin/api/events", headers=boss, timeout=5) as events:
+    async with http.stream("GET", "/admin/api/events", headers=boss, timeout=ANSWER_SECONDS) as events:
         async for line in events.aiter_lines():
             assert line == "event: tenants"
             break
@@ -336,7 +336,7 @@ async def first_ended(people: list[Client]) -> tuple[str, int]:
             return last["payload"]["code"], closed.rcvd.code if closed.rcvd else 1006
 
     ends = [asyncio.create_task(end_of(one)) for one in people]
-    done, others = await asyncio.wait(ends, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    done, others = await asyncio.wait(ends, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     for other in others:
         other.cancel()
     return done.pop().result()

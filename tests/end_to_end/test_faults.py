@@ -23,7 +23,7 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.tenant_table import read_state, write_state
 from bridge.tenants import TenantState
 from tests.conftest import StartBridge, StartRedis
-from tests.end_to_end.clients import Client, client, eventually, v3_path
+from tests.end_to_end.clients import ANSWER_SECONDS, Client, client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, UNHURRIED
 from tests.end_to_end.raw import HANDSHAKE, request
 from tests.end_to_end.talk import Member, Talk, talk, talking
@@ -424,7 +424,7 @@ class NeverReading:
         """Everything that it was sent, read at last."""
         loop, rest = asyncio.get_running_loop(), b""
         try:
-            while data := await asyncio.wait_for(loop.sock_recv(silent, 65_536), 5):
+            while data := await asyncio.wait_for(loop.sock_recv(silent, 65_536), ANSWER_SECONDS):
                 rest += data
         except ConnectionResetError:
             pass

@@ -25,7 +25,7 @@ from playwright.sync_api import sync_playwright
 from websockets.sync.client import connect
 
 from tests.conftest import StartBridge
-from tests.end_to_end.clients import Client, client, v3_path
+from tests.end_to_end.clients import ANSWER_SECONDS, Client, client, v3_path
 from tests.end_to_end.configuration import QUIET, UNHURRIED, api_key, key, with_key
 from tests.end_to_end.javascript import Node, Script, node
 from tests.end_to_end.socketio_clients import TRANSPORTS, v3_ids
@@ -381,7 +381,7 @@ def test_a_page_of_another_origin_speaks_with_everyone(
         if has_websocket and opened == "polling":
             page.wait_for_function("client.io.engine.transport.name === 'websocket'")
         assert page.evaluate("ask({msg_type: 'msg', target: 'group', msg: 'from the page'})")["ok"]
-        assert [json.loads(new.recv(5)).get("msg"), json.loads(old.recv(5)).get("msg")] == ["from the page"] * 2
+        assert [json.loads(each.recv(ANSWER_SECONDS)).get("msg") for each in (new, old)] == ["from the page"] * 2
         old.send('{"msg":"from v2"}')
         new.send('{"msg_type":"msg","target":"direct","to_id":"page","msg":"from v3"}')
         page.wait_for_function("heard.length === 3")

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from bridge.broker import bus as bus_module
 from bridge.broker.bus import Bus
 from bridge.broker.link import pack, pool
-from tests.bridge.broker.parts import Answers, running, running_bus, until
+from tests.bridge.broker.parts import ANSWER_SECONDS, Answers, running, running_bus, until
 from tests.conftest import StartRedis
 from tests.ports import free_port
 from tests.proxy import proxy_to
@@ -32,7 +32,7 @@ async def listening(url: str, *channels: bytes) -> AsyncIterator[Any]:
     async with Redis.from_url(url) as redis, redis.pubsub() as pubsub:
         await pubsub.subscribe(*channels)
         for _ in channels:
-            assert (await pubsub.get_message(timeout=5))["type"] == "subscribe"
+            assert (await pubsub.get_message(timeout=ANSWER_SECONDS))["type"] == "subscribe"
         yield pubsub
 
 
@@ -141,7 +141,7 @@ async def test_without_redis_it_is_down_at_once_but_never_within_the_call() -> N
 
 async def test_waiting_for_answers_ends_also_without_redis() -> None:
     bus = Bus(pool(f"redis://127.0.0.1:{free_port()}/0", "test-bus"), b"nobody")
-    await asyncio.wait_for(bus.wait_until_answered(), 5)
+    await asyncio.wait_for(bus.wait_until_answered(), ANSWER_SECONDS)
 
 
 async def test_a_frozen_redis_is_down_within_two_seconds_and_nothing_is_said_twice(redis_server: StartRedis) -> None:

@@ -9,7 +9,7 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.headcount import LIFETIME_SECONDS, SAY_SECONDS, Headcount, read_headcount
 from bridge.broker.link import pool
-from tests.bridge.broker.parts import running, running_bus, until_true
+from tests.bridge.broker.parts import ANSWER_SECONDS, running, running_bus, until_true
 from tests.bridge.desk import Desk
 
 
@@ -17,7 +17,7 @@ async def test_the_numbers_of_all_living_processes_add_up(redis_url: str, prefix
     addresses = Addresses(prefix)
     bus = Bus(pool(redis_url, "test"), addresses.probe)
     running = asyncio.create_task(bus.run())
-    assert await bus.wait_until_up(5)
+    assert await bus.wait_until_up(ANSWER_SECONDS)
     async with Redis.from_url(redis_url) as redis:
         assert await read_headcount(redis, addresses) == {}
         await redis.zadd(addresses.processes, {"one": 1, "two": 1, "silent": 1})

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from bridge.broker import link as link_module
 from bridge.broker.link import CONNECT_SECONDS, FIRST_PAUSE_SECONDS, Keeper, Link, LinkError, open_link, pack, pool
-from tests.bridge.broker.parts import Answers, until
+from tests.bridge.broker.parts import ANSWER_SECONDS, Answers, until
 from tests.conftest import StartRedis
 from tests.ports import free_port
 from tests.proxy import proxy_to
@@ -155,7 +155,7 @@ async def test_a_cancellation_that_redis_py_swallows_is_not_lost(
     task = asyncio.create_task(kept.run())
     await asyncio.sleep(0.05)
     task.cancel()
-    done, _ = await asyncio.wait([task], timeout=1)
+    done, _ = await asyncio.wait([task], timeout=ANSWER_SECONDS)
     assert done
     assert task.cancelled()
     assert kept.calls == []

@@ -13,7 +13,7 @@ from bridge.broker import presence as presence_module
 from bridge.broker.addresses import Addresses
 from bridge.broker.presence import CHECK_SECONDS, EXPIRY_MARGIN_SECONDS
 from bridge.broker.scripts import HELD, LEAVE
-from tests.bridge.broker.parts import Answers, until, until_true
+from tests.bridge.broker.parts import ANSWER_SECONDS, Answers, until, until_true
 from tests.bridge.broker.people import (
     GROUP,
     TENANT,
@@ -141,13 +141,13 @@ async def test_what_was_never_here_can_leave_and_be_refreshed(process: Process, 
 
 
 async def test_the_last_client_of_a_process_is_waited_for(process: Process) -> None:
-    await asyncio.wait_for(process.presence.wait_until_empty(), 5)
+    await asyncio.wait_for(process.presence.wait_until_empty(), ANSWER_SECONDS)
     await process.enter(ANN, BEN)
     waiting = asyncio.create_task(process.presence.wait_until_empty())
     await process.leave(ANN)
     assert not waiting.done()
     await process.leave(BEN)
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, ANSWER_SECONDS)
 
 
 async def test_without_redis_nobody_knows_who_is_here(redis_server: StartRedis, prefix: str) -> None:

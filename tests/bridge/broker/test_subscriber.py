@@ -19,6 +19,7 @@ from bridge.broker.link import pool
 from bridge.broker.subscriber import CHANNELS_PER_COMMAND, Subscriber
 from bridge.message import BusMessage
 from tests.bridge.broker.parts import (
+    ANSWER_SECONDS,
     ARRIVED_AT,
     MAX_BYTES,
     Ear,
@@ -73,7 +74,7 @@ async def test_hold_waits_for_the_confirmation(redis_server: StartRedis, ear: Ea
         await asyncio.sleep(0.1)
         assert not holding.done()
         server.thaw()
-        await asyncio.wait_for(holding, 5)
+        await asyncio.wait_for(holding, ANSWER_SECONDS)
         assert listeners(server, b"a", b"b") == [1, 1]
 
 
@@ -82,7 +83,7 @@ async def test_a_channel_that_is_held_already_takes_no_second_trip(redis_server:
     async with running_subscriber(server.url, ear) as subscriber:
         await subscriber.hold([b"a"])
         server.freeze()
-        await asyncio.wait_for(subscriber.hold([b"a"]), 0.1)
+        await asyncio.wait_for(subscriber.hold([b"a"]), ANSWER_SECONDS)
         server.thaw()
 
 
@@ -116,7 +117,7 @@ async def test_a_confirmation_of_an_earlier_subscription_is_not_taken_for_the_la
         await ear.texts(1)
         assert not second.done()
         proxy.up.let_go()
-        await asyncio.wait_for(second, 5)
+        await asyncio.wait_for(second, ANSWER_SECONDS)
         first.cancel()
         server.execute("PUBLISH", "c", message("after the second").decode())
         assert await ear.texts(1) == [(b"c", "after the second")]
@@ -142,7 +143,7 @@ async def test_holds_and_releases_in_any_order_end_where_they_should(
                 await asyncio.sleep(0.001)
         wanted = [channel for channel in channels if held[channel]]
         for channel in wanted:
-            await asyncio.wait_for(subscriber.hold([channel]), 5)
+            await asyncio.wait_for(subscriber.hold([channel]), ANSWER_SECONDS)
         await subscriber.hold([prefix.encode()])
         assert await heard_by(publisher, *channels) == [int(channel in wanted) for channel in channels]
         for task in holding:
@@ -176,7 +177,7 @@ async def test_a_hold_while_redis_is_away_returns_when_it_is_back(redis_server: 
         await asyncio.sleep(0)
         subscriber.release([b"released"])
         server.start()
-        await asyncio.wait_for(holding, 5)
+        await asyncio.wait_for(holding, ANSWER_SECONDS)
         assert listeners(server, b"c", b"released") == [1, 0]
         released.cancel()
 
@@ -345,7 +346,7 @@ async def test_the_same_bytes_on_a_second_channel_are_read_once(
         data = message("x")
         await publisher.publish(one, data)
         await publisher.publish(two, data)
-        (_, (first,)), (_, (second,)) = [await asyncio.wait_for(ear.batches.get(), 5) for _ in range(2)]
+        (_, (first,)), (_, (second,)) = [await asyncio.wait_for(ear.batches.get(), ANSWER_SECONDS) for _ in range(2)]
         assert first is second
 
 
@@ -368,7 +369,7 @@ async def test_what_another_service_says_without_a_time_gets_one(
     async with running_subscriber(redis_url, ear) as subscriber:
         await subscriber.hold([prefix.encode()])
         await publisher.publish(prefix, b'{"version":"3","msg_type":"msg","target":"group","msg":"bare"}')
-        _, (bare,) = await asyncio.wait_for(ear.batches.get(), 5)
+        _, (bare,) = await asyncio.wait_for(ear.batches.get(), ANSWER_SECONDS)
         assert bare.heard["sent_at"] == ARRIVED_AT
 
 
@@ -378,6 +379,6 @@ async def test_what_is_wanted_before_the_first_link_is_no_gap(ear: Ear, redis_ur
     await asyncio.sleep(0)
     assert (subscriber.is_up, subscriber.channels) == (False, 1)
     async with running(subscriber):
-        await asyncio.wait_for(holding, 5)
+        await asyncio.wait_for(holding, ANSWER_SECONDS)
         assert subscriber.gaps == 0
         subscriber.release([b"c"])

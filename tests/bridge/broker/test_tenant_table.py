@@ -16,7 +16,7 @@ from bridge.broker import tenant_table as tenant_table_module
 from bridge.broker.addresses import Addresses
 from bridge.broker.tenant_table import TenantTable, read_state, write_state
 from bridge.tenants import Tenant, TenantState
-from tests.bridge.broker.parts import running, until
+from tests.bridge.broker.parts import ANSWER_SECONDS, running, until
 from tests.conftest import StartRedis
 from tests.proxy import proxy_to
 
@@ -106,7 +106,7 @@ async def test_it_ends_when_it_is_cancelled_whatever_redis_py_makes_of_that(
             looking = asyncio.create_task(TenantTable(redis, addresses, {}).run())
             await asyncio.sleep(number / 100_000)
             looking.cancel()
-            await asyncio.wait({looking}, timeout=5)
+            await asyncio.wait({looking}, timeout=ANSWER_SECONDS)
             assert looking.done()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from bridge.budget import Holder
 from bridge.sockets.engine import Engine
 from bridge.sockets.engine_session import Knock, Session
+from tests.bridge.broker.parts import ANSWER_SECONDS
 
 OUTBOX_BYTES = 10_000
 MESSAGE_BYTES = 1_000
@@ -98,7 +99,7 @@ class Home:
 
     async def heard(self, sid: str) -> list[str]:
         """What a poll brings."""
-        return (await asyncio.wait_for(self.engine.poll(sid), 5)).decode().split("\x1e")
+        return (await asyncio.wait_for(self.engine.poll(sid), ANSWER_SECONDS)).decode().split("\x1e")
 
     def look(self, seconds: float) -> None:
         """So much later, at the sessions."""

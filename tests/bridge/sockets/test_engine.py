@@ -23,7 +23,7 @@ from bridge.sockets.engine import Engine
 from bridge.sockets.engine_session import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS
 from bridge.sockets.packets import MOST_PACKETS, may_come
 from bridge.sockets.waiting import Waiting
-from tests.bridge.broker.parts import until
+from tests.bridge.broker.parts import ANSWER_SECONDS, until
 from tests.bridge.sockets.engine_parts import MESSAGE_BYTES, Home, Logged
 from tests.bridge.sockets.test_engine_session import EVENT
 
@@ -172,7 +172,7 @@ async def test_a_poll_of_a_session_that_gave_way_is_answered(monkeypatch: pytest
     poll = asyncio.create_task(home.engine.poll(sid))
     await asyncio.sleep(0)
     await home.begin()
-    assert await asyncio.wait_for(poll, 5) == b"1"
+    assert await asyncio.wait_for(poll, ANSWER_SECONDS) == b"1"
 
 
 async def test_at_the_end_open_polls_are_answered() -> None:

@@ -10,7 +10,7 @@ import pytest
 from websockets.server import ServerProtocol
 
 from bridge.sockets import engine_websocket
-from tests.bridge.broker.parts import until
+from tests.bridge.broker.parts import ANSWER_SECONDS, until
 from tests.bridge.sockets.engine_parts import MESSAGE_BYTES, Home
 from tests.bridge.sockets.test_engine_session import EVENT
 
@@ -53,7 +53,7 @@ class Browser:
         self.heard.put_nowait(message)
 
     async def hears(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self.heard.get(), 5)
+        return await asyncio.wait_for(self.heard.get(), ANSWER_SECONDS)
 
     def connect(self, home: Home) -> asyncio.Task[Any]:
         return asyncio.create_task(home.engine.handle_request(self.scope, self.receive, self.send))
@@ -160,7 +160,7 @@ async def test_an_upgrade_that_swallows_its_probe_ends_and_hinders_no_poll(monke
     assert (await browser.hears())["type"] == "websocket.accept"
     session.write(EVENT)
     assert await home.heard(sid) == [EVENT.decode()]
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, ANSWER_SECONDS)
     assert session.websocket is None
 
 
@@ -186,7 +186,7 @@ async def test_what_may_not_come_over_a_websocket_closes_the_session(said: str) 
     browser.saying.put_nowait(text(said))
     assert (await browser.hears())["text"] == "1"
     assert (await browser.hears())["code"] == 1002
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, ANSWER_SECONDS)
 
 
 async def test_bytes_that_another_server_hands_over_are_no_packet() -> None:
@@ -194,7 +194,7 @@ async def test_bytes_that_another_server_hands_over_are_no_packet() -> None:
     sid, session = await home.entered("/v3")
     browser, task = await upgraded(home, sid)
     browser.saying.put_nowait({"type": "websocket.receive", "bytes": b"42/v3,[]"})
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, ANSWER_SECONDS)
     assert session.code == 1002
 
 
@@ -205,7 +205,7 @@ async def test_an_aborted_websocket_is_cut_off() -> None:
     session.abort()
     assert browser.aborted == 1
     browser.saying.put_nowait(GONE)
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, ANSWER_SECONDS)
 
 
 @pytest.mark.parametrize("error", [OSError, RuntimeError])

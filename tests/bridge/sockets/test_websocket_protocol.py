@@ -187,7 +187,7 @@ async def test_who_talks_and_leaves_before_the_handshake_is_over_is_lost_at_once
         await hasty.send(frame(TEXT, b"hello"))
     await asyncio.sleep(0.05)
     house.may_enter.set()
-    await asyncio.wait_for(house.guest.over.wait(), 5)
+    await until(house.guest.over.is_set, 5)
     assert house.guest.losses == 1
 
 
@@ -252,7 +252,7 @@ async def test_a_client_that_reads_late_hears_why_it_was_refused(port: int, hous
         await until(lambda: house.guest.losses)
         loop, rest = asyncio.get_running_loop(), b""
         close = b"\x88\x0f" + (4000).to_bytes(2) + b"slow_consumer"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(ANSWER_SECONDS):
             while not rest.endswith(close):
                 rest += await loop.sock_recv(late, 65_536)
         assert rest.endswith(text_frame(b"ERROR") + close)
@@ -298,7 +298,7 @@ async def test_a_client_that_shuts_its_side_is_lost(port: int, house: House) -> 
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     await RawSocket(reader, writer).upgrade(PATH)
     writer.write_eof()
-    await asyncio.wait_for(house.guest.over.wait(), 5)
+    await until(house.guest.over.is_set, 5)
     assert house.guest.losses == 1
     writer.close()
 
