@@ -17,6 +17,7 @@ from xdist.workermanage import WorkerController
 
 from tests.machine import chromium_program
 from tests.redis_source import RedisSource, RedisUnavailable, choose_redis
+from tests.seclusion import secluded
 from tests.servers import BridgeProcess, RedisServer
 
 REDIS_SOURCE = pytest.StashKey[RedisSource]()
@@ -181,6 +182,6 @@ def starting_bridges(directory: Path, redis_url: str, own_prefix: str) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Path of the Chromium for Playwright's `executable_path`; without one the test is skipped, and fails in CI."""
-    return chromium_program()
+    return secluded(chromium_program(), tmp_path_factory.mktemp("chromium"))
