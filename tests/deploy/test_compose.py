@@ -8,15 +8,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-import aiohttp
 import httpx
 import pytest
-import socketio
 
 from tests.deploy.certificate import Certificate
 from tests.deploy.compose import Composition
 from tests.end_to_end.clients import Client, client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
+from tests.end_to_end.socketio_clients import library_client
 from tests.machine import compose_command, docker_image
 
 pytestmark = pytest.mark.timeout(180)  # the first test waits for the image to be built
@@ -84,16 +83,15 @@ async def test_v2_and_v3_talk_to_each_other(ready: Composition) -> None:
 
 
 async def test_the_image_holds_what_socketio_needs(ready: Composition) -> None:
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=ready.tls))
-    async with session, joined(ready, v3_path("team", "ann", with_key("acme"))) as ann:
-        polling = socketio.AsyncClient(reconnection=False, http_session=session)
+    async with (
+        library_client(ready.tls) as polling,
+        joined(ready, v3_path("team", "ann", with_key("acme"))) as ann,
+    ):
         who = {"api_key": api_key("acme"), "group_id": "team", "client_id": "ben"}
         url = f"https://localhost:{ready.port}"
         await polling.connect(url, transports=["polling"], auth=who, namespaces=["/v3"])
         await polling.emit("message", {"msg_type": "msg", "target": "group", "msg": "by polling"}, namespace="/v3")
         assert (await ann.hear())["msg"] == "by polling"
-        await polling.disconnect()
-        await polling.shutdown()
 
 
 def test_the_image_holds_no_compiler(house: Composition) -> None:

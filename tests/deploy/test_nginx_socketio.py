@@ -7,16 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import pytest
-import socketio
 
 from tests.conftest import StartBridge
 from tests.deploy.conftest import StartNginx
 from tests.deploy.nginx import Nginx
 from tests.end_to_end.clients import ANSWER_SECONDS, client, v3_path
 from tests.end_to_end.configuration import QUIET
-from tests.end_to_end.socketio_clients import TRANSPORTS
+from tests.end_to_end.socketio_clients import TRANSPORTS, library_client
 from tests.servers import BridgeProcess
 
 VISITORS = 6
@@ -37,21 +35,15 @@ def proxy(nginx: StartNginx, bridges: list[BridgeProcess]) -> Nginx:
 @asynccontextmanager
 async def visiting(proxy: Nginx, transports: str, namespace: str, query: str, **auth: str) -> AsyncIterator[Any]:
     """A client behind nginx, and the queue of what it hears."""
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=proxy.tls))
-    one = socketio.AsyncClient(reconnection=False, http_session=session)
     heard: asyncio.Queue[Any] = asyncio.Queue()
 
     async def hear(said: Any) -> None:
         heard.put_nowait(said)
 
-    one.on("message", hear, namespace=namespace)
-    try:
+    async with library_client(proxy.tls) as one:
+        one.on("message", hear, namespace=namespace)
         await one.connect(f"{proxy.url}/?{query}", transports=TRANSPORTS[transports], auth=auth, namespaces=[namespace])
         yield one, heard
-    finally:
-        await one.disconnect()
-        await one.shutdown()
-        await session.close()
 
 
 @pytest.mark.parametrize("transports", TRANSPORTS)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import ssl
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 import httpx
 import socketio
+from aiohttp.connector import Connection
 
 from tests.end_to_end.clients import ANSWER_SECONDS
 from tests.servers import BridgeProcess
@@ -23,15 +26,52 @@ POLLING = "EIO=4&transport=polling"
 NO_FIELDS: Mapping[str, Any] = {}
 
 
+class Connector(aiohttp.TCPConnector):
+    """Closes with itself what the library left open: an answer that it never read keeps its connection."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        super().__init__(ssl=True if tls is None else tls)
+        self._lent: WeakSet[Connection] = WeakSet()
+
+    async def connect(self, *asked: Any, **how: Any) -> Connection:
+        connection = await super().connect(*asked, **how)
+        self._lent.add(connection)
+        return connection
+
+    def close(self, **how: Any) -> Coroutine[Any, Any, None]:
+        for connection in set(self._lent):
+            connection.close()
+        return super().close(**how)
+
+
+@asynccontextmanager
+async def library_client(tls: ssl.SSLContext | None = None) -> AsyncIterator[socketio.AsyncClient]:
+    """A client of python-socketio that leaves nothing behind: where the server was first, it may still be at it."""
+    # the library's own session is sometimes left open: one task closes it, another opens it
+    async with aiohttp.ClientSession(connector=Connector(tls)) as http:
+        client = socketio.AsyncClient(reconnection=False, http_session=http)
+        try:
+            yield client
+        finally:
+            with suppress(aiohttp.ClientError):
+                await client.disconnect()
+            await client.shutdown()
+            await end_tasks(client)
+
+
+async def end_tasks(client: socketio.AsyncClient) -> None:
+    tasks = [task for task in (client.eio.read_loop_task, client.eio.write_loop_task) if task is not None]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class Visitor:
     """One python-socketio client in one namespace."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, client: socketio.AsyncClient, namespace: str) -> None:
         self.namespace = namespace
-        self._http = (
-            aiohttp.ClientSession()
-        )  # the library's own is sometimes left open: one task closes it, another opens it
-        self.client = socketio.AsyncClient(reconnection=False, http_session=self._http)
+        self.client = client
         self.refusal: dict[str, Any] = {}
         self.is_over = asyncio.Event()
         self._heard: asyncio.Queue[Any] = asyncio.Queue()
@@ -66,17 +106,6 @@ class Visitor:
             if not isinstance(heard, dict) or heard.get("cmd") not in ("JOIN", "LEAVE"):
                 return heard
 
-    async def end(self) -> None:
-        """Disconnect, and leave nothing behind: where the server was first, the library may still be at it."""
-        await self.client.disconnect()
-        await self.client.shutdown()
-        engine = self.client.eio
-        tasks = [task for task in (engine.read_loop_task, engine.write_loop_task) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._http.close()
-
     async def over(self, seconds: float = ANSWER_SECONDS) -> None:
         """Wait until the server has ended it."""
         await asyncio.wait_for(self.is_over.wait(), seconds)
@@ -92,9 +121,9 @@ async def visitor(
     **auth: Any,
 ) -> AsyncIterator[Visitor]:
     """A client that the namespace has let in; `auth` is what it sends with its CONNECT."""
-    visiting = Visitor(namespace)
-    try:
-        await visiting.client.connect(
+    async with library_client() as client:
+        visiting = Visitor(client, namespace)
+        await client.connect(
             f"{bridge.url}/?{query}",
             transports=TRANSPORTS[transports],
             auth=auth,
@@ -102,28 +131,25 @@ async def visitor(
             wait_timeout=ANSWER_SECONDS,
         )
         yield visiting
-    finally:
-        await visiting.end()
 
 
 async def refusal_of(bridge: BridgeProcess, namespace: str, transports: str, **how: Any) -> dict[str, Any]:
     """What a client hears that is not let in: the data of its `connect_error`."""
-    visiting = Visitor(namespace)
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await visiting.client.connect(
-                f"{bridge.url}/?{how.pop('query', '')}",
-                transports=TRANSPORTS[transports],
-                auth=how,
-                namespaces=[namespace],
-                wait_timeout=ANSWER_SECONDS,
-            )
-    except socketio.exceptions.ConnectionError:
-        assert visiting.refusal["message"]
-        data: dict[str, Any] = visiting.refusal["data"]
-        return data
-    finally:
-        await visiting.end()
+    async with library_client() as client:
+        visiting = Visitor(client, namespace)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await client.connect(
+                    f"{bridge.url}/?{how.pop('query', '')}",
+                    transports=TRANSPORTS[transports],
+                    auth=how,
+                    namespaces=[namespace],
+                    wait_timeout=ANSWER_SECONDS,
+                )
+        except socketio.exceptions.ConnectionError:
+            assert visiting.refusal["message"]
+            data: dict[str, Any] = visiting.refusal["data"]
+            return data
     raise AssertionError("it was let in")
 
 
