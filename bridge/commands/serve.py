@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ def serve(
     if settings.socketio and importlib.util.find_spec("engineio") is None:
         fail("Socket.IO needs the extra `socketio`: pip install 'aether-bridge[socketio]'")
     journal.configure(settings.log_format, settings.log_level)
+    _outlive_terminals()
     with _bound(settings) as listener, _redis(settings) as redis_url:
         _greet(settings, listener)
         if settings.workers == 1:
@@ -44,6 +46,11 @@ def serve(
         else:
             status = _run_many(settings, redis_url, listener)
     raise typer.Exit(status)
+
+
+def _outlive_terminals() -> None:
+    """A hangup, be it a terminal's or somebody's who hoped that the file is read anew, must end nobody's connection."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _run_one(settings: Settings, redis_url: str, listener: socket.socket, siblings: Siblings | None = None) -> int:
