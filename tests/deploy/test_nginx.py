@@ -15,10 +15,11 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from bridge import server
 from tests.conftest import StartBridge
 from tests.deploy.conftest import StartNginx
 from tests.deploy.named_server import named_server
-from tests.deploy.nginx import Nginx, changed, is_open, websocket_block
+from tests.deploy.nginx import SHIPPED, Nginx, changed, is_open, websocket_block
 from tests.end_to_end.clients import ANSWER_SECONDS, Client, client, denied, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, key, with_key
 from tests.end_to_end.raw import HANDSHAKE, raw_socket, request
@@ -36,6 +37,7 @@ V3 = v3_path("team", "ann", KEY)
 V2 = f"/ws/group/team/client/42?{KEY}"
 SAID = {"msg_type": "msg", "target": "group", "msg": "hi"}
 ECHO = {"msg_type": "msg", "target": "echo", "msg": "still here"}
+SECONDS_THAT_NGINX_KEEPS = 60  # where its configuration says nothing
 TIMEOUT = "            proxy_read_timeout 2100s;\n"
 DEFAULT_TIMEOUT_OF_ONE_SECOND = {"proxy_connect_timeout 2s;": "proxy_connect_timeout 2s; proxy_read_timeout 1s;"}
 
@@ -256,6 +258,12 @@ async def test_a_name_that_is_not_listed_gets_400(
     assert (await denied(proxy, V3, host="unlisted.example.com", tls=proxy.tls)).status_code == 400
     forgetful = nginx(*bridges, changes={"server_name api.example.com localhost;": "server_name api.example.com;"})
     assert (await denied(forgetful, V3, host="localhost", tls=proxy.tls)).status_code == 400
+
+
+def test_a_bridge_keeps_an_idle_connection_for_longer_than_nginx_does() -> None:
+    """Else nginx would say a request on one that the bridge is just closing, and nobody would answer."""
+    assert "keepalive_timeout" not in SHIPPED.read_text()
+    assert server.KEEP_ALIVE_SECONDS > SECONDS_THAT_NGINX_KEEPS
 
 
 async def test_an_idle_connection_lives_by_the_timeout_alone(nginx: StartNginx, bridges: list[BridgeProcess]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 from engineio import AsyncServer
@@ -111,9 +112,9 @@ async def test_an_ipv6_network_is_one_visitor_and_its_neighbour_another(proxy: N
     assert await statuses(proxy, *((address, door) for address in addresses)) == [200, 200, 503, 200]
 
 
-@pytest.fixture
-async def told(nginx: StartNginx) -> AsyncIterator[tuple[Nginx, list[str]]]:
-    """An nginx, and the heads that its bridge gets."""
+@asynccontextmanager
+async def listener() -> AsyncIterator[tuple[str, list[str]]]:
+    """The address of a bridge, and the heads that it gets."""
     heads: list[str] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,7 +123,13 @@ async def told(nginx: StartNginx) -> AsyncIterator[tuple[Nginx, list[str]]]:
         writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as bridge:
-        address = f"127.0.0.1:{bridge.sockets[0].getsockname()[1]}"
+        yield f"127.0.0.1:{bridge.sockets[0].getsockname()[1]}", heads
+
+
+@pytest.fixture
+async def told(nginx: StartNginx) -> AsyncIterator[tuple[Nginx, list[str]]]:
+    """An nginx, and the heads that its bridge gets."""
+    async with listener() as (address, heads):
         yield await asyncio.to_thread(nginx, address, address, changes=BELIEVE), heads
 
 
