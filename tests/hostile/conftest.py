@@ -10,7 +10,12 @@ from typing import Protocol
 
 import pytest
 
+from tests.deploy.conftest import certificate, nginx
+from tests.end_to_end.conftest import browser
 from tests.hostile.bridges import Attacked
+
+__all__ = ["browser", "certificate", "nginx"]
+"""What other folders' tests have, too."""
 
 
 class StartAttacked(Protocol):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import StartRedis
-from tests.end_to_end.clients import Client, client, eventually, v3_path
+from tests.end_to_end.clients import Client, client, v3_path
 from tests.end_to_end.configuration import with_key
 from tests.end_to_end.raw import raw_socket
 from tests.hostile.bridges import Attacked
@@ -23,6 +24,7 @@ KEPT_FILES = 32
 IDLE = 700
 UNBOUNDED = f"max_sockets = 100_000\nmax_sockets_per_address = 100_000\n{CONFIG}"
 COME_BACK_SECONDS = 15
+TWIN_SECONDS = 2
 LOOKS_AT_REST = 10
 
 
@@ -60,32 +62,46 @@ async def test_where_sockets_have_no_bound_they_do_not(attacked: StartAttacked) 
         await idle_strangers_leave_some(bridge)
 
 
-async def test_idle_strangers_take_no_file_that_a_redis_link_needs(redis_server: StartRedis, tmp_path: Path) -> None:
-    """Not even while all that may be open is open, and every link must be made anew."""
-    redis = redis_server()
-    bridge = Attacked(tmp_path / "bridge", "--redis", redis.url, config=CONFIG, environment={})
+@contextlib.contextmanager
+def bridge_of(redis: RedisServer, directory: Path, config: str) -> Iterator[Attacked]:
+    """With a Redis of its own, which may go away."""
+    bridge = Attacked(directory, "--redis", redis.url, config=config, environment={})
     bridge.most_files = MOST_FILES
     bridge.start()
     try:
-        path = v3_path("home", "ann", with_key("victim"))
-        async with client(bridge, path) as ann, contextlib.AsyncExitStack() as ends:
-            for _ in range(IDLE // 50):
-                await asyncio.gather(*(idle(bridge, ends) for _ in range(50)))
-            await links_are_cut_and_come_back(bridge, redis)
-            await is_heard(ann)
-    finally:
+        yield bridge
         bridge.close()
+    finally:
+        bridge.kill()
 
 
-async def links_are_cut_and_come_back(bridge: Attacked, redis: RedisServer) -> None:
-    for kind in ("pubsub", "normal"):
-        redis.execute("CLIENT", "KILL", "TYPE", kind)
+async def links_find_a_file(bridge: Attacked, redis: RedisServer, patience_seconds: float) -> None:
+    """Also while all that may be open is open, and every link must be made anew."""
+    path = v3_path("home", "ann", with_key("victim"))
+    async with client(bridge, path) as ann, contextlib.AsyncExitStack() as ends:
+        redis.kill()
+        for _ in range(IDLE // 50):
+            await asyncio.gather(*(idle(bridge, ends) for _ in range(50)))
+        await asyncio.to_thread(redis.start)
+        async with asyncio.timeout(patience_seconds):
+            while not await asyncio.to_thread(bridge.is_ready):
+                assert bridge.is_running, bridge.log
+        await is_heard(ann)
 
-    async def are_back() -> bool:
-        assert bridge.is_running, bridge.log
-        return bool(redis.execute("PUBSUB", "CHANNELS")) and await asyncio.to_thread(bridge.is_ready)
 
-    await eventually(are_back, COME_BACK_SECONDS)
+async def test_idle_strangers_take_no_file_that_a_redis_link_needs(redis_server: StartRedis, tmp_path: Path) -> None:
+    redis = redis_server()
+    with bridge_of(redis, tmp_path / "bridge", CONFIG) as bridge:
+        await links_find_a_file(bridge, redis, COME_BACK_SECONDS)
+
+
+async def test_where_sockets_have_no_bound_they_take_it(redis_server: StartRedis, tmp_path: Path) -> None:
+    """For as long as they may be idle, which is longer than this waits."""
+    redis = redis_server()
+    with bridge_of(redis, tmp_path / "bridge", UNBOUNDED) as bridge:
+        with pytest.raises(TimeoutError):
+            await links_find_a_file(bridge, redis, TWIN_SECONDS)
+        bridge.kill()
 
 
 async def is_heard(ann: Client) -> None:

@@ -21,7 +21,10 @@ REFUSED = {
     "a tenant that is not there yet": (v3_path("noise", "rowdy", with_key("early")), 4404),
     "an id that is none": (v3_path("noise", "123", with_key("rowdy")), 4400),
 }
+SOCKETIO = "/socket.io/?EIO=4&transport=websocket"
 FLOODS_OF_THE_REFUSED = ("pings", "pongs", "texts", "fragments of nothing")
+FLOODS_OF_A_SESSION = ("pings", "texts of one byte")
+"""What is no packet ends a session at its first."""
 
 
 async def nobody_notices(bridge: Attacked, path: str, flood: str) -> Attacker:
@@ -53,10 +56,9 @@ async def test_whoever_was_let_in_on_v2_spends_the_same(attacked: StartAttacked,
     await nobody_notices(attacked(config=TIGHT_CONFIG), LET_IN_ON_V2, flood)
 
 
-@pytest.mark.parametrize("flood", ["pings", "texts"])
+@pytest.mark.parametrize("flood", [*FLOODS_OF_A_SESSION, "texts"])
 async def test_a_session_of_socketio_spends_what_it_may(attacked: StartAttacked, flood: str) -> None:
-    bridge = attacked("--socketio", config=TIGHT_CONFIG)
-    await nobody_notices(bridge, "/socket.io/?EIO=4&transport=websocket", flood)
+    await nobody_notices(attacked("--socketio", config=TIGHT_CONFIG), SOCKETIO, flood)
 
 
 @pytest.mark.parametrize("flood", FLOODS_OF_THE_REFUSED)
@@ -71,3 +73,17 @@ async def test_without_the_budget_whoever_was_let_in_gets_more(attacked: StartAt
     bridge = attacked(config=TIGHT_CONFIG, without="budget")
     with pytest.raises(TookMore):
         await nobody_notices(bridge, LET_IN, flood)
+
+
+@pytest.mark.parametrize("flood", FLOODS_OF_THE_REFUSED)
+async def test_without_the_budget_whoever_was_let_in_on_v2_gets_more(attacked: StartAttacked, flood: str) -> None:
+    bridge = attacked(config=TIGHT_CONFIG, without="budget")
+    with pytest.raises(TookMore):
+        await nobody_notices(bridge, LET_IN_ON_V2, flood)
+
+
+@pytest.mark.parametrize("flood", FLOODS_OF_A_SESSION)
+async def test_without_the_budget_a_session_of_socketio_gets_more(attacked: StartAttacked, flood: str) -> None:
+    bridge = attacked("--socketio", config=TIGHT_CONFIG, without="budget")
+    with pytest.raises(TookMore):
+        await nobody_notices(bridge, SOCKETIO, flood)

@@ -20,6 +20,7 @@ CLAIMED = (
     + f'[jwt]\nsecret = "{SECRET}"\nclient_claim = "sub"\n'
 )
 ANONYMOUS = QUIET + 'v2_anonymous_tenant = "victim"\n' + key("victim", "victim")
+COMING_AND_GOING = ("JOIN", "LEAVE")
 FOREIGN = {"Origin": "https://evil.example"}
 
 
@@ -56,10 +57,39 @@ async def test_where_no_origin_is_looked_at_it_does(attacked: StartAttacked) -> 
         await a_foreign_page_is_denied(bridge)
 
 
-@pytest.mark.parametrize("cmd", ["JOIN", "LEAVE"])
-async def test_who_comes_and_goes_is_the_servers_to_say(attacked: StartAttacked, cmd: str) -> None:
-    bridge = attacked(config=ANONYMOUS)
+async def nobody_says_that_ann_comes_or_goes(bridge: Attacked, cmd: str) -> None:
     said = {"msg_type": "presence", "target": "group", "cmd": cmd, "payload": {"client_id": "ann"}}
     async with victims(bridge), client(bridge, v3_path("home", "mallory", with_key("victim"))) as mallory:
-        refusal = await mallory.ask(said)
-        assert refusal.get("cmd") == "ERROR"
+        await mallory.say(said)
+        assert (await mallory.hear_anything()).get("cmd") == "ERROR"
+
+
+@pytest.mark.parametrize("cmd", COMING_AND_GOING)
+async def test_who_comes_and_goes_is_the_servers_to_say(attacked: StartAttacked, cmd: str) -> None:
+    await nobody_says_that_ann_comes_or_goes(attacked(config=ANONYMOUS), cmd)
+
+
+@pytest.mark.parametrize("cmd", COMING_AND_GOING)
+async def test_where_nobody_looks_anybody_says_it(attacked: StartAttacked, cmd: str) -> None:
+    bridge = attacked(config=ANONYMOUS, without="events")
+    with pytest.raises(AssertionError, match=cmd):
+        await nobody_says_that_ann_comes_or_goes(bridge, cmd)
+
+
+async def v2_hears_the_bridge_alone(bridge: Attacked) -> None:
+    """Whoever listens hears the next that is said, and nothing before it."""
+    moved = {"bridge": {"notice": "moved_to_v3", "successor": "wss://evil.example/"}}
+    async with client(bridge, "/ws/group/home/client/7") as victim, client(bridge, "/ws/group/home/client/8") as other:
+        await other.say(moved)
+        await other.say({"msg": "hello"})
+        assert await victim.hear() == {"msg": "hello"}
+
+
+async def test_no_client_of_v2_speaks_in_the_bridges_name(attacked: StartAttacked) -> None:
+    await v2_hears_the_bridge_alone(attacked(config=ANONYMOUS))
+
+
+async def test_where_a_frame_is_passed_on_whatever_it_says_any_client_does(attacked: StartAttacked) -> None:
+    bridge = attacked(config=ANONYMOUS, without="our word")
+    with pytest.raises(AssertionError, match="moved_to_v3"):
+        await v2_hears_the_bridge_alone(bridge)

@@ -39,6 +39,7 @@ UNREADABLE = {
 }
 TIMES = 200
 MOST_LOG_BYTES = 4_096
+REST_SECONDS = 2.0
 
 
 async def pipelining(raw: RawSocket, one: bytes) -> None:
@@ -109,8 +110,39 @@ async def test_where_every_request_may_log_the_log_grows(attacked: StartAttacked
         await the_log_stays_short(bridge, UNREADABLE[said])
 
 
-async def test_a_request_that_offers_another_protocol_is_answered_in_this_one(attacked: StartAttacked) -> None:
-    async with raw_socket(attacked(config=CONFIG)) as raw:
+async def an_offer_costs_no_body(bridge: Attacked) -> None:
+    async with raw_socket(bridge) as raw:
         fields = OF_A_KEY | UPGRADE | {"Content-Length": str(len(SAID))}
         await raw.send(request("/v3/messages", fields, "POST") + SAID)
         assert (await raw.answer()).status == 202
+
+
+async def test_a_request_that_offers_another_protocol_is_answered_in_this_one(attacked: StartAttacked) -> None:
+    await an_offer_costs_no_body(attacked(config=CONFIG))
+
+
+async def test_where_the_offer_ends_the_reading_its_body_is_lost(attacked: StartAttacked) -> None:
+    bridge = attacked(config=CONFIG, without="requests")
+    with pytest.raises(AssertionError, match="400"):
+        await an_offer_costs_no_body(bridge)
+
+
+async def a_connection_that_rests_can_be_used_again(bridge: Attacked) -> None:
+    """A proxy takes one that it believes to be open: it must be, or nobody answers what is asked on it."""
+    async with raw_socket(bridge) as raw:
+        await raw.send(request("/healthz", {"Host": "a"}))
+        assert (await raw.answer()).status == 200
+        with pytest.raises(TimeoutError):
+            await raw.rest(REST_SECONDS)
+        await raw.send(request("/healthz", {"Host": "a"}))
+        assert (await raw.answer()).status == 200
+
+
+async def test_whoever_rests_between_two_requests_is_not_cut_off(attacked: StartAttacked) -> None:
+    await a_connection_that_rests_can_be_used_again(attacked(config=CONFIG))
+
+
+async def test_where_a_connection_is_soon_taken_for_idle_it_is(attacked: StartAttacked) -> None:
+    bridge = attacked(config=CONFIG, without="keep-alive")
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        await a_connection_that_rests_can_be_used_again(bridge)

@@ -6,7 +6,9 @@ table says ends the process at once, so that no test comes to prove nothing.
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import logging
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -31,12 +33,43 @@ def while_there_is_any(self: Any, _owner: Any) -> bool:
     return not self.is_full
 
 
+def up_to_the_last(self: Any, _administrator: Any) -> bool:
+    return bool(self._open.total() < resolve_name("bridge.api.admin_events:MOST_STREAMS"))
+
+
+def the_longest_waiting(self: Any) -> Any:
+    return next(iter(self._addresses))
+
+
 def never_held_back(*_arguments: Any, **_named: Any) -> int:
     return 0
 
 
 def at_once(*_arguments: Any, **_named: Any) -> float:
     return 0.0
+
+
+def at_that_place(self: Any, number: str) -> Any:
+    """Whatever a stranger calls a worker."""
+    place = self._directory / f"{number}.http"
+    return place if place.exists() else None
+
+
+async def in_one_go(call: Callable[..., Any], *arguments: Any) -> Any:
+    return call(*arguments)
+
+
+async def once_it_is_fetched(self: Any, name: str | None) -> Any:
+    """Asks, or waits for whoever asks, whether the key is known or not."""
+    self._begin()
+    await asyncio.shield(self._asking)
+    return self._keys.get(name or "")
+
+
+def without_words(script: Any, words: str, instead: str) -> Any:
+    if words not in script.source:
+        raise LookupError(words)
+    return type(script)(script.source.replace(words, instead))
 
 
 def quadratically(read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -50,8 +83,10 @@ def quadratically(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return read_said
 
 
+KNOWN_ALONE = "redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1"
 WEBSOCKET = "bridge.sockets.websocket_protocol:WebSocketProtocol"
 NO_BUDGET = {"bridge.turns:Turns.may_go_on": always, "bridge.budget:Account.wait_seconds": at_once}
+NO_DEADLINE = {"bridge.key_set:ANSWER_SECONDS": 3_600.0}
 PLAIN_HTTP = {"bridge.server:HttpProtocol": HttpToolsProtocol}
 DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "budget": NO_BUDGET,
@@ -60,6 +95,23 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "restraint": {"bridge.restraint:Restraint.may_say": never_held_back, **PLAIN_HTTP},
     "no cycles": {f"{WEBSOCKET}._let_go": nothing, "bridge.server:_tune_garbage_collection": gc.disable},
     "reading": {"v3.messages:read_said": quadratically(resolve_name("v3.messages:read_said"))},
+    "reading aside": {"bridge.api.admin_ids:aside": in_one_go},
+    "bound of id maps": {"bridge.api.admin_ids:MOST_IDS": 1_000_000_000},
+    "streams of a key": {"bridge.api.admin_events:Streams._has_room": up_to_the_last},
+    "sessions of an address": {"bridge.sockets.outside:Outside.gives_way": the_longest_waiting},
+    "known workers": {"bridge.siblings:Siblings.place_of": at_that_place},
+    "known clients": {
+        "bridge.broker.refused:REFUSE": without_words(resolve_name("bridge.broker.scripts:REFUSE"), KNOWN_ALONE, "true")
+    },
+    "keys meanwhile": {"bridge.key_set:KeySet.key": once_it_is_fetched, **NO_DEADLINE},
+    "size of keys": {"bridge.key_address:MOST_BYTES": 1_000_000_000, **NO_DEADLINE},
+    "events": {"v3.session:check_event": nothing},
+    "our word": {"bridge.crossing:speaks_as_the_bridge": never},
+    "keep-alive": {"bridge.server:KEEP_ALIVE_SECONDS": 1},
+    "log of its own thread": {"bridge.journal:LogWriter": logging.StreamHandler},
+    "redaction": {"bridge.journal:redact": str},
+    "closed directory": {"bridge.broker.embedded:_keep_to_ourselves": nothing},
+    "hangups": {"bridge.commands.serve:_outlive_terminals": nothing},
     "claims": {"bridge.admission:Admission._may_be_claimed": never},
     "origins": {"bridge.reception:OriginCheck.passes_anonymously": always},
     "shares": {"bridge.shares:Shares.has_room_for": while_there_is_any},
