@@ -180,10 +180,11 @@ async def test_time_in_which_nobody_had_to_go_is_not_made_up_for() -> None:
     async with running(world.connections):
         await asyncio.sleep(0.5)
         opened = [world.open(f"c{number}") for number in range(20)]
+        stopwatch = Stopwatch()
         for each in opened:
             world.connections.move(each.connection, "moved_to_v3")
         await until(lambda: opened[0].codes)
-        assert sum(len(each.codes) for each in opened) == 1
+        assert sum(len(each.codes) for each in opened) <= 1 + 20 * stopwatch.all_seconds
 
 
 async def test_moves_without_a_pace_leave_turns_to_others() -> None:

@@ -282,7 +282,7 @@ async def test_who_answers_pings_stays_and_who_does_not_is_told_and_closed(
     house: House, listener: socket.socket, hurried: None
 ) -> None:
     port = listener.getsockname()[1]
-    async with served(house, listener, ws_ping_interval=0.1, ws_ping_timeout=1.0), entered(port) as alive:
+    async with served(house, listener, ws_ping_interval=0.1, ws_ping_timeout=3.0), entered(port) as alive:
         for _ in range(6):
             opcode, payload = await alive.receive()
             assert opcode == PING
