@@ -58,7 +58,7 @@ async def test_a_worker_that_dies_is_replaced(two: BridgeProcess) -> None:
 
 def test_workers_that_die_as_they_start_end_the_command() -> None:
     program = "from bridge.workers import Workers; raise SystemExit(Workers(2, lambda number: 7).run())"
-    ended = subprocess.run([sys.executable, "-c", program], timeout=20, check=False, cwd=PROJECT, capture_output=True)
+    ended = subprocess.run([sys.executable, "-c", program], timeout=60, check=False, cwd=PROJECT, capture_output=True)
     assert ended.returncode == 1
 
 
@@ -82,5 +82,5 @@ raise SystemExit(Workers(1, lambda number: time.sleep(60)).run())
 def test_a_signal_is_not_lost_while_a_worker_starts(where: str, status: int) -> None:
     """Whoever has it ends: the parent with its worker, or the worker, time and again."""
     program = STOPPED_AT_A_FORK.replace("IN_THE_CHILD", where)
-    ended = subprocess.run([sys.executable, "-c", program], timeout=20, check=False, cwd=PROJECT, capture_output=True)
+    ended = subprocess.run([sys.executable, "-c", program], timeout=60, check=False, cwd=PROJECT, capture_output=True)
     assert ended.returncode == status
