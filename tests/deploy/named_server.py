@@ -25,10 +25,16 @@ class Named(BaseHTTPRequestHandler):
         """Nothing: nginx keeps the log."""
 
 
+class Server(ThreadingHTTPServer):
+    """It is asked by many at once: whom a shorter queue turned away, nginx would take for one that found nobody."""
+
+    request_queue_size = 128
+
+
 @contextmanager
 def named_server(name: str, port: int = 0) -> Iterator[str]:
     """A running one, by its address; port 0 is whichever is free."""
-    with ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (Named,), {"name": name})) as server:
+    with Server(("127.0.0.1", port), type("Handler", (Named,), {"name": name})) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
