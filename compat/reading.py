@@ -44,7 +44,7 @@ def read(text: str, payload_word: str = "payload") -> Any:
     """
     try:
         shape = form.form_of(text)
-        value = from_json(text, allow_inf_nan=False)
+        value = from_json(text, allow_inf_nan=False, cache_strings="none")
     except form.TooMuch:
         raise TooMuch from None
     except ValueError as error:
@@ -82,7 +82,7 @@ def _finder_of(*names: str) -> msgspec.json.Decoder[Any]:
 
 def _short_value(written: msgspec.Raw) -> Any:
     try:
-        return from_json(bytes(written)) if len(written) <= MOST_ADDRESS_BYTES else None
+        return from_json(bytes(written), cache_strings="none") if len(written) <= MOST_ADDRESS_BYTES else None
     except ValueError:
         return None
 
@@ -95,7 +95,7 @@ def _first_value(text: str, name: str) -> Any:
             break
         value = _SHORT_VALUE.match(text, at + len(word))
         if value is not None:
-            return from_json(value[1])
+            return from_json(value[1], cache_strings="none")
     return None
 
 

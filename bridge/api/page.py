@@ -118,7 +118,7 @@ def _said_to_listener(text: str, tenant: Tenant) -> dict[str, Any] | None:
     upgraded = upgrade(content, tenant.names, tenant.dialect)
     client_id, group_id, sent_at = facts
     line = write(upgraded.content, tenant.names.name_of(client_id), tenant.names.name_of(group_id), sent_at)
-    return _answer(upgraded, from_json(line))
+    return _answer(upgraded, from_json(line, cache_strings="none"))
 
 
 def _facts(frame: Any) -> list[Any] | None:
