@@ -16,7 +16,8 @@ from v3.refusals import FLOODED, REFUSALS, error, payload_of
 def timestamp(microseconds: int) -> str:
     """Microseconds since the epoch as ISO 8601, UTC, `Z`."""
     seconds, fraction = divmod(microseconds, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:06d}Z"
+    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)  # a zone would have to be asked how it is called
+    return f"{moment.isoformat()}.{fraction:06d}Z"
 
 
 class Session:

@@ -6,7 +6,6 @@ often. Names and numbers are kept, never what was said; of a proprietary key onl
 
 import json
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from typing import Any, Final, Literal, Self
 
 Language = Literal["v2", "v3"]
@@ -14,13 +13,9 @@ JsonType = Literal["string", "integer", "number", "boolean", "null", "object", "
 
 LONGEST_USER_AGENT: Final = 160
 
-CACHED_KEYS: Final = 4_096
-"""Whoever speaks, speaks again: so many rows are not put into words each time that they are noted."""
-
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-@lru_cache(maxsize=CACHED_KEYS)
 def key_of(values: tuple[str | None, ...]) -> str:
     """The fields of a row, in order, as it stands in Redis: the same row is always the same text."""
     return _encode(values)
