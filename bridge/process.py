@@ -40,6 +40,7 @@ from bridge.deliveries import Deliveries
 from bridge.gaps import gap_message
 from bridge.gate import Gate
 from bridge.guard_watch import GuardWatch
+from bridge.housekeeping import Housekeeping
 from bridge.message import FACTOR_OF_MAX_MESSAGE_BYTES
 from bridge.moves import Moves
 from bridge.orders import Orders
@@ -267,6 +268,7 @@ class Process:
             self.guard_watch,
             self.record_watch,
             self.reception.budget.outboxes,
+            Housekeeping(self.connections),
             *self.added.parts,
         )
 
