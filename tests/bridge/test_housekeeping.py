@@ -1,0 +1,65 @@
+"""When memory is given back, and what goes with it: decided by how much is in memory, and how many are connected."""
+
+import asyncio
+import gc
+
+import pytest
+
+from bridge import allocator
+from bridge.housekeeping import FEW_CONNECTED, MUCH_BYTES, Housekeeping
+
+LEAST = 80 * 1024 * 1024
+
+
+class Memory:
+    """So much is in memory; what was done about it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.resident, self.done = LEAST, list[str]()
+        monkeypatch.setattr(allocator, "resident_bytes", lambda: self.resident)
+        monkeypatch.setattr(allocator, "give_back", lambda: self.done.append("given back"))
+        monkeypatch.setattr(gc, "collect", lambda: self.done.append("looked through"))
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
+    return Memory(monkeypatch)
+
+
+def grown(memory: Memory, connected: int, more_bytes: int) -> Housekeeping:
+    house = Housekeeping(range(connected))
+    house.look()
+    memory.resident += more_bytes
+    return house
+
+
+def test_little_more_than_once_sufficed_is_left_alone(memory: Memory) -> None:
+    grown(memory, 0, MUCH_BYTES).look()
+    assert memory.done == []
+
+
+def test_much_more_is_given_back_after_what_keeps_it_was_dropped(memory: Memory) -> None:
+    grown(memory, FEW_CONNECTED, MUCH_BYTES + 1).look()
+    assert memory.done == ["looked through", "given back"]
+
+
+def test_where_many_are_connected_nothing_is_looked_through(memory: Memory) -> None:
+    grown(memory, FEW_CONNECTED + 1, MUCH_BYTES + 1).look()
+    assert memory.done == ["given back"]
+
+
+def test_what_once_sufficed_is_the_least_there_ever_was(memory: Memory) -> None:
+    house = grown(memory, 0, -MUCH_BYTES)
+    house.look()
+    memory.resident = LEAST + 1
+    house.look()
+    assert memory.done == ["looked through", "given back"]
+
+
+async def test_where_nothing_can_be_given_back_nobody_looks(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allocator, "uses_c_library", lambda: False)
+    monkeypatch.setattr("bridge.housekeeping.LOOK_SECONDS", 0)
+    house = grown(memory, 0, MUCH_BYTES + 1)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(house.run(), 0.05)
+    assert memory.done == []
