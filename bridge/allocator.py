@@ -3,7 +3,10 @@
 Python's own allocator keeps memory by the MiB: of a wave of connections one small object that outlives it, in each MiB,
 keeps all that they took. The C library gives back every page on which nothing lies, when asked. So what is loaded at
 the start stays where it is, and everything after comes from the C library; Python's own allocator passes on what is
-freed that is not its own, as it always has for whatever is larger than 512 bytes.
+freed that is not its own, as it always has for whatever is larger than 512 bytes. Only what begins empty and grows,
+the room of a short list, is still its own.
+
+It costs a tenth of the CPU where every client talks, measured with 200, and nothing where few talk to many.
 
 Linux with glibc, and CPython with its own allocator. Elsewhere nothing is changed, and nothing given back.
 """
