@@ -1,12 +1,10 @@
-"""Where Python's objects come from, and how what none needs any more goes back to the system. It decides nothing.
+"""Where the objects of a connection come from, and how what none needs any more goes back to the system.
 
 Python's own allocator keeps memory by the MiB: of a wave of connections one small object that outlives it, in each MiB,
-keeps all that they took. The C library gives back every page on which nothing lies, when asked. So what is loaded at
-the start stays where it is, and everything after comes from the C library; Python's own allocator passes on what is
-freed that is not its own, as it always has for whatever is larger than 512 bytes. Only what begins empty and grows,
-the room of a short list, is still its own.
-
-It costs a tenth of the CPU where every client talks, measured with 200, and nothing where few talk to many.
+keeps all that they took. The C library gives back every page on which nothing lies, when asked. So whoever knocks is
+let in on memory of the C library; what is said afterwards has Python's own, which is quicker. Whatever is freed goes to
+where it came from: Python's allocator passes on what is not its own, as it always has for what is larger than 512
+bytes. It decides nothing.
 
 Linux with glibc, and CPython with its own allocator. Elsewhere nothing is changed, and nothing given back.
 """
@@ -14,12 +12,13 @@ Linux with glibc, and CPython with its own allocator. Elsewhere nothing is chang
 import ctypes
 from pathlib import Path
 from resource import getpagesize
-from typing import Final
+from typing import Any, Final
 
-RAW, MEMORY, OBJECTS = 0, 1, 2
+_RAW, _MEMORY, _OBJECTS = 0, 1, 2
 """Python's three domains; the first is the C library's always."""
-RESIDENT: Final = 1
+_RESIDENT: Final = 1
 """Which number in `statm` counts the pages that are in memory."""
+_set: Final = ctypes.pythonapi.PyMem_SetAllocator
 
 
 class _Functions(ctypes.Structure):
@@ -28,25 +27,32 @@ class _Functions(ctypes.Structure):
     _fields_ = tuple((name, ctypes.c_void_p) for name in ("context", "allocate", "allocate_zeroed", "change", "free"))
 
 
-def use_c_library() -> None:
-    """From now on, where that is possible."""
-    if not _can_give_back() or not _has_own():
-        return
-    library = _functions(RAW)
-    for domain in (MEMORY, OBJECTS):
-        functions = _functions(domain)
-        functions.allocate, functions.allocate_zeroed = library.allocate, library.allocate_zeroed
-        ctypes.pythonapi.PyMem_SetAllocator(domain, ctypes.byref(functions))
+class CLibrary:
+    """`with c_library:` what is made in there comes from the C library. It may be nested; nothing may await in it."""
 
+    def __init__(self) -> None:
+        self._depth = 0
+        self.is_used = _can_give_back() and _has_own()
+        domains = (_MEMORY, _OBJECTS) if self.is_used else ()
+        self._own: Final[list[tuple[int, Any]]] = [(domain, ctypes.byref(_functions(domain))) for domain in domains]
+        self._library: Final[list[tuple[int, Any]]] = [(domain, ctypes.byref(_mixed(domain))) for domain in domains]
 
-def uses_c_library() -> bool:
-    """Whether what is free can be given back."""
-    return _can_give_back() and _functions(OBJECTS).allocate == _functions(RAW).allocate
+    def __enter__(self) -> None:
+        self._depth += 1
+        if self._depth == 1:
+            for domain, functions in self._library:
+                _set(domain, functions)
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            for domain, functions in self._own:
+                _set(domain, functions)
 
 
 def resident_bytes() -> int:
     """How much of this process is in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[RESIDENT]) * getpagesize()
+    return int(Path("/proc/self/statm").read_text().split()[_RESIDENT]) * getpagesize()
 
 
 def give_back() -> None:
@@ -72,3 +78,13 @@ def _functions(domain: int) -> _Functions:
     functions = _Functions()
     ctypes.pythonapi.PyMem_GetAllocator(domain, ctypes.byref(functions))
     return functions
+
+
+def _mixed(domain: int) -> _Functions:
+    """The C library's to make something, and this domain's own to change or free it, wherever it came from."""
+    functions, library = _functions(domain), _functions(_RAW)
+    functions.allocate, functions.allocate_zeroed = library.allocate, library.allocate_zeroed
+    return functions
+
+
+c_library: Final = CLibrary()

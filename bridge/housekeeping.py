@@ -27,12 +27,12 @@ class Housekeeping:
         self._least_bytes = inf
 
     async def run(self) -> None:
-        """Look now and then, until cancelled. Where nothing can be given back there is nothing to look for."""
-        if not allocator.uses_c_library():
+        """Look at once, and now and then until cancelled. Where nothing can be given back there is nothing to look for."""
+        if not allocator.c_library.is_used:
             await asyncio.Event().wait()
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
             self.look()
+            await asyncio.sleep(LOOK_SECONDS)
 
     def look(self) -> None:
         """Give back, while much more is in memory than once sufficed."""

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import State
 
-from bridge import allocator, open_files
+from bridge import open_files
 from bridge.client_address import client_address
 from bridge.process import Process
 from bridge.settings import Settings
@@ -99,7 +99,6 @@ class Config(uvicorn.Config):
 def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> bool:
     """Serve until SIGTERM or SIGINT; whether it ever started."""
     _tune_garbage_collection()
-    allocator.use_c_library()
     open_files.allow_most()
     server = Server(Config(app, settings), app.state, settings.drain_seconds)
 

@@ -12,6 +12,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from bridge.allocator import c_library
 from bridge.sockets.ends import VOUCH
 from bridge.sockets.extent import Extent, Unreadable
 from bridge.sockets.flow import Flow
@@ -32,8 +33,16 @@ class HttpProtocol(HttpToolsProtocol):
     strangers: Strangers = Strangers(1_024, 1_024, 1_024)
     budget: Budget
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        with c_library:
+            super().__init__(*arguments, **named)
+
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        with c_library:
+            super().connection_made(transport)
+            self._begin(transport)
+
+    def _begin(self, transport: Any) -> None:
         self.flow: Flow = Flow(transport)
         self._peer = self.budget.stranger(self.client[0] if self.client else "")
         self._is_deaf = self._is_resuming = self._waits = False
@@ -60,6 +69,10 @@ class HttpProtocol(HttpToolsProtocol):
         self.scope = self.cycle = self.parser = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
+        with c_library:
+            self._received(data)
+
+    def _received(self, data: bytes) -> None:
         if self._is_deaf:
             return
         self._unset_keepalive_if_required()
@@ -86,7 +99,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.flow.release()
         if not self._is_deaf and not self.transport.is_closing():
             began = perf_counter()
-            self._read()
+            with c_library:
+                self._read()
             seconds = perf_counter() - began
             self.budget.turns.spent(self.budget.heads, 0, 0, seconds)
             self._peer.spend(0, 0, seconds * 1_000)

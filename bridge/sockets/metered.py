@@ -2,6 +2,8 @@
 
 Of one address handshakes go first, and whoever asks how the bridge is: files and pages keep nobody out.
 
+What they make comes from the C library, so that their memory comes back when they are gone.
+
 It knows no path, reads no body, and refuses only when too many wait: then the answer costs less than the question.
 """
 
@@ -15,6 +17,7 @@ from typing import Any, Final, cast
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from bridge.allocator import c_library
 from bridge.budget import Holder
 from bridge.later import later
 from bridge.sockets.ends import CHARGE
@@ -120,7 +123,8 @@ def _charged(work: Work, spent: Callable[[float], None]) -> Generator[Any, Any, 
     while True:
         began = perf_counter()
         try:
-            asked = work.send(said) if failed is None else work.throw(failed)
+            with c_library:
+                asked = work.send(said) if failed is None else work.throw(failed)
         except StopIteration:
             return
         finally:

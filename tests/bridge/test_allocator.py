@@ -7,16 +7,34 @@ import pytest
 
 MIB = 1024 * 1024
 LEFT = """
-import gc, sys
+import contextlib, gc, sys
 from bridge import allocator
-if sys.argv[1] == "c": allocator.use_c_library()
+from bridge.allocator import c_library
 before = allocator.resident_bytes()
-wave = [bytes(200) for _ in range(150_000)]
+with c_library if sys.argv[1] == "c" else contextlib.nullcontext():
+    with c_library if sys.argv[1] == "c" else contextlib.nullcontext():
+        wave = [bytes(200) for _ in range(75_000)]
+    wave += [bytes(200) for _ in range(75_000)]
 stay = wave[::1_000]
 del wave
 gc.collect()
 allocator.give_back()
-print(allocator.uses_c_library(), allocator.resident_bytes() - before, len(stay))
+print(c_library.is_used, allocator.resident_bytes() - before, len(stay))
+"""
+PASSED_ON = """
+from bridge.allocator import c_library
+before = [[number] * number for number in range(300)]
+for _ in range(3):
+    with c_library:
+        within = [[number] * number for number in range(300)]
+        for room in before: room.append(None)
+        before = None
+    before, within = within, None
+    for room in before: room.append(None)
+    grown = {number: str(number) for number in range(10_000)}
+    with c_library: grown.update({str(number): number for number in range(10_000)})
+    for number in range(10_000): del grown[number]
+print(sum(map(len, before)), len(grown))
 """
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
@@ -35,11 +53,15 @@ def test_what_few_objects_outlive_is_given_back() -> None:
 
 
 def test_pythons_own_allocator_keeps_it() -> None:
-    uses, left_bytes = left("own")
-    assert uses == "False"
+    _, left_bytes = left("own")
     assert left_bytes > 10 * MIB
 
 
 @pytest.mark.parametrize("chosen", ["malloc", "pymalloc_debug"])
 def test_what_the_operator_chose_stays(chosen: str) -> None:
-    assert left("c", PYTHONMALLOC=chosen)[0] == str(chosen == "malloc")
+    assert left("c", PYTHONMALLOC=chosen)[0] == "False"
+
+
+def test_what_came_from_either_is_changed_and_freed_by_both() -> None:
+    command = [sys.executable, "-c", PASSED_ON]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["45150", "10000"]

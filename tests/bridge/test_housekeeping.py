@@ -57,7 +57,7 @@ def test_what_once_sufficed_is_the_least_there_ever_was(memory: Memory) -> None:
 
 
 async def test_where_nothing_can_be_given_back_nobody_looks(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allocator, "uses_c_library", lambda: False)
+    monkeypatch.setattr(allocator.c_library, "is_used", False)
     monkeypatch.setattr("bridge.housekeeping.LOOK_SECONDS", 0)
     house = grown(memory, 0, MUCH_BYTES + 1)
     with pytest.raises(TimeoutError):
