@@ -27,7 +27,7 @@ class Housekeeping:
         self._least_bytes = inf
 
     async def run(self) -> None:
-        """Look at once, and now and then until cancelled. Where nothing can be given back there is nothing to look for."""
+        """Look at once, and now and then until cancelled. Where nothing can be given back nobody looks."""
         if not allocator.c_library.is_used:
             await asyncio.Event().wait()
         while True:

@@ -31,6 +31,7 @@ class Turns:
         self._everybody = everybody
         self._ready: deque[Holder] = deque()
         self._spent_seconds = 0.0
+        self._stepped_seconds = 0.0
         self._is_due = False
         self.errors = 0
         self.waited = 0
@@ -53,6 +54,16 @@ class Turns:
         self._spent_seconds += seconds
         self._come_again()
 
+    def stepped(self, holder: Holder, seconds: float) -> None:
+        """So much was spent on a step of something that was begun."""
+        self._stepped_seconds += seconds
+        self.spent(holder, 0, 0, seconds)
+
+    @property
+    def may_step(self) -> bool:
+        """Whether steps have any of this turn left: a turn's time of their own, so that all come to an end."""
+        return self._stepped_seconds < self._turn_seconds
+
     def wait(self, holder: Holder, work: Work, *, is_new: bool = False) -> None:
         """Do this work when its turn comes. It must not wait already; work that is over by then does nothing.
 
@@ -74,7 +85,7 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        self._is_due, self._spent_seconds = False, 0.0
+        self._is_due, self._spent_seconds, self._stepped_seconds = False, 0.0, 0.0
         ends_at = perf_counter() + self._turn_seconds
         while self._ready and perf_counter() < ends_at:
             self._serve(self._ready.popleft())

@@ -12,8 +12,9 @@ from bridge.message import BusMessage
 
 Write = Callable[[bytes], object]
 
-SLICE_BYTES: Final = 4_194_304
-"""So much is written in one go, over all who hear it: a few milliseconds of work."""
+SLICE_BYTES: Final = 524_288
+SLICE_LISTENERS: Final = 256
+"""So much is written in one go, over all who hear it, and to so many: a millisecond or two of work."""
 
 
 class Voice(Protocol):
@@ -121,7 +122,7 @@ def _others(batch: Sequence[BusMessage], group: str, client: str | None) -> list
 def _write_in_slices(blob: bytes, to: Iterable[Listener], present: Mapping[Listener, Write]) -> Iterator[int]:
     """Write to those who are still present when their slice comes; to so many at once as are soon done."""
     everyone = list(to)
-    number = max(1, SLICE_BYTES // (len(blob) or 1))
+    number = max(1, min(SLICE_LISTENERS, SLICE_BYTES // (len(blob) or 1)))
     for start in range(0, len(everyone) if blob else 0, number):
         yield _write_all(blob, [present[one] for one in everyone[start : start + number] if one in present])
 

@@ -22,6 +22,7 @@ from bridge.budget import Holder
 from bridge.later import later
 from bridge.sockets.ends import CHARGE
 from bridge.spending import Budget
+from bridge.turns import Turns
 
 Work = Coroutine[Any, Any, None]
 
@@ -49,7 +50,7 @@ class Charge:
 
     def spent(self, seconds: float) -> None:
         first, *others = self._holders
-        self._budget.turns.spent(first, 0, 0, seconds)
+        self._budget.turns.stepped(first, seconds)
         for holder in others:
             holder.spend(0, 0, seconds * 1_000)
 
@@ -100,7 +101,7 @@ class Metered:
             await _refuse(scope, receive, send)
             return
         charged = scope[CHARGE] = Charge(self._budget, holder)
-        await _charged(cast(Work, self._application(scope, receive, send)), charged.spent)
+        await _charged(cast(Work, self._application(scope, receive, send)), charged.spent, self._budget.turns)
 
     async def _turn_of(self, holder: Holder, *, is_new: bool) -> None:
         turns = self._budget.turns
@@ -117,8 +118,8 @@ def _goes_first(scope: Scope) -> bool:
 
 
 @types.coroutine
-def _charged(work: Work, spent: Callable[[float], None]) -> Generator[Any, Any, None]:
-    """Run `work`, and tell what each of its steps took."""
+def _charged(work: Work, spent: Callable[[float], None], turns: Turns) -> Generator[Any, Any, None]:
+    """Run `work`, and tell what each of its steps took. Of many that are ready at once some wait for the next turn."""
     said, failed = None, None
     while True:
         began = perf_counter()
@@ -132,6 +133,8 @@ def _charged(work: Work, spent: Callable[[float], None]) -> Generator[Any, Any, 
         said = failed = None
         try:
             said = yield asked
+            while not turns.may_step:
+                yield
         except GeneratorExit:
             work.close()
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from typing import Any
 
@@ -57,6 +58,39 @@ async def test_every_step_is_charged_to_the_address() -> None:
     spent = served.budget.stranger(ADDRESS).accounts[0].spent_milliseconds
     assert spent >= 10
     assert served.budget.everybody.spent_milliseconds == pytest.approx(spent, abs=1)
+
+
+async def test_of_many_steps_that_are_ready_at_once_each_turn_has_some() -> None:
+    served, go_on, done = Served(), asyncio.Event(), 0
+
+    async def application(*_: Any) -> None:
+        nonlocal done
+        await go_on.wait()
+        busy(0.002)
+        done += 1
+
+    served.metered = Metered(application, served.budget, lambda scope: scope["client"][0])
+    asked = [asyncio.create_task(served.ask(address=f"192.0.2.{number}")) for number in range(40)]
+    await until(lambda: len(go_on._waiters) == len(asked))
+    go_on.set()
+    seen = [0]
+    while done < len(asked):
+        await asyncio.sleep(0)
+        seen.append(done)
+    assert max(after - before for before, after in itertools.pairwise(seen)) <= 2
+    await asyncio.gather(*asked)
+
+
+async def test_one_that_waits_to_go_on_can_be_cancelled() -> None:
+    served = Served()
+    waiting = asyncio.create_task(served.ask())
+    while not served.budget.everybody.spent_milliseconds:  # noqa: ASYNC110 - nothing tells when it has begun
+        await asyncio.sleep(0)
+    served.budget.turns.stepped(served.budget.stranger(ADDRESS), 1)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert served.done == []
 
 
 async def test_who_has_spent_all_waits_and_others_do_not() -> None:
