@@ -8,6 +8,7 @@ changes none of it. Where a defence is taken out somebody may wait for ever; tha
 |---|---|
 | frames, pings and fragments without end, by who was refused, let in on V3, on V2, over Socket.IO | `test_floods.py` |
 | frames that say much with few bytes | `test_dear_frames.py` |
+| who is in a group, asked again and again | `test_presence.py` |
 | requests whose answers nobody reads; garbage that would fill the log | `test_requests.py` |
 | offers of another protocol, and rests between two requests, as proxies take them | `test_requests.py` |
 | connections by the thousand that come and go | `test_memory.py` |
