@@ -142,25 +142,42 @@ class Work(Protocol):
 class Holder:
     """Whose work it is. It is charged to `accounts`; while one of them, or of `behind`, is overdrawn none is done."""
 
-    __slots__ = ("_waits_for", "accounts", "is_listed", "newcomers", "waiting")
+    __slots__ = ("_newcomers", "_waiting", "_waits_for", "accounts", "is_listed")
 
     def __init__(self, accounts: Sequence[Account] = (), behind: Sequence[Account] = ()) -> None:
         self.accounts: Final = tuple(accounts)
         self._waits_for: Final = (*accounts, *behind)
-        self.newcomers: deque[Work] = deque()
-        """What goes before all that waits."""
-        self.waiting: deque[Work] = deque()
+        self._newcomers: deque[Work] | None = None  # there are thousands of holders, and few for whom anything waits
+        self._waiting: deque[Work] | None = None
         self.is_listed = False
         """Whether its turn will come: it waits in line, or sleeps until an account is paid back."""
 
     @property
     def has_work(self) -> bool:
         """Whether anything of it waits."""
-        return bool(self.newcomers or self.waiting)
+        return self._newcomers is not None or self._waiting is not None
+
+    @property
+    def waiting(self) -> int:
+        """How many pieces of its work wait."""
+        return len(self._newcomers or ()) + len(self._waiting or ())
+
+    def put(self, work: Work, *, is_new: bool) -> None:
+        """It waits from now on; what is new goes before all that is not."""
+        if is_new:
+            self._newcomers = self._newcomers or deque()
+            self._newcomers.append(work)
+        else:
+            self._waiting = self._waiting or deque()
+            self._waiting.append(work)
 
     def next(self) -> Work:
-        """What is to be done next; it waits no longer."""
-        return self.newcomers.popleft() if self.newcomers else self.waiting.popleft()
+        """What is to be done next; it waits no longer. Raises `IndexError` where there is nothing."""
+        if self._newcomers:
+            work, self._newcomers = _first_of(self._newcomers)
+        else:
+            work, self._waiting = _first_of(self._waiting or deque())
+        return work
 
     def spend(self, size_bytes: int, frames: int, milliseconds: float) -> None:
         """From each of the accounts."""
@@ -173,3 +190,8 @@ class Holder:
         for account in self._waits_for:
             longest = max(longest, account.wait_seconds(now_seconds))
         return longest
+
+
+def _first_of(queue: deque[Work]) -> tuple[Work, deque[Work] | None]:
+    """The first, and those behind it, if there are any."""
+    return queue.popleft(), queue or None

@@ -70,7 +70,7 @@ class Turns:
         `is_new`: of a holder's work, what comes before all that is not.
         """
         self.waited += 1
-        (holder.newcomers if is_new else holder.waiting).append(work)
+        holder.put(work, is_new=is_new)
         if not holder.is_listed:
             holder.is_listed = True
             self._list(holder)

@@ -91,7 +91,7 @@ class Metered:
             return
         holder = self._budget.stranger(self._address_of(scope))
         holder.spend(0, 1, 0)
-        if len(holder.waiting) + len(holder.newcomers) >= MOST_WAITING:
+        if holder.waiting >= MOST_WAITING:
             self._budget.over["request_refused"] += 1
             await _refuse(scope, receive, send)
             return

@@ -117,7 +117,7 @@ async def test_too_many_that_wait_are_answered_at_once(monkeypatch: pytest.Monke
     served = Served(0, LITTLE)
     served.budget.stranger(ADDRESS).spend(0, 0, 15)
     waiting = [asyncio.create_task(served.ask()) for _ in range(3)]
-    await until(lambda: len(served.budget.stranger(ADDRESS).waiting) == 3)
+    await until(lambda: served.budget.stranger(ADDRESS).waiting == 3)
     await served.ask("/fourth")
     assert served.sent[0]["status"] == 503
     assert b"retry-after" in dict(served.sent[0]["headers"])
