@@ -54,7 +54,7 @@ class World:
     def numbers(self, tenant: str) -> list[int]:
         return [int(number) for blob in self.heard[tenant] for number in blob.split()]
 
-    def overdraw(self, milliseconds: float = 25) -> None:
+    def overdraw(self, milliseconds: float = 50) -> None:
         self.budget.tenant("acme").spend(0, 0, milliseconds)
 
 
