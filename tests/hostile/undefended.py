@@ -93,7 +93,11 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "deafness and budget": {f"{WEBSOCKET}._last_words": nothing, **NO_BUDGET},  # each suffices by itself
     "requests": PLAIN_HTTP,
     "restraint": {"bridge.restraint:Restraint.may_say": never_held_back, **PLAIN_HTTP},
-    "no cycles": {f"{WEBSOCKET}._let_go": nothing, "bridge.server:_tune_garbage_collection": gc.disable},
+    "no cycles": {
+        f"{WEBSOCKET}._let_go": nothing,
+        "bridge.server:_tune_garbage_collection": gc.disable,
+        "bridge.housekeeping:Housekeeping.look": nothing,  # it looks for cycles, too
+    },
     "answers": {"bridge.broker.presence_members:FRESH_SECONDS": 0.0},
     "giving back": {"bridge.allocator:CLibrary.__enter__": nothing, "bridge.allocator:CLibrary.__exit__": nothing},
     "reading": {"v3.messages:read_said": quadratically(resolve_name("v3.messages:read_said"))},
