@@ -12,14 +12,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
-from pydantic_core import from_json
 
 from v3 import form
 
 MAX_DEPTH: Final = 32
 PAYLOAD_DEPTH: Final = MAX_DEPTH + 1
-
-
 MOST_ADDRESS_BYTES: Final = 1_024
 """Of a recipient as it is written: 128 characters, each of them perhaps escaped."""
 MOST_LOOKS: Final = 16
@@ -44,7 +41,7 @@ def read(text: str, payload_word: str = "payload") -> Any:
     """
     try:
         shape = form.form_of(text)
-        value = from_json(text, allow_inf_nan=False, cache_strings="none")
+        value = form.from_json(text, allow_inf_nan=False)
     except form.TooMuch:
         raise TooMuch from None
     except ValueError as error:
@@ -82,7 +79,7 @@ def _finder_of(*names: str) -> msgspec.json.Decoder[Any]:
 
 def _short_value(written: msgspec.Raw) -> Any:
     try:
-        return from_json(bytes(written), cache_strings="none") if len(written) <= MOST_ADDRESS_BYTES else None
+        return form.from_json(bytes(written)) if len(written) <= MOST_ADDRESS_BYTES else None
     except ValueError:
         return None
 
@@ -95,7 +92,7 @@ def _first_value(text: str, name: str) -> Any:
             break
         value = _SHORT_VALUE.match(text, at + len(word))
         if value is not None:
-            return from_json(value[1], cache_strings="none")
+            return form.from_json(value[1])
     return None
 
 

@@ -12,9 +12,14 @@ more, a fraction 3, an exponent 2, each 19 digits in a row 20, and three escaped
 integers, 5,000 strings, 2,500 fractions, 300 rows of five named columns, or 1,400 lists.
 """
 
+from functools import partial
 from typing import Final, NamedTuple
 
+import pydantic_core
 from pydantic_core import to_json
+
+from_json: Final = partial(pydantic_core.from_json, cache_strings="none")
+"""The value of a JSON text. No string is kept for the next that is the same: a client's would stay for good."""
 
 MAX_WEIGHT: Final = 10_240
 STRING_WEIGHT: Final = 1

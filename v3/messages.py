@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Final, Literal, Required
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, with_config
-from pydantic_core import CoreConfig, ErrorDetails, SchemaValidator, from_json, to_json
+from pydantic_core import CoreConfig, ErrorDetails, SchemaValidator, to_json
 from typing_extensions import TypedDict
 
 from v3 import form
@@ -110,7 +110,7 @@ class Heard(TypedDict, total=False):
 
 _said_by_client: Final = TypeAdapter(_SaidByClient)
 _heard: Final = SchemaValidator(TypeAdapter(Heard).core_schema, CoreConfig(cache_strings="none"))
-"""No text is kept for the next that is the same, here and wherever a client's JSON is read: it would stay for good."""
+"""Without a cache of strings, as `form.from_json`."""
 
 
 class Problem(TypedDict):
@@ -200,13 +200,13 @@ def read_heard(line: bytes) -> Heard:
 def _check_payload(line: bytes) -> None:
     """Nothing else in a message can hold a number, or more than one value."""
     shape = form.form_of(line.decode(), MAX_LINE_WEIGHT)
-    if shape.may_be_infinite and not form.is_finite(from_json(line, cache_strings="none")):
+    if shape.may_be_infinite and not form.is_finite(form.from_json(line)):
         raise Unreadable("invalid_json", [_problem("", "a number is not finite")])
 
 
 def content_in(line: bytes) -> Content:
     """The sender's own part of a line that `read_heard` has checked."""
-    return content_of(from_json(line, cache_strings="none"))
+    return content_of(form.from_json(line))
 
 
 def json_schema() -> dict[str, Any]:
@@ -233,7 +233,7 @@ def _form_of(text: str) -> form.Form:
 
 def _value_of(text: str) -> Any:
     try:
-        return from_json(text, allow_inf_nan=False, cache_strings="none")
+        return form.from_json(text, allow_inf_nan=False)
     except ValueError as reason:
         if "recursion limit" in str(reason):
             raise Unreadable("invalid_message", [_problem(_deepest_field(text), _TOO_DEEP)]) from None

@@ -11,7 +11,6 @@ from typing import Any, Final, Literal
 
 from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, JSONResponse
 
@@ -23,6 +22,7 @@ from compat.downgrade import downgrade, hear, is_spoken
 from compat.reading import NotJson, read
 from compat.upgrade import EXACT, SUPPRESSED, Upgraded, upgrade, upgrade_text
 from legacy_v2 import frames
+from v3.form import from_json
 from v3.messages import Content, Unreadable, content_of, read_said, write
 
 MAX_CHARACTERS: Final = 65_536
@@ -118,7 +118,7 @@ def _said_to_listener(text: str, tenant: Tenant) -> dict[str, Any] | None:
     upgraded = upgrade(content, tenant.names, tenant.dialect)
     client_id, group_id, sent_at = facts
     line = write(upgraded.content, tenant.names.name_of(client_id), tenant.names.name_of(group_id), sent_at)
-    return _answer(upgraded, from_json(line, cache_strings="none"))
+    return _answer(upgraded, from_json(line))
 
 
 def _facts(frame: Any) -> list[Any] | None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
-from v3.form import MAX_WEIGHT, TooMuch, form_of
+from v3.form import MAX_WEIGHT, TooMuch, form_of, from_json
 
 EVENT: Final = "message"
 MAX_AUTH_WEIGHT: Final = 1_000
@@ -114,7 +114,7 @@ def _is_too_much(text: str) -> bool:
 def _check_beginning(text: str) -> None:
     """Raises `Broken` where a text that is not read begins deeper than any reader goes."""
     try:
-        from_json(text[:BEGINNING_CHARACTERS], allow_partial=True, cache_strings="none")
+        from_json(text[:BEGINNING_CHARACTERS], allow_partial=True)
     except ValueError as error:
         if "recursion limit" in str(error):
             raise Broken from None
@@ -126,7 +126,7 @@ def _array_in(text: str) -> list[Any]:
     That is a lone surrogate, a number of thousands of digits, hundreds of brackets in each other.
     """
     try:
-        array = from_json(text, allow_inf_nan=True, cache_strings="none")
+        array = from_json(text, allow_inf_nan=True)
     except ValueError:
         try:
             array = json.loads(text, parse_int=len)
@@ -143,7 +143,7 @@ def auth_of(packet: Packet) -> dict[str, str]:
         return {}
     try:
         form_of(packet.data, MAX_AUTH_WEIGHT)
-        auth = from_json(packet.data, cache_strings="none")
+        auth = from_json(packet.data)
     except ValueError:
         raise Broken from None
     if not isinstance(auth, dict):
