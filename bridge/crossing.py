@@ -16,14 +16,14 @@ from bridge.broker.bus import Bus
 from bridge.broker.tenant_table import TenantTable
 from bridge.chronicle import Chronicle
 from bridge.counts import Counts
-from bridge.message import BusMessage, on_the_bus, said
+from bridge.message import BusMessage, said
 from bridge.routes import channels_from_v2, channels_from_v3
 from bridge.tenants import Tenant
 from compat.upgrade import upgrade_text
 from legacy_v2 import ports as v2
 from legacy_v2.frames import speaks_as_the_bridge
 from v3 import ports as v3
-from v3.messages import Content, write
+from v3.messages import Content
 from v3.session import timestamp
 
 Refused = Callable[[str], None]
@@ -67,9 +67,9 @@ class Crossing:
         self._counts.messages[tenant.name, "v3"] += 1
         self._chronicle.spoke("v3", guest, content)
         channels = channels_from_v3(content, guest, tenant, self._addresses)
-        line = write(content, guest.client_id, guest.group_id, sent_at)
-        self._expect(line, said(content, line, None, guest.client_id, guest.group_id, sent_at))
-        self._bus.publish(channels, line, self._receipt(channels, refused, heard, to_one=content["target"] == "direct"))
+        message = said(content, guest.client_id, guest.group_id, sent_at)
+        to_one = content["target"] == "direct"
+        self._publish(channels, message, self._receipt(channels, refused, heard, to_one=to_one))
 
     def say_frame(
         self,
@@ -92,12 +92,14 @@ class Crossing:
         outcome = "suppressed" if suppressed else upgraded.outcome
         self._counts.conversions[tenant.name, "v2_to_v3", outcome] += 1
         channels, content = channels_from_v2(upgraded.content, guest, tenant, self._addresses)
-        stamp = timestamp(sent_at)
-        line = write(content, guest.client_name, guest.group_name, stamp)
-        data = on_the_bus(line, text)
-        self._expect(data, said(content, line, text, guest.client_name, guest.group_name, stamp))
+        message = said(content, guest.client_name, guest.group_name, timestamp(sent_at), text)
         alone = content["target"] == "direct" and len(channels) == 1
-        self._bus.publish(channels, data, self._receipt(channels, refused, heard, to_one=alone))
+        self._publish(channels, message, self._receipt(channels, refused, heard, to_one=alone))
+
+    def _publish(self, channels: list[bytes], message: BusMessage, receipt: Callable[[int | None], None]) -> None:
+        data = message.data
+        self._expect(data, message)
+        self._bus.publish(channels, data, receipt)
 
     def _tenant(self, name: str) -> Tenant:
         return self._table.get(name) or Tenant(name)

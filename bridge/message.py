@@ -45,22 +45,23 @@ class BusMessage:
         return self.heard.get("to_id")
 
     @property
+    def data(self) -> bytes:
+        """What is published: the V3 line, and the exact V2 text if it was born there."""
+        return self.line if self.v2_text is None else b"%b\n%b" % (self.line, self.v2_text)
+
+    @property
     def content(self) -> Content:
         """What was heard of another process is read anew each time: few want it."""
         return content_in(self.line) if self._content is None else self._content
 
 
-def said(content: Content, line: bytes, v2_text: str | None, from_id: str, group_id: str, sent_at: str) -> BusMessage:
-    """What this process itself says: as `read` would give it, without reading. `line` is the content as written."""
+def said(content: Content, from_id: str, group_id: str, sent_at: str, v2_text: str | None = None) -> BusMessage:
+    """What this process itself says: as `read` would give it, without reading."""
+    line = write(content, from_id, group_id, sent_at)
     heard: Any = {"version": "3", **content, "from_id": from_id, "group_id": group_id, "sent_at": sent_at}
     if "payload" in content:
         heard["payload"] = {}
     return BusMessage(line, None if v2_text is None else v2_text.encode(), heard, content)
-
-
-def on_the_bus(line: bytes, v2_text: str | None = None) -> bytes:
-    """What is published for a message: its V3 line, and the exact V2 text if it was born there."""
-    return line if v2_text is None else b"%b\n%b" % (line, v2_text.encode())
 
 
 def read(data: bytes, arrived_at: Callable[[], str]) -> BusMessage:

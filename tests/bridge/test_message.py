@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from bridge.message import BusMessage, on_the_bus, read, said
+from bridge.message import BusMessage, read
+from bridge.message import said as said_here
 from compat.upgrade import upgrade_text
 from tests.compat.strategies import contents, frames
 from v3.messages import Unreadable, WS_Message_V3, content_of, read_said, write
@@ -23,7 +24,7 @@ def arrived(data: bytes) -> BusMessage:
 def test_a_message_of_v3_arrives_as_its_own_bytes(said: dict[str, Any]) -> None:
     content = content_of(read_said(to_json(said).decode()))
     line = write(content, "ann", "lobby", NOW)
-    message = arrived(on_the_bus(line))
+    message = arrived(said_here(content, "ann", "lobby", NOW).data)
     assert (message.line, message.v2_text) == (line, None)
     assert message.content == content
     assert (message.target, message.group_id, message.to_id) == (said["target"], "lobby", said.get("to_id"))
@@ -35,7 +36,7 @@ def test_a_message_of_v3_arrives_as_its_own_bytes(said: dict[str, Any]) -> None:
 def test_a_frame_of_v2_arrives_as_v3_and_verbatim(text: str) -> None:
     content = upgrade_text(text).content
     line = write(content, "v2-42", "lobby", NOW)
-    message = arrived(on_the_bus(line, text))
+    message = arrived(said_here(content, "v2-42", "lobby", NOW, text).data)
     assert (message.line, message.v2_text) == (line, text.encode())
     assert message.content == content
 
@@ -43,15 +44,15 @@ def test_a_frame_of_v2_arrives_as_v3_and_verbatim(text: str) -> None:
 @given(contents)
 def test_what_is_said_here_need_not_be_read(said_fields: dict[str, Any]) -> None:
     content = content_of(read_said(to_json(said_fields).decode()))
-    line = write(content, "ann", "lobby", NOW)
-    assert_same(said(content, line, None, "ann", "lobby", NOW), arrived(on_the_bus(line)))
+    message = said_here(content, "ann", "lobby", NOW)
+    assert_same(message, arrived(message.data))
 
 
 @given(st.one_of(st.text(), frames.map(lambda frame: to_json(frame).decode())))
 def test_nor_need_a_frame_of_v2(text: str) -> None:
     content = upgrade_text(text).content
-    line = write(content, "v2-42", "lobby", NOW)
-    assert_same(said(content, line, text, "v2-42", "lobby", NOW), arrived(on_the_bus(line, text)))
+    message = said_here(content, "v2-42", "lobby", NOW, text)
+    assert_same(message, arrived(message.data))
 
 
 def assert_same(one: BusMessage, other: BusMessage) -> None:

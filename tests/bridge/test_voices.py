@@ -5,18 +5,19 @@ import pytest
 
 from bridge.counts import Counts
 from bridge.gaps import gap_message
-from bridge.message import BusMessage, on_the_bus, read
+from bridge.message import BusMessage, read
+from bridge.message import said as said_here
 from bridge.sockets.framing import payloads, text_frame
 from bridge.tenants import Tenant, TenantState
 from bridge.voices import V2Voice, V3Voice
 from compat.dialect import Dialect, Rule
 from tests.bridge.population import NOW, table_of
-from v3.messages import Content, write
+from v3.messages import Content
 
 
 def said(v2_text: str | None = None, **fields: Any) -> BusMessage:
     content = cast(Content, {"msg_type": "msg", "target": "group"} | fields)
-    return read(on_the_bus(write(content, "Xk3dQ", "v2-7", NOW), v2_text), lambda: NOW)
+    return read(said_here(content, "Xk3dQ", "v2-7", NOW, v2_text).data, lambda: NOW)
 
 
 def test_v3_hears_the_lines_own_bytes() -> None:

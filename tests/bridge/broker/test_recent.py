@@ -1,13 +1,13 @@
 from typing import Final
 
 from bridge.broker.recent import MOST_BYTES_PER_TURN, Recent
-from bridge.message import BusMessage, said
+from bridge.message import BusMessage
 
 LINE: Final = b'{"version":"3"}'
 
 
 def message(text: bytes = LINE) -> BusMessage:
-    return said({"msg_type": "msg", "target": "group"}, text, None, "ann", "team", "")
+    return BusMessage(text, None, {"version": "3", "msg_type": "msg", "target": "group"})
 
 
 def test_what_was_kept_is_found_by_its_very_bytes() -> None:

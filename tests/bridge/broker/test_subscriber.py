@@ -358,7 +358,7 @@ async def test_what_this_process_said_itself_is_not_read_when_it_comes_back(
         expected = BusMessage(b"never read", None, {"version": "3", "msg_type": "msg", "target": "group"})
         subscriber.expect(expected.line, expected)
         await publisher.publish(prefix, b"never read")
-        _, (heard,) = await asyncio.wait_for(ear.batches.get(), 5)
+        _, (heard,) = await asyncio.wait_for(ear.batches.get(), ANSWER_SECONDS)
         assert heard is expected
         assert subscriber.rejected == {}
 
