@@ -69,10 +69,6 @@ class HttpProtocol(HttpToolsProtocol):
         self.scope = self.cycle = self.parser = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        with c_library:
-            self._received(data)
-
-    def _received(self, data: bytes) -> None:
         if self._is_deaf:
             return
         self._unset_keepalive_if_required()
@@ -99,8 +95,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.flow.release()
         if not self._is_deaf and not self.transport.is_closing():
             began = perf_counter()
-            with c_library:
-                self._read()
+            self._read()
             seconds = perf_counter() - began
             self.budget.turns.spent(self.budget.heads, 0, 0, seconds)
             self._peer.spend(0, 0, seconds * 1_000)
@@ -110,15 +105,19 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._is_whole:
             self._expect_request()
         try:
-            while self._position < len(self._data) and not self._is_deaf and not self._is_whole:
-                begin, self._position = self._position, self._extent.end(self._data, self._position)
-                self._feed(self._data[begin : self._position])
+            with c_library:
+                self._feed_on()
         except Unreadable:
             self._turn_away(400)
         if self._position == len(self._data):
             self._data, self._position = b"", 0
         elif not self._is_deaf:
             self.flow.hold()
+
+    def _feed_on(self) -> None:
+        while self._position < len(self._data) and not self._is_deaf and not self._is_whole:
+            begin, self._position = self._position, self._extent.end(self._data, self._position)
+            self._feed(self._data[begin : self._position])
 
     def _feed(self, part: bytes) -> None:
         try:
