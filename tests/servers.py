@@ -87,13 +87,17 @@ class ServerProcess:
 
     def begin(self, log: BinaryIO) -> subprocess.Popen[bytes] | Forked:
         """The process, begun."""
+        return self.popen(log, stderr=subprocess.STDOUT)
+
+    def popen(self, log: BinaryIO, stderr: int) -> subprocess.Popen[bytes]:
+        """A process of its own, in a session of its own."""
         return subprocess.Popen(
             self.command(),
             cwd=self.directory,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             start_new_session=True,
         )
 

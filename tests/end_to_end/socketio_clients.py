@@ -123,13 +123,7 @@ async def visitor(
     """A client that the namespace has let in; `auth` is what it sends with its CONNECT."""
     async with library_client() as client:
         visiting = Visitor(client, namespace)
-        await client.connect(
-            f"{bridge.url}/?{query}",
-            transports=TRANSPORTS[transports],
-            auth=auth,
-            namespaces=[namespace],
-            wait_timeout=ANSWER_SECONDS,
-        )
+        await _connect(client, bridge, namespace, transports, query, auth)
         yield visiting
 
 
@@ -139,18 +133,24 @@ async def refusal_of(bridge: BridgeProcess, namespace: str, transports: str, **h
         visiting = Visitor(client, namespace)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await client.connect(
-                    f"{bridge.url}/?{how.pop('query', '')}",
-                    transports=TRANSPORTS[transports],
-                    auth=how,
-                    namespaces=[namespace],
-                    wait_timeout=ANSWER_SECONDS,
-                )
+                await _connect(client, bridge, namespace, transports, how.pop("query", ""), how)
         except socketio.exceptions.ConnectionError:
             assert visiting.refusal["message"]
             data: dict[str, Any] = visiting.refusal["data"]
             return data
     raise AssertionError("it was let in")
+
+
+async def _connect(
+    client: socketio.AsyncClient, bridge: BridgeProcess, namespace: str, transports: str, query: str, auth: Any
+) -> None:
+    await client.connect(
+        f"{bridge.url}/?{query}",
+        transports=TRANSPORTS[transports],
+        auth=auth,
+        namespaces=[namespace],
+        wait_timeout=ANSWER_SECONDS,
+    )
 
 
 class Poller:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from tests.forking import Forked
 from tests.servers import BridgeProcess, ServerProcess
@@ -63,3 +65,17 @@ class Attacked(BridgeProcess):
     def log_bytes(self) -> int:
         """How much it has written so far."""
         return self.log_file.stat().st_size
+
+
+Bridge = TypeVar("Bridge", bound=Attacked)
+
+
+@contextmanager
+def running(bridge: Bridge) -> Iterator[Bridge]:
+    """Started, and at the end it must end as it should; after a failure it is killed."""
+    bridge.start()
+    try:
+        yield bridge
+        bridge.close()
+    finally:
+        bridge.kill()

@@ -13,7 +13,7 @@ from tests.conftest import StartRedis
 from tests.end_to_end.clients import Client, client, v3_path
 from tests.end_to_end.configuration import with_key
 from tests.end_to_end.raw import raw_socket
-from tests.hostile.bridges import Attacked
+from tests.hostile.bridges import Attacked, running
 from tests.hostile.configuration import CONFIG
 from tests.hostile.conftest import StartAttacked
 from tests.hostile.victims import hear
@@ -67,12 +67,8 @@ def bridge_of(redis: RedisServer, directory: Path, config: str) -> Iterator[Atta
     """With a Redis of its own, which may go away."""
     bridge = Attacked(directory, "--redis", redis.url, config=config, environment={})
     bridge.most_files = MOST_FILES
-    bridge.start()
-    try:
+    with running(bridge):
         yield bridge
-        bridge.close()
-    finally:
-        bridge.kill()
 
 
 async def links_find_a_file(bridge: Attacked, redis: RedisServer, patience_seconds: float) -> None:

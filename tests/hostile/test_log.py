@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import StartRedis
 from tests.end_to_end.clients import ANSWER_SECONDS, client, v3_path
 from tests.end_to_end.configuration import with_key
-from tests.hostile.bridges import Attacked
+from tests.hostile.bridges import Attacked, running
 from tests.hostile.configuration import CONFIG
 from tests.servers import RedisServer
 
@@ -35,15 +35,7 @@ class Unread(Attacked):
     def begin(self, log: BinaryIO) -> subprocess.Popen[bytes]:
         self.pipe, end = os.pipe()
         try:
-            return subprocess.Popen(
-                self.command(),
-                cwd=self.directory,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=end,
-                start_new_session=True,
-            )
+            return self.popen(log, stderr=end)
         finally:
             os.close(end)
 
@@ -61,12 +53,10 @@ class Unread(Attacked):
 def unread(redis: RedisServer, directory: Path, without: str | None = None) -> Iterator[Unread]:
     bridge = Unread(directory, "--redis", redis.url, config=CONFIG, environment={})
     bridge.without = without
-    bridge.start()
     try:
-        yield bridge
-        bridge.close()
+        with running(bridge):
+            yield bridge
     finally:
-        bridge.kill()
         os.close(bridge.pipe)
 
 

@@ -16,7 +16,7 @@ from tests.conftest import StartRedis
 from tests.end_to_end.clients import client, v3_path
 from tests.end_to_end.configuration import UNHURRIED, api_key, with_key
 from tests.hostile.attackers import TookMore
-from tests.hostile.bridges import Attacked
+from tests.hostile.bridges import Attacked, running
 from tests.hostile.configuration import CONFIG
 from tests.hostile.victims import hear
 from tests.servers import RedisServer
@@ -34,11 +34,8 @@ def attacked_with(redis: RedisServer, home: Path, without: str | None = None) ->
     """A bridge that has this Redis for itself."""
     bridge = Attacked(home, "--redis", redis.url, config=UNHURRIED + CONFIG, environment={})
     bridge.without = without
-    bridge.start()
-    try:
+    with running(bridge):
         yield bridge
-    finally:
-        bridge.close()
 
 
 def times_asked(redis: RedisServer) -> int:
