@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
+import httpx
 import pytest
 import redis
 from hypothesis import HealthCheck, settings
@@ -29,6 +31,10 @@ EXAMPLES, EXAMPLES_OF_LAWS = (100, 10_000) if os.environ.get("CI") == "true" els
 settings.register_profile("suite", max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 settings.register_profile("laws", max_examples=EXAMPLES_OF_LAWS)
+
+# What HTTPX waits for an answer unless told: its own 5 s are a bound that a busy machine breaks.
+PATIENCE: httpx.Timeout = inspect.signature(httpx.Client).parameters["timeout"].default
+PATIENCE.connect = PATIENCE.read = PATIENCE.write = PATIENCE.pool = 50.0
 
 
 def pytest_configure(config: pytest.Config) -> None:

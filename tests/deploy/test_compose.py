@@ -13,7 +13,7 @@ import pytest
 
 from tests.deploy.certificate import Certificate
 from tests.deploy.compose import Composition
-from tests.end_to_end.clients import Client, client, eventually, v3_path
+from tests.end_to_end.clients import ANSWER_SECONDS, Client, client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
 from tests.end_to_end.socketio_clients import library_client
 from tests.machine import compose_command, docker_image
@@ -89,7 +89,7 @@ async def test_the_image_holds_what_socketio_needs(ready: Composition) -> None:
     ):
         who = {"api_key": api_key("acme"), "group_id": "team", "client_id": "ben"}
         url = f"https://localhost:{ready.port}"
-        await polling.connect(url, transports=["polling"], auth=who, namespaces=["/v3"])
+        await polling.connect(url, transports=["polling"], auth=who, namespaces=["/v3"], wait_timeout=ANSWER_SECONDS)
         await polling.emit("message", {"msg_type": "msg", "target": "group", "msg": "by polling"}, namespace="/v3")
         assert (await ann.hear())["msg"] == "by polling"
 

@@ -42,7 +42,13 @@ async def visiting(proxy: Nginx, transports: str, namespace: str, query: str, **
 
     async with library_client(proxy.tls) as one:
         one.on("message", hear, namespace=namespace)
-        await one.connect(f"{proxy.url}/?{query}", transports=TRANSPORTS[transports], auth=auth, namespaces=[namespace])
+        await one.connect(
+            f"{proxy.url}/?{query}",
+            transports=TRANSPORTS[transports],
+            auth=auth,
+            namespaces=[namespace],
+            wait_timeout=ANSWER_SECONDS,
+        )
         yield one, heard
 
 

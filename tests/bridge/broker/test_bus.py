@@ -104,7 +104,8 @@ async def test_what_is_said_in_one_turn_of_the_loop_leaves_in_one_write(
         assert written == []
         for _ in range(50):
             await receipts.next()
-        assert [commands.count(b"PUBLISH") for commands in written] == [50]
+        said = [commands.count(prefix.encode()) for commands in written]
+        assert [count for count in said if count] == [50]  # a write of none is the link's own question, now and then
 
 
 async def test_what_is_said_is_heard_in_order(redis_url: str, prefix: str) -> None:
