@@ -1,8 +1,9 @@
 """Gives back the memory of whoever is gone. A look now and then, and something to do only while there is much to give.
 
 A wave of connections leaves things of Python's own behind that are small, few, and all over the place: emptied tuples
-kept for the next ones, names in the table of looked-up methods. Each keeps a page. They are dropped first; of those,
-the tuples only go with a look through all objects, which takes long where many are connected, and is left out there.
+and handles kept for the next ones, names in the table of looked-up methods. Each keeps a page. They are dropped first;
+of those, the tuples only go with a look through all objects, which takes long where many are connected, and is left out
+there.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from bridge import allocator
 LOOK_SECONDS: Final = 5.0
 MUCH_BYTES: Final = 2 * 1024 * 1024
 FEW_CONNECTED: Final = 100
+MOST_KEPT: Final = 255  # of a kind; by uvloop 250
 
 
 class Housekeeping:
@@ -31,18 +33,39 @@ class Housekeeping:
         if not allocator.c_library.is_used:
             await asyncio.Event().wait()
         while True:
-            self.look()
+            await self.look()
             await asyncio.sleep(LOOK_SECONDS)
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """Give back, while much more is in memory than once sufficed."""
         resident = allocator.resident_bytes()
         self._least_bytes = min(resident, self._least_bytes)
         if resident > self._least_bytes + MUCH_BYTES:
-            self._give_back()
+            await self._give_back()
 
-    def _give_back(self) -> None:
+    async def _give_back(self) -> None:
         if len(self._connected) <= FEW_CONNECTED:
             gc.collect()
         sys._clear_type_cache()  # noqa: SLF001 - it is for this, and has no other name before Python 3.13
+        await _exchange_kept()
         allocator.give_back()
+
+
+async def _exchange_kept() -> None:
+    """Have others kept: take out all there are, make as many that lie together, and let go of the old ones last."""
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    called = [loop.call_soon(_nothing) for _ in range(2 * MOST_KEPT)]
+    timed = [loop.call_later(LOOK_SECONDS, _nothing) for _ in range(2 * MOST_KEPT)]
+    awaited = [future.__await__() for _ in range(2 * MOST_KEPT)]
+    for handle in timed:
+        handle.cancel()
+    del handle
+    await asyncio.sleep(0)  # the loop has let go of those that were called
+    for taken in (called, timed, awaited):
+        while taken:
+            taken.pop()
+
+
+def _nothing() -> None:
+    """Whoever is called for nothing."""

@@ -79,6 +79,7 @@ class Config(uvicorn.Config):
             Metered(app, app.state.budget, partial(client_address, trusted_proxies=settings.trusted_proxies)),
             host=settings.host,
             port=settings.port,
+            interface="asgi3",
             loop="uvloop",
             http=type("HttpProtocol", (HttpProtocol,), {"strangers": strangers, "budget": app.state.budget}),
             ws=type("WebSocketProtocol", (CountedWebSocket,), kept),

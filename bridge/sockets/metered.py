@@ -85,10 +85,13 @@ class Metered:
         self._budget = budget
         self._address_of = address_of
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Work:
         if scope["type"] == "lifespan":
-            await self._application(scope, receive, send)
-            return
+            return cast(Work, self._application(scope, receive, send))
+        with c_library:
+            return self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         holder = self._budget.stranger(self._address_of(scope))
         holder.spend(0, 1, 0)
         if holder.waiting >= MOST_WAITING:
@@ -100,8 +103,10 @@ class Metered:
         except asyncio.CancelledError:  # the server stops, and waits for nobody any longer
             await _refuse(scope, receive, send)
             return
-        charged = scope[CHARGE] = Charge(self._budget, holder)
-        await _charged(cast(Work, self._application(scope, receive, send)), charged.spent, self._budget.turns)
+        with c_library:
+            charged = scope[CHARGE] = Charge(self._budget, holder)
+            work = _charged(cast(Work, self._application(scope, receive, send)), charged.spent, self._budget.turns)
+        await work
 
     async def _turn_of(self, holder: Holder, *, is_new: bool) -> None:
         turns = self._budget.turns

@@ -69,11 +69,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.read_paused = False  # or uvicorn would start the socket again: what is left of it is ours to end
         await super().send(message)
         if kind == "websocket.accept":
+            self._forget_handshake()
             self._reader.look()
         elif kind == "websocket.close":
             self._last_words()
         elif kind == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True  # or uvicorn would log that nobody answered it
+
+    def _forget_handshake(self) -> None:
+        """What was asked is in the scope, and what was answered is on its way: none reads them here any more."""
+        self.request.headers.clear()
+        self.response.headers.clear()
 
     async def receive(self) -> Any:
         """The application's way to read, until a connection is attached: one message, and then the next is read."""

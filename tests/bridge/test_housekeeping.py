@@ -6,7 +6,7 @@ import gc
 import pytest
 
 from bridge import allocator
-from bridge.housekeeping import FEW_CONNECTED, MUCH_BYTES, Housekeeping
+from bridge.housekeeping import FEW_CONNECTED, MOST_KEPT, MUCH_BYTES, Housekeeping
 
 LEAST = 80 * 1024 * 1024
 
@@ -26,40 +26,55 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
     return Memory(monkeypatch)
 
 
-def grown(memory: Memory, connected: int, more_bytes: int) -> Housekeeping:
+async def grown(memory: Memory, connected: int, more_bytes: int) -> Housekeeping:
     house = Housekeeping(range(connected))
-    house.look()
+    await house.look()
     memory.resident += more_bytes
     return house
 
 
-def test_little_more_than_once_sufficed_is_left_alone(memory: Memory) -> None:
-    grown(memory, 0, MUCH_BYTES).look()
+async def test_little_more_than_once_sufficed_is_left_alone(memory: Memory) -> None:
+    house = await grown(memory, 0, MUCH_BYTES)
+    await house.look()
     assert memory.done == []
 
 
-def test_much_more_is_given_back_after_what_keeps_it_was_dropped(memory: Memory) -> None:
-    grown(memory, FEW_CONNECTED, MUCH_BYTES + 1).look()
+async def test_much_more_is_given_back_after_what_keeps_it_was_dropped(memory: Memory) -> None:
+    house = await grown(memory, FEW_CONNECTED, MUCH_BYTES + 1)
+    await house.look()
     assert memory.done == ["looked through", "given back"]
 
 
-def test_where_many_are_connected_nothing_is_looked_through(memory: Memory) -> None:
-    grown(memory, FEW_CONNECTED + 1, MUCH_BYTES + 1).look()
+async def test_where_many_are_connected_nothing_is_looked_through(memory: Memory) -> None:
+    house = await grown(memory, FEW_CONNECTED + 1, MUCH_BYTES + 1)
+    await house.look()
     assert memory.done == ["given back"]
 
 
-def test_what_once_sufficed_is_the_least_there_ever_was(memory: Memory) -> None:
-    house = grown(memory, 0, -MUCH_BYTES)
-    house.look()
+async def test_what_once_sufficed_is_the_least_there_ever_was(memory: Memory) -> None:
+    house = await grown(memory, 0, -MUCH_BYTES)
+    await house.look()
     memory.resident = LEAST + 1
-    house.look()
+    await house.look()
     assert memory.done == ["looked through", "given back"]
+
+
+async def test_what_is_kept_for_the_next_is_exchanged_for_what_lies_together(memory: Memory) -> None:
+    future = asyncio.get_running_loop().create_future()
+
+    def kept() -> set[int]:
+        return {id(each) for each in [future.__await__() for _ in range(MOST_KEPT)]}
+
+    before = kept()
+    assert kept() & before
+    await (await grown(memory, 0, MUCH_BYTES + 1)).look()
+    assert kept().isdisjoint(before)
 
 
 async def test_where_nothing_can_be_given_back_nobody_looks(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(allocator.c_library, "is_used", False)
     monkeypatch.setattr("bridge.housekeeping.LOOK_SECONDS", 0)
-    house = grown(memory, 0, MUCH_BYTES + 1)
+    house = await grown(memory, 0, MUCH_BYTES + 1)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(house.run(), 0.05)
     assert memory.done == []

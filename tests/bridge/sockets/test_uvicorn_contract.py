@@ -79,6 +79,12 @@ def test_uvicorns_websocket_protocol_keeps_its_state_where_we_look(attribute: st
     assert f"self.{attribute}" in inspect.getsource(WebSocketsSansIOProtocol.__init__)
 
 
+@pytest.mark.parametrize("attribute", ["request", "response"])
+def test_uvicorns_websocket_protocol_keeps_the_handshake_where_we_forget_it(attribute: str) -> None:
+    """bridge/sockets/websocket_protocol.py."""
+    assert f"self.{attribute} = " in inspect.getsource(WebSocketsSansIOProtocol.handle_connect)
+
+
 def test_our_protocol_overrides_nothing_that_uvicorn_does_not_have() -> None:
     """A method that was renamed there would never be called here."""
     ours = {name for name in vars(WebSocketProtocol) if name.startswith(("handle_", "connection_", "send_"))}

@@ -157,6 +157,13 @@ async def test_who_is_answered_in_http_leaves_nothing_in_the_log(
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+async def test_a_handshake_is_forgotten_once_it_is_answered(guest: RawSocket, house: House) -> None:
+    await guest.send(frame(TEXT, b"hi"))
+    await until(lambda: bool(house.guest.texts))
+    assert not house.guest.wire.request.headers
+    assert not house.guest.wire.response.headers
+
+
 async def test_every_message_arrives_in_order(guest: RawSocket, house: House) -> None:
     await guest.send(b"".join(frame(TEXT, b"%d" % number) for number in range(200)))
     await until(lambda: len(house.guest.texts) == 200)
