@@ -18,6 +18,7 @@ _RAW, _MEMORY, _OBJECTS = 0, 1, 2
 """Python's three domains; the first is the C library's always."""
 _RESIDENT: Final = 1
 """Which number in `statm` counts the pages that are in memory."""
+_library: Final = ctypes.CDLL(None)
 _set: Final = ctypes.pythonapi.PyMem_SetAllocator
 
 
@@ -57,11 +58,11 @@ def resident_bytes() -> int:
 
 def give_back() -> None:
     """Every whole page on which nothing lies."""
-    ctypes.CDLL(None).malloc_trim(0)
+    _library.malloc_trim(0)
 
 
 def _can_give_back() -> bool:
-    return hasattr(ctypes.CDLL(None), "malloc_trim")
+    return hasattr(_library, "malloc_trim")
 
 
 def _has_own() -> bool:

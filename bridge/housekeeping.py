@@ -44,10 +44,10 @@ class Housekeeping:
             await self._give_back()
 
     async def _give_back(self) -> None:
+        await _exchange_kept()
         if len(self._connected) <= FEW_CONNECTED:
             gc.collect()
         sys._clear_type_cache()  # noqa: SLF001 - it is for this, and has no other name before Python 3.13
-        await _exchange_kept()
         allocator.give_back()
 
 
@@ -55,9 +55,10 @@ async def _exchange_kept() -> None:
     """Have others kept: take out all there are, make as many that lie together, and let go of the old ones last."""
     loop = asyncio.get_running_loop()
     future = loop.create_future()
-    called = [loop.call_soon(_nothing) for _ in range(2 * MOST_KEPT)]
-    timed = [loop.call_later(LOOK_SECONDS, _nothing) for _ in range(2 * MOST_KEPT)]
-    awaited = [future.__await__() for _ in range(2 * MOST_KEPT)]
+    with allocator.c_library:
+        called = [loop.call_soon(_nothing) for _ in range(2 * MOST_KEPT)]
+        timed = [loop.call_later(LOOK_SECONDS, _nothing) for _ in range(2 * MOST_KEPT)]
+        awaited = [future.__await__() for _ in range(2 * MOST_KEPT)]
     for handle in timed:
         handle.cancel()
     del handle
