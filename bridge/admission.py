@@ -182,7 +182,9 @@ class Tokens:
         self._settings = jwt_settings
         self.account_claim: Final = jwt_settings.account_claim
         self.client_claim: Final = jwt_settings.client_claim
-        self._fetched = KeySet(jwt_settings.jwks_url) if jwt_settings.jwks_url is not None else None
+        self._fetched = (
+            None if jwt_settings.jwks_url is None else KeySet(jwt_settings.jwks_url, jwt_settings.algorithms)
+        )
         self._key: Any = None
         if jwt_settings.secret is not None:
             self._key = jwt_settings.secret.get_secret_value()

@@ -2,6 +2,7 @@
 
 A socket's own timeout is one for each read; so at the end every connection that was made is shut from outside. It must
 never hold more than `MOST_BYTES` of what is said, nor follow a server to another place, nor know what a token is.
+What is said is read in the same thread, for reading it may take whatever time the server likes.
 """
 
 import socket
@@ -12,7 +13,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPSConnection
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
@@ -20,19 +21,21 @@ from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Reque
 MOST_BYTES: Final = 262_144
 
 Watch = Callable[[socket.socket], None]
+Read = TypeVar("Read")
 
 
 class TooMuch(ValueError):
     """The set has more bytes than may be."""
 
 
-class Fetch:
-    """One fetch. `done` gets its bytes, or the exception with which it failed."""
+class Fetch(Generic[Read]):
+    """One fetch. `done` gets what `read` makes of its bytes, or the exception with which it failed."""
 
-    def __init__(self, url: str, seconds: float) -> None:
-        self.done: Final[Future[bytes]] = Future()
+    def __init__(self, url: str, seconds: float, read: Callable[[bytes], Read]) -> None:
+        self.done: Final[Future[Read]] = Future()
         self._url = url
         self._seconds = seconds
+        self._read = read
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._is_over = False
@@ -55,13 +58,13 @@ class Fetch:
 
     def _run(self) -> None:
         try:
-            self._tell(self.done.set_result, self._read())
+            self._tell(self.done.set_result, self._read(self._body()))
         except Exception as error:  # noqa: BLE001 - whatever a server makes the library stumble over
             self._tell(self.done.set_exception, error)
         finally:
             self.end()
 
-    def _read(self) -> bytes:
+    def _body(self) -> bytes:
         opener = build_opener(_Plain.handler(self._watch), _Secure.handler(self._watch), _Staying())
         try:
             with opener.open(_request(self._url), timeout=self._seconds) as response:

@@ -7,22 +7,22 @@ nothing is kept of names that are unknown.
 """
 
 import asyncio
-import json
 import time
+from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final
 
-import jwt
 import structlog
 
 from bridge.journal import redact
 from bridge.key_address import Fetch
+from bridge.published_keys import published_keys
 
 KEPT_SECONDS: Final = 300
 SILENCE: Final = 2
 """After so many times that long without a look, the next to come waits for one: a key may have been withdrawn."""
 ANSWER_SECONDS: Final = 3.0
 PAUSE_SECONDS: Final = 3
-MOST_KEYS: Final = 64
 
 log = structlog.get_logger(__name__)
 
@@ -30,12 +30,13 @@ log = structlog.get_logger(__name__)
 class KeySet:
     """The keys of one address, fetched when they are needed."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, algorithms: Iterable[str]) -> None:
         self._url = url
+        self._algorithms = tuple(algorithms)
         self._keys: dict[str, Any] = {}
         self._asked_at = float("-inf")
         self._asking: asyncio.Task[None] | None = None
-        self._fetch: Fetch | None = None
+        self._fetch: Fetch[dict[str, Any]] | None = None
         self._is_well = True
 
     async def key(self, name: str | None) -> Any:
@@ -55,10 +56,10 @@ class KeySet:
 
     async def _ask(self) -> None:
         """Keys that are known stay good where this fails."""
-        self._fetch = Fetch(self._url, ANSWER_SECONDS)
+        self._fetch = Fetch(self._url, ANSWER_SECONDS, partial(published_keys, algorithms=self._algorithms))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                self._keys = _keys_in(await asyncio.wrap_future(self._fetch.done))
+                self._keys = await asyncio.wrap_future(self._fetch.done)
             self._is_well = True
         except Exception as error:  # noqa: BLE001 - whatever that server says, everyone else is served
             self._tell(error)
@@ -72,15 +73,3 @@ class KeySet:
             reason = redact(f"{type(error).__name__}: {error}")
             log.warning("keys_unreachable", address=redact(self._url), reason=reason)
         self._is_well = False
-
-
-def _keys_in(body: bytes) -> dict[str, Any]:
-    """Name -> key, of those that verify signatures. Raises what the reading of rubbish raises."""
-    found = json.loads(body)
-    if len(found["keys"]) > MOST_KEYS:
-        raise ValueError(f"more than {MOST_KEYS} keys")
-    keys = jwt.PyJWKSet.from_dict(found).keys
-    named = {key.key_id: key.key for key in keys if key.key_id and key.public_key_use in ("sig", None)}
-    if not named:
-        raise ValueError("no key with a name")
-    return named

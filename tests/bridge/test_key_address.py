@@ -20,7 +20,7 @@ def server() -> Iterator[KeyServer]:
 
 
 def fetched(url: str) -> bytes:
-    return Fetch(url, 5).done.result(10)
+    return Fetch(url, 5, bytes).done.result(10)
 
 
 def test_what_the_server_says_is_fetched(server: KeyServer) -> None:
@@ -37,7 +37,7 @@ def test_what_is_too_much_is_left_unread(server: KeyServer) -> None:
 @pytest.mark.parametrize("mood", ["dripping", "dripping its head", "silent"])
 def test_it_ends_when_it_is_told_to_however_the_server_drips(server: KeyServer, mood: Mood) -> None:
     server.mood = mood
-    fetch, stopwatch = Fetch(server.url, 60), Stopwatch()
+    fetch, stopwatch = Fetch(server.url, 60, bytes), Stopwatch()
     with pytest.raises(TimeoutError):
         fetch.done.result(0.3)
     fetch.end()
@@ -48,11 +48,11 @@ def test_it_ends_when_it_is_told_to_however_the_server_drips(server: KeyServer, 
 
 
 def test_it_keeps_no_connection_that_is_made_after_its_end(server: KeyServer) -> None:
-    fetch = Fetch(server.url, 5)
+    fetch = Fetch(server.url, 5, bytes)
     fetch.done.result(10)
     fetch.end()
     with pytest.raises(OSError, match="urlopen"):
-        fetch._read()
+        fetch._body()
 
 
 def test_it_goes_where_it_is_sent_on_the_same_server_alone(server: KeyServer) -> None:

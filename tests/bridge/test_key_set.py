@@ -16,6 +16,7 @@ from tests.bridge.broker.parts import until
 from tests.bridge.key_server import KeyServer, Mood, key_server
 from tests.stopwatch import Stopwatch
 
+ALGORITHMS = ("RS256", "ES256")
 BAD = tuple(mood for mood in get_args(Mood) if mood not in ("well", "sending away"))
 
 
@@ -38,7 +39,7 @@ async def until_idle(keys: KeySet) -> None:
 
 @pytest.mark.parametrize("mood", BAD)
 async def test_known_keys_are_good_at_once_whatever_the_server_does(server: KeyServer, mood: Mood) -> None:
-    keys = KeySet(server.url)
+    keys = KeySet(server.url, ALGORITHMS)
     known = await keys.key("first")
     assert known is not None
     await until_idle(keys)
@@ -55,7 +56,7 @@ async def test_known_keys_are_good_at_once_whatever_the_server_does(server: KeyS
 
 @pytest.mark.parametrize("mood", BAD)
 async def test_whoever_waits_for_the_first_keys_waits_so_long_at_most(server: KeyServer, mood: Mood) -> None:
-    server.mood, keys, stopwatch = mood, KeySet(server.url), Stopwatch()
+    server.mood, keys, stopwatch = mood, KeySet(server.url, ALGORITHMS), Stopwatch()
     with structlog.testing.capture_logs() as logged:
         assert set(await asyncio.gather(*(keys.key(f"name-{number}") for number in range(50)))) == {None}
         assert stopwatch.least_seconds < 5
@@ -70,7 +71,7 @@ async def test_whoever_waits_for_the_first_keys_waits_so_long_at_most(server: Ke
 
 
 async def test_there_is_one_fetch_at_a_time_and_its_thread_ends(server: KeyServer) -> None:
-    server.mood, keys = "dripping", KeySet(server.url)
+    server.mood, keys = "dripping", KeySet(server.url, ALGORITHMS)
     for _ in range(3):
         make_old(keys, key_set.PAUSE_SECONDS + 1)
         await asyncio.gather(*(keys.key(f"name-{number}") for number in range(10)))
@@ -80,7 +81,7 @@ async def test_there_is_one_fetch_at_a_time_and_its_thread_ends(server: KeyServe
 
 
 async def test_after_a_long_silence_a_withdrawn_key_is_not_believed(server: KeyServer) -> None:
-    keys = KeySet(server.url)
+    keys = KeySet(server.url, ALGORITHMS)
     assert await keys.key("first") is not None
     server.keys = {"second": ec.generate_private_key(ec.SECP256R1()).public_key()}
     make_old(keys, 2 * key_set.KEPT_SECONDS + 1)
@@ -89,7 +90,7 @@ async def test_after_a_long_silence_a_withdrawn_key_is_not_believed(server: KeyS
 
 
 async def test_whoever_gives_up_waiting_leaves_it_to_the_others(server: KeyServer) -> None:
-    keys = KeySet(server.url)
+    keys = KeySet(server.url, ALGORITHMS)
     impatient, patient = asyncio.create_task(keys.key("first")), asyncio.create_task(keys.key("first"))
     await asyncio.sleep(0)
     impatient.cancel()
@@ -98,7 +99,7 @@ async def test_whoever_gives_up_waiting_leaves_it_to_the_others(server: KeyServe
 
 async def test_a_password_in_the_address_is_in_no_line_of_the_log() -> None:
     with structlog.testing.capture_logs() as logged:
-        assert await KeySet("http://user:hush@127.0.0.1:1/?api_key=hush").key("first") is None
-        assert await KeySet("http://user:hush@[/").key("first") is None
+        assert await KeySet("http://user:hush@127.0.0.1:1/?api_key=hush", ALGORITHMS).key("first") is None
+        assert await KeySet("http://user:hush@[/", ALGORITHMS).key("first") is None
     assert len(logged) == 2
     assert "hush" not in repr(logged)
