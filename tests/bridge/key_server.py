@@ -44,7 +44,7 @@ class KeyServer(ThreadingHTTPServer):
     """`keys` by name are what it gives; `asked` are the paths that were asked for, `said` what authorization was sent.
 
     Without end it drips, or says bytes as fast as they are taken, until the other side is `gone`. `elsewhere` is where
-    it sends people.
+    it sends people, and `besides` are members that each key has more.
     """
 
     daemon_threads = True
@@ -55,6 +55,7 @@ class KeyServer(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.mood: Mood = "well"
         self.elsewhere = ""
+        self.besides: dict[str, Any] = {}
         self.is_over = threading.Event()
         self.said: list[str | None] = []
         self.gone = 0
@@ -64,7 +65,7 @@ class KeyServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/jwks"
 
     def key_set(self) -> bytes:
-        return json.dumps({"keys": [_jwk(name, key) for name, key in self.keys.items()]}).encode()
+        return json.dumps({"keys": [_jwk(name, key) | self.besides for name, key in self.keys.items()]}).encode()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from typing import get_args
 
@@ -95,6 +96,46 @@ async def test_whoever_gives_up_waiting_leaves_it_to_the_others(server: KeyServe
     await asyncio.sleep(0)
     impatient.cancel()
     assert await patient is not None
+
+
+class SlowReading:
+    """What is read of the first set, once it may `go_on`; `begun` is how often anyone began."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.go_on = threading.Event()
+
+    def __call__(self, body: bytes, algorithms: tuple[str, ...]) -> dict[str, object]:
+        self.begun += 1
+        return {"first": algorithms} if self.go_on.wait(10) else {}
+
+
+@pytest.fixture
+def reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowReading]:
+    slow = SlowReading()
+    monkeypatch.setattr(key_set, "published_keys", slow)
+    yield slow
+    slow.go_on.set()
+
+
+async def test_the_loop_goes_on_while_a_set_is_read(server: KeyServer, reading: SlowReading) -> None:
+    asking = asyncio.create_task(KeySet(server.url, ALGORITHMS).key("first"))
+    await until(lambda: reading.begun == 1)
+    reading.go_on.set()
+    assert await asking == ALGORITHMS
+
+
+async def test_a_set_that_is_long_in_reading_is_given_up_and_no_other_is_read_meanwhile(
+    server: KeyServer, reading: SlowReading
+) -> None:
+    keys = KeySet(server.url, ALGORITHMS)
+    for _ in range(2):
+        assert await keys.key("first") is None
+        make_old(keys, key_set.PAUSE_SECONDS + 1)
+    assert reading.begun == 1
+    reading.go_on.set()
+    await until_idle(keys)
+    assert await keys.key("first") == ALGORITHMS
 
 
 async def test_a_password_in_the_address_is_in_no_line_of_the_log() -> None:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from bridge.public_key import check_public_key
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
 SHORT_KEY = rsa.generate_private_key(public_exponent=65_537, key_size=1024)  # noqa: S505 - it must be refused
@@ -18,8 +19,14 @@ EC_KEY = ec.generate_private_key(ec.SECP256R1())
 ED_KEY = ed25519.Ed25519PrivateKey.generate()
 
 
-def public_pem(key: PrivateKey) -> bytes:
-    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+def rsa_key(*, bits: int = 2048, exponent: int = 65_537) -> rsa.RSAPublicKey:
+    """One of which nobody has the private half, so that it is made at once."""
+    return rsa.RSAPublicNumbers(exponent, (1 << bits) - 1).public_key()
+
+
+def public_pem(key: PrivateKey | PublicKey) -> bytes:
+    public = key if isinstance(key, PublicKey) else key.public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def private_pem(key: PrivateKey) -> bytes:
@@ -39,9 +46,14 @@ def file(tmp_path: Path) -> Path:
         (["ES256"], EC_KEY),
         (["EdDSA"], ED_KEY),
         (["RS256", "ES256"], EC_KEY),
+        (["RS256"], rsa_key(bits=8192)),
+        (["RS256"], rsa_key(exponent=3)),
+        (["RS256"], rsa_key(exponent=2**32 - 1)),
     ],
 )
-def test_a_public_key_is_for_one_of_the_algorithms_at_least(file: Path, algorithms: list[str], key: PrivateKey) -> None:
+def test_a_public_key_is_for_one_of_the_algorithms_at_least(
+    file: Path, algorithms: list[str], key: PrivateKey | PublicKey
+) -> None:
     file.write_bytes(public_pem(key))
     check_public_key(file, algorithms)
 
@@ -59,6 +71,8 @@ def test_a_public_key_is_for_one_of_the_algorithms_at_least(file: Path, algorith
         pytest.param("EdDSA", public_pem(RSA_KEY), id="RSA for EdDSA"),
         pytest.param("ES384", public_pem(EC_KEY), id="another curve"),
         pytest.param("RS256", public_pem(SHORT_KEY), id="a short key"),
+        pytest.param("RS256", public_pem(rsa_key(bits=8193)), id="a long key"),
+        pytest.param("PS256", public_pem(rsa_key(exponent=2**32 + 1)), id="a large exponent"),
     ],
 )
 def test_a_file_with_which_no_token_could_be_verified_is_refused(file: Path, algorithm: str, text: bytes) -> None:

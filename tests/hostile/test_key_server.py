@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import RSAAlgorithm
 
 from tests.bridge.key_server import KeyServer, key_server
 from tests.end_to_end.clients import ANSWER_SECONDS, client, eventually, refused, v3_path
@@ -18,6 +19,10 @@ from tests.hostile.test_requests import stays_small
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 TWIN_SECONDS = 2
+RSA_KEY = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+RSA_KEYS = 32
+MOST_TIMES = 3
+NOISE_SECONDS = 0.2
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def server() -> Iterator[KeyServer]:
 
 
 def configuration(server: KeyServer) -> str:
-    return QUIET + key("acme", "acme") + f'[jwt]\nalgorithms = ["ES256"]\njwks_url = "{server.url}"\n'
+    return QUIET + key("acme", "acme") + f'[jwt]\nalgorithms = ["ES256", "RS256"]\njwks_url = "{server.url}"\n'
 
 
 def path_with(name: str) -> str:
@@ -99,3 +104,32 @@ async def test_where_they_are_read_to_their_end_they_do(attacked: StartAttacked,
     bridge = attacked(config=configuration(server), without="size of keys")
     with pytest.raises(TookMore):
         await keys_without_end_take_no_memory(bridge, server)
+
+
+async def cpu_seconds_of_a_fetch(bridge: Attacked, server: KeyServer) -> float:
+    """What the process spends on the knock for which the server is asked."""
+    asked = len(server.asked)
+    while True:
+        before = bridge.cpu_seconds
+        await refused(bridge, path_with("unheard-of"))
+        if len(server.asked) > asked:
+            return bridge.cpu_seconds - before
+
+
+async def private_keys_cost_what_public_ones_cost(bridge: Attacked, server: KeyServer) -> None:
+    server.keys |= {f"rsa-{number}": RSA_KEY.public_key() for number in range(RSA_KEYS)}
+    public = await cpu_seconds_of_a_fetch(bridge, server)
+    server.besides = {"d": RSAAlgorithm.to_jwk(RSA_KEY, as_dict=True)["d"]}
+    private = await cpu_seconds_of_a_fetch(bridge, server)
+    assert private < MOST_TIMES * public + NOISE_SECONDS, f"{private:.3f} s against {public:.3f} s"
+    await is_let_in(bridge)
+
+
+async def test_private_keys_cost_what_public_ones_cost(attacked: StartAttacked, server: KeyServer) -> None:
+    await private_keys_cost_what_public_ones_cost(attacked(config=configuration(server)), server)
+
+
+async def test_where_they_are_read_they_cost_seconds(attacked: StartAttacked, server: KeyServer) -> None:
+    bridge = attacked(config=configuration(server), without="public members")
+    with pytest.raises(AssertionError, match="against"):
+        await private_keys_cost_what_public_ones_cost(bridge, server)

@@ -110,6 +110,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
         "bridge.broker.refused:REFUSE": without_words(resolve_name("bridge.broker.scripts:REFUSE"), KNOWN_ALONE, "true")
     },
     "keys meanwhile": {"bridge.key_set:KeySet.key": once_it_is_fetched, **NO_DEADLINE},
+    "public members": {"bridge.published_keys:PUBLIC_MEMBERS": {"RSA": ("kty", "n", "e", "d")}},
     "size of keys": {"bridge.key_address:MOST_BYTES": 1_000_000_000, **NO_DEADLINE},
     "events": {"v3.session:check_event": nothing},
     "our word": {"bridge.crossing:speaks_as_the_bridge": never},
