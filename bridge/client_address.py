@@ -42,6 +42,11 @@ def address_of(peer: str, forwarded_for: str, trusted_proxies: tuple[str, ...]) 
     return _counted(proxy, peer)
 
 
+def is_proxy(peer: str, trusted_proxies: tuple[str, ...]) -> bool:
+    """Whether this peer is believed when it says whom it speaks for."""
+    return ANY_PEER in trusted_proxies or _is_among(_read(peer), networks_of(trusted_proxies))
+
+
 @lru_cache(maxsize=16)
 def networks_of(trusted_proxies: tuple[str, ...]) -> tuple[Network, ...]:
     """The networks of the trusted proxies. Raises `ValueError`, saying which of them is none."""

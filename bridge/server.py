@@ -27,7 +27,9 @@ from bridge.sockets.websocket_protocol import WebSocketProtocol
 
 PING_INTERVAL_SECONDS: Final = 20.0
 PING_TIMEOUT_SECONDS: Final = 20.0
-BACKLOG: Final = 4_096  # of which the loop accepts one a turn
+BACKLOG: Final = 4_096
+ACCEPTED_AT_ONCE: Final = 8
+"""How many handles each listening socket has: of each the loop accepts one connection a turn."""
 KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60): it is the proxy that ends an idle connection
 RESERVED_FILES: Final = 64  # Redis, the log, what listens, the private server, a key server, a page
 MOST_STRANGERS: Final = 8_192
@@ -109,7 +111,7 @@ def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> boo
     for number in (signal.SIGTERM, signal.SIGINT):
         # What uvicorn finds when it raises the signal again at its end, and what counts before it listens for any.
         signal.signal(number, end)
-    server.run(sockets)
+    server.run([handle for listener in sockets for handle in _handles(listener)])
     return server.started
 
 
@@ -121,6 +123,12 @@ def _tune_garbage_collection() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_YOUNG, GARBAGE_MIDDLE, GARBAGE_OLD)
+
+
+def _handles(listener: socket.socket) -> list[socket.socket]:
+    """Whoever comes must not wait for a turn of each who came before: a flood of connections is one of short turns."""
+    more = 0 if listener.family is socket.AF_UNIX else ACCEPTED_AT_ONCE - 1
+    return [listener, *(listener.dup() for _ in range(more))]
 
 
 def _strangers(settings: Settings) -> Strangers:

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Final, Literal
 
 from bridge.budget import UNBOUNDED, Account, Accounts, Allowance, Holder
+from bridge.client_address import is_proxy
 from bridge.outboxes import Outboxes
 from bridge.settings import Settings
 from bridge.turns import Turns
@@ -33,8 +34,8 @@ class Budget:
         budget = settings.budget
         self.everybody: Final = Account(budget.process.allowance, monotonic())
         self.turns: Final = Turns(budget.turn_milliseconds / 1_000, self.everybody)
-        self.heads: Final = Holder()
-        """Whoever begins a request: read in turns, and charged for afterwards, since only then it is known what for."""
+        self._trusted_proxies: Final = settings.trusted_proxies
+        self._proxies: Final = Holder()
         self._siblings: Final = Holder()
         self.over: Final[Counter[Over]] = Counter()
         self.outboxes: Final = Outboxes(settings.outboxes_bytes)
@@ -72,6 +73,13 @@ class Budget:
             return self._siblings
         name = ("address", address)
         return self._holder(name, lambda now: [self._addresses.of(address, now)], behind=(self.everybody,))
+
+    def peer(self, address: str) -> Holder:
+        """Who pays for reading requests: the address they come from.
+
+        A proxy of ours pays for none: it is only known whom it speaks for when a request has come.
+        """
+        return self._proxies if is_proxy(address, self._trusted_proxies) else self.stranger(address)
 
     def _holder(self, name: Hashable, accounts: AccountsAt, behind: Sequence[Account] = ()) -> Holder:
         """Bounded: the one that was made longest ago is forgotten; who still has it goes on with it."""

@@ -16,6 +16,10 @@ import structlog
 
 from bridge.budget import MOST_MILLISECONDS_AT_ONCE, Account, Holder, Work
 
+A_READ_SECONDS: Final = 0.000_02
+"""What it takes to learn that something has come, however little that is; not measured by whoever is handed it."""
+A_CONNECTION_SECONDS: Final = 0.000_1
+"""What it takes to accept one, and to end it."""
 SHORTEST_SLEEP_SECONDS: Final = 0.002
 LONGEST_SLEEP_SECONDS: Final = 5.0
 
@@ -87,7 +91,7 @@ class Turns:
     def _turn(self) -> None:
         self._is_due, self._spent_seconds, self._stepped_seconds = False, 0.0, 0.0
         ends_at = perf_counter() + self._turn_seconds
-        while self._ready and perf_counter() < ends_at:
+        while self._ready and self._spent_seconds < self._turn_seconds and perf_counter() < ends_at:
             self._serve(self._ready.popleft())
         if self._ready:
             self._come_again()

@@ -7,7 +7,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -19,6 +19,9 @@ from bridge.server import serve as run_server
 from bridge.settings import Settings
 from bridge.siblings import Siblings
 from bridge.workers import Workers
+
+UNREAD_BYTES: Final = 32_768
+"""Of what each socket has been sent so much waits in the kernel, or half again: more is not read in one go either."""
 
 
 def serve(
@@ -94,6 +97,7 @@ class PortTaken(OSError):
 def _listener(host: str, port: int, *, shared: bool) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD_BYTES)
     if shared:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:

@@ -9,7 +9,7 @@ from typing import Final
 END_OF_HEAD: Final = b"\r\n\r\n"
 MOST_LINE_BYTES: Final = 1_024  # of the line before each chunk
 MOST_TRAILER_BYTES: Final = 8_192
-MOST_SMALL_CHUNKS: Final = 4_096
+MOST_SMALL_CHUNKS: Final = 512
 LEAST_BYTES_OF_A_CHUNK: Final = 256  # of each chunk beyond those, on average
 _LINE_ENDS: Final = re.compile(rb"[\r\n]*")
 

@@ -19,9 +19,12 @@ from bridge.sockets.flow import Flow
 from bridge.sockets.head import MAX_HEADERS, HeadSize, is_header_line_too_long, is_request_line_too_long, refusal
 from bridge.sockets.patience import Patience
 from bridge.sockets.strangers import Strangers
+from bridge.sockets.waste import Waste
 from bridge.spending import Budget
+from bridge.turns import A_CONNECTION_SECONDS, A_READ_SECONDS
 
 REQUEST_SECONDS: Final = 8.0
+PIECES_AT_ONCE: Final = 64
 SLOWEST_BYTES_PER_SECOND: Final = 4_096  # at which a body may come that takes longer
 MOST_UNWANTED_BYTES: Final = 1_048_576  # read of a body that already has its answer
 LINGER_SECONDS: Final = 0.5
@@ -44,7 +47,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _begin(self, transport: Any) -> None:
         self.flow: Flow = Flow(transport)
-        self._peer = self.budget.stranger(self.client[0] if self.client else "")
+        self._holder = self.budget.peer(self.client[0] if self.client else "")
         self._is_deaf = self._is_resuming = self._waits = False
         self._status = 400
         self._data, self._position = b"", 0
@@ -53,6 +56,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._next_request()
         self._expect_request()
         self.strangers.came(transport, self.client[0] if self.client else "")
+        self.budget.turns.spent(self._holder, 0, 0, A_CONNECTION_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.strangers.gone(self.transport)
@@ -70,24 +74,25 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
+            self._waste.came(len(data))
             return
         self._unset_keepalive_if_required()
         self._data, self._position = self._data[self._position :] + data, 0
-        if self._in_head or self._waits:
-            self._take_turn()
-        else:
-            self._read()
+        self._take_turn()
 
     def _take_turn(self) -> None:
         """Read on as soon as it is this connection's turn, and nothing more before it is."""
         if self._waits:
             return
-        if self.budget.turns.may_go_on(self.budget.heads):
+        if self.budget.turns.may_go_on(self._holder):
             self.go_on()
-            return
+        else:
+            self._wait()
+
+    def _wait(self) -> None:
         self._waits = True
         self.flow.hold()
-        self.budget.turns.wait(self.budget.heads, self)
+        self.budget.turns.wait(self._holder, self)
 
     def go_on(self) -> None:
         """Its turn has come."""
@@ -96,9 +101,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._is_deaf and not self.transport.is_closing():
             began = perf_counter()
             self._read()
-            seconds = perf_counter() - began
-            self.budget.turns.spent(self.budget.heads, 0, 0, seconds)
-            self._peer.spend(0, 0, seconds * 1_000)
+            self.budget.turns.spent(self._holder, 0, 0, A_READ_SECONDS + perf_counter() - began)
 
     def _read(self) -> None:
         """Parse no further than the request under way goes."""
@@ -111,11 +114,16 @@ class HttpProtocol(HttpToolsProtocol):
             self._turn_away(400)
         if self._position == len(self._data):
             self._data, self._position = b"", 0
-        elif not self._is_deaf:
+        elif not self._is_deaf and self._is_whole:
             self.flow.hold()
+        elif not self._is_deaf:
+            self._wait()
 
     def _feed_on(self) -> None:
-        while self._position < len(self._data) and not self._is_deaf and not self._is_whole:
+        """Some pieces: a head, and lines and chunks of a body."""
+        for _ in range(PIECES_AT_ONCE):
+            if self._position == len(self._data) or self._is_deaf or self._is_whole:
+                break
             begin, self._position = self._position, self._extent.end(self._data, self._position)
             self._feed(self._data[begin : self._position])
 
@@ -271,6 +279,7 @@ class HttpProtocol(HttpToolsProtocol):
             cycle.message_event.set()
         if self.transport.can_write_eof() and not self.transport.is_closing():
             self.transport.write_eof()
+        self._waste = Waste(self.budget.turns, self._holder, self.flow.hold, self.flow.release)
         self.flow.release()
         self._request_timer = self.loop.call_later(LINGER_SECONDS, self._close)
 

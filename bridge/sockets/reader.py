@@ -12,6 +12,7 @@ from bridge.budget import Holder, Patience
 from bridge.sockets.framing import Extent
 from bridge.sockets.unread import Unread
 from bridge.spending import Budget
+from bridge.turns import A_READ_SECONDS
 
 SLICE_FRAMES: Final = 32
 SLICE_BYTES: Final = 65_536
@@ -74,9 +75,14 @@ class Reader:
         self._is_waiting = self._is_over = False
 
     def add(self, data: bytes) -> None:
-        """What has just come."""
+        """What has just come. A part of a frame costs a read, too, and is paid for before the next."""
         self.unread.add(data)
-        self.look()
+        if self.unread.may_hold_a_frame or self._is_over:
+            return self.look()
+        self._spend(0, 0, A_READ_SECONDS)
+        if not self._is_waiting and self._must_wait():
+            self._wait()
+        return None
 
     def end(self) -> None:
         """Nothing more is read, and nothing is kept: neither bytes nor the socket, which keeps its reader."""
@@ -91,7 +97,7 @@ class Reader:
                 return self._source.stop_reading()
             if not self.unread.may_hold_a_frame:
                 return self._source.start_reading()
-            if not self._turns.may_go_on(self.holder) or self._owed_seconds():
+            if self._must_wait():
                 return self._wait()
             self._read_some()
         return None
@@ -102,6 +108,9 @@ class Reader:
         if not self._is_over and self._source.may_read:
             self._read_some()
         self.look()
+
+    def _must_wait(self) -> bool:
+        return not self._turns.may_go_on(self.holder) or bool(self._owed_seconds())
 
     def _owed_seconds(self) -> float:
         """How long until its own account is paid back."""
@@ -124,9 +133,11 @@ class Reader:
         """A slice, and charge for it."""
         began, before = perf_counter(), len(self.unread)
         frames = self._read_slice()
-        size, seconds = before - len(self.unread), perf_counter() - began
-        self._account.spend(size, frames, seconds * 1_000)
-        self._turns.spent(self.holder, size, frames, seconds)
+        self._spend(before - len(self.unread), frames, A_READ_SECONDS + perf_counter() - began)
+
+    def _spend(self, size_bytes: int, frames: int, seconds: float) -> None:
+        self._account.spend(size_bytes, frames, seconds * 1_000)
+        self._turns.spent(self.holder, size_bytes, frames, seconds)
 
     def _read_slice(self) -> int:
         """Some frames; how many they were."""

@@ -27,6 +27,7 @@ from bridge.outboxes import MUCH_BYTES
 from bridge.sockets.ends import ASGI_EXTENSION, Carried
 from bridge.sockets.framing import Extent, is_ping_or_pong, is_plain_text
 from bridge.sockets.reader import Reader
+from bridge.sockets.waste import Waste
 from bridge.spending import Budget
 from v3.refusals import FLOODED
 
@@ -52,7 +53,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._carried: Carried | None = None
         self._reader = Reader(self, self.budget, self.budget.stranger(self.client[0] if self.client else ""))
         self._is_full = self._is_attached = self._is_stopped = self._is_deaf = False
-        self._thrown_away_bytes = 0
+        self._waste: Waste | None = None
         self.close_timeout = FLUSH_SECONDS
 
     def handle_connect(self, event: Any) -> None:
@@ -303,9 +304,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._abort_after(LINGER_SECONDS)
 
     def _throw_away(self, size_bytes: int) -> None:
-        self._reader.holder.spend(size_bytes, 1, 0)
-        self._thrown_away_bytes += size_bytes
-        if self._thrown_away_bytes > LINGER_BYTES:
+        if self._waste is None:
+            self._waste = Waste(self.budget.turns, self._reader.holder, self.stop_reading, self.start_reading)
+        self._waste.came(size_bytes)
+        if self._waste.size_bytes > LINGER_BYTES:
             self.transport.abort()
 
     def stop_reading(self) -> None:

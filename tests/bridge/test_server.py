@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 
 from bridge.app import create_app
-from bridge.server import Config, Server
+from bridge.server import ACCEPTED_AT_ONCE, Config, Server, _handles
 from bridge.settings import Settings, load
 from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
@@ -100,3 +101,17 @@ async def test_whoever_takes_it_sooner_keeps_nobody_waiting(settings: Settings) 
 
 async def test_an_application_that_never_started_has_nobody_to_tell(settings: Settings) -> None:
     await asyncio.wait_for(server(settings, State({})).shutdown(), ANSWER_SECONDS)
+
+
+async def test_a_crowd_is_accepted_several_a_turn() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        handles = _handles(listener)
+        assert len(handles) == ACCEPTED_AT_ONCE
+        assert {handle.getsockname() for handle in handles} == {listener.getsockname()}
+        for handle in handles:
+            handle.close()
+
+
+async def test_where_another_worker_passes_on_there_is_no_crowd() -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        assert _handles(listener) == [listener]

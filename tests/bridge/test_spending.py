@@ -51,6 +51,16 @@ def test_one_address_does_not_spend_for_another() -> None:
     assert not budget.stranger("192.0.2.2").wait_seconds(now)
 
 
+def test_what_a_peer_sends_is_its_own_to_pay_for_unless_it_is_a_proxy_of_ours() -> None:
+    budget = Budget(Settings(trusted_proxies=("192.0.2.1",)))
+    for peer in ("192.0.2.1", "192.0.2.2"):
+        budget.peer(peer).spend(0, 0, 1e6)
+        budget.stranger(peer).spend(0, 0, 1e6)
+    now = time.monotonic()
+    assert not budget.peer("192.0.2.1").wait_seconds(now)
+    assert budget.peer("192.0.2.2").wait_seconds(now)
+
+
 def test_a_connection_may_always_send_what_its_rate_allows_it_to_say() -> None:
     account = Budget(Settings(messages_per_second=1_000, max_message_bytes=1_048_576)).connection()
     account.spend(1_000 * 1_048_576 - 1, 3_999, 0)

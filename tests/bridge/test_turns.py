@@ -58,6 +58,29 @@ async def test_others_have_the_loop_between_two_turns() -> None:
     assert max(after - before for before, after in itertools.pairwise(seen)) <= 2
 
 
+class Priced:
+    """A piece that takes no time here, but as long as a turn elsewhere."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns, self.is_done = turns, False
+
+    def go_on(self) -> None:
+        self.is_done = True
+        self.turns.spent(Holder(), 0, 0, TURN_SECONDS)
+
+
+async def test_a_turn_is_over_when_what_its_pieces_cost_is_spent() -> None:
+    queue, holder = turns(), Holder()
+    pieces = [Priced(queue) for _ in range(5)]
+    for each in pieces:
+        queue.wait(holder, each)
+    seen = []
+    while not pieces[-1].is_done:
+        seen.append(sum(each.is_done for each in pieces))
+        await asyncio.sleep(0)
+    assert max(after - before for before, after in itertools.pairwise(seen)) == 1
+
+
 async def test_who_finds_nobody_waiting_need_not_wait_until_the_turn_is_spent() -> None:
     queue, holder = turns(), Holder()
     assert queue.may_go_on(holder)

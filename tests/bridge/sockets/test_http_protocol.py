@@ -16,7 +16,7 @@ from bridge.settings import Settings
 from bridge.sockets import counted_websocket, http_protocol, patience
 from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.ends import vouch
-from bridge.sockets.http_protocol import HttpProtocol
+from bridge.sockets.http_protocol import PIECES_AT_ONCE, HttpProtocol
 from bridge.sockets.strangers import Strangers
 from bridge.spending import Budget
 from tests.bridge.broker.parts import until
@@ -71,7 +71,7 @@ class Serving:
 
     def __init__(self) -> None:
         self.strangers = Strangers(100, 100, 100)
-        budget = Budget(Settings())
+        budget = self.budget = Budget(Settings())
         protocol = type("Protocol", (HttpProtocol,), {"strangers": self.strangers, "budget": budget})
         websocket = type("WebSocket", (CountedWebSocket,), {"strangers": self.strangers, "budget": budget})
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -171,6 +171,43 @@ async def test_what_is_not_finished_in_time_is_closed(
     await late.send(begun)
     assert await late.rest(2) == b""
     late.close()
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"], ids=["head", "body"]
+)
+async def test_whoever_sends_crumbs_is_read_as_its_address_may_spend(
+    serving: Serving, raw: RawSocket, begun: bytes
+) -> None:
+    address = serving.budget.stranger("127.0.0.1")
+    await raw.send(begun + b"POST")
+    await until(lambda: bool(serving.connections))
+    protocol = next(iter(serving.connections))
+    await until(lambda: protocol._extent.has_body if begun else protocol._extent._tail == b"POST")
+    address.spend(0, 0, 1_000)
+    await raw.send(b"x")
+    await until(lambda: protocol.flow.is_held)
+    assert protocol._data == b"x"
+    raw.close()
+    await until(lambda: not serving.connections)  # it is noticed when its turn comes
+
+
+async def test_a_proxy_pays_for_nobody(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving.budget, "_trusted_proxies", ("127.0.0.0/8",))
+    serving.budget.stranger("127.0.0.1").spend(0, 0, 1e9)
+    raw = await serving.open()
+    await raw.send(GET)
+    assert (await raw.answer()).body == b"ok"
+
+
+async def test_a_body_in_many_chunks_is_read_a_few_at_a_time(serving: Serving, raw: RawSocket) -> None:
+    chunks = 5 * PIECES_AT_ONCE
+    await raw.send(
+        request("/echo", HOST | {"Transfer-Encoding": "chunked"}, "POST") + b"1\r\nx\r\n" * chunks + b"0\r\n\r\n" + GET
+    )
+    assert (await raw.answer()).body == b"x" * chunks
+    assert (await raw.answer()).body == b"ok"
+    assert serving.budget.turns.waited >= 5
 
 
 async def test_an_answer_that_takes_long_is_waited_for(raw: RawSocket, monkeypatch: pytest.MonkeyPatch) -> None:

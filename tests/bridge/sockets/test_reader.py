@@ -9,7 +9,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from bridge import budget as budgets
-from bridge.budget import Holder
+from bridge.budget import Account, Allowance, Holder
 from bridge.settings import Settings
 from bridge.sockets import reader as readers
 from bridge.sockets.framing import Extent
@@ -18,6 +18,7 @@ from bridge.spending import Budget
 from tests.bridge.broker.parts import until
 
 FRAME = Frame(Opcode.TEXT, b"").serialize(mask=True)
+LARGE_FRAME = Frame(Opcode.TEXT, b"x" * 10_000).serialize(mask=True)
 
 
 class Source:
@@ -33,7 +34,7 @@ class Source:
         self.seconds_each = 0.0
 
     def read(self, buffer: bytes, where: Extent) -> None:
-        assert buffer[where.head : where.end][:2] == FRAME[:2]
+        assert buffer[where.head] == FRAME[0]
         self.count += 1
         if self.seconds_each:
             ends_at = time.perf_counter() + self.seconds_each
@@ -69,6 +70,20 @@ async def test_no_more_is_read_in_one_go_than_a_turn_allows() -> None:
     source.seconds_each = 0
     await until(lambda: source.count == 1_000)
     assert not source.is_stopped
+
+
+async def test_a_frame_that_comes_in_crumbs_is_paid_for_by_the_crumb() -> None:
+    source = Source()
+    source.reader.holder = Holder([Account(Allowance(milliseconds=20), time.monotonic())])
+    source.reader.holder.spend(0, 0, 19)
+    crumbs = 0
+    while not source.is_stopped:
+        source.reader.add(LARGE_FRAME[crumbs : crumbs + 1])
+        crumbs += 1
+    assert crumbs < 100
+    await until(lambda: not source.is_stopped)
+    source.reader.add(LARGE_FRAME[crumbs:])
+    await until(lambda: source.count == 1)
 
 
 async def test_two_that_flood_are_read_in_turns() -> None:

@@ -1,0 +1,45 @@
+"""What still comes of who is not heard."""
+
+from __future__ import annotations
+
+import time
+
+from bridge.budget import Account, Allowance, Holder
+from bridge.settings import Settings
+from bridge.sockets.waste import Waste
+from bridge.spending import Budget
+from tests.bridge.broker.parts import until
+
+
+class Wasteful:
+    """A socket that is not heard, of a holder that may spend a millisecond at once and twenty a second."""
+
+    def __init__(self) -> None:
+        turns = Budget(Settings()).turns
+        holder = Holder([Account(Allowance(milliseconds=20), time.monotonic())])
+        holder.spend(0, 0, 19)
+        self.is_read = True
+        self.waste = Waste(turns, holder, self.stop, self.start)
+
+    def stop(self) -> None:
+        self.is_read = False
+
+    def start(self) -> None:
+        self.is_read = True
+
+
+async def test_a_little_of_it_is_read_at_once() -> None:
+    socket = Wasteful()
+    for _ in range(10):
+        socket.waste.came(1)
+    assert (socket.is_read, socket.waste.size_bytes) == (True, 10)
+
+
+async def test_whoever_goes_on_is_read_when_that_is_paid_for() -> None:
+    socket = Wasteful()
+    reads = 0
+    while socket.is_read:
+        socket.waste.came(1)
+        reads += 1
+    assert reads < 100
+    await until(lambda: socket.is_read)
