@@ -28,7 +28,7 @@ from bridge.sockets.websocket_protocol import WebSocketProtocol
 PING_INTERVAL_SECONDS: Final = 20.0
 PING_TIMEOUT_SECONDS: Final = 20.0
 BACKLOG: Final = 4_096
-ACCEPTED_AT_ONCE: Final = 8
+ACCEPTED_AT_ONCE: Final = 16
 """How many handles each listening socket has: of each the loop accepts one connection a turn."""
 KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60): it is the proxy that ends an idle connection
 RESERVED_FILES: Final = 64  # Redis, the log, what listens, the private server, a key server, a page
