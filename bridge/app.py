@@ -48,6 +48,7 @@ from v3 import ports as v3
 from v3 import websocket_door as v3_door
 
 FIRST_LINK_SECONDS: Final = 2.0
+FIRST_LOOKS_SECONDS: Final = 5.0
 SUMMARY: Final = "Aether V2 and V3 clients, talking to each other through Redis."
 
 log = structlog.get_logger(__name__)
@@ -101,7 +102,7 @@ def _lifespan(settings: Settings, redis_url: str, siblings: Siblings | None) -> 
         running = asyncio.create_task(process.run())
         running.add_done_callback(_end_with)
         await process.bus.wait_until_up(FIRST_LINK_SECONDS)
-        await process.table.look_once()
+        await process.table.look_around(FIRST_LOOKS_SECONDS)
         await _ask_in_vain(app)
         try:
             yield

@@ -100,19 +100,19 @@ class Desk:
             await order(known)
         finally:
             if self._is_redis_there():
-                await self._table.look_once()
+                await self._table.look_once(name)
         return await self.state(administrator, name)
 
     async def fresh(self, administrator: Administrator, name: str) -> Tenant:
         """A tenant as it is now, whichever process was told last. Raises `AdminRefusal`."""
-        if not await self._table.look_once():
+        if not await self._table.look_once(name):
             raise redis_away()
         return self.tenant(administrator, name)
 
     async def replace_ids(self, tenant: Tenant, ids: dict[str, str]) -> dict[str, Any]:
         """Replace the id map."""
         done = await replace_id_map(self._redis, self._addresses, tenant.name, ids)
-        await self._table.look_once()
+        await self._table.look_once(tenant.name)
         counts = {"added": len(done.added), "removed": len(done.removed), "changed": len(done.changed)}
         return {"tenant": tenant.name, "version": done.version, "ids": len(ids), **counts}
 

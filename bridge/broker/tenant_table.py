@@ -1,14 +1,18 @@
-"""The tenants as they are now: the configuration, and what Redis holds of them. Read again every second.
+"""The tenants as they are now: the configuration, and what Redis holds of them. Looked at again every second.
 
-The versions of all tenants are one hash, so that a look costs one command; only what changed is read whole. Versions
-only grow: what Redis lost (flushed, deleted, overwritten with another type) is written again from memory, unless
-somebody knows better. It never decides what a stage means.
+A look asks for the versions of those who are known, of which only what changed is read whole. Those who are configured
+or here come first, so that each change is obeyed at the next look. The others are found a little at a time, and so many
+are kept at most: whoever can write to Redis may write as many names as he likes.
+
+Versions only grow: what Redis lost (flushed, deleted, overwritten with another type) is written again from memory,
+unless somebody knows better. It never decides what a stage means.
 """
 
 import asyncio
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
+from time import monotonic
 from typing import Any, Final, cast
 
 import structlog
@@ -19,12 +23,17 @@ from bridge.aside import aside
 from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled, is_wrong_type
 from bridge.broker.stored_map import prepare_map, put_in_place, read_map
-from bridge.settings import TENANT_NAME
+from bridge.broker.tenant_versions import TenantVersions, number
 from bridge.tenants import Tenant, TenantState, state_in
 
 LOOK_SECONDS: Final = 1.0
 LOOKS_PER_ROUND: Final = 10
-_NUMBER: Final = re.compile(r"[0-9]{1,15}")
+MOST_OTHERS: Final = 1_000
+"""Tenants that are kept though they are neither configured nor here: half a megabyte, and 1% of a core."""
+OTHERS_PER_LOOK: Final = 200
+OTHERS_SECONDS: Final = 0.5
+"""No longer does a look go on with them: the next one is for those who come first."""
+VERIFIED_PER_COMMAND: Final = 100
 FIELDS: Final = ("version", "stage", "share", "v2_routing", "ids_version")
 
 log = structlog.get_logger(__name__)
@@ -38,13 +47,17 @@ class TenantTable:
     def __init__(self, redis: Redis, addresses: Addresses, configured: Mapping[str, Tenant]) -> None:
         self._redis = redis
         self._addresses = addresses
+        self._versions = TenantVersions(redis, addresses)
         self._configured = dict(configured)
         self._tenants: dict[str, Tenant] = dict(configured)
         self._states: dict[str, TenantState] = {}
         self._unreadable: dict[str, int] = {}
+        self._found: dict[str, int] = {}
         self._changed: list[Changed] = []
-        self._is_blind = False
+        self._is_blind = self._is_full = False
         self._looking = asyncio.Lock()
+        self.here: Callable[[], Iterable[str]] = tuple
+        """The tenants that have connections."""
 
     def get(self, name: str) -> Tenant | None:
         """The tenant as it is now, or `None` for one that the bridge does not know."""
@@ -69,10 +82,10 @@ class TenantTable:
             await self.look_once()
             end_if_cancelled()
 
-    async def look_once(self) -> bool:
+    async def look_once(self, *names: str) -> bool:
         """`look`, but what goes wrong is logged, once until it goes well again, and leaves everything as it is."""
         try:
-            await self.look()
+            await self.look(*names)
         except Exception as error:  # noqa: BLE001 - whatever stands in Redis or befalls the connection
             if not self._is_blind:
                 log.warning("tenants_unreadable", reason=str(error))
@@ -81,32 +94,79 @@ class TenantTable:
         self._is_blind = False
         return True
 
-    async def look(self) -> None:
-        """Read what changed, and write again what Redis lost; one look at a time. Raises what redis-py raises."""
-        async with self._looking:
-            await self._look()
+    async def look_around(self, seconds: float) -> None:
+        """Look until all were found who can be kept, before anyone comes; after so many seconds it is the last look."""
+        ends_at = monotonic() + seconds
+        while await self.look_once() and not self._is_whole and monotonic() < ends_at:
+            end_if_cancelled()
 
-    async def _look(self) -> None:
-        versions = await self._versions()
-        for name, state in list(self._states.items()):
-            if versions.get(name, -1) < state.version:
-                await self._restore(name, state)
-        for name, version in versions.items():
-            known = self._states.get(name)
-            if known is None or known.version < version:
-                await self._read(name, version)
+    @property
+    def _is_whole(self) -> bool:
+        return self._is_full or (self._versions.is_around and not self._found)
+
+    async def look(self, *names: str) -> None:
+        """Read what changed, and write again what Redis lost; one look at a time. Raises what redis-py raises.
+
+        These tenants are among the first, too.
+        """
+        async with self._looking:
+            await self._look(dict.fromkeys((*names, *self._configured, *self.here())))
+
+    async def _look(self, first: Mapping[str, Any]) -> None:
+        others_until = monotonic() + OTHERS_SECONDS
+        self._let_go(first)
+        others = [name for name in self._states if name not in first]
+        versions = await self._versions.of([*first, *others])
+        for name in filter(lambda name: self._is_due(name, versions.get(name)), first):
+            await self._see(name, versions.get(name))
+        due = (name for name in others if self._is_due(name, versions.get(name)))
+        for name in islice(due, OTHERS_PER_LOOK):
+            if monotonic() < others_until:
+                await self._see(name, versions.get(name))
+        await self._find_some(others_until)
         await self._verify(len(self._states) // LOOKS_PER_ROUND + 1)
 
-    async def _versions(self) -> dict[str, int]:
-        try:
-            versions = await self._redis.hgetall(self._addresses.tenants)
-        except ResponseError as error:
-            if not is_wrong_type(error):
-                raise
-            await self._redis.delete(self._addresses.tenants)
-            return {}
-        found = {name: _number(version) for name, version in _text(versions).items()}
-        return {name: version for name, version in found.items() if TENANT_NAME.fullmatch(name)}
+    def _is_due(self, name: str, version: int | None) -> bool:
+        known = self._states.get(name)
+        return version is not None if known is None else version is None or version != known.version
+
+    async def _see(self, name: str, version: int | None) -> None:
+        """Whether Redis or this process knows better, the other learns it."""
+        known = self._states.get(name)
+        if known is not None and (version is None or version < known.version):
+            await self._restore(name, known)
+        elif version is not None:
+            await self._read(name, version)
+
+    async def _find_some(self, until: float) -> None:
+        """Of those that nobody asks for, while there is room."""
+        room = MOST_OTHERS - sum(name not in self._configured for name in self._states)
+        if room <= 0:
+            self._tell_full(await self._versions.count())
+            return
+        self._is_full = False
+        if not self._found:
+            found = await self._versions.next()
+            self._found = {name: version for name, version in found.items() if name not in self._states}
+        for _ in range(min(room, OTHERS_PER_LOOK, len(self._found))):
+            name, version = self._found.popitem()
+            if name not in self._states:
+                await self._read(name, version)
+            if monotonic() > until:
+                return
+
+    def _tell_full(self, names: int) -> None:
+        """Once, until there is room again."""
+        if not self._is_full and names > len(self._states):
+            log.warning("tenants_left_out", kept=len(self._states), names=names)
+        self._is_full = True
+
+    def _let_go(self, first: Mapping[str, Any]) -> None:
+        """Beyond the bound nobody is kept who is not here any more."""
+        others = [name for name in self._states if name not in self._configured]
+        waiting = (name for name in others if name not in first)
+        for name in islice(waiting, max(0, len(others) - MOST_OTHERS)):
+            del self._states[name], self._tenants[name]
 
     async def _read(self, name: str, version: int) -> None:
         """What cannot be used is logged once, and leaves the tenant as it is."""
@@ -123,8 +183,15 @@ class TenantTable:
             return  # the next look finds it as it has become
         except (ResponseError, ValueError) as error:
             if self._unreadable.get(name) != version:
-                self._unreadable[name] = version
+                self._note_unreadable(name, version)
                 log.warning("tenant_unreadable", tenant=name, version=version, reason=str(error))
+
+    def _note_unreadable(self, name: str, version: int) -> None:
+        """Whoever was noted longest ago is forgotten beyond the bound, and may be logged once more."""
+        self._unreadable.pop(name, None)
+        self._unreadable[name] = version
+        if len(self._unreadable) > MOST_OTHERS + len(self._configured):
+            del self._unreadable[next(iter(self._unreadable))]
 
     def _take(self, name: str, state: TenantState, after: Tenant) -> None:
         before = self._tenants.get(name) or Tenant(name)
@@ -133,24 +200,32 @@ class TenantTable:
         for call in self._changed:
             call(before, after)
 
-    async def _verify(self, number: int) -> None:
+    async def _verify(self, count: int) -> None:
         """See that Redis still holds so many of the tenants; the next call looks at the next ones."""
-        for name in list(self._states)[:number]:
-            state = self._states[name] = self._states.pop(name)
-            if not await self._is_held(name, state):
-                await self._restore(name, state)
+        names = list(self._states)[:count]
+        for start in range(0, count, VERIFIED_PER_COMMAND):
+            some = {name: self._states.pop(name) for name in names[start : start + VERIFIED_PER_COMMAND]}
+            self._states |= some
+            for name in await self._not_held(some):
+                await self._restore(name, some[name])
 
-    async def _is_held(self, name: str, state: TenantState) -> bool:
+    async def _not_held(self, states: Mapping[str, TenantState]) -> Sequence[str]:
+        if not states:
+            return []
         async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.hget(self._addresses.tenant(name), "version")
-            pipeline.hlen(self._addresses.id_map(name))
-            version, names = await pipeline.execute(raise_on_error=False)
-        is_older = not isinstance(version, bytes) or _number(version.decode(errors="replace")) < state.version
-        return not is_older and names == len(state.id_map)
+            for name in states:
+                pipeline.hget(self._addresses.tenant(name), "version")
+                pipeline.hlen(self._addresses.id_map(name))
+            held = iter(await pipeline.execute(raise_on_error=False))
+        return [name for name, state in states.items() if not _is_held(state, next(held), next(held))]
 
     async def _restore(self, name: str, state: TenantState) -> None:
         if await write_state(self._redis, self._addresses, name, state):
             log.warning("tenant_restored", tenant=name, version=state.version)
+
+
+def _is_held(state: TenantState, version: Any, ids: Any) -> bool:
+    return isinstance(version, bytes) and number(version) >= state.version and bool(ids == len(state.id_map))
 
 
 class Changing(ValueError):
@@ -205,11 +280,7 @@ async def _version_held(pipeline: Any, addresses: Addresses, name: str) -> int:
     except ResponseError as error:
         if not is_wrong_type(error):
             raise
-    return max(_number(version.decode(errors="replace")) if version is not None else 0 for version in found)
-
-
-def _number(text: str) -> int:
-    return int(text) if _NUMBER.fullmatch(text) else 0
+    return max(number(version) if version is not None else 0 for version in found)
 
 
 def _text(fields: Mapping[Any, Any]) -> dict[str, str]:

@@ -110,6 +110,100 @@ async def test_it_ends_when_it_is_cancelled_whatever_redis_py_makes_of_that(
             assert looking.done()
 
 
+async def many(redis: Redis, addresses: Addresses, number: int) -> None:
+    """So many names that nobody has configured."""
+    await redis.hset(addresses.tenants, mapping={f"t{each}": 1 for each in range(number)})
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is bounded by thousands, by a few; and a look is for them alone as long as it takes."""
+    monkeypatch.setattr(tenant_table_module, "MOST_OTHERS", 20)
+    monkeypatch.setattr(tenant_table_module, "OTHERS_PER_LOOK", 7)
+    monkeypatch.setattr(tenant_table_module, "OTHERS_SECONDS", 60.0)
+
+
+@pytest.mark.usefixtures("small")
+async def test_of_those_whom_nobody_asks_for_so_many_are_read_at_a_look_and_kept_at_most(
+    table: TenantTable, redis: Redis, addresses: Addresses
+) -> None:
+    await many(redis, addresses, 3_000)
+    known = []
+    with capture_logs() as logs:
+        for _ in range(6):
+            await table.look()
+            known.append(len(list(table.all())) - 2)
+    assert known == [7, 14, 20, 20, 20, 20]
+    left_out = [line for line in logs if line["event"] == "tenants_left_out"]
+    assert [(line["kept"], line["names"]) for line in left_out] == [(20, 3_000)]
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("who", ["configured", "here", "named"])
+async def test_whoever_is_configured_or_here_or_asked_for_comes_first_however_many_others_there_are(
+    table: TenantTable, redis: Redis, addresses: Addresses, who: str
+) -> None:
+    await many(redis, addresses, 3_000)
+    await table.look_around(60.0)
+    name = "acme" if who == "configured" else "zeta"
+    await write_state(redis, addresses, name, STATE)
+    table.here = lambda: {"zeta", "nobody"} if who == "here" else ()
+    await table.look(*(["zeta"] if who == "named" else []))
+    assert getattr(table.get(name), "stage", None) == "drain"
+    await write_state(redis, addresses, name, replace(STATE, version=4, stage="v3"))
+    await table.look(*(["zeta"] if who == "named" else []))
+    assert getattr(table.get(name), "stage", None) == "v3"
+
+
+@pytest.mark.usefixtures("small")
+async def test_whoever_is_gone_is_let_go_where_too_many_are_kept(
+    table: TenantTable, redis: Redis, addresses: Addresses
+) -> None:
+    await many(redis, addresses, 40)
+    table.here = lambda: [f"t{number}" for number in range(40)]
+    await table.look()
+    assert len(list(table.all())) == 42
+    table.here = lambda: ["t39"]
+    await table.look()
+    assert len(list(table.all())) == 22
+    assert table.get("t39") is not None
+
+
+@pytest.mark.usefixtures("small")
+async def test_before_anyone_comes_all_are_found_who_can_be_kept(
+    table: TenantTable, redis: Redis, addresses: Addresses
+) -> None:
+    for number in range(15):
+        await write_state(redis, addresses, f"t{number}", TenantState(version=1, stage="v3"))
+    await table.look_around(60.0)
+    assert [tenant.stage for tenant in table.all()].count("v3") == 15
+
+
+async def test_a_look_goes_on_with_the_others_for_so_long_alone(
+    table: TenantTable, redis: Redis, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenant_table_module, "OTHERS_SECONDS", 0.0)
+    await many(redis, addresses, 50)
+    await write_state(redis, addresses, "acme", STATE)
+    await table.look()
+    assert getattr(table.get("acme"), "stage", None) == "drain"
+    assert len(list(table.all())) == 3  # one a look, whatever the time
+
+
+@pytest.mark.usefixtures("small")
+async def test_those_who_cannot_be_read_are_noted_up_to_a_bound(
+    table: TenantTable, redis: Redis, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenant_table_module, "OTHERS_PER_LOOK", 1_000)
+    await many(redis, addresses, 100)
+    for number in range(100):
+        await redis.lpush(addresses.tenant(f"t{number}"), "spoiled")
+    with capture_logs():
+        for _ in range(10):
+            await table.look()
+    assert len(table._unreadable) == 22
+
+
 async def spoil(redis: Redis, key: str) -> None:
     await redis.delete(key)
     await redis.lpush(key, "spoiled")
@@ -272,15 +366,18 @@ async def test_a_look_that_fails_leaves_everything_as_it_is(redis_server: StartR
         assert await read_state(redis, addresses, "acme") == STATE
 
 
-async def test_an_error_that_is_not_about_a_type_is_not_mended(redis_server: StartRedis, addresses: Addresses) -> None:
+@pytest.mark.parametrize("refused", ["hmget", "hscan"])
+async def test_an_error_that_is_not_about_a_type_is_not_mended(
+    redis_server: StartRedis, addresses: Addresses, refused: str
+) -> None:
     server = redis_server()
     async with Redis.from_url(server.url) as redis:
-        table = TenantTable(redis, addresses, {})
+        table = TenantTable(redis, addresses, {"acme": ACME})
         await write_state(redis, addresses, "acme", STATE)
-        server.execute("ACL", "SETUSER", "default", "-hgetall")
+        server.execute("ACL", "SETUSER", "default", f"-{refused}")
         with pytest.raises(RedisError):
             await table.look()
-        server.execute("ACL", "SETUSER", "default", "+hgetall")
+        server.execute("ACL", "SETUSER", "default", f"+{refused}")
         await asyncio.sleep(0)
         assert await read_state(redis, addresses, "acme") == STATE
 
