@@ -5,6 +5,7 @@ messages: it hands them to its session.
 """
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -235,7 +236,6 @@ class Connections:
         for connection in self:
             connection.refuse("going_away", retry_after_ms=random.randint(*RETRY_AFTER_MS))  # noqa: S311 - jitter
         if self._all:
-            try:
-                await asyncio.wait_for(self._empty.wait(), seconds)
-            except TimeoutError:
-                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._empty.wait()

@@ -45,7 +45,7 @@ class GuardWatch:
             await asyncio.sleep(LOOK_SECONDS)
             for tenant in [one for one in self._table.all() if one.guard.any]:
                 await self._look_once(tenant)
-            end_if_cancelled()
+                end_if_cancelled()
 
     async def _look_once(self, tenant: Tenant) -> None:
         """A failure is logged once for a tenant, until a look goes well again."""

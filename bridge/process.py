@@ -24,10 +24,11 @@ from bridge.broker.bus import Bus
 from bridge.broker.changes import LOSS, REPLACED, loss, record
 from bridge.broker.headcount import Headcount
 from bridge.broker.leases import Leases
-from bridge.broker.link import pool
+from bridge.broker.link import end_if_cancelled, pool
 from bridge.broker.memory import Memory
 from bridge.broker.presence import Presence
 from bridge.broker.presence_events import PresenceEvents
+from bridge.broker.reading import Reading
 from bridge.broker.record_watch import RecordWatch
 from bridge.broker.roll import rolls
 from bridge.broker.subscriber import Subscriber
@@ -37,6 +38,7 @@ from bridge.connections import Connections
 from bridge.counts import Counts
 from bridge.crossing import Crossing
 from bridge.deliveries import Deliveries
+from bridge.endings import end_all
 from bridge.gaps import gap_message
 from bridge.gate import Gate
 from bridge.guard_watch import GuardWatch
@@ -59,6 +61,7 @@ PART_PAUSE_SECONDS: Final = 1.0
 READING_RETRIES: Final = 3
 ANSWER_SECONDS: Final = 2.0
 LAST_WORDS_SECONDS: Final = 0.5
+END_SECONDS: Final = 1.0
 SCRIPT_TRIPS: Final = 2  # one more where Redis does not know the script yet
 
 log = structlog.get_logger(__name__)
@@ -172,6 +175,7 @@ class Process:
         moves, chronicle = Moves(self.connections, self.table.get), self.chronicle
         self.connections.when_begun(moves.look_at)
         self.table.when_changed(moves.apply)
+        self.table.here = lambda: {tenant for tenant, _ in self.connections.open_by_tenant()}
         chronicle.roll_lost = self._roll_lost
         self.gate.when_turned_away = chronicle.turned_away
         chronicle.open_by_tenant = self.connections.open_by_tenant
@@ -241,9 +245,11 @@ class Process:
 
     async def run(self) -> None:
         """Everything that goes on by itself. Ends by cancellation."""
-        async with asyncio.TaskGroup() as tasks:
-            for part in self._parts():
-                tasks.create_task(self._keep(part))
+        tasks = [asyncio.create_task(self._keep(part), name=type(part).__name__) for part in self._parts()]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            await end_all(tasks, END_SECONDS)
 
     async def _keep(self, part: Part) -> None:
         """A part that fails begins anew: whatever brought it down must not end everybody's connection."""
@@ -253,6 +259,7 @@ class Process:
             except Exception:
                 self.counts.errors += 1
                 log.exception("part_failed", part=type(part).__name__)
+            end_if_cancelled()
             await asyncio.sleep(PART_PAUSE_SECONDS)
 
     def _parts(self) -> tuple[Part, ...]:
@@ -298,7 +305,7 @@ class Process:
 def _reading(redis_url: str) -> Redis:
     """For what may wait: a connection that was lost is made again, a Redis that does not answer is not asked twice."""
     retry = Retry(ExponentialBackoff(0.1, 0.01), READING_RETRIES, supported_errors=(RedisConnectionError,))
-    return Redis.from_url(redis_url, protocol=2, socket_timeout=ANSWER_SECONDS, retry=retry)
+    return Reading.from_url(redis_url, protocol=2, socket_timeout=ANSWER_SECONDS, retry=retry)
 
 
 def _as_open_files_allow() -> int:

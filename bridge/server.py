@@ -17,6 +17,7 @@ from starlette.datastructures import State
 
 from bridge import open_files
 from bridge.client_address import client_address
+from bridge.endings import LastResort
 from bridge.process import Process
 from bridge.settings import Settings
 from bridge.sockets.counted_websocket import CountedWebSocket
@@ -35,6 +36,8 @@ RESERVED_FILES: Final = 64  # Redis, the log, what listens, the private server, 
 MOST_STRANGERS: Final = 8_192
 LAST_TASKS_SECONDS: Final = 1
 LAST_TURNS_SECONDS: Final = 0.3
+LAST_RESORT_SECONDS: Final = 2.0
+"""After the drain's time: what ends as it should needs less, with `LAST_TASKS_SECONDS`."""
 POLL_SECONDS: Final = 0.02
 GARBAGE_YOUNG: Final = 50_000
 GARBAGE_MIDDLE: Final = 20
@@ -48,6 +51,16 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.state: Final = state
         self._drain_seconds = drain_seconds
+        self.last_resort: Final = LastResort(drain_seconds + LAST_RESORT_SECONDS)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.last_resort.loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """The signal, whatever this process does at that moment."""
+        self.last_resort.begin()
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         deadline = asyncio.get_running_loop().time() + self._drain_seconds - LAST_TURNS_SECONDS
@@ -107,11 +120,13 @@ def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> boo
 
     def end(_number: int, _frame: Any) -> None:
         server.should_exit = True
+        server.last_resort.begin()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         # What uvicorn finds when it raises the signal again at its end, and what counts before it listens for any.
         signal.signal(number, end)
     server.run([handle for listener in sockets for handle in _handles(listener)])
+    server.last_resort.over()
     return server.started
 
 

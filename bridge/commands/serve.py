@@ -2,12 +2,14 @@
 
 import contextlib
 import importlib.util
+import os
 import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Never
 
 import typer
 
@@ -48,6 +50,14 @@ def serve(
             status = _run_one(settings, redis_url, listener)
         else:
             status = _run_many(settings, redis_url, listener)
+    _leave(status)
+
+
+def _leave(status: int) -> Never:
+    """Python would wait for threads, though nobody waits any more for what they still do."""
+    if any(not one.daemon and one is not threading.main_thread() for one in threading.enumerate()):
+        journal.flush()
+        os._exit(status)
     raise typer.Exit(status)
 
 

@@ -61,7 +61,8 @@ class AsgiWire:
             await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
             if self._close is not None:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(writer), FLUSH_SECONDS)
+                    async with asyncio.timeout(FLUSH_SECONDS):  # `wait_for` may swallow a cancellation
+                        await asyncio.shield(writer)
         finally:
             self._carried = None
             for task in (reader, writer):
