@@ -124,7 +124,7 @@ class TenantTable:
             if monotonic() < others_until:
                 await self._see(name, versions.get(name))
         await self._find_some(others_until)
-        await self._verify(len(self._states) // LOOKS_PER_ROUND + 1)
+        await self._verify(len(self._states) // LOOKS_PER_ROUND + 1, others_until)
 
     def _is_due(self, name: str, version: int | None) -> bool:
         known = self._states.get(name)
@@ -146,14 +146,22 @@ class TenantTable:
             return
         self._is_full = False
         if not self._found:
-            found = await self._versions.next()
-            self._found = {name: version for name, version in found.items() if name not in self._states}
+            self._found = await self._written(await self._versions.next())
         for _ in range(min(room, OTHERS_PER_LOOK, len(self._found))):
             name, version = self._found.popitem()
             if name not in self._states:
                 await self._read(name, version)
             if monotonic() > until:
                 return
+
+    async def _written(self, found: Mapping[str, int]) -> dict[str, int]:
+        """Those whom we do not know, and behind whose name anything stands: a name alone says nothing."""
+        names = [name for name in found if name not in self._states]
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.exists(self._addresses.tenant(name))
+            there = await pipeline.execute(raise_on_error=False)
+        return {name: found[name] for name, is_there in zip(names, there, strict=True) if is_there == 1}
 
     def _tell_full(self, names: int) -> None:
         """Once, until there is room again."""
@@ -200,14 +208,19 @@ class TenantTable:
         for call in self._changed:
             call(before, after)
 
-    async def _verify(self, count: int) -> None:
-        """See that Redis still holds so many of the tenants; the next call looks at the next ones."""
+    async def _verify(self, count: int, until: float) -> None:
+        """See that Redis still holds so many of the tenants; the next call looks at the next ones.
+
+        Where much was lost the next rounds write again what this one has no time for.
+        """
         names = list(self._states)[:count]
         for start in range(0, count, VERIFIED_PER_COMMAND):
             some = {name: self._states.pop(name) for name in names[start : start + VERIFIED_PER_COMMAND]}
             self._states |= some
             for name in await self._not_held(some):
                 await self._restore(name, some[name])
+                if monotonic() > until:
+                    return
 
     async def _not_held(self, states: Mapping[str, TenantState]) -> Sequence[str]:
         if not states:

@@ -12,6 +12,7 @@ import redis
 from redis.exceptions import RedisError, ResponseError
 
 from bridge.broker.addresses import Addresses
+from bridge.broker.tenant_table import MOST_OTHERS
 from bridge.doctor.finding import Finding, bad, ok, warn
 from bridge.journal import redact
 
@@ -35,7 +36,7 @@ def look(url: str, prefix: str, *, is_private: bool) -> Iterator[Finding]:
             began = time.monotonic()
             server.ping()
             yield ok("redis", f"{where} answers in {(time.monotonic() - began) * 1000:.1f} ms")
-            for part in (_version, _permissions, _pubsub, _pubsub_buffer, _maxmemory_policy, _persistence, _clock):
+            for part in PARTS:
                 yield from _guarded(part, server, Addresses(prefix))
             yield from _guarded(_own_processes if is_private else _processes, server, Addresses(prefix))
     except (RedisError, OSError, ValueError) as error:
@@ -162,6 +163,18 @@ def _clock(server: Any, _addresses: Addresses) -> Iterator[Finding]:
         yield ok("clock", said)
 
 
+def _tenants(server: Any, addresses: Addresses) -> Iterator[Finding]:
+    number = int(server.hlen(addresses.tenants))
+    said = f"{number:,} are known to Redis"
+    if number > MOST_OTHERS:
+        remedy = (
+            f"configure those that there are: of all others a bridge keeps {MOST_OTHERS:,}, and those who are connected"
+        )
+        yield warn("tenants", said, remedy)
+    else:
+        yield ok("tenants", said)
+
+
 def _living(server: Any, addresses: Addresses) -> int:
     return int(server.zcount(addresses.processes, int(server.time()[0]), "+inf"))
 
@@ -177,3 +190,15 @@ def _processes(server: Any, addresses: Addresses) -> Iterator[Finding]:
         return
     remedy = "if they are not of this deployment, choose another prefix: they would hear each other"
     yield warn("processes", f"{living} bridge processes run under the prefix {addresses.prefix!r}", remedy)
+
+
+PARTS: Final[tuple[Look, ...]] = (
+    _version,
+    _permissions,
+    _pubsub,
+    _pubsub_buffer,
+    _maxmemory_policy,
+    _persistence,
+    _clock,
+    _tenants,
+)

@@ -24,7 +24,8 @@ changes none of it. Where a defence is taken out somebody may wait for ever; tha
 | a password in an address, an open data directory | `test_secrets.py` |
 | ids that nobody sees, or that a spreadsheet reckons with | `test_pages.py` |
 | a log that nobody reads | `test_log.py` |
-| a hangup | `test_signals.py` |
+| names of tenants by the ten thousand in Redis | `test_names.py` |
+| a hangup; something that is deaf to the end | `test_signals.py` |
 
 Without a test here: a wall clock that is set, since a bridge looks at it each half minute
 (`tests/bridge/test_connections.py` sets one). Without its twin: a Host that is none, see `test_workers.py`; and of the

@@ -1,4 +1,4 @@
-"""A terminal that hangs up: it ends nobody's connection."""
+"""A terminal that hangs up: it ends nobody's connection. And an end that something in the process is deaf to."""
 
 from __future__ import annotations
 
@@ -31,3 +31,18 @@ async def test_where_it_does_what_python_has_it_do_it_ends_them_all(attacked: St
     with pytest.raises(ConnectionClosed):
         await a_hangup_ends_nobody(bridge)
     assert await asyncio.to_thread(bridge.process.wait, 15) == -signal.SIGHUP
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_where_something_does_not_end_the_process_says_so_and_does(attacked: StartAttacked, workers: str) -> None:
+    bridge = attacked("--workers", workers, config="drain_seconds = 1.0\n" + CONFIG, without="ends")
+    assert await asyncio.to_thread(bridge.terminate) == 0
+    lines = [line for line in bridge.log.splitlines() if "ended_by_force" in line]
+    assert len(lines) == int(workers)
+    assert all("TenantTable" in line for line in lines)
+
+
+async def test_else_it_ends_and_says_nothing(attacked: StartAttacked) -> None:
+    bridge = attacked(config="drain_seconds = 1.0\n" + CONFIG)
+    assert await asyncio.to_thread(bridge.terminate) == 0
+    assert "ended_by_force" not in bridge.log

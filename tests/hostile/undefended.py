@@ -7,6 +7,7 @@ table says ends the process at once, so that no test comes to prove nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import re
@@ -66,6 +67,13 @@ async def once_it_is_fetched(self: Any, name: str | None) -> Any:
     return self._keys.get(name or "")
 
 
+async def deaf_to_every_end(_self: Any) -> None:
+    """A part in which a library answers each cancellation with a success."""
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(3_600)
+
+
 def without_words(script: Any, words: str, instead: str) -> Any:
     if words not in script.source:
         raise LookupError(words)
@@ -122,6 +130,12 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "claims": {"bridge.admission:Admission._may_be_claimed": never},
     "origins": {"bridge.reception:OriginCheck.passes_anonymously": always},
     "shares": {"bridge.shares:Shares.has_room_for": while_there_is_any},
+    "bound of names": {
+        "bridge.broker.tenant_table:MOST_OTHERS": 1_000_000_000,
+        "bridge.broker.tenant_table:OTHERS_PER_LOOK": 1_000_000_000,
+        "bridge.broker.tenant_table:OTHERS_SECONDS": 3_600.0,
+    },
+    "ends": {"bridge.broker.tenant_table:TenantTable.run": deaf_to_every_end},
     "sum of outboxes": {"bridge.outboxes:Outboxes.look": nothing},
 }
 

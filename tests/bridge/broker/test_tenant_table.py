@@ -112,7 +112,11 @@ async def test_it_ends_when_it_is_cancelled_whatever_redis_py_makes_of_that(
 
 async def many(redis: Redis, addresses: Addresses, number: int) -> None:
     """So many names that nobody has configured."""
-    await redis.hset(addresses.tenants, mapping={f"t{each}": 1 for each in range(number)})
+    async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.hset(addresses.tenants, mapping={f"t{each}": 1 for each in range(number)})
+        for each in range(number):
+            pipeline.hset(addresses.tenant(f"t{each}"), "version", 1)
+        await pipeline.execute()
 
 
 @pytest.fixture
@@ -153,6 +157,16 @@ async def test_whoever_is_configured_or_here_or_asked_for_comes_first_however_ma
     await write_state(redis, addresses, name, replace(STATE, version=4, stage="v3"))
     await table.look(*(["zeta"] if who == "named" else []))
     assert getattr(table.get(name), "stage", None) == "v3"
+
+
+async def test_a_name_behind_which_nothing_stands_is_nobody(
+    table: TenantTable, redis: Redis, addresses: Addresses
+) -> None:
+    await redis.hset(addresses.tenants, mapping={f"t{number}": 1 for number in range(100)})
+    for _ in range(3):
+        await table.look()
+    assert [tenant.name for tenant in table.all()] == ["acme", "beta"]
+    assert not await redis.exists(addresses.tenant("t1"))
 
 
 @pytest.mark.usefixtures("small")
@@ -197,7 +211,7 @@ async def test_those_who_cannot_be_read_are_noted_up_to_a_bound(
     monkeypatch.setattr(tenant_table_module, "OTHERS_PER_LOOK", 1_000)
     await many(redis, addresses, 100)
     for number in range(100):
-        await redis.lpush(addresses.tenant(f"t{number}"), "spoiled")
+        await spoil(redis, addresses.tenant(f"t{number}"))
     with capture_logs():
         for _ in range(10):
             await table.look()

@@ -40,6 +40,7 @@ def test_a_server_as_it_should_be(redis_server: StartRedis) -> None:
         "maxmemory policy",
         "persistence",
         "clock",
+        "tenants",
         "processes",
     ]
 
@@ -139,6 +140,16 @@ def test_a_clock_that_is_off_is_said(
     monkeypatch.setattr(time, "time", lambda: now() + seconds)
     found = findings(server.url)["clock"]
     assert (found.level, said in found.said) == ("warn", True)
+
+
+def test_more_tenants_than_are_kept_are_said(redis_server: StartRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "MOST_OTHERS", 2)
+    server = redis_server()
+    levels_by_number = []
+    for number in range(1, 4):
+        server.execute("HSET", f"{PREFIX}:tenants", f"t{number}", number)
+        levels_by_number.append(findings(server.url)["tenants"].level)
+    assert levels_by_number == ["ok", "ok", "warn"]
 
 
 def test_living_processes_under_the_prefix_are_said_unless_the_server_is_private(redis_server: StartRedis) -> None:

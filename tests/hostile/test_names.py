@@ -1,0 +1,72 @@
+"""A neighbour in Redis that writes names of tenants without end: they are neither kept, nor looked at all the time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+import redis
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.tenant_table import MOST_OTHERS
+from tests.bridge.broker.parts import until, until_true
+from tests.end_to_end.configuration import QUIET
+from tests.hostile.bridges import Attacked
+from tests.hostile.configuration import TENANTS
+from tests.hostile.conftest import StartAttacked
+from tests.hostile.victims import victims
+
+CONFIG = "drain_seconds = 1.0\n" + QUIET + TENANTS
+NAMES = 50_000
+NAMES_AT_ONCE = 5_000
+MANY_SECONDS = 40.0
+
+
+def write_names(bridge: Attacked, redis_url: str) -> None:
+    addresses = Addresses(bridge.environment()["BRIDGE_PREFIX"])
+    with redis.Redis.from_url(redis_url) as neighbour:
+        for start in range(0, NAMES, NAMES_AT_ONCE):
+            names = [f"t{number}" for number in range(start, start + NAMES_AT_ONCE)]
+            with neighbour.pipeline(transaction=False) as pipeline:
+                pipeline.hset(addresses.tenants, mapping=dict.fromkeys(names, 1))
+                for name in names:
+                    pipeline.hset(addresses.tenant(name), "version", 1)
+                pipeline.execute()
+
+
+async def kept(bridge: Attacked) -> int:
+    """How many tenants it knows."""
+    async with httpx.AsyncClient() as http:
+        text = (await http.get(f"{bridge.url}/metrics")).text
+    return sum(line.startswith("bridge_tenant_share_percent{") for line in text.splitlines())
+
+
+async def so_many_are_kept(bridge: Attacked, most: int) -> None:
+    """And no more; until then the victims talk as ever."""
+
+    async def that_many() -> bool:
+        return await kept(bridge) >= most
+
+    async with victims(bridge) as talking:
+        await talking.talk_during(until_true(that_many, MANY_SECONDS))
+        await talking.talk(seconds=2.5)  # two more looks
+    assert await kept(bridge) < most + 10
+
+
+async def test_names_without_end_are_kept_up_to_a_bound_and_hold_up_no_end(
+    attacked: StartAttacked, redis_url: str
+) -> None:
+    bridge = attacked(config=CONFIG)
+    write_names(bridge, redis_url)
+    await so_many_are_kept(bridge, MOST_OTHERS)
+    await until(lambda: "tenants_left_out" in bridge.log)
+    assert await asyncio.to_thread(bridge.terminate) == 0
+    assert "ended_by_force" not in bridge.log
+
+
+async def test_where_all_are_read_more_are_kept(attacked: StartAttacked, redis_url: str) -> None:
+    bridge = attacked(config=CONFIG, without="bound of names")
+    write_names(bridge, redis_url)
+    with pytest.raises(AssertionError, match=" < "):
+        await so_many_are_kept(bridge, MOST_OTHERS)
