@@ -74,7 +74,7 @@ class GuardWatch:
         step = await latest(self._redis, self._addresses, tenant.name)
         if step is None or step.before != step.after or not _is_recent(step):
             return step
-        return step_back(await newest(self._redis, self._addresses, tenant.name))
+        return step_back((await newest(self._redis, self._addresses, tenant.name)).changes)
 
     async def _roll_back(self, tenant: Tenant, step: Change, breached: Iterable[Verdict]) -> None:
         why = "taken back by guard: " + " ".join(f"{verdict.name}: {verdict.sentence}" for verdict in breached)

@@ -36,6 +36,7 @@ class Metrics:
         self._chronicle = process.chronicle
         self._memory = process.memory
         self._guard_watch = process.guard_watch
+        self._orders = process.orders
         self._budget = process.reception.budget
         self._deliveries = process.deliveries
         self._counted = process.added.counted
@@ -112,6 +113,9 @@ class Metrics:
             "bridge_guard_rollbacks", "Steps taken back by a guard.", self._guard_watch.rolled_back
         )
         yield CounterMetricFamily("bridge_guard_failures", "Looks at guards in vain.", self._guard_watch.failures)
+        yield CounterMetricFamily(
+            "bridge_changes_unreadable", "Lines of records of changes passed over.", self._orders.unreadable
+        )
         yield GaugeMetricFamily("bridge_records_waiting_rows", "Rows not yet in Redis.", self._chronicle.waiting)
         yield CounterMetricFamily("bridge_records_left_out", "What could not be recorded.", self._chronicle.left_out)
         yield CounterMetricFamily("bridge_redis_data_lost", "Times Redis lost its data.", self._memory.losses)

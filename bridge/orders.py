@@ -11,7 +11,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.changes import NEWEST, Change, Standing, back, make, newest, step_back
+from bridge.broker.changes import Change, Standing, back, make, newest, step_back
 from bridge.migration.guards import Verdict
 from bridge.reports import Reports
 from bridge.tenants import Routing, Stage, Tenant
@@ -63,6 +63,8 @@ class Orders:
         self._redis = redis
         self._addresses = addresses
         self._reports = reports
+        self.unreadable = 0
+        """Lines of records that were passed over."""
 
     async def change(self, tenant: Tenant, who: str, wanted: Wanted) -> Change:
         """Make a step. Raises `Stale`, `GuardFailed`, `ReasonMissing`, and what redis-py raises."""
@@ -91,8 +93,10 @@ class Orders:
         return last
 
     async def changes(self, tenant: Tenant) -> list[Change]:
-        """The newest changes, newest first."""
-        return await newest(self._redis, self._addresses, tenant.name, NEWEST)
+        """The newest changes, newest first; what cannot be read is passed over, and counted."""
+        record = await newest(self._redis, self._addresses, tenant.name)
+        self.unreadable += record.unreadable
+        return record.changes
 
     async def failing(self, tenant: Tenant, after: Standing) -> list[Verdict]:
         """The guards that a step would have to pass, and does not."""

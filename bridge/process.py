@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 import structlog
@@ -129,7 +129,7 @@ class Process:
         self.reports: Final = Reports(self.redis, addresses, kept)
         self.orders: Final = Orders(self.redis, addresses, self.reports)
         self.guard_watch: Final = GuardWatch(self.redis, addresses, self.table, self.reports)
-        self.record_watch: Final = RecordWatch(self.bus, addresses, self._record_lost)
+        self.record_watch: Final = RecordWatch(self.bus, addresses, self.table.all, self._record_lost)
         self.memory: Final = Memory(self.bus, addresses, self._now, self._lost)
         self.added: Final = Added()
         self.admission: Final = Admission(settings, self.table.get)
@@ -207,14 +207,14 @@ class Process:
         self.chronicle.see_everyone_again()
         log.warning("redis_lost_its_data")
         if must_say:
-            self._record_loss(LOSS)
+            self._record_loss(self.table.all(), LOSS)
 
-    def _record_lost(self) -> None:
-        log.warning("record_lost")
-        self._record_loss(REPLACED.format("record"))
+    def _record_lost(self, tenants: Iterable[Tenant]) -> None:
+        log.warning("record_lost", tenants=[tenant.name for tenant in tenants])
+        self._record_loss(tenants, REPLACED.format("record"))
 
-    def _record_loss(self, why: str) -> None:
-        for tenant in self.table.all():
+    def _record_loss(self, tenants: Iterable[Tenant], why: str) -> None:
+        for tenant in tenants:
             self._say_lost(tenant, why)
 
     def _roll_lost(self, tenant: str, name: str) -> None:

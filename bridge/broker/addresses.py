@@ -14,6 +14,7 @@ class Addresses:
         self.prefix: Final = prefix
         self.tenants: Final = f"{prefix}:tenants"
         self.changes: Final = f"{prefix}:stage-changes"
+        """Stream: the changes of all tenants, as bridges wrote them before each had a record; it is only emptied."""
         self.memory: Final = f"{prefix}:{{processes}}:memory"
         self.loss: Final = f"{prefix}:{{processes}}:loss"
         self.processes: Final = f"{prefix}:{{processes}}"
@@ -65,6 +66,10 @@ class Addresses:
     def tenant(self, tenant: str) -> str:
         """Hash: a tenant's stage, share, routing and version."""
         return f"{self.prefix}:tenant:{tenant}"
+
+    def record(self, tenant: str) -> str:
+        """Stream: the changes of a tenant's stage, share and routing."""
+        return f"{self.prefix}:{{{tenant}:record}}"
 
     def id_map(self, tenant: str) -> str:
         """Hash: a tenant's V2 ids -> Vision IDs."""

@@ -1,23 +1,26 @@
 """Changes of a tenant's stage, share and routing: made once, by version, and recorded. Never judges their wisdom.
 
 A change is one script: the version must be the one that its author saw, the tenant is written, and the record with it.
-The record also says when Redis has lost what was in it.
+Each tenant has a record of its own, so that nobody pushes another's lines out. It also says when Redis has lost what
+was in it. A line that cannot be read is passed over, and counted.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
+from pydantic import BaseModel, ConfigDict, Field
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.link import pack, rows_of
-from bridge.tenants import STAGES, Routing, Stage, Tenant
+from bridge.tenants import BUCKETS, MAX_DIGITS, STAGES, Routing, Stage, Tenant
 
-NEWEST: Final = 1_000
-RECORD_LENGTH: Final = 100_000
-PAGE: Final = 2_000
+RECORD_LENGTH: Final = 1_000
+"""Of one tenant; beyond it the oldest line is forgotten."""
+PAGE: Final = 100
+ADOPTED_PER_CALL: Final = 200
 LOSER: Final = "aether-bridge"
 LOSS: Final = "Redis came back without its data: census, ledger, history and the record from before are lost"
 REPLACED: Final = "Something else stood in Redis under the name of the {}: what it held is lost"
@@ -33,10 +36,32 @@ version = version + 1
 redis.call('HSET', KEYS[2], 'version', version, 'stage', ARGV[3], 'share', ARGV[4], 'v2_routing', ARGV[5])
 redis.call('HSET', KEYS[2], 'change', ARGV[6])
 redis.call('HSET', KEYS[1], ARGV[1], version)
-redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*', 'tenant', ARGV[1], 'version', version, 'change', ARGV[6])
+redis.call('XADD', KEYS[3], 'MAXLEN', ARGV[7], '*', 'tenant', ARGV[1], 'version', version, 'change', ARGV[6])
 return {1, version}
 """
 """What could fail fails before anything is written: Redis takes nothing back of what a script has done."""
+
+_ADOPT: Final = """
+if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then return 0 end
+local lines = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[1])
+for _, line in ipairs(lines) do
+  local said = {tenant = '', version = '', change = ''}
+  for i = 1, #line[2], 2 do said[line[2][i]] = line[2][i + 1] end
+  if said.tenant:match('^[%w_-]+$') then
+    local record = ARGV[2]:gsub('@', said.tenant)
+    local added = redis.pcall('XADD', record, 'MAXLEN', ARGV[3], '*',
+      'tenant', said.tenant, 'version', said.version, 'change', said.change)
+    if added.err and not added.err:find('WRONGTYPE') then return added end
+  end
+  redis.call('XDEL', KEYS[1], line[1])
+end
+if #lines < tonumber(ARGV[1]) then redis.call('DEL', KEYS[1]) end
+return #lines
+"""
+"""Key of the record of all tenants; lines at most, a tenant's record with `@` for its name, length of a record.
+
+What stands in the place of a tenant's record has ended that record: whoever watches it says so.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +131,40 @@ class Change:
         }
 
 
+class Record(NamedTuple):
+    """The newest changes, newest first, and how many lines among them could not be read."""
+
+    changes: list[Change]
+    unreadable: int
+
+
+class _Said(BaseModel):
+    """A line of the record as it is written, which may be anything by now."""
+
+    model_config = ConfigDict(strict=True)
+
+    version: int = Field(ge=0)
+    who: str
+    when: str
+    before: Stage = Field(alias="from")
+    to: Stage
+    from_share: int = Field(ge=0, le=BUCKETS)
+    share: int = Field(ge=0, le=BUCKETS)
+    from_v2_routing: Routing
+    v2_routing: Routing
+    why: str
+    kind: Kind
+    rolls_back: int | None
+    forced: tuple[str, ...] = ()
+
+    def change(self, tenant: str, version: int) -> Change:
+        """The change of a tenant that it tells of."""
+        before = Standing(self.before, self.from_share, self.from_v2_routing)
+        after = Standing(self.to, self.share, self.v2_routing)
+        facts = (self.who, self.when, before, after, self.why, self.kind, self.rolls_back, self.forced)
+        return Change(tenant, version, *facts)
+
+
 class Stale(Exception):
     """The tenant was changed meanwhile; `version` is what it is now."""
 
@@ -116,7 +175,8 @@ class Stale(Exception):
 
 async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
     """Make a change to a tenant that is at `change.version`; the change with its own version. Raises `Stale`."""
-    keys = [addresses.tenants, addresses.tenant(change.tenant), addresses.changes]
+    await _adopt(redis, addresses)
+    keys = [addresses.tenants, addresses.tenant(change.tenant), addresses.record(change.tenant)]
     after = change.after
     arguments = [
         change.tenant,
@@ -133,26 +193,40 @@ async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
     return replace(change, version=version)
 
 
-async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = NEWEST) -> list[Change]:
-    """The newest changes of a tenant, newest first; none where something else stands under the record's name."""
+async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = RECORD_LENGTH) -> Record:
+    """The newest lines of a tenant's record; none where something else stands under its name.
+
+    Page by page, so that nobody waits for a long one.
+    """
+    await _adopt(redis, addresses)
     found: list[Change] = []
-    last = "+"
-    while len(found) < most:
-        page = await rows_of(cast(Any, redis).xrevrange(addresses.changes, max=last, count=PAGE))
-        found += [_change_in(fields) for _, fields in page if fields[b"tenant"].decode() == tenant]
-        if len(page) < PAGE:
+    unreadable, last = 0, "+"
+    for start in range(0, most, PAGE):
+        count = min(PAGE, most - start)
+        page = await rows_of(cast(Any, redis).xrevrange(addresses.record(tenant), max=last, count=count))
+        read = [change for _, fields in page if (change := _change_in(tenant, fields)) is not None]
+        found += read
+        unreadable += len(page) - len(read)
+        if len(page) < count:
             break
         last = f"({page[-1][0].decode()}"
-    return found[:most]
+    return Record(found, unreadable)
 
 
 async def latest(redis: Redis, addresses: Addresses, tenant: str) -> Change | None:
-    """The change that brought a tenant to where it stands, if Redis knows one."""
+    """The change that brought a tenant to where it stands, if Redis knows one. Raises `ValueError` for rubbish."""
     text: Any = await cast(Any, redis.hget(addresses.tenant(tenant), "change"))
     if text is None:
         return None
-    said = json.loads(text)
-    return _change_of(tenant, said["version"] + 1, said)  # it was written before it had a version of its own
+    said = _Said.model_validate_json(text)
+    return said.change(tenant, said.version + 1)  # it was written before it had a version of its own
+
+
+async def _adopt(redis: Redis, addresses: Addresses) -> None:
+    """Give each tenant its lines of the record that all of them once shared."""
+    arguments = (ADOPTED_PER_CALL, addresses.record("@"), RECORD_LENGTH)
+    while await cast(Any, redis).eval(_ADOPT, 1, addresses.changes, *arguments) == ADOPTED_PER_CALL:
+        continue
 
 
 def loss(tenant: Tenant, when: str, why: str = LOSS) -> Change:
@@ -163,9 +237,8 @@ def loss(tenant: Tenant, when: str, why: str = LOSS) -> Change:
 
 def record(addresses: Addresses, change: Change) -> bytes:
     """The command that writes a line of the record which changes nothing, packed."""
-    length = ("MAXLEN", "~", RECORD_LENGTH)
     fields = ("tenant", change.tenant, "version", change.version, "change", _text(change))
-    return pack("XADD", addresses.changes, *length, "*", *fields)
+    return pack("XADD", addresses.record(change.tenant), "MAXLEN", RECORD_LENGTH, "*", *fields)
 
 
 def step_back(changes: Iterable[Change]) -> Change | None:
@@ -190,24 +263,17 @@ def taking_back(version: int) -> str:
     return f"takes back version {version}"
 
 
-def _text(change: Change) -> str:
-    return json.dumps(change.as_json())
+def _text(change: Change) -> bytes:
+    """What a command line could not decode of a reason is not in it: no strict reader would take such a line."""
+    return json.dumps(change.as_json(), ensure_ascii=False).encode(errors="replace")
 
 
-def _change_in(fields: dict[bytes, bytes]) -> Change:
-    return _change_of(fields[b"tenant"].decode(), int(fields[b"version"]), json.loads(fields[b"change"]))
-
-
-def _change_of(tenant: str, version: int, said: dict[str, Any]) -> Change:
-    return Change(
-        tenant=tenant,
-        version=version,
-        who=said["who"],
-        when=said["when"],
-        before=Standing(said["from"], said["from_share"], said["from_v2_routing"]),
-        after=Standing(said["to"], said["share"], said["v2_routing"]),
-        why=said["why"],
-        kind=said["kind"],
-        rolls_back=said["rolls_back"],
-        forced=tuple(said.get("forced", ())),
-    )
+def _change_in(tenant: str, fields: Mapping[bytes, bytes]) -> Change | None:
+    """The change that a line tells of, where it can be read."""
+    version = fields.get(b"version", b"")
+    if not version.isdigit() or len(version) > MAX_DIGITS:
+        return None
+    try:
+        return _Said.model_validate_json(fields.get(b"change", b"")).change(tenant, int(version))
+    except ValueError:
+        return None

@@ -110,6 +110,8 @@ def list_changes(
 
     async def show(at: Operation, tenant: Tenant) -> None:
         record = await at.orders.changes(tenant)
+        if at.orders.unreadable:
+            typer.echo(f"aether-bridge: {at.orders.unreadable} lines of the record cannot be read", err=True)
         if as_json:
             typer.echo(json.dumps([change.as_json() for change in record], indent=2))
             return

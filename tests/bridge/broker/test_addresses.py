@@ -22,6 +22,7 @@ NAMES = st.text("abg:v2c_-", min_size=1, max_size=3).map(lambda name: name.repla
         (ADDRESSES.tenants, "aether:tenants"),
         (ADDRESSES.tenant("acme"), "aether:tenant:acme"),
         (ADDRESSES.changes, "aether:stage-changes"),
+        (ADDRESSES.record("acme"), "aether:{acme:record}"),
     ],
 )
 def test_a_name_is_that_of_the_specification(address: bytes | str, expected: bytes | str) -> None:
@@ -40,6 +41,7 @@ def every_name(addresses: Addresses, tenant: str, other: str) -> list[str]:
         addresses.swept(other),
         addresses.tenant(tenant),
         addresses.id_map(tenant),
+        addresses.record(tenant),
         addresses.tenants,
         addresses.changes,
         addresses.processes,

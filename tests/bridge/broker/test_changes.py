@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
@@ -10,6 +12,8 @@ from redis.exceptions import ResponseError
 from bridge.broker.addresses import Addresses
 from bridge.broker.changes import (
     LOSER,
+    PAGE,
+    RECORD_LENGTH,
     Change,
     Stale,
     Standing,
@@ -25,14 +29,48 @@ from bridge.broker.id_map import replace_id_map
 from bridge.broker.tenant_table import read_state, write_state
 from bridge.tenants import Tenant
 from tests.bridge.broker.parts import Answers, running_bus
+from tests.conftest import StartRedis
 
 BRIDGE, HALF, V3 = Standing("bridge", 0, "global"), Standing("drain", 50, "global"), Standing("v3", 50, "group")
 WHEN = "2026-01-01T00:00:00.000000Z"
 
 
+def step(version: int, before: Standing, after: Standing, *forced: str) -> Change:
+    return Change("acme", version, "ann", WHEN, before, after, "because", forced=forced)
+
+
+def altered(**fields: Any) -> dict[str, str]:
+    """A line whose change says something else in places."""
+    return {"version": "1", "change": json.dumps(step(1, BRIDGE, HALF).as_json() | fields)}
+
+
+JUNK: list[dict[str, str]] = [
+    {"junk": "junk"},
+    {"version": "1"},
+    {"version": "1", "change": "{}"},
+    {"version": "1", "change": ""},
+    {"version": "1", "change": "null"},
+    {"version": "1", "change": "[" * 10_000},
+    {"version": "1", "change": "\udcff"},
+    altered() | {"version": "one"},
+    altered() | {"version": "-1"},
+    altered() | {"version": "9" * 5_000},
+    altered(to="gone"),
+    altered(to=["v3"]),
+    altered(share=101),
+    altered(from_share="50"),
+    altered(v2_routing=None),
+    altered(who=7),
+    altered(kind="joke"),
+    altered(rolls_back="1"),
+    altered(forced=[7]),
+    altered(forced=None),
+]
+
+
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as client:
+    async with Redis.from_url(redis_url, encoding_errors="surrogateescape") as client:
         yield client
 
 
@@ -41,17 +79,13 @@ def addresses(prefix: str) -> Addresses:
     return Addresses(prefix)
 
 
-def step(version: int, before: Standing, after: Standing, *forced: str) -> Change:
-    return Change("acme", version, "ann", WHEN, before, after, "because", forced=forced)
-
-
 async def test_a_change_is_written_and_recorded_with_the_next_version(redis: Redis, addresses: Addresses) -> None:
     made = await make(redis, addresses, step(0, BRIDGE, HALF))
     assert made.version == 1
     state = await read_state(redis, addresses, "acme")
     assert (state.version, state.stage, state.share, state.v2_routing) == (1, "drain", 50, "global")
     assert await redis.hgetall(addresses.tenants) == {b"acme": b"1"}
-    assert await newest(redis, addresses, "acme") == [made]
+    assert await newest(redis, addresses, "acme") == ([made], 0)
 
 
 async def test_a_change_that_saw_an_older_version_is_not_made(redis: Redis, addresses: Addresses) -> None:
@@ -60,34 +94,98 @@ async def test_a_change_that_saw_an_older_version_is_not_made(redis: Redis, addr
         await make(redis, addresses, step(0, BRIDGE, V3))
     assert stale.value.version == 1
     assert (await read_state(redis, addresses, "acme")).stage == "drain"
-    assert len(await newest(redis, addresses, "acme")) == 1
+    assert len((await newest(redis, addresses, "acme")).changes) == 1
 
 
 async def test_where_something_else_stands_in_the_records_place_there_is_no_record(
     redis: Redis, addresses: Addresses
 ) -> None:
+    await redis.set(addresses.record("acme"), "something else")
     await redis.set(addresses.changes, "something else")
-    assert await newest(redis, addresses, "acme") == []
+    assert await newest(redis, addresses, "acme") == ([], 0)
 
 
 @pytest.mark.parametrize("spoiled", ["tenants", "tenant", "record"])
 async def test_a_change_that_cannot_be_written_whole_is_not_written_at_all(
     redis: Redis, addresses: Addresses, spoiled: str
 ) -> None:
-    names = {"tenants": addresses.tenants, "tenant": addresses.tenant("acme"), "record": addresses.changes}
+    names = {"tenants": addresses.tenants, "tenant": addresses.tenant("acme"), "record": addresses.record("acme")}
     await redis.set(names[spoiled], "something else")
     with pytest.raises(ResponseError):
         await make(redis, addresses, step(0, BRIDGE, HALF))
     assert [key async for key in redis.scan_iter(f"{addresses.prefix}:*")] == [names[spoiled].encode()]
 
 
-async def test_the_record_of_one_tenant_is_found_among_many(redis: Redis, addresses: Addresses) -> None:
-    mine = [await make(redis, addresses, step(0, BRIDGE, HALF))]
-    for number in range(2_100):
-        await redis.xadd(addresses.changes, {"tenant": "other", "version": number, "change": "{}"})
-    mine.insert(0, await make(redis, addresses, step(1, HALF, V3)))
-    assert await newest(redis, addresses, "acme") == mine
-    assert await newest(redis, addresses, "acme", 1) == mine[:1]
+async def test_no_tenant_pushes_a_line_out_of_anothers_record(redis: Redis, addresses: Addresses) -> None:
+    mine = await make(redis, addresses, step(0, BRIDGE, HALF))
+    for version in range(RECORD_LENGTH + PAGE):
+        await make(redis, addresses, replace(step(version, BRIDGE, HALF), tenant="other"))
+    assert await newest(redis, addresses, "acme") == ([mine], 0)
+    others = (await newest(redis, addresses, "other")).changes
+    assert [each.version for each in others] == list(range(RECORD_LENGTH + PAGE, PAGE, -1))
+    assert await redis.xlen(addresses.record("other")) == RECORD_LENGTH
+
+
+async def test_a_record_is_read_up_to_as_many_lines_as_are_asked_for(redis: Redis, addresses: Addresses) -> None:
+    made = [await make(redis, addresses, step(version, BRIDGE, HALF)) for version in range(2 * PAGE)]
+    for most in (1, PAGE, PAGE + 1, 3 * PAGE):
+        assert (await newest(redis, addresses, "acme", most)).changes == made[::-1][:most]
+
+
+async def test_lines_from_when_all_tenants_had_one_record_go_to_those_whom_they_tell_of(
+    redis: Redis, addresses: Addresses
+) -> None:
+    old = [replace(step(version, BRIDGE, HALF), tenant=name) for version in range(1, 302) for name in ("acme", "other")]
+    for each in old:
+        fields = {"tenant": each.tenant, "version": each.version, "change": json.dumps(each.as_json())}
+        await redis.xadd(addresses.changes, cast(Any, fields))
+    made = await make(redis, addresses, step(0, HALF, V3))
+    for name, later in (("acme", [made]), ("other", [])):
+        mine = [each for each in reversed(old) if each.tenant == name]
+        assert await newest(redis, addresses, name) == (later + mine, 0)
+    assert await redis.exists(addresses.changes) == 0
+
+
+async def test_what_is_no_line_is_in_nobodys_way_among_those_from_before(redis: Redis, addresses: Addresses) -> None:
+    line = step(1, BRIDGE, HALF)
+    await redis.set(addresses.record("other"), "something else")
+    for junk in JUNK:
+        await redis.xadd(addresses.changes, cast(Any, {"tenant": "acme", **junk}))
+    for tenant in ("", "other", "}:probe{", "a@b", "\x00"):
+        await redis.xadd(addresses.changes, {"tenant": tenant, "version": 1, "change": "{}"})
+    await redis.xadd(addresses.changes, cast(Any, {f"field {number}": number for number in range(10_000)}))
+    await redis.xadd(addresses.changes, {"tenant": "acme", "version": 1, "change": json.dumps(line.as_json())})
+    assert await newest(redis, addresses, "acme") == ([line], len(JUNK))
+    names = {key async for key in redis.scan_iter(f"{addresses.prefix}:*")}
+    assert names == {addresses.record("acme").encode(), addresses.record("other").encode()}
+
+
+async def test_a_full_redis_loses_no_line_from_before(redis_server: StartRedis, prefix: str) -> None:
+    addresses, line = Addresses(prefix), step(1, BRIDGE, HALF)
+    async with Redis.from_url(redis_server().url) as redis:
+        await redis.xadd(addresses.changes, {"tenant": "acme", "version": 1, "change": json.dumps(line.as_json())})
+        await redis.config_set("maxmemory", 1)
+        with pytest.raises(ResponseError, match="maxmemory"):
+            await newest(redis, addresses, "acme")
+        await redis.config_set("maxmemory", 0)
+        assert await newest(redis, addresses, "acme") == ([line], 0)
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=str)
+async def test_a_line_that_cannot_be_read_is_passed_over_and_counted(
+    redis: Redis, addresses: Addresses, junk: dict[str, str]
+) -> None:
+    first = await make(redis, addresses, step(0, BRIDGE, HALF))
+    await redis.xadd(addresses.record("acme"), cast(Any, junk))
+    second = await make(redis, addresses, step(1, HALF, V3))
+    assert await newest(redis, addresses, "acme") == ([second, first], 1)
+
+
+async def test_what_could_not_be_decoded_of_a_reason_makes_no_line_unreadable(
+    redis: Redis, addresses: Addresses
+) -> None:
+    await make(redis, addresses, replace(step(0, BRIDGE, HALF), why="caf\udce9 é"))
+    assert [each.why for each in (await newest(redis, addresses, "acme")).changes] == ["caf? é"]
 
 
 def test_rollbacks_go_back_step_by_step() -> None:
@@ -166,7 +264,7 @@ async def test_a_tenant_written_again_from_memory_was_brought_there_by_no_change
 
 async def test_guards_that_were_forced_stand_in_the_record(redis: Redis, addresses: Addresses) -> None:
     made = await make(redis, addresses, step(0, BRIDGE, V3, "stashed_percent"))
-    (found,) = await newest(redis, addresses, "acme")
+    (found,) = (await newest(redis, addresses, "acme")).changes
     assert found == made
     assert found.as_json()["forced"] == ["stashed_percent"]
 
@@ -175,8 +273,8 @@ async def test_a_line_of_the_record_from_before_there_were_guards_forced_none(
     redis: Redis, addresses: Addresses
 ) -> None:
     fields = {name: value for name, value in step(1, BRIDGE, HALF).as_json().items() if name != "forced"}
-    await redis.xadd(addresses.changes, {"tenant": "acme", "version": 1, "change": json.dumps(fields)})
-    assert await newest(redis, addresses, "acme") == [step(1, BRIDGE, HALF)]
+    await redis.xadd(addresses.record("acme"), {"version": 1, "change": json.dumps(fields)})
+    assert await newest(redis, addresses, "acme") == ([step(1, BRIDGE, HALF)], 0)
 
 
 async def test_a_loss_is_recorded_and_changes_nothing(redis: Redis, addresses: Addresses, redis_url: str) -> None:
@@ -186,7 +284,7 @@ async def test_a_loss_is_recorded_and_changes_nothing(redis: Redis, addresses: A
     async with running_bus(redis_url) as bus:
         bus.command(record(addresses, loss(tenant, WHEN)), written)
         assert isinstance(await written.next(), bytes)
-    said, before = await newest(redis, addresses, "acme")
+    said, before = (await newest(redis, addresses, "acme")).changes
     assert (said.kind, said.who, said.when, said.version, said.before, said.after) == (
         "loss",
         LOSER,
