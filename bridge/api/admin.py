@@ -11,6 +11,7 @@ from bridge.admission import Administrator
 from bridge.api.admin_body import NewStage, StepBack, body_of, described
 from bridge.api.admin_desk import Desk
 from bridge.api.admin_ids import Ids, Maps
+from bridge.api.admin_pace import party_of
 from bridge.api.admin_refusals import REFUSED, said_as_refusals
 from bridge.api.large_answer import large_answer
 from bridge.reports import MOST_CLIENTS
@@ -57,7 +58,9 @@ def _add_orders(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N80
 
     @routes.put("/tenants/{tenant}/ids", summary="Replace the id map", openapi_extra=whole_map)
     async def ids(tenant: str, request: Request, admin: Admin) -> dict[str, Any]:
-        return await desk.replace_ids(desk.tenant(admin, tenant), await maps.take(request))
+        known = desk.ordered(admin, tenant)
+        async with maps.taken(request, party_of(admin, known.name)) as taken:
+            return await desk.replace_ids(known, taken)
 
 
 def _add_reports(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N803 - a type
@@ -71,9 +74,9 @@ def _add_reports(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N8
     async def tenant_state(tenant: str, admin: Admin) -> dict[str, Any]:
         return await desk.state(admin, tenant)
 
-    @routes.get("/tenants/{tenant}/changes", summary="The record, newest first")
-    async def changes(tenant: str, admin: Admin) -> list[dict[str, Any]]:
-        return [one.as_json() for one in await orders.changes(desk.tenant(admin, tenant))]
+    @routes.get("/tenants/{tenant}/changes", summary="The record, newest first", response_model=list[dict[str, Any]])
+    async def changes(tenant: str, admin: Admin) -> Response:
+        return await large_answer([one.as_json() for one in await orders.changes(desk.tenant(admin, tenant))])
 
     @routes.get("/tenants/{tenant}/census", summary="Who is still on V2", response_model=dict[str, Any])
     async def census(

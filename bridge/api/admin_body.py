@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from bridge.api.admin_refusals import AdminRefusal, unreadable
 from bridge.orders import Wanted
-from bridge.request_body import TooLong, read_body
+from bridge.request_body import Count, TooLong, read_body, uncounted
 from bridge.tenants import Routing, Stage
 
 MAX_BODY_BYTES: Final = 65_536
@@ -60,10 +60,10 @@ class StepBack(_Order):
     version: int | None = None
 
 
-async def body_of(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """The body, bounded. Raises `AdminRefusal`."""
+async def body_of(request: Request, most_bytes: int = MAX_BODY_BYTES, count: Count = uncounted) -> bytes:
+    """The body, bounded. Raises `AdminRefusal`, and what `count` raises."""
     try:
-        return await read_body(request, most_bytes)
+        return await read_body(request, most_bytes, count)
     except TooLong:
         raise AdminRefusal(413, "body_too_big", f"This order has at most {most_bytes:,} bytes.") from None
     except ClientDisconnect:

@@ -11,6 +11,7 @@ from fastapi import Request
 from redis.asyncio import Redis
 
 from bridge.admission import Administrator, Admission, NotAdmitted
+from bridge.api.admin_pace import Pace, party_of
 from bridge.api.admin_refusals import AdminRefusal, redis_away, said_as_refusals
 from bridge.broker.addresses import Addresses
 from bridge.broker.changes import Stale
@@ -45,6 +46,7 @@ class Desk:
         self._redis = redis
         self._addresses = addresses
         self._is_redis_there = is_redis_there
+        self._pace = Pace()
         self.orders: Final = orders
         self.reports: Final = reports
 
@@ -68,6 +70,12 @@ class Desk:
             raise AdminRefusal(404, "unknown_tenant", f"There is no tenant {name!r} that this key may use.")
         return tenant
 
+    def ordered(self, administrator: Administrator, name: str) -> Tenant:
+        """A tenant of which one more thing is ordered. Raises `AdminRefusal`, also for one too many."""
+        tenant = self.tenant(administrator, name)
+        self._pace.spend(party_of(administrator, name))
+        return tenant
+
     async def states(self, administrator: Administrator) -> list[dict[str, Any]]:
         """Every tenant that the administrator may see, by name, with the connections of all processes."""
         tenants = sorted(
@@ -86,6 +94,8 @@ class Desk:
 
         Who names no version means the tenant as it is: an order that comes while another is carried out waits for it.
         """
+        if self._table.get(name) is not None:  # else it is looked for first
+            self.ordered(administrator, name)
         with said_as_refusals():
             for _ in range(0 if version is not None else ATTEMPTS - 1):
                 with contextlib.suppress(Stale):

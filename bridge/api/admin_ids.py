@@ -6,7 +6,10 @@ command line takes larger maps: it has a process of its own.
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
 from json import decoder
 from typing import Any, Final
 
@@ -14,6 +17,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.admin_body import body_of
+from bridge.api.admin_pace import Party
 from bridge.api.admin_refusals import AdminRefusal
 from bridge.aside import aside
 from compat.identity import check_id_map
@@ -21,6 +25,9 @@ from compat.identity import check_id_map
 MOST_IDS: Final = 100_000
 MAX_IDS_BYTES: Final = 8 * 1_024 * 1_024
 """So many ids of usual length. nginx lets as much through."""
+MOST_BYTES: Final = 8 * MAX_IDS_BYTES
+KEPT_BYTES: Final = 2 * MAX_IDS_BYTES
+"""Of all bodies together; and what of that is kept for those who send less than an equal share of it."""
 TOO_MANY: Final = f"At most {MOST_IDS:,} ids in one request: give a larger map to `aether-bridge tenants ids`."
 BODY_SECONDS: Final = 60.0
 """So long a body may take to come."""
@@ -40,22 +47,43 @@ class Ids(BaseModel):
 
 
 class Maps:
-    """Takes one map at a time, so that their bodies are not held beside each other."""
+    """Takes one body of each party while it comes, and reads and uses one map at a time, first come, first served.
+
+    What is here of all bodies is bounded in bytes, and a part of that is kept for parties that send little, so that
+    nobody's map keeps another's out.
+    """
 
     def __init__(self) -> None:
-        self._taking = asyncio.Lock()
+        self._here: Counter[Party] = Counter()
+        self._using = asyncio.Lock()
 
-    async def take(self, request: Request) -> dict[str, str]:
-        """The map of a request. Raises `AdminRefusal`, also while another one is being taken."""
-        if self._taking.locked():
-            raise AdminRefusal(503, "overloaded", "Another id map is being read on this process; try again later.")
-        async with self._taking:
-            try:
-                async with asyncio.timeout(BODY_SECONDS):
-                    body = await body_of(request, MAX_IDS_BYTES)
-            except TimeoutError:
-                raise AdminRefusal(408, "unfinished", f"Send an id map within {BODY_SECONDS:g} seconds.") from None
-            return await aside(ids_in, body)
+    @asynccontextmanager
+    async def taken(self, request: Request, party: Party) -> AsyncIterator[dict[str, str]]:
+        """The map of a request, to be used within. Raises `AdminRefusal`, also while the party sends another one."""
+        if party in self._here:
+            raise AdminRefusal(503, "overloaded", "Another id map of this tenant is being taken; try again later.")
+        self._here[party] = 0
+        try:
+            body = await self._body(request, party)
+            async with self._using:
+                yield await aside(ids_in, body)
+        finally:
+            del self._here[party]
+
+    async def _body(self, request: Request, party: Party) -> bytes:
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await body_of(request, MAX_IDS_BYTES, partial(self._count, party))
+        except TimeoutError:
+            raise AdminRefusal(408, "unfinished", f"Send an id map within {BODY_SECONDS:g} seconds.") from None
+
+    def _count(self, party: Party, more_bytes: int) -> None:
+        """So much more of a body is here. Raises `AdminRefusal` where that is too much."""
+        of_all, of_party = self._here.total() + more_bytes, self._here[party] + more_bytes
+        is_little = of_party <= MOST_BYTES / len(self._here)
+        if of_all > (MOST_BYTES if is_little else MOST_BYTES - KEPT_BYTES):
+            raise AdminRefusal(503, "overloaded", "Too many id maps are being sent to this process; try again later.")
+        self._here[party] = of_party
 
 
 def ids_in(body: bytes) -> dict[str, str]:

@@ -25,7 +25,8 @@ class AdminRefusal(Exception):
 
 def answer(refusal: AdminRefusal) -> JSONResponse:
     """The refusal as a response."""
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(refusal.status)
+    later = {"Retry-After": "1"}
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 429: later, 503: later}.get(refusal.status)
     return JSONResponse(refusal.body, refusal.status, headers)
 
 
@@ -55,6 +56,7 @@ REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     409: {"model": RefusedOrder, "description": "`stale`, `guard_failed`, `nothing_to_roll_back`"},
     413: {"model": RefusedOrder, "description": "`body_too_big`"},
     422: {"model": RefusedOrder, "description": "`invalid_order`, `invalid_ids`, `invalid_request`"},
+    429: {"model": RefusedOrder, "description": "`rate_limited`: too many orders of this tenant"},
     503: {"model": RefusedOrder, "description": "`bus_down`, `overloaded`"},
 }
 

@@ -35,6 +35,18 @@ async def test_what_is_longer_is_not_read_to_its_end() -> None:
         await read_body(request(b"abcde", is_whole=False), 4)
 
 
+async def test_each_part_is_counted_before_it_is_kept_and_whoever_counts_may_end_the_reading() -> None:
+    counted: list[int] = []
+    assert await read_body(request(b"ab", b"c"), 3, counted.append) == b"abc"
+    assert counted == [2, 1, 0]
+
+    def refuse(_bytes: int) -> None:
+        raise OverflowError
+
+    with pytest.raises(OverflowError):
+        await read_body(request(b"ab"), 3, refuse)
+
+
 async def test_a_body_that_is_cut_off_is_none() -> None:
     with pytest.raises(ClientDisconnect):
         await read_body(request(b"ab", is_whole=False), 4)

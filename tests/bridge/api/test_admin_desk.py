@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, cast
 
 import pytest
 
 from bridge.admission import Administrator, Admission
 from bridge.api.admin_desk import ATTEMPTS, Desk
+from bridge.api.admin_pace import ORDERS_AT_ONCE
 from bridge.api.admin_refusals import AdminRefusal
 from bridge.broker.changes import Stale
 from bridge.broker.tenant_table import TenantTable
@@ -80,6 +82,32 @@ async def test_whoever_names_a_version_is_asked_again_when_it_is_overtaken(two: 
     with pytest.raises(AdminRefusal) as refused:
         await two[0].carry_out(BOSS, TENANT, 0, once)
     assert (refused.value.body["code"], once.calls) == ("stale", 1)
+
+
+async def test_beyond_its_pace_nothing_more_is_ordered_of_a_tenant_but_by_the_platform(two: list[Desk]) -> None:
+    owner, order = Administrator("ann", (TENANT,)), Overtaken(0)
+    for _ in range(ORDERS_AT_ONCE - 1):
+        two[0].ordered(owner, TENANT)
+    await two[0].carry_out(owner, TENANT, None, order)
+    for ordering in (partial(two[0].carry_out, owner, TENANT, None, order), partial(at_once, two[0], owner)):
+        with pytest.raises(AdminRefusal) as refused:
+            await ordering()
+        assert (refused.value.status, refused.value.body["code"]) == (429, "rate_limited")
+    assert order.calls == 1
+    await two[0].carry_out(BOSS, TENANT, None, order)
+    assert order.calls == 2
+
+
+async def at_once(desk: Desk, administrator: Administrator) -> None:
+    desk.ordered(administrator, TENANT)
+
+
+async def test_who_may_not_order_of_a_tenant_takes_nothing_of_its_pace(two: list[Desk]) -> None:
+    for _ in range(2 * ORDERS_AT_ONCE):
+        with pytest.raises(AdminRefusal) as refused:
+            await two[0].carry_out(CHIEF, TENANT, None, Overtaken(0))
+        assert refused.value.status == 404
+    await two[0].carry_out(Administrator("ann", (TENANT,)), TENANT, None, Overtaken(0))
 
 
 async def test_nothing_is_ordered_of_a_tenant_that_the_key_is_not_for(two: list[Desk]) -> None:

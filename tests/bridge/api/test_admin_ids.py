@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bridge.api import admin_ids
 from bridge.api.admin_ids import MAX_IDS_BYTES, MOST_IDS, Maps, Reader, ids_in
+from bridge.api.admin_pace import Party
 from bridge.api.admin_refusals import AdminRefusal
 
 UNREADABLE = (
@@ -42,9 +43,9 @@ UNREADABLE = (
 
 
 def refusal_of(body: bytes) -> tuple[int, str, str]:
-    with pytest.raises(AdminRefusal) as refused:
+    with pytest.raises(AdminRefusal) as refusal:
         ids_in(body)
-    return refused.value.status, refused.value.body["code"], refused.value.body["msg"]
+    return refusal.value.status, refusal.value.body["code"], refusal.value.body["msg"]
 
 
 def test_a_map_is_taken_whole() -> None:
@@ -94,48 +95,114 @@ def test_a_map_that_is_not_one_to_one_is_refused_with_the_reason(ids: dict[str, 
     assert "Xk3dQ" in sentence or "Vision ID" in sentence
 
 
-class Slow:
-    """A request whose body comes when it is let."""
+class Body:
+    """A request whose body comes part by part as it is let, and of which nothing is left when it has ended."""
 
-    def __init__(self) -> None:
-        self.is_let = asyncio.Event()
+    def __init__(self, *parts: bytes) -> None:
+        self._parts = parts
+        self._lets: asyncio.Queue[None] = asyncio.Queue()
+
+    def let(self) -> Body:
+        """All that is to come may."""
+        for _ in self._parts:
+            self._lets.put_nowait(None)
+        return self
+
+    def let_one(self) -> None:
+        self._lets.put_nowait(None)
 
     async def stream(self) -> AsyncIterator[bytes]:
-        yield b'{"ids": '
-        await self.is_let.wait()
-        yield b'{"42": "Xk3dQ"}}'
+        for part in self._parts:
+            await self._lets.get()
+            yield part
 
 
-async def test_one_map_is_taken_at_a_time() -> None:
-    maps, slow = Maps(), Slow()
-    taking = asyncio.create_task(maps.take(cast(Request, slow)))
-    await asyncio.sleep(0)
-    with pytest.raises(AdminRefusal) as refused:
-        await maps.take(cast(Request, Slow()))
-    assert (refused.value.status, refused.value.body["code"]) == (503, "overloaded")
-    slow.is_let.set()
+ACME, OTHER, PLATFORM = ("acme", False), ("other", False), ("acme", True)
+
+
+def small() -> Body:
+    return Body(b'{"ids": ', b'{"42": "Xk3dQ"}}')
+
+
+def begun(maps: Maps, body: Body, party: Party) -> asyncio.Task[dict[str, str]]:
+    """A map that is being taken, and used for as long as one turn of the loop."""
+
+    async def take() -> dict[str, str]:
+        async with maps.taken(cast(Request, body), party) as ids:
+            await asyncio.sleep(0)
+            return ids
+
+    return asyncio.create_task(take())
+
+
+async def refused(taking: asyncio.Task[dict[str, str]]) -> tuple[int, str]:
+    with pytest.raises(AdminRefusal) as refusal:
+        await taking
+    return refusal.value.status, refusal.value.body["code"]
+
+
+async def test_a_body_that_is_long_in_coming_keeps_no_other_partys_out() -> None:
+    maps, slow = Maps(), small()
+    taking = begun(maps, slow, ACME)
+    for party in (OTHER, PLATFORM):
+        assert await begun(maps, small().let(), party) == {"42": "Xk3dQ"}
+    assert not taking.done()
+    slow.let()
     assert await taking == {"42": "Xk3dQ"}
+
+
+async def test_of_one_party_one_body_is_taken_at_a_time() -> None:
+    maps, slow = Maps(), small()
+    taking = begun(maps, slow, ACME)
+    assert await refused(begun(maps, small(), ACME)) == (503, "overloaded")
+    slow.let()
+    await taking
+    assert await begun(maps, small().let(), ACME) == {"42": "Xk3dQ"}
+
+
+async def test_one_map_is_read_and_used_at_a_time_and_whoever_comes_meanwhile_waits() -> None:
+    maps = Maps()
+    using = maps.taken(cast(Request, small().let()), ACME)
+    await using.__aenter__()
+    waiting = [begun(maps, small().let(), (f"tenant-{number}", False)) for number in range(8)]
+    await asyncio.wait(waiting, timeout=0.05)
+    assert not any(each.done() for each in waiting)
+    await using.__aexit__(None, None, None)
+    assert await asyncio.gather(*waiting) == [{"42": "Xk3dQ"}] * len(waiting)
+
+
+async def test_all_bodies_together_have_a_bound_and_those_who_send_little_are_kept_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(admin_ids, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(admin_ids, "KEPT_BYTES", 200)
+    maps = Maps()
+    large = [Body(b"x" * 400, b"x" * 150) for _ in range(3)]
+    coming = [begun(maps, body, (f"tenant-{number}", False)) for number, body in enumerate(large)]
+    for body in large:
+        body.let_one()
+    assert await refused(coming[2]) == (503, "overloaded")
+    assert await begun(maps, small().let(), OTHER) == {"42": "Xk3dQ"}
+    large[0].let_one()
+    assert await refused(coming[0]) == (503, "overloaded")
+    assert not coming[1].done()
+    coming[1].cancel()
+    await asyncio.wait([coming[1]])
+    whole = [Body(b"x" * 400, b"x").let(), Body(b"x" * 390).let()]
+    assert [await refused(begun(maps, body, OTHER)) for body in whole] == [(422, "invalid_ids")] * 2
 
 
 async def test_a_body_that_does_not_come_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin_ids, "BODY_SECONDS", 0.05)
-    maps, never, slow = Maps(), Slow(), Slow()
-    with pytest.raises(AdminRefusal) as refused:
-        await maps.take(cast(Request, never))
-    assert refused.value.status == 408
-    slow.is_let.set()
-    assert await maps.take(cast(Request, slow)) == {"42": "Xk3dQ"}
+    maps = Maps()
+    assert (await refused(begun(maps, small(), ACME)))[0] == 408
+    assert await begun(maps, small().let(), ACME) == {"42": "Xk3dQ"}
 
 
 async def test_everyone_else_is_served_while_a_large_map_is_read() -> None:
     body = json.dumps({"ids": {f"{number}": f"Xk{number}" for number in range(MOST_IDS)}}).encode()
     assert len(body) < MAX_IDS_BYTES
-
-    class Large:
-        async def stream(self) -> AsyncIterator[bytes]:
-            yield body
-
-    taking, turns = asyncio.create_task(Maps().take(cast(Request, Large()))), 0
+    taking, turns = begun(Maps(), Body(body).let(), ACME), 0
     while not taking.done():
         await asyncio.sleep(0)
         turns += 1

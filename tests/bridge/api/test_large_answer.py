@@ -15,8 +15,8 @@ JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(st.text(), JSON))
-def test_it_is_the_same_object(said: dict[str, object]) -> None:
+@given(st.dictionaries(st.text(), JSON) | st.lists(JSON))
+def test_it_is_the_same_object_or_list(said: dict[str, object] | list[object]) -> None:
     assert json.loads(written(said)) == said
 
 
