@@ -30,6 +30,7 @@ Kind = Literal["change", "rollback", "loss"]
 _CHANGE: Final = """
 redis.call('HLEN', KEYS[1])
 redis.call('XLEN', KEYS[3])
+if redis.call('TYPE', KEYS[4]).ok == 'stream' then return {-1, 0} end
 local version = tonumber(redis.call('HGET', KEYS[2], 'version') or '0')
 if version ~= tonumber(ARGV[2]) then return {0, version} end
 version = version + 1
@@ -175,8 +176,7 @@ class Stale(Exception):
 
 async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
     """Make a change to a tenant that is at `change.version`; the change with its own version. Raises `Stale`."""
-    await _adopt(redis, addresses)
-    keys = [addresses.tenants, addresses.tenant(change.tenant), addresses.record(change.tenant)]
+    keys = [addresses.tenants, addresses.tenant(change.tenant), addresses.record(change.tenant), addresses.changes]
     after = change.after
     arguments = [
         change.tenant,
@@ -188,6 +188,9 @@ async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
         RECORD_LENGTH,
     ]
     made, version = await cast(Any, redis).eval(_CHANGE, len(keys), *keys, *arguments)
+    if made < 0:  # older lines come first
+        await _adopt(redis, addresses)
+        return await make(redis, addresses, change)
     if not made:
         raise Stale(version)
     return replace(change, version=version)

@@ -77,6 +77,7 @@ async def test_what_goes_on_by_itself_is_counted(process: Process) -> None:
         "bridge_records_waiting_rows",
         "bridge_records_left_out_total",
         "bridge_redis_data_lost_total",
+        "bridge_changes_unreadable_total",
     )
     before = said(process)
     assert [before[name] for name in names] == [0] * len(names)
@@ -84,8 +85,9 @@ async def test_what_goes_on_by_itself_is_counted(process: Process) -> None:
     process.guard_watch.rolled_back = 1
     process.chronicle.left_out = 7
     process.memory.losses = 2
+    process.orders.unreadable = 3
     after = said(process)
-    assert [after[name] for name in names] == [0, 5, 1, 0, 7, 2]
+    assert [after[name] for name in names] == [0, 5, 1, 0, 7, 2, 3]
 
 
 async def test_rows_that_wait_are_counted(process: Process) -> None:

@@ -7,18 +7,27 @@ import contextlib
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
+from bridge.api.admin_pace import ORDERS_AT_ONCE
+from bridge.broker.addresses import Addresses
+from bridge.broker.changes import RECORD_LENGTH, Change, Standing, make
+from tests.end_to_end.clients import eventually
 from tests.end_to_end.configuration import api_key, key
 from tests.end_to_end.raw import raw_socket, request
 from tests.hostile.bridges import Attacked
 from tests.hostile.configuration import CONFIG
 from tests.hostile.conftest import StartAttacked
+from tests.hostile.undefended import one_for_all
 from tests.hostile.victims import Victims, victims
 
 IDS = 100_000
 MAP = "/admin/api/tenants/rowdy/ids"
 MOST_SILENCE = 0.1
 STREAMS = 64
+ORDERS = 400
+AT_ONCE = 8
+STEP = Standing("bridge", 0, "global")
 
 
 def admin(name: str, tenant: str) -> str:
@@ -26,7 +35,7 @@ def admin(name: str, tenant: str) -> str:
     return key(name, tenant).replace("broadcast", "admin = true\nbroadcast")
 
 
-ADMINISTERED = CONFIG + admin("chief", "rowdy") + admin("boss", "*")
+ADMINISTERED = CONFIG + admin("chief", "rowdy") + admin("mayor", "victim") + admin("boss", "*")
 
 
 def bearer(name: str) -> dict[str, str]:
@@ -101,3 +110,95 @@ async def test_where_a_key_may_take_them_all_they_are(attacked: StartAttacked) -
     bridge = attacked(config=ADMINISTERED, without="streams of a key")
     with pytest.raises(AssertionError, match="503"):
         await a_platforms_key_finds_a_stream(bridge)
+
+
+async def a_victims_step_can_be_taken_back(bridge: Attacked, redis_url: str) -> None:
+    """After another tenant was changed more often than any record has lines, as its administrator would in time."""
+    addresses = Addresses(bridge.environment()["BRIDGE_PREFIX"])
+    async with httpx.AsyncClient(base_url=bridge.url, timeout=50, headers=bearer("mayor")) as api:
+        await api.put("/admin/api/tenants/victim/stage", json={"stage": "v3", "why": "ours"})
+        async with Redis.from_url(redis_url) as redis:
+            first = (await api.get("/admin/api/tenants/rowdy", headers=bearer("chief"))).json()["version"]
+            for version in range(first, first + RECORD_LENGTH + 1):
+                change = Change("rowdy", version, "chief", "2026-01-01T00:00:00Z", STEP, STEP, "noise")
+                await make(redis, addresses, change)
+        (line,) = (await api.get("/admin/api/tenants/victim/changes")).json()
+        assert line["why"] == "ours"
+        assert (await api.post("/admin/api/tenants/victim/rollback")).json()["stage"] == "bridge"
+
+
+async def test_however_often_a_tenant_is_changed_another_keeps_its_record(
+    attacked: StartAttacked, redis_url: str
+) -> None:
+    await a_victims_step_can_be_taken_back(attacked(config=ADMINISTERED), redis_url)
+
+
+async def test_where_all_have_one_record_it_is_pushed_out(
+    attacked: StartAttacked, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge = attacked(config=ADMINISTERED, without="a record for each")
+    monkeypatch.setattr(Addresses, "record", one_for_all)
+    with pytest.raises((AssertionError, ValueError)):
+        await a_victims_step_can_be_taken_back(bridge, redis_url)
+
+
+async def statuses_of_orders(bridge: Attacked) -> list[int]:
+    """Of orders that the administrator of one tenant gives as fast as they are carried out, until one is refused."""
+    statuses: list[int] = []
+    async with httpx.AsyncClient(base_url=bridge.url, timeout=50, headers=bearer("chief")) as api:
+
+        async def order() -> None:
+            while 429 not in statuses and len(statuses) < ORDERS:
+                answer = await api.put("/admin/api/tenants/rowdy/stage", json={"stage": "bridge"})
+                statuses.append(answer.status_code)
+                assert answer.status_code != 429 or answer.headers["Retry-After"] == "1"
+
+        await asyncio.gather(*(order() for _ in range(AT_ONCE)))
+    return statuses
+
+
+async def orders_have_a_pace(bridge: Attacked) -> None:
+    statuses = await statuses_of_orders(bridge)
+    assert 429 in statuses
+    assert len(statuses) > ORDERS_AT_ONCE
+    async with httpx.AsyncClient(base_url=bridge.url, timeout=50) as api:
+        for tenant, name in (("rowdy", "boss"), ("victim", "mayor")):
+            answer = await api.put(f"/admin/api/tenants/{tenant}/stage", json={"share": 0}, headers=bearer(name))
+            assert answer.status_code == 200
+
+
+async def test_the_orders_of_one_tenant_have_a_pace_which_is_nobody_elses(attacked: StartAttacked) -> None:
+    await orders_have_a_pace(attacked(config=ADMINISTERED))
+
+
+async def test_where_they_have_none_all_are_carried_out(attacked: StartAttacked) -> None:
+    bridge = attacked(config=ADMINISTERED, without="pace of orders")
+    with pytest.raises(AssertionError, match="429 in"):
+        await orders_have_a_pace(bridge)
+
+
+async def others_put_their_maps_meanwhile(bridge: Attacked) -> None:
+    """While the body of one tenant's map never ends."""
+    head = request(MAP, {"Host": "a", "Content-Length": "1000000"} | bearer("chief"), "PUT")
+    async with raw_socket(bridge) as raw, httpx.AsyncClient(base_url=bridge.url, timeout=50) as api:
+        await raw.send(head + b'{"ids": {')
+
+        async def status(tenant: str, name: str) -> int:
+            answer = await api.put(f"/admin/api/tenants/{tenant}/ids", json={"ids": {"42": "Ab"}}, headers=bearer(name))
+            return answer.status_code
+
+        async def is_begun() -> bool:
+            return await status("rowdy", "chief") == 503
+
+        await eventually(is_begun)
+        assert [await status("victim", "mayor"), await status("rowdy", "boss")] == [200, 200]
+
+
+async def test_a_map_that_is_long_in_coming_keeps_nobody_elses_out(attacked: StartAttacked) -> None:
+    await others_put_their_maps_meanwhile(attacked(config=ADMINISTERED))
+
+
+async def test_where_all_send_as_one_it_keeps_everybodys_out(attacked: StartAttacked) -> None:
+    bridge = attacked(config=ADMINISTERED, without="bodies of a party")
+    with pytest.raises(AssertionError, match="503"):
+        await others_put_their_maps_meanwhile(bridge)

@@ -56,6 +56,15 @@ def at_that_place(self: Any, number: str) -> Any:
     return place if place.exists() else None
 
 
+def one_for_all(self: Any, _tenant: str) -> str:
+    """The name of a record that all tenants share."""
+    return f"{self.prefix}:record"
+
+
+def one_party(*_arguments: Any) -> tuple[str, bool]:
+    return "everybody", False
+
+
 async def in_one_go(call: Callable[..., Any], *arguments: Any) -> Any:
     return call(*arguments)
 
@@ -111,6 +120,9 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "reading": {"v3.messages:read_said": quadratically(resolve_name("v3.messages:read_said"))},
     "reading aside": {"bridge.api.admin_ids:aside": in_one_go},
     "bound of id maps": {"bridge.api.admin_ids:MOST_IDS": 1_000_000_000},
+    "a record for each": {"bridge.broker.addresses:Addresses.record": one_for_all},
+    "pace of orders": {"bridge.api.admin_pace:Pace.spend": nothing},
+    "bodies of a party": {"bridge.api.admin_pace:party_of": one_party, "bridge.api.admin_pace:Pace.spend": nothing},
     "streams of a key": {"bridge.api.admin_events:Streams._has_room": up_to_the_last},
     "sessions of an address": {"bridge.sockets.outside:Outside.gives_way": the_longest_waiting},
     "known workers": {"bridge.siblings:Siblings.place_of": at_that_place},

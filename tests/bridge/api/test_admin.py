@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
+from bridge.broker.addresses import Addresses
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
@@ -266,6 +268,21 @@ async def test_an_id_map_in_which_a_key_stands_twice_is_refused(http: httpx.Asyn
 # What is on record, and the guards that judge it.
 
 GUARDED_CONFIG = QUIET + CONFIG.replace("[tenants.other]", "guard.stashed_percent = 10\n[tenants.other]")
+
+
+async def test_junk_in_a_record_is_in_the_way_of_no_order(
+    redis_url: str, module_prefix: str, http: httpx.AsyncClient
+) -> None:
+    junk: Any = {"tenant": "acme", "change": "{}"}
+    async with Redis.from_url(redis_url) as redis:
+        for name in (Addresses(module_prefix).changes, Addresses(module_prefix).record("acme")):
+            await redis.xadd(name, junk)
+    assert (await http.put("/tenants/acme/stage", json={"stage": "v3", "why": "the last one"})).status_code == 200
+    answer = await http.get("/tenants/acme/changes")
+    assert (answer.status_code, answer.json()[0]["why"]) == (200, "the last one")
+    assert (await http.post("/tenants/acme/rollback")).json()["stage"] == "bridge"
+
+
 REPORTS = ("census", "ledger", "history", "guards", "changes")
 SAID = ({"msg": "hi", "volume": 3}, {"msg": "ho", "volume": "loud"}, {"from_id": "boss"})
 

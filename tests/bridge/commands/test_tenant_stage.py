@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 from typer.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 
 from bridge import reports
+from bridge.broker.addresses import Addresses
 from bridge.broker.changes import Standing
 from bridge.command_line import app
 from bridge.migration.rows import Speech
@@ -70,6 +72,16 @@ def test_a_step_is_made_recorded_and_taken_back(say: Say) -> None:
         "",
         "first",
     ]
+
+
+async def test_lines_that_cannot_be_read_are_passed_over_and_said_to_be(redis_url: str, prefix: str, say: Say) -> None:
+    await asyncio.to_thread(say, "stage", "default", "v3")
+    async with Redis.from_url(redis_url) as redis:
+        for _ in range(2):
+            await redis.xadd(Addresses(prefix).record("default"), {"junk": "junk"})
+    said = await asyncio.to_thread(say, "changes", "default")
+    assert "2 lines of the record cannot be read" in said
+    assert "v3 -> bridge" in await asyncio.to_thread(say, "rollback", "default")
 
 
 @pytest.mark.parametrize("error", [KeyError, OSError])
