@@ -64,7 +64,7 @@ def _add_orders(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N80
 
 
 def _add_reports(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N803 - a type
-    orders, reports = desk.orders, desk.reports
+    reports = desk.reports
 
     @routes.get("/tenants", summary="Every tenant")
     async def tenants(admin: Admin) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ def _add_reports(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N8
 
     @routes.get("/tenants/{tenant}/changes", summary="The record, newest first", response_model=list[dict[str, Any]])
     async def changes(tenant: str, admin: Admin) -> Response:
-        return await large_answer([one.as_json() for one in await orders.changes(desk.tenant(admin, tenant))])
+        return await desk.changes(admin, tenant)
 
     @routes.get("/tenants/{tenant}/census", summary="Who is still on V2", response_model=dict[str, Any])
     async def census(

@@ -3,16 +3,19 @@
 It judges nothing: orders are `orders.py`'s, answers are `reports.py`'s.
 """
 
+import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from fastapi import Request
+from fastapi import Request, Response
 from redis.asyncio import Redis
 
 from bridge.admission import Administrator, Admission, NotAdmitted
-from bridge.api.admin_pace import Pace, party_of
+from bridge.api.admin_pace import Pace, Party, party_of
 from bridge.api.admin_refusals import AdminRefusal, redis_away, said_as_refusals
+from bridge.api.large_answer import large_answer
 from bridge.broker.addresses import Addresses
 from bridge.broker.changes import Stale
 from bridge.broker.headcount import Headcounts, read_headcount
@@ -47,6 +50,7 @@ class Desk:
         self._addresses = addresses
         self._is_redis_there = is_redis_there
         self._pace = Pace()
+        self._reading: defaultdict[Party, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.orders: Final = orders
         self.reports: Final = reports
 
@@ -86,6 +90,15 @@ class Desk:
     async def state(self, administrator: Administrator, name: str) -> dict[str, Any]:
         """One tenant as the API says it. Raises `AdminRefusal`."""
         return self._state(self.tenant(administrator, name), *(await self._facts()))
+
+    async def changes(self, administrator: Administrator, name: str) -> Response:
+        """A tenant's record. One reads at a time: pages of many at once would keep everybody waiting.
+
+        Whoever comes meanwhile waits with those of its own party alone. Raises `AdminRefusal`.
+        """
+        tenant = self.tenant(administrator, name)
+        async with self._reading[party_of(administrator, name)]:
+            return await large_answer([change.as_json() for change in await self.orders.changes(tenant)])
 
     async def carry_out(
         self, administrator: Administrator, name: str, version: int | None, order: Callable[[Tenant], Awaitable[Any]]

@@ -19,7 +19,7 @@ from bridge.tenants import BUCKETS, MAX_DIGITS, STAGES, Routing, Stage, Tenant
 
 RECORD_LENGTH: Final = 1_000
 """Of one tenant; beyond it the oldest line is forgotten."""
-PAGE: Final = 100
+PAGE: Final = 50
 ADOPTED_PER_CALL: Final = 200
 LOSER: Final = "aether-bridge"
 LOSS: Final = "Redis came back without its data: census, ledger, history and the record from before are lost"

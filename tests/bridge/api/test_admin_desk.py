@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
@@ -82,6 +83,31 @@ async def test_whoever_names_a_version_is_asked_again_when_it_is_overtaken(two: 
     with pytest.raises(AdminRefusal) as refused:
         await two[0].carry_out(BOSS, TENANT, 0, once)
     assert (refused.value.body["code"], once.calls) == ("stale", 1)
+
+
+async def test_a_record_is_read_by_one_of_each_party_at_a_time(
+    desk: Records, two: list[Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, beside_each_other = 0, 0
+    are_two, is_let = asyncio.Event(), asyncio.Event()
+
+    async def changes(_tenant: Tenant) -> list[Any]:
+        nonlocal reading, beside_each_other
+        reading += 1
+        beside_each_other = max(beside_each_other, reading)
+        if reading == 2:  # one of the tenant's own, and the platform's
+            are_two.set()
+        await is_let.wait()
+        reading -= 1
+        return []
+
+    monkeypatch.setattr(desk.orders, "changes", changes)
+    owner = Administrator("ann", (TENANT,))
+    answers = [asyncio.create_task(two[0].changes(each, TENANT)) for each in [owner] * 8 + [BOSS]]
+    await are_two.wait()
+    is_let.set()
+    assert [answer.body for answer in await asyncio.gather(*answers)] == [b"[]"] * 9
+    assert beside_each_other == 2
 
 
 async def test_beyond_its_pace_nothing_more_is_ordered_of_a_tenant_but_by_the_platform(two: list[Desk]) -> None:
