@@ -48,8 +48,10 @@ def _add_orders(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N80
         back = StepBack.in_body(await body_of(request) or b"{}")
         if dry_run:
             known = await desk.fresh(admin, tenant)
-            with said_as_refusals():
-                return await reports.predict(known, (await orders.last_step(known)).before)
+            async with desk.turn(admin, tenant):
+                with said_as_refusals():
+                    before = (await orders.last_step(known)).before
+            return await reports.predict(known, before)
         return await desk.carry_out(
             admin, tenant, back.version, lambda known: orders.roll_back(known, admin.name, back.why, back.version)
         )

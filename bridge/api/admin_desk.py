@@ -50,7 +50,7 @@ class Desk:
         self._addresses = addresses
         self._is_redis_there = is_redis_there
         self._pace = Pace()
-        self._reading: defaultdict[Party, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: defaultdict[Party, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.orders: Final = orders
         self.reports: Final = reports
 
@@ -80,6 +80,13 @@ class Desk:
         self._pace.spend(party_of(administrator, name))
         return tenant
 
+    def turn(self, administrator: Administrator, name: str) -> asyncio.Lock:
+        """Held by whoever reads or changes the record of a tenant that is known: pages of many would hold everybody up.
+
+        Whoever comes meanwhile waits with those of its own party alone.
+        """
+        return self._turns[party_of(administrator, name)]
+
     async def states(self, administrator: Administrator) -> list[dict[str, Any]]:
         """Every tenant that the administrator may see, by name, with the connections of all processes."""
         tenants = sorted(
@@ -92,12 +99,9 @@ class Desk:
         return self._state(self.tenant(administrator, name), *(await self._facts()))
 
     async def changes(self, administrator: Administrator, name: str) -> Response:
-        """A tenant's record. One reads at a time: pages of many at once would keep everybody waiting.
-
-        Whoever comes meanwhile waits with those of its own party alone. Raises `AdminRefusal`.
-        """
+        """A tenant's record. Raises `AdminRefusal`."""
         tenant = self.tenant(administrator, name)
-        async with self._reading[party_of(administrator, name)]:
+        async with self.turn(administrator, name):
             return await large_answer([change.as_json() for change in await self.orders.changes(tenant)])
 
     async def carry_out(
@@ -107,13 +111,15 @@ class Desk:
 
         Who names no version means the tenant as it is: an order that comes while another is carried out waits for it.
         """
-        if self._table.get(name) is not None:  # else it is looked for first
-            self.ordered(administrator, name)
-        with said_as_refusals():
-            for _ in range(0 if version is not None else ATTEMPTS - 1):
-                with contextlib.suppress(Stale):
-                    return await self._once(administrator, name, order)
-            return await self._once(administrator, name, order)
+        if self._table.get(name) is None:  # it may be new
+            await self.fresh(administrator, name)
+        self.ordered(administrator, name)
+        async with self.turn(administrator, name):
+            with said_as_refusals():
+                for _ in range(0 if version is not None else ATTEMPTS - 1):
+                    with contextlib.suppress(Stale):
+                        return await self._once(administrator, name, order)
+                return await self._once(administrator, name, order)
 
     async def _once(
         self, administrator: Administrator, name: str, order: Callable[[Tenant], Awaitable[Any]]

@@ -110,6 +110,14 @@ async def test_a_record_is_read_by_one_of_each_party_at_a_time(
     assert beside_each_other == 2
 
 
+async def test_orders_of_one_party_are_carried_out_one_after_the_other_and_none_is_overtaken(two: list[Desk]) -> None:
+    given = [two[0].carry_out(BOSS, TENANT, None, wanting(two[0], share=share)) for share in range(ATTEMPTS * 4)]
+    states = await asyncio.gather(*given)
+    assert [(state["version"], state["share"]) for state in states] == [
+        (share + 1, share) for share in range(len(states))
+    ]
+
+
 async def test_beyond_its_pace_nothing_more_is_ordered_of_a_tenant_but_by_the_platform(two: list[Desk]) -> None:
     owner, order = Administrator("ann", (TENANT,)), Overtaken(0)
     for _ in range(ORDERS_AT_ONCE - 1):
