@@ -104,6 +104,22 @@ async def test_what_stands_in_the_records_place_makes_room_and_every_tenant_is_t
             assert loss["why"] == "Something else stood in Redis under the name of the record: what it held is lost"
 
 
+async def test_what_stands_in_the_place_of_a_tenants_record_makes_room_and_that_tenant_is_told(
+    bridge: StartBridge, redis_server: StartRedis, prefix: str
+) -> None:
+    redis = redis_server()
+    async with asking(bridge(config=CONFIG, redis=redis.url)) as api:
+        redis.execute("SET", Addresses(prefix).record("acme"), "something else")
+
+        async def is_told() -> bool:
+            return bool(await api.losses("acme"))
+
+        await eventually(is_told, SECONDS)
+        (loss,) = await api.losses("acme")
+        assert loss["why"] == "Something else stood in Redis under the name of the record: what it held is lost"
+        assert await api.losses("other") == []
+
+
 async def test_what_stands_in_a_rolls_place_makes_room_and_its_tenant_is_told(
     bridge: StartBridge, redis_server: StartRedis, prefix: str
 ) -> None:
