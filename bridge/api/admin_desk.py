@@ -54,7 +54,7 @@ class Desk:
         self.orders: Final = orders
         self.reports: Final = reports
 
-    def administrator(self, request: Request) -> Administrator:
+    async def administrator(self, request: Request) -> Administrator:
         """Whoever holds the bearer key. Raises `AdminRefusal`, also while Redis is away: it has the answers."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         try:

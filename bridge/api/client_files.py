@@ -5,18 +5,15 @@ source is modules; they are joined when the bridge starts, each before whatever 
 modules. The shim is a classic script, and `aether.js` a module that exports what its last part exports.
 """
 
-import hashlib
 import re
-from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, FastAPI, Request
-from starlette.responses import Response
+from fastapi import FastAPI
 
+from bridge.api.kept_files import KeptFiles
 from bridge.api.static_page import PAGES
 
 FOLDER: Final = PAGES / "client"
-MEDIA_TYPES: Final = {".js": "text/javascript", ".ts": "text/plain"}
 HEADERS: Final = {
     "Access-Control-Allow-Origin": "*",
     "Cache-Control": "no-cache",
@@ -40,15 +37,7 @@ def mount(app: FastAPI) -> None:
         "aether.d.ts": (FOLDER / "aether.d.ts").read_bytes(),
         "v2-shim.js": shim_script().encode(),
     }
-    routes = APIRouter(include_in_schema=False)
-
-    @routes.api_route("/client/{name}", methods=["GET", "HEAD"])
-    async def file(name: str, request: Request) -> Response:
-        if name not in files:
-            return Response(status_code=404)
-        return _answer(request, files[name], MEDIA_TYPES[Path(name).suffix])
-
-    app.include_router(routes)
+    KeptFiles(files, HEADERS).mount(app, "/client")
 
 
 def aether_script() -> str:
@@ -65,10 +54,3 @@ def shim_script() -> str:
 
 def _part(folder: str, name: str) -> str:
     return _IMPORT.sub("", (FOLDER / folder / f"{name}.js").read_text())
-
-
-def _answer(request: Request, content: bytes, media_type: str) -> Response:
-    headers = HEADERS | {"ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"'}
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(status_code=304, headers=headers)
-    return Response(content, headers=headers, media_type=media_type)

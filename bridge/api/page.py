@@ -9,10 +9,10 @@ Decided here: a frame as a listener heard it also says who spoke, where and when
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import ClientDisconnect
-from starlette.responses import FileResponse, JSONResponse
+from starlette.responses import JSONResponse
 
 from bridge.api.static_page import StaticPage
 from bridge.broker.tenant_table import TenantTable
@@ -52,14 +52,8 @@ class NotConvertible(ValueError):
 
 def mount(app: FastAPI, table: TenantTable) -> None:
     """Add the page to the application."""
-    files = StaticPage("playground", "'self' ws: wss:")
-    routes = APIRouter(include_in_schema=False)
 
-    @routes.api_route("/", methods=["GET", "HEAD"])
-    async def page() -> FileResponse:
-        return files.index()
-
-    @routes.post("/page/convert")
+    @app.post("/page/convert", include_in_schema=False)
     async def convert(request: Request) -> JSONResponse:
         """`{"content": …, "outcome": …}`, or `{"problem": …, "detail": […]}` where there is nothing to convert."""
         try:
@@ -68,8 +62,7 @@ def mount(app: FastAPI, table: TenantTable) -> None:
             return JSONResponse({"problem": reason.problem, "detail": reason.detail}, reason.status)
         return JSONResponse(converted(asked, table.get(DEFAULT_TENANT) or Tenant(DEFAULT_TENANT)))
 
-    app.include_router(routes)
-    app.mount("/page", files.files(), name="page")
+    StaticPage("playground", "'self' ws: wss:").mount(app, ("/",), "/page")
 
 
 def converted(asked: Asked, tenant: Tenant) -> dict[str, Any]:

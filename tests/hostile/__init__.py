@@ -11,6 +11,7 @@ changes none of it. Where a defence is taken out somebody may wait for ever; tha
 | who is in a group, asked again and again | `test_presence.py` |
 | requests whose answers nobody reads; garbage that would fill the log | `test_requests.py` |
 | offers of another protocol, and rests between two requests, as proxies take them | `test_requests.py` |
+| files and addresses for which a thread would look | `test_threads.py` |
 | connections by the thousand that come and go | `test_memory.py` |
 | idle sockets, until no file is left for others, or for the links to Redis | `test_files.py` |
 | all places of a process by one tenant; many who never read | `test_shares.py` |

@@ -61,6 +61,12 @@ class Attacked(BridgeProcess):
         """How many files and sockets it has open."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
+    def turns_of_threads(self) -> dict[str, str]:
+        """How often each of its threads but the first has gone to rest: a number that changes has had work."""
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        statuses = {task.name: (task / "status").read_text() for task in tasks if task.name != str(self.pid)}
+        return {name: status.rpartition("\nvoluntary_ctxt_switches:")[2] for name, status in statuses.items()}
+
     @property
     def log_bytes(self) -> int:
         """How much it has written so far."""

@@ -12,10 +12,12 @@ import gc
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pkgutil import resolve_name
 from typing import Any
 
+from fastapi import Request
+from starlette.staticfiles import StaticFiles
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
@@ -83,6 +85,20 @@ async def deaf_to_every_end(_self: Any) -> None:
             await asyncio.sleep(3_600)
 
 
+def from_disk(_self: Any, app: Any, path: str) -> None:
+    """Whatever is there, wherever that is."""
+    app.mount(path, StaticFiles(directory=resolve_name("bridge.api.static_page:PAGES") / "dashboard"))
+
+
+def in_a_thread(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[[Any, Request], Any]:
+    """As a plain function, which FastAPI takes out of the loop."""
+
+    def answer(self: Any, request: Request) -> Any:
+        return asyncio.run(method(self, request))
+
+    return answer
+
+
 def without_words(script: Any, words: str, instead: str) -> Any:
     if words not in script.source:
         raise LookupError(words)
@@ -100,6 +116,7 @@ def quadratically(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return read_said
 
 
+ADMINISTRATOR = "bridge.api.admin_desk:Desk.administrator"
 KNOWN_ALONE = "redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1"
 WEBSOCKET = "bridge.sockets.websocket_protocol:WebSocketProtocol"
 NO_BUDGET = {"bridge.turns:Turns.may_go_on": always, "bridge.budget:Account.wait_seconds": at_once}
@@ -118,6 +135,8 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "answers": {"bridge.broker.presence_members:FRESH_SECONDS": 0.0},
     "giving back": {"bridge.allocator:CLibrary.__enter__": nothing, "bridge.allocator:CLibrary.__exit__": nothing},
     "reading": {"v3.messages:read_said": quadratically(resolve_name("v3.messages:read_said"))},
+    "files from memory": {"bridge.api.kept_files:KeptFiles.mount": from_disk},
+    "keys in the loop": {ADMINISTRATOR: in_a_thread(resolve_name(ADMINISTRATOR))},
     "reading aside": {"bridge.api.admin_ids:aside": in_one_go},
     "bound of id maps": {"bridge.api.admin_ids:MOST_IDS": 1_000_000_000},
     "a record for each": {"bridge.broker.addresses:Addresses.record": one_for_all},

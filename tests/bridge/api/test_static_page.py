@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from starlette.responses import FileResponse
 
 from bridge.api import static_page
 from bridge.api.static_page import StaticPage
@@ -32,13 +31,8 @@ async def http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"this is {name}")
     (tmp_path / "secret.txt").write_text("secret")
-    page, app = StaticPage("page", CONNECTIONS), FastAPI()
-
-    @app.get("/")
-    async def index() -> FileResponse:
-        return page.index()
-
-    app.mount("/files", page.files())
+    app = FastAPI()
+    StaticPage("page", CONNECTIONS).mount(app, ("/", "/page"), "/files")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://page.test") as client:
         yield client
 
@@ -48,12 +42,12 @@ def policy_of(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, _, value in (rule.partition(" ") for rule in rules)}
 
 
-@pytest.mark.parametrize("path", ["/", *(f"/files/{name}" for name in MEDIA_TYPES)])
+@pytest.mark.parametrize("path", ["/", "/page", *(f"/files/{name}" for name in MEDIA_TYPES)])
 async def test_each_file_has_its_media_type_and_may_load_nothing_from_elsewhere(
     http: httpx.AsyncClient, path: str
 ) -> None:
     answer = await http.get(path)
-    name = path.removeprefix("/files/").removeprefix("/") or "index.html"
+    name = path.removeprefix("/files/") if path.startswith("/files/") else "index.html"
     assert (answer.status_code, answer.text) == (200, f"this is {name}")
     assert answer.headers["content-type"] == MEDIA_TYPES[name]
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -83,7 +77,15 @@ async def test_a_file_that_a_browser_has_already_is_not_sent_again_and_keeps_its
 
 
 @pytest.mark.parametrize(
-    "path", ["/files/missing.js", "/files/", "/files/vendor", "/files/../secret.txt", "/files/..%2fsecret.txt"]
+    "path",
+    [
+        "/files/missing.js",
+        "/files/",
+        "/files/vendor",
+        "/files/../secret.txt",
+        "/files/..%2fsecret.txt",
+        "/files//main.js",
+    ],
 )
 async def test_what_is_not_in_the_folder_is_not_found(http: httpx.AsyncClient, path: str) -> None:
     answer = await http.get(path)
