@@ -6,6 +6,8 @@ from typing import Final
 
 MOST: Final = 1_048_576
 """What stands for no limit at all."""
+LEAST: Final = 128
+"""With fewer a bridge does not start: half of them are its own, and the others would serve nobody."""
 
 
 def limits() -> tuple[int, int]:

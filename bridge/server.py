@@ -18,6 +18,7 @@ from starlette.datastructures import State
 from bridge import open_files
 from bridge.client_address import client_address
 from bridge.endings import LastResort
+from bridge.engine_forward import SHARE_OF_OPEN_FILES
 from bridge.process import Process
 from bridge.settings import Settings
 from bridge.sockets.counted_websocket import CountedWebSocket
@@ -32,7 +33,7 @@ BACKLOG: Final = 4_096
 ACCEPTED_AT_ONCE: Final = 16
 """How many handles each listening socket has: of each the loop accepts one connection a turn."""
 KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60): it is the proxy that ends an idle connection
-RESERVED_FILES: Final = 64  # Redis, the log, what listens, the private server, a key server, a page
+RESERVED_FILES: Final = 64  # Redis, the log, what listens, the private server, a key server
 MOST_STRANGERS: Final = 8_192
 LAST_TASKS_SECONDS: Final = 1
 LAST_TURNS_SECONDS: Final = 0.3
@@ -115,7 +116,6 @@ class Config(uvicorn.Config):
 def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> bool:
     """Serve until SIGTERM or SIGINT; whether it ever started."""
     _tune_garbage_collection()
-    open_files.allow_most()
     server = Server(Config(app, settings), app.state, settings.drain_seconds)
 
     def end(_number: int, _frame: Any) -> None:
@@ -147,11 +147,12 @@ def _handles(listener: socket.socket) -> list[socket.socket]:
 
 
 def _strangers(settings: Settings) -> Strangers:
-    most = settings.max_sockets or _as_open_files_allow()
+    most = settings.max_sockets or _as_open_files_allow(settings)
     return Strangers(most, min(most, MOST_STRANGERS), settings.max_sockets_per_address or max(1, most // 2))
 
 
-def _as_open_files_allow() -> int:
-    """All but what the bridge itself needs, of which a small limit leaves less."""
+def _as_open_files_allow(settings: Settings) -> int:
+    """All but what the bridge itself needs, and what is on its way to other workers."""
     soft, _ = open_files.limits()
-    return max(1, soft - min(RESERVED_FILES, soft // 4))
+    passes_on = settings.socketio and settings.workers > 1
+    return max(1, soft - RESERVED_FILES - (soft // SHARE_OF_OPEN_FILES if passes_on else 0))

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Never
 
 import typer
 
-from bridge import journal
+from bridge import journal, open_files
 from bridge.app import create_app
 from bridge.broker.embedded import EmbeddedError, EmbeddedServer
 from bridge.commands.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
@@ -44,6 +44,7 @@ def serve(
         fail("Socket.IO needs the extra `socketio`: pip install 'aether-bridge[socketio]'")
     journal.configure(settings.log_format, settings.log_level)
     _outlive_terminals()
+    _open_enough_files()
     with _bound(settings) as listener, _redis(settings) as redis_url:
         _greet(settings, listener)
         if settings.workers == 1:
@@ -64,6 +65,15 @@ def _leave(status: int) -> Never:
 def _outlive_terminals() -> None:
     """A hangup, be it a terminal's or somebody's who hoped that the file is read anew, must end nobody's connection."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _open_enough_files() -> None:
+    """As many as the system gives: each socket is one."""
+    open_files.allow_most()
+    most, _ = open_files.limits()
+    if most < open_files.LEAST:
+        remedy = "raise the limit (`ulimit -n 65536`, LimitNOFILE= in systemd, ulimits: in compose)"
+        fail(f"{most} open files are too few, {open_files.LEAST} the least that a bridge starts with: {remedy}")
 
 
 def _run_one(settings: Settings, redis_url: str, listener: socket.socket, siblings: Siblings | None = None) -> int:

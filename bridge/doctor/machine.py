@@ -28,6 +28,8 @@ def _open_files(max_connections: int) -> Finding:
     said = f"{soft} a process allow {most} connections"
     wanted = (max_connections or FEW_CONNECTIONS) + RESERVED_FILES
     remedy = f"raise the limit to {wanted} or more (`ulimit -n {wanted}`, LimitNOFILE= in systemd; now at most {hard})"
+    if hard < open_files.LEAST:
+        return bad("open files", f"{hard} a process are too few: `serve` does not start", remedy)
     if max_connections > most:
         return bad("open files", f"{said}, and max_connections is {max_connections}", remedy)
     if max_connections == 0 and most < FEW_CONNECTIONS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from typing import Any
 
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 
 from bridge.app import create_app
+from bridge.open_files import LEAST
 from bridge.server import ACCEPTED_AT_ONCE, Config, Server, _handles
 from bridge.settings import Settings, load
 from bridge.sockets.counted_websocket import CountedWebSocket
@@ -40,6 +42,15 @@ def test_uvicorn_is_set_to_our_protocols_and_limits(settings: Settings) -> None:
     assert config.access_log is False
     assert config.proxy_headers is False
     assert config.timeout_graceful_shutdown is not None
+
+
+@pytest.mark.parametrize(("most", "alone", "among_workers"), [(LEAST, 64, 48), (1_024, 960, 832)])
+def test_what_the_bridge_opens_itself_is_no_strangers(
+    monkeypatch: pytest.MonkeyPatch, most: int, alone: int, among_workers: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most))
+    for settings, sockets in ((load(), alone), (load(socketio=True, workers=2), among_workers)):
+        assert Config(create_app(settings, "redis://127.0.0.1:1/0"), settings).http.strangers.most == sockets  # type: ignore[union-attr]
 
 
 class Stuck(WebSocketProtocol):

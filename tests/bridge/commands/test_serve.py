@@ -1,10 +1,12 @@
 """`aether-bridge serve`, where it cannot."""
 
+import resource
 import socket
 from pathlib import Path
 
 import pytest
 
+from bridge.open_files import LEAST
 from tests.bridge.commands.running import run, sentence
 from tests.conftest import StartBridge
 
@@ -17,6 +19,12 @@ def test_a_port_that_is_taken_is_one_sentence() -> None:
         said = sentence(run("serve", "--port", str(port), "--redis", "redis://127.0.0.1:1/0"))
     assert said.startswith(f"cannot listen on 127.0.0.1:{port}: ")
     assert said.endswith("choose another with --port")
+
+
+def test_too_few_open_files_are_one_sentence_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+    said = sentence(run("serve", "--port", "0", "--redis", "redis://127.0.0.1:1/0"))
+    assert said.startswith(f"64 open files are too few, {LEAST} the least that a bridge starts with: raise the limit ")
 
 
 def test_a_data_dir_that_another_bridge_uses_is_one_sentence(bridge: StartBridge) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from bridge.doctor import machine
 from bridge.doctor.finding import Finding
+from bridge.open_files import LEAST
 from bridge.process import RESERVED_FILES
 from bridge.settings import Settings
 
@@ -34,6 +35,13 @@ def test_few_open_files_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 4_096))
     found = findings()["open files"]
     assert (found.level, found.said) == ("warn", "1024 a process allow 768 connections")
+
+
+def test_too_few_open_files_to_start_with_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (LEAST - 1, LEAST - 1))
+    assert findings()["open files"].level == "fail"
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (LEAST - 1, LEAST))  # `serve` raises it by itself
+    assert findings()["open files"].level == "warn"
 
 
 def test_a_data_dir_that_can_be_made_is_well(tmp_path: Path) -> None:
