@@ -11,7 +11,7 @@ Decided here: time is the wall's, capped at `MOST_MILLISECONDS_AT_ONCE` for one 
 stood still charges nobody for it.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
@@ -139,6 +139,10 @@ class Work(Protocol):
         """Do one piece, synchronously; what is left has to wait anew."""
 
 
+Line = OrderedDict[Work, None]
+"""Who waits, the first at its beginning; whoever leaves it leaves no gap."""
+
+
 class Holder:
     """Whose work it is. It is charged to `accounts`; while one of them, or of `behind`, is overdrawn none is done."""
 
@@ -147,8 +151,8 @@ class Holder:
     def __init__(self, accounts: Sequence[Account] = (), behind: Sequence[Account] = ()) -> None:
         self.accounts: Final = tuple(accounts)
         self._waits_for: Final = (*accounts, *behind)
-        self._newcomers: deque[Work] | None = None  # there are thousands of holders, and few for whom anything waits
-        self._waiting: deque[Work] | None = None
+        self._newcomers: Line | None = None  # there are thousands of holders, and few for whom anything waits
+        self._waiting: Line | None = None
         self.is_listed = False
         """Whether its turn will come: it waits in line, or sleeps until an account is paid back."""
 
@@ -165,19 +169,28 @@ class Holder:
     def put(self, work: Work, *, is_new: bool) -> None:
         """It waits from now on; what is new goes before all that is not."""
         if is_new:
-            self._newcomers = self._newcomers or deque()
-            self._newcomers.append(work)
+            self._newcomers = self._newcomers or OrderedDict()
+            self._newcomers[work] = None
         else:
-            self._waiting = self._waiting or deque()
-            self._waiting.append(work)
+            self._waiting = self._waiting or OrderedDict()
+            self._waiting[work] = None
 
     def next(self) -> Work:
-        """What is to be done next; it waits no longer. Raises `IndexError` where there is nothing."""
-        if self._newcomers:
-            work, self._newcomers = _first_of(self._newcomers)
-        else:
-            work, self._waiting = _first_of(self._waiting or deque())
+        """What is to be done next; it waits no longer. Raises `KeyError` where there is nothing."""
+        line = self._newcomers or self._waiting or OrderedDict()
+        work, _ = line.popitem(last=False)
+        self._forget_empty_lines()
         return work
+
+    def withdraw(self, work: Work) -> None:
+        """It waits no longer, if it did."""
+        for line in (self._newcomers, self._waiting):
+            if line is not None:
+                line.pop(work, None)
+        self._forget_empty_lines()
+
+    def _forget_empty_lines(self) -> None:
+        self._newcomers, self._waiting = self._newcomers or None, self._waiting or None
 
     def spend(self, size_bytes: int, frames: int, milliseconds: float) -> None:
         """From each of the accounts."""
@@ -190,8 +203,3 @@ class Holder:
         for account in self._waits_for:
             longest = max(longest, account.wait_seconds(now_seconds))
         return longest
-
-
-def _first_of(queue: deque[Work]) -> tuple[Work, deque[Work] | None]:
-    """The first, and those behind it, if there are any."""
-    return queue.popleft(), queue or None

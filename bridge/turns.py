@@ -104,7 +104,8 @@ class Turns:
             asyncio.get_running_loop().call_later(seconds, self._list, holder)
             return
         try:
-            holder.next().go_on()
+            if holder.has_work:  # it may all have been withdrawn meanwhile
+                holder.next().go_on()
         except Exception:
             self.errors += 1
             log.exception("work_failed")

@@ -1,6 +1,6 @@
 """What a socket tells the connection that it carries. The connection's side of the wire, as a port. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from bridge.budget import Holder
@@ -14,7 +14,16 @@ VOUCH: Final = "aether.vouch"
 
 def vouch(scope: Mapping[str, Any]) -> None:
     """Say so of a request or a handshake: its socket gives way to no stranger until it has its answer."""
-    scope.get("extensions", {}).get(VOUCH, _nobody_asks)()
+    scope.get("extensions", {}).get(VOUCH, nothing)()
+
+
+WHEN_GONE: Final = "aether.when_gone"
+"""The ASGI extension under which our server takes a call, to be made once nobody is there for the answer."""
+
+
+def when_gone(scope: Mapping[str, Any], call: Callable[[], None]) -> None:
+    """Instead of the call that was to be made before; at once where the socket is gone already."""
+    scope.get("extensions", {}).get(WHEN_GONE, _nobody_goes)(call)
 
 
 CHARGE: Final = "aether.charge"
@@ -29,7 +38,11 @@ def pay(scope: Mapping[str, Any], holder: Holder) -> None:
             payer.pays(holder)
 
 
-def _nobody_asks() -> None: ...
+def nothing() -> None:
+    """What is called where there is nothing to do."""
+
+
+def _nobody_goes(_call: Callable[[], None]) -> None: ...
 
 
 class Carried(Protocol):

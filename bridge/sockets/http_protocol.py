@@ -5,6 +5,7 @@ has its answer; what was read behind it waits unparsed, with reading paused.
 """
 
 from asyncio import TimerHandle
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final, cast
 
@@ -13,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from bridge.allocator import c_library
-from bridge.sockets.ends import VOUCH
+from bridge.sockets.ends import VOUCH, WHEN_GONE, nothing
 from bridge.sockets.extent import Extent, Unreadable
 from bridge.sockets.flow import Flow
 from bridge.sockets.head import MAX_HEADERS, HeadSize, is_header_line_too_long, is_request_line_too_long, refusal
@@ -47,6 +48,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _begin(self, transport: Any) -> None:
         self.flow: Flow = Flow(transport)
+        self._leave = nothing
         self._holder = self.budget.peer(self.client[0] if self.client else "")
         self._is_deaf = self._is_resuming = self._waits = False
         self._status = 400
@@ -70,6 +72,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._request_arrived()
         self._unset_keepalive_if_required()
         self._patience.end()
+        self._leave()
+        self._leave = nothing
+        self.budget.heads.withdraw(self)
         self.scope = self.cycle = self.parser = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
@@ -183,7 +188,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self.cycle = None  # type: ignore[assignment]  # the one before it is over
         super().on_message_begin()
-        cast(dict[str, Any], self.scope)["extensions"] = {VOUCH: self._vouch}
+        cast(dict[str, Any], self.scope)["extensions"] = {VOUCH: self._vouch, WHEN_GONE: self._when_gone}
 
     def on_url(self, url: bytes) -> None:
         if self._is_resuming:
@@ -277,6 +282,7 @@ class HttpProtocol(HttpToolsProtocol):
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
+        self._leave()
         if self.transport.can_write_eof() and not self.transport.is_closing():
             self.transport.write_eof()
         self._waste = Waste(self.budget.turns, self._holder, self.flow.hold, self.flow.release)
@@ -313,3 +319,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_vouched = True
         if self._is_whole:
             self.strangers.vouch(self.transport)
+
+    def _when_gone(self, call: Callable[[], None]) -> None:
+        if self._is_deaf:
+            call()
+        else:
+            self._leave = call

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bridge.allocator import c_library
 from bridge.budget import Holder
 from bridge.later import later
-from bridge.sockets.ends import CHARGE
+from bridge.sockets.ends import CHARGE, nothing, when_gone
 from bridge.spending import Budget
 from bridge.turns import Turns
 
@@ -66,15 +66,24 @@ def charge(scope: Scope, holder: Holder) -> bool:
 class _Knock:
     """A request that waits for its turn."""
 
-    def __init__(self, budget: Budget, holder: Holder, turn: "asyncio.Future[None]") -> None:
+    def __init__(self, budget: Budget, holder: Holder) -> None:
         self._budget = budget
         self._holder = holder
-        self._turn = turn
+        self.turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Whether whoever asked is still there when it comes."""
 
     def go_on(self) -> None:
         self._budget.turns.spent(self._holder, 0, 0, PRICE_SECONDS)
-        if not self._turn.done():
-            self._turn.set_result(None)
+        self._decide(is_there=True)
+
+    def leave(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._holder.withdraw(self)
+        self._decide(is_there=False)
+
+    def _decide(self, *, is_there: bool) -> None:
+        if not self.turn.done():
+            self.turn.set_result(is_there)
 
 
 class Metered:
@@ -99,7 +108,8 @@ class Metered:
             await _refuse(scope, receive, send)
             return
         try:
-            await self._turn_of(holder, is_new=_goes_first(scope))
+            if not await self._is_there_in_turn(scope, holder):
+                return
         except asyncio.CancelledError:  # the server stops, and waits for nobody any longer
             await _refuse(scope, receive, send)
             return
@@ -108,14 +118,18 @@ class Metered:
             work = _charged(cast(Work, self._application(scope, receive, send)), charged.spent, self._budget.turns)
         await work
 
-    async def _turn_of(self, holder: Holder, *, is_new: bool) -> None:
-        turns = self._budget.turns
-        if turns.may_go_on(holder):
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        turns.wait(holder, _Knock(self._budget, holder, turn), is_new=is_new)
-        await turn
-        holder.spend(0, 0, -PRICE_SECONDS * 1_000)
+    async def _is_there_in_turn(self, scope: Scope, holder: Holder) -> bool:
+        """Wait for its turn; false, at once, where nobody is there any more for whom to wait."""
+        if self._budget.turns.may_go_on(holder):
+            return True
+        knock = _Knock(self._budget, holder)
+        self._budget.turns.wait(holder, knock, is_new=_goes_first(scope))
+        when_gone(scope, knock.leave)
+        is_there = await knock.turn
+        when_gone(scope, nothing)
+        if is_there:
+            holder.spend(0, 0, -PRICE_SECONDS * 1_000)
+        return is_there
 
 
 def _goes_first(scope: Scope) -> bool:

@@ -87,6 +87,7 @@ class Reader:
     def end(self) -> None:
         """Nothing more is read, and nothing is kept: neither bytes nor the socket, which keeps its reader."""
         self._is_over = True
+        self.holder.withdraw(self)
         self._source = _NOBODY
         self.unread.take_all()
 

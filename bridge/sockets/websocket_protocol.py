@@ -13,6 +13,7 @@ frame the writing side is shut, what still arrives is thrown away up to a bound,
 
 import socket
 from asyncio.transports import BaseTransport
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import structlog
@@ -24,7 +25,7 @@ from websockets.speedups import apply_mask
 
 from bridge.budget import Holder
 from bridge.outboxes import MUCH_BYTES
-from bridge.sockets.ends import ASGI_EXTENSION, Carried
+from bridge.sockets.ends import ASGI_EXTENSION, WHEN_GONE, Carried, nothing
 from bridge.sockets.framing import Extent, is_ping_or_pong, is_plain_text
 from bridge.sockets.reader import Reader
 from bridge.sockets.waste import Waste
@@ -51,6 +52,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self._carried: Carried | None = None
+        self._leave = nothing
         self._reader = Reader(self, self.budget, self.budget.stranger(self.client[0] if self.client else ""))
         self._is_full = self._is_attached = self._is_stopped = self._is_deaf = False
         self._waste: Waste | None = None
@@ -59,7 +61,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if getattr(self, "scope", None) is not None:
-            cast(dict[str, Any], self.scope["extensions"])[ASGI_EXTENSION] = self
+            ours = {ASGI_EXTENSION: self, WHEN_GONE: self._when_gone}
+            cast(dict[str, Any], self.scope["extensions"]).update(ours)
+
+    def _when_gone(self, call: Callable[[], None]) -> None:
+        if self.disconnected:
+            call()
+        else:
+            self._leave = call
 
     async def send(self, message: Any) -> None:
         """The application's way to write, until a connection is attached."""
@@ -362,6 +371,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._reader.end()
         self.budget.outboxes.drain(self)
         super().connection_lost(exc)
+        self._leave()
+        self._leave = nothing
         self._let_go()
 
     def _let_go(self) -> None:

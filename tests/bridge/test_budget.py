@@ -107,3 +107,27 @@ def test_one_holder_has_one_account_until_there_are_too_many() -> None:
         accounts.of(str(number), 0.0)
     assert len(accounts.opened) == MOST_ACCOUNTS
     assert accounts.of("0", 0.0) is not first
+
+
+class Piece:
+    def go_on(self) -> None: ...
+
+
+def test_what_is_new_goes_first_and_whatever_is_withdrawn_is_waited_for_no_longer() -> None:
+    holder, pieces = Holder(), [Piece() for _ in range(5)]
+    for number, piece in enumerate(pieces):
+        holder.put(piece, is_new=number >= 3)
+    for number in (0, 4, 4):
+        holder.withdraw(pieces[number])
+    holder.withdraw(Piece())
+    assert (holder.waiting, [holder.next() for _ in range(3)]) == (3, [pieces[3], pieces[1], pieces[2]])
+    assert not holder.has_work
+
+
+def test_a_holder_all_of_whose_work_was_withdrawn_has_none() -> None:
+    holder, piece = Holder(), Piece()
+    holder.put(piece, is_new=False)
+    holder.withdraw(piece)
+    assert (holder.has_work, holder.waiting) == (False, 0)
+    with pytest.raises(KeyError):
+        holder.next()

@@ -109,6 +109,19 @@ async def test_a_holder_that_is_overdrawn_sleeps_and_keeps_nobody_waiting() -> N
     assert time.monotonic() - now >= 0.1
 
 
+async def test_a_holder_whose_work_was_withdrawn_keeps_nobody_waiting_and_may_come_again() -> None:
+    queue, done, holder = turns(), list[str](), Holder()
+    for _ in range(2):
+        gone = Pieces(queue, holder, 1, "gone", done)
+        holder.withdraw(gone)
+        Pieces(queue, Holder(), 1, "other", done)
+        await until(lambda: done[-1:] == ["other"] and not holder.is_listed)
+        done.clear()
+    Pieces(queue, holder, 1, "again", done)
+    await until(lambda: done == ["again"])
+    assert queue.errors == 0
+
+
 async def test_work_that_fails_is_counted_and_the_next_is_done() -> None:
     queue, done, holder = turns(), list[str](), Holder()
 

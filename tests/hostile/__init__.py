@@ -10,6 +10,7 @@ changes none of it. Where a defence is taken out somebody may wait for ever; tha
 | frames that say much with few bytes | `test_dear_frames.py` |
 | who is in a group, asked again and again | `test_presence.py` |
 | requests whose answers nobody reads; garbage that would fill the log | `test_requests.py` |
+| requests of those who do not stay for the answer | `test_requests.py` |
 | offers of another protocol, and rests between two requests, as proxies take them | `test_requests.py` |
 | files and addresses for which a thread would look | `test_threads.py` |
 | connections by the thousand that come and go | `test_memory.py` |

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+import httpx
 import pytest
 
-from tests.end_to_end.configuration import api_key
+from bridge.sockets.metered import MOST_WAITING
+from tests.end_to_end.configuration import QUIET, api_key
 from tests.end_to_end.raw import RawSocket, raw_socket, request
 from tests.hostile.attackers import TookMore
 from tests.hostile.bridges import Attacked
-from tests.hostile.configuration import CONFIG
+from tests.hostile.configuration import CONFIG, TENANTS
 from tests.hostile.conftest import StartAttacked
 from tests.hostile.victims import victims
 
@@ -40,6 +42,8 @@ UNREADABLE = {
 TIMES = 200
 MOST_LOG_BYTES = 4_096
 REST_SECONDS = 2.0
+NEIGHBOUR = "127.0.0.9"
+POOR = f"{QUIET}[budget.address]\nframes = 5\n{TENANTS}"
 
 
 async def pipelining(raw: RawSocket, one: bytes) -> None:
@@ -146,3 +150,32 @@ async def test_where_a_connection_is_soon_taken_for_idle_it_is(attacked: StartAt
     bridge = attacked(config=CONFIG, without="keep-alive")
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         await a_connection_that_rests_can_be_used_again(bridge)
+
+
+def refused(bridge: Attacked) -> float:
+    """How many requests were told that too many wait, as a neighbour reads it."""
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=NEIGHBOUR)) as http:
+        lines = http.get(f"{bridge.url}/metrics").text.splitlines()
+    return float(next(line for line in lines if "request_refused" in line).rpartition(" ")[2])
+
+
+async def whoever_is_gone_waits_no_longer(bridge: Attacked) -> None:
+    """An address that has spent all it may goes on asking, and never stays for the answer."""
+    before = bridge.open_files
+    for _ in range(MOST_WAITING + 500):
+        async with raw_socket(bridge) as raw:
+            await raw.send(request("/healthz", {"Host": "a"}))
+    while bridge.open_files > before:  # noqa: ASYNC110 - nothing tells when it has seen all go
+        await asyncio.sleep(0.02)
+    assert await asyncio.to_thread(refused, bridge) == 0
+    assert "ASGI" not in bridge.log
+
+
+async def test_requests_of_those_who_are_gone_fill_no_line(attacked: StartAttacked) -> None:
+    await whoever_is_gone_waits_no_longer(attacked(config=POOR))
+
+
+async def test_where_they_stay_in_line_nobody_else_of_that_address_has_a_place(attacked: StartAttacked) -> None:
+    bridge = attacked(config=POOR, without="leaving the line")
+    with pytest.raises(AssertionError):
+        await whoever_is_gone_waits_no_longer(bridge)

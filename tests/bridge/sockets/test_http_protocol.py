@@ -15,7 +15,7 @@ import uvicorn
 from bridge.settings import Settings
 from bridge.sockets import counted_websocket, http_protocol, patience
 from bridge.sockets.counted_websocket import CountedWebSocket
-from bridge.sockets.ends import vouch
+from bridge.sockets.ends import vouch, when_gone
 from bridge.sockets.http_protocol import PIECES_AT_ONCE, HttpProtocol
 from bridge.sockets.strangers import Strangers
 from bridge.spending import Budget
@@ -27,12 +27,14 @@ HOST = {"Host": "127.0.0.1"}
 GET = request("/", HOST)
 LARGE = 8_000_000
 SEEN: list[str] = []
+GONE: list[str] = []
 BUSY: list[asyncio.Event] = []
 
 
 async def greet(scope: Any, receive: Any, send: Any) -> None:
     """An application that answers everything, slowly where it is asked to."""
     SEEN.append(scope["path"])
+    when_gone(scope, lambda: GONE.append(scope["path"]))
     if scope["type"] == "websocket":
         await BUSY[-1].wait()
         return
@@ -71,9 +73,10 @@ class Serving:
 
     def __init__(self) -> None:
         self.strangers = Strangers(100, 100, 100)
-        budget = self.budget = Budget(Settings())
-        protocol = type("Protocol", (HttpProtocol,), {"strangers": self.strangers, "budget": budget})
-        websocket = type("WebSocket", (CountedWebSocket,), {"strangers": self.strangers, "budget": budget})
+        self.budget = Budget(Settings())
+        kept = {"strangers": self.strangers, "budget": self.budget}
+        protocol = type("Protocol", (HttpProtocol,), kept)
+        websocket = type("WebSocket", (CountedWebSocket,), kept)
         self.listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
             greet, http=protocol, ws=websocket, lifespan="off", log_config=None, timeout_graceful_shutdown=1
@@ -96,6 +99,7 @@ async def serving(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Serving]:
     """It may log nothing, whatever the test does to it."""
     serving = Serving()
     SEEN.clear()
+    GONE.clear()
     BUSY[:] = [asyncio.Event()]
     running = asyncio.create_task(serving.server._serve([serving.listener]))
     await until(lambda: serving.server.started)
@@ -424,3 +428,58 @@ async def test_nobody_vouches_for_a_request_that_is_not_whole(serving: Serving, 
     assert (await raw.answer()).body == b"ok"
     await until(lambda: serving.strangers.strangers == 1)
     assert serving.strangers.vouched_for == 0
+
+
+@pytest.mark.parametrize("said", [request("/busy", HOST), request("/handshake", HOST | HANDSHAKE)])
+async def test_when_a_socket_is_gone_whoever_waits_for_it_is_told_at_once(raw: RawSocket, said: bytes) -> None:
+    await raw.send(said)
+    await until(lambda: bool(SEEN))
+    assert GONE == []
+    raw.close()
+    await until(lambda: GONE == SEEN)
+
+
+async def test_so_it_is_where_what_it_says_on_is_no_request(raw: RawSocket) -> None:
+    await raw.send(request("/busy", HOST | {"Transfer-Encoding": "chunked"}, "POST"))
+    await until(lambda: bool(SEEN))
+    await raw.send(b"no chunk\r\n")
+    await until(lambda: GONE == ["/busy"])
+
+
+@pytest.mark.parametrize("rounds", [0, 3])
+@pytest.mark.parametrize("said", [request("/busy", HOST), request("/handshake", HOST | HANDSHAKE)])
+async def test_so_it_is_where_the_socket_went_before_anybody_waited_and_nobody_misses_an_answer(
+    monkeypatch: pytest.MonkeyPatch, serving: Serving, said: bytes, rounds: int
+) -> None:
+    async def stay_for_the_gone(scope: Any, _receive: Any, _send: Any) -> None:
+        gone = asyncio.Event()
+        for connection in serving.connections:
+            connection.transport.abort()
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        when_gone(scope, gone.set)
+        await gone.wait()
+        GONE.append(scope["path"])
+
+    monkeypatch.setattr(serving.server.config, "loaded_app", stay_for_the_gone)
+    await (await serving.open()).send(said)
+    await until(lambda: bool(GONE))
+    await until(lambda: not serving.connections)
+
+
+async def test_a_head_whose_socket_is_gone_waits_for_no_turn(serving: Serving, raw: RawSocket) -> None:
+    heads = serving.budget.heads
+    heads.put(Never(), is_new=True)
+    heads.is_listed = True  # and yet nobody comes to it
+    await raw.send(GET)
+    await until(lambda: heads.waiting == 2)
+    raw.close()
+    await until(lambda: heads.waiting == 1)
+    assert SEEN == []
+
+
+class Never:
+    """Work whose turn does not come."""
+
+    def go_on(self) -> None:
+        raise AssertionError

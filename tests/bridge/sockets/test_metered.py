@@ -11,7 +11,7 @@ import pytest
 
 from bridge.settings import Settings
 from bridge.sockets import metered
-from bridge.sockets.ends import CHARGE
+from bridge.sockets.ends import CHARGE, WHEN_GONE, nothing
 from bridge.sockets.metered import Metered, charge
 from bridge.spending import Budget
 from tests.bridge.broker.parts import until
@@ -47,8 +47,10 @@ class Served:
     async def send(self, message: Any) -> None:
         self.sent.append(message)
 
-    async def ask(self, path: str = "/", address: str = ADDRESS, kind: str = "http") -> None:
-        scope = {"type": kind, "path": path, "client": (address, 1), "headers": [], "method": "GET"}
+    async def ask(self, path: str = "/", address: str = ADDRESS, kind: str = "http", told: Any = str) -> None:
+        """`told` is given what is to be called once nobody is there any more."""
+        scope: Any = {"type": kind, "path": path, "client": (address, 1), "headers": [], "method": "GET"}
+        scope["extensions"] = {WHEN_GONE: told}
         await self.metered(scope, asyncio.Event().wait, self.send)  # type: ignore[arg-type]
 
 
@@ -124,6 +126,28 @@ async def test_too_many_that_wait_are_answered_at_once(monkeypatch: pytest.Monke
     assert served.budget.over["request_refused"] == 1
     await asyncio.gather(*waiting)
     assert len(served.done) == 3
+
+
+async def test_whoever_is_gone_leaves_the_line_at_once_and_is_not_served() -> None:
+    served, leave = Served(0, LITTLE), list[Any]()
+    holder = served.budget.stranger(ADDRESS)
+    holder.spend(0, 0, 11)
+    gone = asyncio.create_task(served.ask("/gone", told=leave.append))
+    stays = asyncio.create_task(served.ask("/stays"))
+    await until(lambda: holder.waiting == 2)
+    leave[0]()
+    assert holder.waiting == 1
+    await gone
+    assert served.done == served.sent == []
+    await stays
+    assert served.done == ["/stays"]
+
+
+async def test_once_its_turn_has_come_nobody_keeps_what_waited() -> None:
+    served, leave = Served(0, LITTLE), list[Any]()
+    served.budget.stranger(ADDRESS).spend(0, 0, 11)
+    await served.ask(told=leave.append)
+    assert [call is nothing for call in leave] == [False, True]
 
 
 async def test_what_fails_in_the_application_fails_for_whoever_serves_it() -> None:

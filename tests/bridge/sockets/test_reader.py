@@ -156,8 +156,9 @@ async def test_after_its_end_nothing_is_read_or_kept() -> None:
     source.seconds_each = 0.001
     source.reader.add(FRAME * 1_000)
     count = source.count
+    assert source.holder.waiting == 1
     source.reader.end()
-    assert len(source.reader.unread) == 0
-    await until(lambda: not source.holder.waiting)
+    assert (len(source.reader.unread), source.holder.waiting) == (0, 0)
+    await until(lambda: not source.holder.is_listed)
     assert source.count == count
     assert readers.SLICE_FRAMES <= 64
