@@ -17,7 +17,7 @@ from bridge.allocator import c_library
 from bridge.sockets.ends import VOUCH, WHEN_GONE, nothing
 from bridge.sockets.extent import Extent, Unreadable
 from bridge.sockets.flow import Flow
-from bridge.sockets.head import MAX_HEADERS, HeadSize, is_header_line_too_long, is_request_line_too_long, refusal
+from bridge.sockets.head import MAX_HEADERS, HeadSize, is_read, is_request_line_too_long, refusal
 from bridge.sockets.patience import Patience
 from bridge.sockets.strangers import Strangers
 from bridge.sockets.waste import Waste
@@ -203,10 +203,11 @@ class HttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._is_resuming:
             return
-        if is_header_line_too_long(name, value) or len(self.headers) >= MAX_HEADERS:
+        if self._head_size.is_header_too_large(name, value) or len(self.headers) >= MAX_HEADERS:
             self._status = 431
             raise Unreadable
-        super().on_header(name, value)
+        if is_read(name):
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if self._is_resuming:

@@ -8,6 +8,7 @@ changes none of it. Where a defence is taken out somebody may wait for ever; tha
 |---|---|
 | frames, pings and fragments without end, by who was refused, let in on V3, on V2, over Socket.IO | `test_floods.py` |
 | frames that say much with few bytes | `test_dear_frames.py` |
+| heads that list much with few bytes | `test_dear_heads.py` |
 | who is in a group, asked again and again | `test_presence.py` |
 | requests whose answers nobody reads; garbage that would fill the log | `test_requests.py` |
 | requests of those who do not stay for the answer | `test_requests.py` |

@@ -135,6 +135,10 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "answers": {"bridge.broker.presence_members:FRESH_SECONDS": 0.0},
     "giving back": {"bridge.allocator:CLibrary.__enter__": nothing, "bridge.allocator:CLibrary.__exit__": nothing},
     "reading": {"v3.messages:read_said": quadratically(resolve_name("v3.messages:read_said"))},
+    "short lists": {
+        "bridge.sockets.head:MAX_LISTED_BYTES": 1_000_000_000,
+        "bridge.sockets.http_protocol:is_read": always,
+    },
     "leaving the line": {"bridge.sockets.metered:_Knock.leave": nothing},
     "files from memory": {"bridge.api.kept_files:KeptFiles.mount": from_disk},
     "keys in the loop": {ADMINISTRATOR: in_a_thread(resolve_name(ADMINISTRATOR))},

@@ -3,8 +3,9 @@ import pytest
 from bridge.sockets.head import (
     MAX_HEAD_BYTES,
     MAX_LINE_BYTES,
+    MAX_LISTED_BYTES,
     HeadSize,
-    is_header_line_too_long,
+    is_read,
     is_request_line_too_long,
     refusal,
 )
@@ -29,8 +30,22 @@ def test_a_head_of_many_lines_is_too_large_in_all() -> None:
 def test_a_line_counts_with_its_end() -> None:
     assert not is_request_line_too_long(b"GET", b"/" * (MAX_LINE_BYTES - 15))
     assert is_request_line_too_long(b"GET", b"/" * (MAX_LINE_BYTES - 14))
-    assert not is_header_line_too_long(b"x", b"y" * (MAX_LINE_BYTES - 5))
-    assert is_header_line_too_long(b"x", b"y" * (MAX_LINE_BYTES - 4))
+    assert not HeadSize().is_header_too_large(b"x", b"y" * (MAX_LINE_BYTES - 5))
+    assert HeadSize().is_header_too_large(b"x", b"y" * (MAX_LINE_BYTES - 4))
+
+
+@pytest.mark.parametrize("name", [b"Connection", b"upgrade"])
+def test_what_is_read_item_by_item_is_short_on_however_many_lines_it_stands(name: bytes) -> None:
+    size, line = HeadSize(), b"a," * 40
+    lines = [size.is_header_too_large(name, line) for _ in range(10)]
+    assert lines == [(number + 1) * (len(line) + 1) > MAX_LISTED_BYTES for number in range(10)]
+    assert True in lines
+    assert not HeadSize().is_header_too_large(b"x", line * 100)
+
+
+def test_what_nobody_asks_for_is_not_read() -> None:
+    assert not any(map(is_read, (b"Cookie", b"cookie", b"Sec-WebSocket-Protocol", b"sec-websocket-extensions")))
+    assert all(map(is_read, (b"Host", b"Origin", b"Connection", b"Sec-WebSocket-Key", b"X-Api-Key")))
 
 
 def test_a_refusal_is_a_whole_answer() -> None:

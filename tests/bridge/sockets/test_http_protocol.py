@@ -130,10 +130,11 @@ async def test_requests_may_follow_each_other(raw: RawSocket) -> None:
         ("/" + "x" * 8_200, HOST, 414),
         ("/", HOST | {"X-Large": "x" * 8_200}, 431),
         ("/", HOST | {f"X-{number}": "x" for number in range(100)}, 431),
+        ("/", HANDSHAKE | {"Connection": "Upgrade," + "a," * 300}, 431),
         ("/", HANDSHAKE | {"Sec-WebSocket-Version": "8"}, 426),
         ("/", {"Host": "x\x00y"}, 400),
     ],
-    ids=["line", "header", "headers", "version", "no header"],
+    ids=["line", "header", "headers", "list", "version", "no header"],
 )
 async def test_what_cannot_be_served_is_answered_and_the_connection_ends(
     raw: RawSocket, target: str, headers: dict[str, str], status: int
@@ -483,3 +484,22 @@ class Never:
 
     def go_on(self) -> None:
         raise AssertionError
+
+
+@pytest.mark.parametrize("fields", [HOST, HOST | HANDSHAKE], ids=["request", "handshake"])
+async def test_lists_that_nobody_asks_for_are_read_by_nobody(
+    monkeypatch: pytest.MonkeyPatch, serving: Serving, fields: dict[str, str]
+) -> None:
+    seen: list[Any] = []
+
+    async def note(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope)
+        BUSY[-1].set()
+        await greet(scope, receive, send)
+
+    monkeypatch.setattr(serving.server.config, "loaded_app", note)
+    lists = {"Cookie": "a=b;" * 1_000, "Sec-WebSocket-Protocol": "a," * 4_000, "Sec-WebSocket-Extensions": "a;" * 9}
+    await (await serving.open()).send(request("/busy", fields | lists))
+    await until(lambda: bool(seen))
+    names = {name.decode().title() for name, _ in seen[0]["headers"]}
+    assert (names & {name.title() for name in lists}, seen[0].get("subprotocols", [])) == (set(), [])
