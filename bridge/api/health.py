@@ -23,10 +23,12 @@ def router(
     """The routes; `exposition` is what Prometheus is answered."""
     routes = APIRouter()
 
+    @routes.head("/healthz", include_in_schema=False)
     @routes.get("/healthz", summary="Whether the process lives")
     async def health() -> dict[str, bool]:
         return {"ok": True}
 
+    @routes.head("/readyz", include_in_schema=False)
     @routes.get("/readyz", summary="Whether the process can serve", responses={503: {"description": "It cannot."}})
     async def readiness() -> JSONResponse:
         trouble = [
@@ -37,10 +39,12 @@ def router(
         ]
         return JSONResponse({"ready": not trouble, "trouble": trouble}, 503 if trouble else 200)
 
+    @routes.head("/metrics", include_in_schema=False)
     @routes.get("/metrics", summary="Prometheus metrics", response_class=Response)
     async def prometheus() -> Response:
         return Response(await exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    @routes.head("/v3/schema", include_in_schema=False)
     @routes.get("/v3/schema", summary="JSON Schema of WS_Message_V3")
     async def schema() -> dict[str, Any]:
         return json_schema()

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
+import httptools
+
 MAX_LINE_BYTES: Final = 8_192  # its end included, as `websockets` counts
 MAX_HEADERS: Final = 100
 MAX_HEAD_BYTES: Final = 65_536
@@ -46,6 +48,16 @@ class HeadSize:
 def is_request_line_too_long(method: bytes, url: bytes) -> bool:
     """Whether a request's first line is."""
     return len(method) + len(url) + _REST_OF_REQUEST_LINE > MAX_LINE_BYTES
+
+
+def origin_form(url: bytes) -> bytes:
+    """A target by its path, which is `/` where an absolute one names none. Raises `httptools.HttpParserError`."""
+    if url.startswith(b"/"):
+        return url
+    parts = httptools.parse_url(url)
+    if not parts.host:
+        return url
+    return (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
 
 
 def is_read(name: bytes) -> bool:

@@ -17,7 +17,7 @@ from bridge.allocator import c_library
 from bridge.sockets.ends import VOUCH, WHEN_GONE, nothing
 from bridge.sockets.extent import Extent, Unreadable
 from bridge.sockets.flow import Flow
-from bridge.sockets.head import MAX_HEADERS, HeadSize, is_read, is_request_line_too_long, refusal
+from bridge.sockets.head import MAX_HEADERS, HeadSize, is_read, is_request_line_too_long, origin_form, refusal
 from bridge.sockets.patience import Patience
 from bridge.sockets.strangers import Strangers
 from bridge.sockets.waste import Waste
@@ -213,6 +213,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._is_resuming:
             return
         self._in_head = False
+        self.url = origin_form(self.url)
         self._extent.head_ended(self.headers)
         super().on_headers_complete()
 

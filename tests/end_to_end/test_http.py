@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.conftest import StartBridge
 from tests.end_to_end.clients import Client, client, v3_path
 from tests.end_to_end.configuration import QUIET, SECRET, UNHURRIED, api_key, key, token, with_key
+from tests.end_to_end.raw import raw_socket, request
 from tests.servers import BridgeProcess
 
 CONFIG = (
@@ -234,6 +235,20 @@ async def test_health_and_readiness_are_answered(http: httpx.AsyncClient) -> Non
     assert (await http.get("/healthz")).status_code == 200
     ready = await http.get("/readyz")
     assert (ready.status_code, ready.json()["ready"]) == (200, True)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v3/schema"])
+async def test_whoever_asks_for_the_head_alone_gets_it_without_a_body(http: httpx.AsyncClient, path: str) -> None:
+    whole, head = await http.get(path), await http.head(path)
+    assert (head.status_code, head.content, head.headers["content-type"]) == (200, b"", whole.headers["content-type"])
+    assert list((await http.get("/openapi.json")).json()["paths"][path]) == ["get"]
+
+
+async def test_an_absolute_target_is_served_by_its_path(shared: BridgeProcess) -> None:
+    async with raw_socket(shared) as raw:
+        for target, status in (("http://other/healthz", 200), ("http://other", 404), ("http://other?x", 404)):
+            await raw.send(request(target, {"Host": "other"}))
+            assert (await raw.answer()).status == status
 
 
 async def test_metrics_are_in_words_of_prometheus(http: httpx.AsyncClient, ann: Client, legacy: Client) -> None:

@@ -1,3 +1,4 @@
+import httptools
 import pytest
 
 from bridge.sockets.head import (
@@ -7,6 +8,7 @@ from bridge.sockets.head import (
     HeadSize,
     is_read,
     is_request_line_too_long,
+    origin_form,
     refusal,
 )
 
@@ -53,3 +55,25 @@ def test_a_refusal_is_a_whole_answer() -> None:
     assert head.startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
     assert b"content-length: %d\r\n" % len(text) in head
     assert head.endswith(b"\r\nconnection: close\r\nupgrade: websocket")
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"http://host", b"/"),
+        (b"http://host:8000?a=b", b"/?a=b"),
+        (b"https://[::1]/x/y?a#b", b"/x/y?a"),
+        (b"ws://host/v3/ws", b"/v3/ws"),
+        (b"/x?y=http://z", b"/x?y=http://z"),
+        (b"//host/x", b"//host/x"),
+        (b"*", b"*"),
+    ],
+)
+def test_a_target_is_its_path_also_where_it_names_a_host(target: bytes, path: bytes) -> None:
+    assert origin_form(target) == path
+
+
+@pytest.mark.parametrize("target", [b"http://", b"http://:1", b"?a", b"x"])
+def test_a_target_that_is_none_is_an_error(target: bytes) -> None:
+    with pytest.raises(httptools.HttpParserError):
+        origin_form(target)

@@ -503,3 +503,21 @@ async def test_lists_that_nobody_asks_for_are_read_by_nobody(
     await until(lambda: bool(seen))
     names = {name.decode().title() for name, _ in seen[0]["headers"]}
     assert (names & {name.title() for name in lists}, seen[0].get("subprotocols", [])) == (set(), [])
+
+
+@pytest.mark.parametrize(("target", "path"), [("http://a", "/"), ("http://a?b", "/"), ("http://a:1/busy/x", "/busy/x")])
+@pytest.mark.parametrize("fields", [HOST, HOST | HANDSHAKE], ids=["request", "handshake"])
+async def test_a_target_may_name_a_host_and_no_path(
+    serving: Serving, raw: RawSocket, target: str, path: str, fields: dict[str, str]
+) -> None:
+    await raw.send(request(target, fields))
+    await until(lambda: bool(SEEN))
+    assert [path] == SEEN
+    raw.close()
+    await until(lambda: not serving.connections)
+
+
+@pytest.mark.parametrize("target", ["http://", "x", "?a"])
+async def test_a_target_that_is_none_is_no_request(raw: RawSocket, target: str) -> None:
+    await raw.send(request(target, HOST))
+    assert (await raw.answer()).status == 400
