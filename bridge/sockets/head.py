@@ -9,6 +9,7 @@ import httptools
 MAX_LINE_BYTES: Final = 8_192  # its end included, as `websockets` counts
 MAX_HEADERS: Final = 100
 MAX_HEAD_BYTES: Final = 65_536
+MAX_FIELDS: Final = 128  # of a query
 MAX_LISTED_BYTES: Final = 512
 LISTS: Final = frozenset((b"connection", b"upgrade"))
 """Whose items are read one by one, at some hundred times what other bytes cost: in one head there are at most 512."""
@@ -18,7 +19,7 @@ _REST_OF_REQUEST_LINE: Final = len("  HTTP/1.1\r\n")
 _REST_OF_HEADER_LINE: Final = len(": \r\n")
 _SENTENCES: Final[Mapping[int, str]] = {
     400: "This is no HTTP request.",
-    414: "The request line is longer than 8 KiB.",
+    414: f"The request line is longer than 8 KiB, or its query of more than {MAX_FIELDS} fields.",
     426: "This server speaks version 13 of the WebSocket protocol.",
     431: "The request's header is too large: at most 100 lines of 8 KiB, and of Connection and Upgrade 512 bytes.",
 }
@@ -48,6 +49,11 @@ class HeadSize:
 def is_request_line_too_long(method: bytes, url: bytes) -> bool:
     """Whether a request's first line is."""
     return len(method) + len(url) + _REST_OF_REQUEST_LINE > MAX_LINE_BYTES
+
+
+def has_too_many_fields(url: bytes) -> bool:
+    """Whether a request's query has: each is read, at some hundred times what other bytes cost."""
+    return url.count(b"&") >= MAX_FIELDS
 
 
 def origin_form(url: bytes) -> bytes:

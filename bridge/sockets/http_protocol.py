@@ -17,7 +17,15 @@ from bridge.allocator import c_library
 from bridge.sockets.ends import VOUCH, WHEN_GONE, nothing
 from bridge.sockets.extent import Extent, Unreadable
 from bridge.sockets.flow import Flow
-from bridge.sockets.head import MAX_HEADERS, HeadSize, is_read, is_request_line_too_long, origin_form, refusal
+from bridge.sockets.head import (
+    MAX_HEADERS,
+    HeadSize,
+    has_too_many_fields,
+    is_read,
+    is_request_line_too_long,
+    origin_form,
+    refusal,
+)
 from bridge.sockets.patience import Patience
 from bridge.sockets.strangers import Strangers
 from bridge.sockets.waste import Waste
@@ -214,6 +222,9 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._in_head = False
         self.url = origin_form(self.url)
+        if has_too_many_fields(self.url) and not self._should_upgrade():  # a handshake's is for its door to refuse
+            self._status = 414
+            raise Unreadable
         self._extent.head_ended(self.headers)
         super().on_headers_complete()
 

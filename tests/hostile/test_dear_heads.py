@@ -8,7 +8,7 @@ import pytest
 
 from tests.end_to_end.clients import v3_path
 from tests.end_to_end.configuration import UNHURRIED
-from tests.end_to_end.raw import HANDSHAKE, raw_socket
+from tests.end_to_end.raw import HANDSHAKE, raw_socket, request
 from tests.hostile.bridges import Attacked
 from tests.hostile.configuration import CONFIG
 from tests.hostile.conftest import StartAttacked
@@ -75,6 +75,16 @@ async def costs_as_much_as_its_bytes(bridge: Attacked, name: str) -> None:
 @pytest.mark.parametrize("name", UNITS)
 async def test_no_header_costs_more_than_three_times_its_bytes(attacked: StartAttacked, name: str) -> None:
     await costs_as_much_as_its_bytes(attacked("--socketio", config=UNHURRIED + CONFIG), name)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/admin/page/main.js", "/admin/api/tenants"])
+async def test_no_query_costs_more_than_three_times_its_bytes(attacked: StartAttacked, path: str) -> None:
+    bridge = attacked("--socketio", config=UNHURRIED + CONFIG)
+    costs = [
+        await cpu_seconds_of(bridge, request(f"{path}?{unit * (LINE_BYTES // len(unit))}", HOST))
+        for unit in ("a", "a&", "a=%41&", "&", "%41", "+")
+    ]
+    assert max(costs) < MOST_TIMES * costs[0] + NOISE_SECONDS, costs
 
 
 @pytest.mark.parametrize("name", LISTING)

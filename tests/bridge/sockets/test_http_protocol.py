@@ -128,13 +128,15 @@ async def test_requests_may_follow_each_other(raw: RawSocket) -> None:
     ("target", "headers", "status"),
     [
         ("/" + "x" * 8_200, HOST, 414),
+        ("/?" + "a&" * 128, HOST, 414),
+        ("/?" + "a&" * 128, HOST | {"Upgrade": "h2c", "Connection": "Upgrade"}, 414),
         ("/", HOST | {"X-Large": "x" * 8_200}, 431),
         ("/", HOST | {f"X-{number}": "x" for number in range(100)}, 431),
         ("/", HANDSHAKE | {"Connection": "Upgrade," + "a," * 300}, 431),
         ("/", HANDSHAKE | {"Sec-WebSocket-Version": "8"}, 426),
         ("/", {"Host": "x\x00y"}, 400),
     ],
-    ids=["line", "header", "headers", "list", "version", "no header"],
+    ids=["line", "fields", "fields and an upgrade", "header", "headers", "list", "version", "no header"],
 )
 async def test_what_cannot_be_served_is_answered_and_the_connection_ends(
     raw: RawSocket, target: str, headers: dict[str, str], status: int
@@ -521,3 +523,12 @@ async def test_a_target_may_name_a_host_and_no_path(
 async def test_a_target_that_is_none_is_no_request(raw: RawSocket, target: str) -> None:
     await raw.send(request(target, HOST))
     assert (await raw.answer()).status == 400
+
+
+async def test_a_query_may_have_some_fields_and_a_handshake_any_number(serving: Serving, raw: RawSocket) -> None:
+    await raw.send(request("/?" + "a&" * 127, HOST))
+    assert (await raw.answer()).status == 200
+    await raw.send(request("/door?" + "a&" * 3_000, HOST | HANDSHAKE))
+    await until(lambda: SEEN == ["/", "/door"])
+    raw.close()
+    await until(lambda: not serving.connections)
