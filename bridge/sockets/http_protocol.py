@@ -57,6 +57,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _begin(self, transport: Any) -> None:
         self.flow: Flow = Flow(transport)
         self._leave = nothing
+        self._waste: Waste | None = None
         self._holder = self.budget.peer(self.client[0] if self.client else "")
         self._is_deaf = self._is_resuming = self._waits = False
         self._status = 400
@@ -82,12 +83,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._patience.end()
         self._leave()
         self._leave = nothing
-        self.budget.heads.withdraw(self)
+        self._holder.withdraw(self)
+        if self._waste is not None:
+            self._waste.end()
         self.scope = self.cycle = self.parser = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        if self._is_deaf:
+        if self._waste is not None:
             self._waste.came(len(data))
+        if self._is_deaf:
             return
         self._unset_keepalive_if_required()
         self._data, self._position = self._data[self._position :] + data, 0

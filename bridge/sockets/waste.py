@@ -36,3 +36,7 @@ class Waste:
         self._is_waiting = False
         self._turns.spent(self._holder, 0, 0, A_READ_SECONDS)
         self._start()
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self._holder.withdraw(self)

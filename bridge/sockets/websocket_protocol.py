@@ -74,6 +74,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """The application's way to write, until a connection is attached."""
         kind = message["type"]
         if self.transport.is_closing() and not self.handshake_complete:
+            self.handshake_complete = True  # there is nobody left to answer: no error, and nothing to log
             raise ClientDisconnected  # or uvicorn would neither send nor say so
         if kind == "websocket.close":
             self.read_paused = False  # or uvicorn would start the socket again: what is left of it is ours to end
@@ -373,6 +374,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         self._leave()
         self._leave = nothing
+        if self._waste is not None:
+            self._waste.end()
         self._let_go()
 
     def _let_go(self) -> None:

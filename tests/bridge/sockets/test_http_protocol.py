@@ -471,7 +471,7 @@ async def test_so_it_is_where_the_socket_went_before_anybody_waited_and_nobody_m
 
 
 async def test_a_head_whose_socket_is_gone_waits_for_no_turn(serving: Serving, raw: RawSocket) -> None:
-    heads = serving.budget.heads
+    heads = serving.budget.peer("127.0.0.1")
     heads.put(Never(), is_new=True)
     heads.is_listed = True  # and yet nobody comes to it
     await raw.send(GET)

@@ -16,10 +16,10 @@ class Wasteful:
 
     def __init__(self) -> None:
         turns = Budget(Settings()).turns
-        holder = Holder([Account(Allowance(milliseconds=20), time.monotonic())])
-        holder.spend(0, 0, 19)
+        self.holder = Holder([Account(Allowance(milliseconds=20), time.monotonic())])
+        self.holder.spend(0, 0, 19)
         self.is_read = True
-        self.waste = Waste(turns, holder, self.stop, self.start)
+        self.waste = Waste(turns, self.holder, self.stop, self.start)
 
     def stop(self) -> None:
         self.is_read = False
@@ -43,3 +43,11 @@ async def test_whoever_goes_on_is_read_when_that_is_paid_for() -> None:
         reads += 1
     assert reads < 100
     await until(lambda: socket.is_read)
+
+
+async def test_whoever_is_gone_waits_for_no_turn() -> None:
+    socket = Wasteful()
+    while socket.is_read:
+        socket.waste.came(1)
+    socket.waste.end()
+    assert socket.holder.waiting == 0
