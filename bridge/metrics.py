@@ -12,6 +12,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from bridge.broker import unreadable
 from bridge.journal import lost_lines
 from bridge.process import Process
 from bridge.sockets.strangers import REASONS, Strangers
@@ -142,6 +143,12 @@ class Metrics:
             "bridge_presence_events_suppressed", "JOIN and LEAVE not said.", self._events.suppressed
         )
         yield CounterMetricFamily("bridge_processes_swept", "Dead processes cleaned up after.", self._leases.swept)
+        skipped = CounterMetricFamily(
+            "bridge_redis_unreadable", "What others wrote under our names, and was passed over.", labels=("what",)
+        )
+        for what in unreadable.WHAT:
+            skipped.add_metric((what,), unreadable.skipped[what])
+        yield skipped
 
     def _of_sockets(self, strangers: Strangers) -> Iterable[Metric]:
         sockets = GaugeMetricFamily(

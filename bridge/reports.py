@@ -6,7 +6,7 @@ The same answers for the admin API and the command line. It changes nothing, and
 import asyncio
 import time
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from redis.asyncio import Redis
 
@@ -15,7 +15,7 @@ from bridge.aside import aside
 from bridge.broker import refused
 from bridge.broker.addresses import Addresses
 from bridge.broker.changes import Standing
-from bridge.broker.memory import lost_at
+from bridge.broker.memory import read_lost_at
 from bridge.broker.roll import Roll, Rolls
 from bridge.chronicle import FLUSH_SECONDS
 from bridge.migration.guards import MILLISECONDS_PER_DAY, RECENT_DAYS, Facts, Verdict, judge
@@ -131,7 +131,7 @@ class Reports:
         return Facts(now, converted.total(), converted["stashed"], last, knocked, await self._lost())
 
     async def _lost(self) -> int | None:
-        at = lost_at(await cast(Any, self._redis.get(self._addresses.loss)))
+        at = await read_lost_at(self._redis, self._addresses)
         try:
             return None if at is None else round(datetime.fromisoformat(at).timestamp() * 1_000)
         except ValueError:

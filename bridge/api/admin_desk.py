@@ -20,7 +20,7 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.changes import Stale
 from bridge.broker.headcount import Headcounts, read_headcount
 from bridge.broker.id_map import replace_id_map
-from bridge.broker.memory import lost_at
+from bridge.broker.memory import read_lost_at
 from bridge.broker.tenant_table import TenantTable
 from bridge.orders import Orders
 from bridge.report_rows import PROTOCOLS
@@ -148,8 +148,8 @@ class Desk:
     async def _facts(self) -> tuple[Headcounts, str | None]:
         if not self._is_redis_there():
             raise redis_away()
-        value: bytes | None = await self._redis.get(self._addresses.loss)  # type: ignore[assignment]
-        return await read_headcount(self._redis, self._addresses), lost_at(value)
+        lost = await read_lost_at(self._redis, self._addresses)
+        return await read_headcount(self._redis, self._addresses), lost
 
     @staticmethod
     def _state(tenant: Tenant, headcounts: Headcounts, lost: str | None) -> dict[str, Any]:

@@ -1,10 +1,27 @@
 """Every name that we use in Redis, made in one place. Pure.
 
 Names are safe because ids are safe by their alphabet; nothing that a client sends is ever a pattern. The braces keep
-what belongs together on one cluster slot.
+what belongs together on one cluster slot. What stands there under a name may be anybody's: what is none of our words is
+`None` here.
 """
 
+import re
 from typing import Final
+
+_PROCESS: Final = re.compile(rb"[A-Za-z0-9_-]{1,64}")
+_GROUP: Final = re.compile(rb"([A-Za-z0-9_-]{1,64}):([A-Za-z0-9_-]{1,8192})")
+"""A tenant and a group; the name of a V2 group is as long as its id is, escaped."""
+
+
+def process_in(member: bytes) -> str | None:
+    """The process of which one of `Addresses.processes` speaks."""
+    return member.decode() if _PROCESS.fullmatch(member) else None
+
+
+def group_in(member: bytes) -> tuple[str, str] | None:
+    """The tenant and group of which one of `Addresses.held_by` speaks."""
+    match = _GROUP.fullmatch(member)
+    return None if match is None else (match[1].decode(), match[2].decode())
 
 
 class Addresses:

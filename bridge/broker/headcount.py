@@ -1,10 +1,12 @@
 """How many connections there are and messages there were, of all processes: each says its own, whoever asks adds up.
 
 A number that is not said again for a few seconds is forgotten with its process. It never counts anything itself.
+
+Bounded: `MOST_PROCESSES` are asked, those that renewed their leases last, and of each `MOST_BYTES` are read. What is
+more than that, or no headcount, counts nothing.
 """
 
 import asyncio
-import contextlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -12,12 +14,19 @@ from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 
-from bridge.broker.addresses import Addresses
+from bridge.broker import unreadable
+from bridge.broker.addresses import Addresses, process_in
 from bridge.broker.bus import Bus
 from bridge.broker.link import pack, rows_of
+from v3 import form
 
 SAY_SECONDS: Final = 1.0
 LIFETIME_SECONDS: Final = 5
+MOST_PROCESSES: Final = 256
+MOST_BYTES: Final = 524_288
+LEAST_WEIGHT: Final = 256
+MOST: Final = 2**53
+"""No number of ours is larger."""
 
 Counted = Callable[[], Mapping[str, Mapping[tuple[str, str], int]]]
 """What is counted (`connections`, `messages`) -> (tenant, protocol) -> number."""
@@ -50,23 +59,32 @@ class Headcount:
 
 async def read_headcount(redis: Redis, addresses: Addresses) -> Headcounts:
     """The numbers of all processes that live. Raises what redis-py raises."""
-    processes = await rows_of(cast(Any, redis).zrange(addresses.processes, 0, -1))
+    processes = await rows_of(cast(Any, redis).zrevrange(addresses.processes, 0, MOST_PROCESSES - 1))
     total: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    if processes:
-        said: list[Any] = await redis.mget([addresses.headcount(process.decode()) for process in processes])
-        for numbers in said:
-            for tenant, what, protocol, number in _read(numbers):
-                total[tenant][what][protocol] += number
+    for name in filter(None, map(process_in, processes)):
+        said: Any = await rows_of(cast(Any, redis).getrange(addresses.headcount(name), 0, MOST_BYTES))
+        for tenant, what, protocol, number in _read(said or b"{}"):
+            total[tenant][what][protocol] += number
     return total
 
 
-def _read(numbers: bytes | None) -> Iterator[tuple[str, str, str, int]]:
+def _read(said: bytes) -> list[tuple[str, str, str, int]]:
     """Tenant, what is counted, protocol and number; nothing of what somebody else wrote under our name."""
-    with contextlib.suppress(ValueError, AttributeError, TypeError):
-        for tenant, counted in json.loads(numbers or "{}").items():
-            for what, protocols in counted.items():
-                for protocol, number in protocols.items():
-                    yield tenant, what, protocol, int(number)
+    try:
+        form.form_of(said.decode(), len(said) + LEAST_WEIGHT)  # ours hold more text than structure
+        return list(_numbers(form.from_json(said)))
+    except (ValueError, AttributeError):
+        unreadable.skip("headcount")
+        return []
+
+
+def _numbers(said: Any) -> Iterator[tuple[str, str, str, int]]:
+    for tenant, counted in said.items():
+        for what, protocols in counted.items():
+            for protocol, number in protocols.items():
+                if type(number) is not int or not 0 <= number <= MOST:
+                    raise ValueError
+                yield tenant, what, protocol, number
 
 
 def _ignore(reply: Any) -> None:

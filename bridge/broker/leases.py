@@ -9,15 +9,15 @@ from typing import Any, Final
 
 import structlog
 
-from bridge.broker import scripts
-from bridge.broker.addresses import Addresses
+from bridge.broker import scripts, unreadable
+from bridge.broker.addresses import Addresses, process_in
 from bridge.broker.bus import Bus
 from bridge.broker.link import pack
 from bridge.broker.presence import Presence
+from bridge.broker.sweep import SWEEP_SECONDS, Sweep
 
 LEASE_SECONDS: Final = 14
 RENEWAL_SECONDS: Final = 3.0
-SWEEP_SECONDS: Final = 10
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class Leases:
         """Give the lease back: this process has said LEAVE for all of its clients."""
         self._has_ended = True
         self._bus.command(pack("ZREM", self._addresses.processes, self._process), _ignore)
-        self._bus.command(pack("DEL", self._addresses.held_by(self._process)), _ignore)
+        self._bus.command(pack("UNLINK", self._addresses.held_by(self._process)), _ignore)
 
     def _renewed(self, reply: Any) -> None:
         if not isinstance(reply, list):
@@ -72,8 +72,16 @@ class Leases:
             for call in self._forgotten:
                 call()
         self._presence.settle()
-        for process in expired:
-            self._claim(process.decode())
+        for member in expired:
+            self._look_after(member)
+
+    def _look_after(self, member: bytes) -> None:
+        process = process_in(member)
+        if process is not None:
+            self._claim(process)
+            return
+        unreadable.skip("process")
+        self._bus.command(pack("ZREM", self._addresses.processes, member), _ignore)
 
     def _claim(self, dead: str) -> None:
         keys = [self._addresses.processes, self._addresses.swept(dead)]
@@ -82,46 +90,13 @@ class Leases:
     def _claimed(self, dead: str, reply: Any) -> None:
         if reply == 1:
             log.warning("process_died", process=dead)
-            self._bus.command(pack("SMEMBERS", self._addresses.held_by(dead)), lambda held: self._sweep(dead, held))
-
-    def _sweep(self, dead: str, held: Any) -> None:
-        if not isinstance(held, list):
-            return  # tried again when the claim is over
-        sweep = _Sweep(len(held), lambda: self._swept(dead))
-        for where in held:
-            tenant, group = where.decode().split(":", 1)
-            self._sweep_group(dead, tenant, group, sweep)
-
-    def _sweep_group(self, dead: str, tenant: str, group: str, sweep: "_Sweep") -> None:
-        def swept(reply: Any) -> None:
-            if isinstance(reply, list):
-                for holder in reply[0]:
-                    self._presence.say_left(tenant, group, holder.decode(), reply[1])
-                sweep.group_done()
-
-        keys = [self._addresses.presence(tenant, group), self._addresses.holders(tenant, group)]
-        scripts.SWEEP.run(self._bus, keys, [dead], swept)
+            Sweep(self._bus, self._addresses, self._presence, dead, lambda: self._swept(dead)).go_on()
 
     def _swept(self, dead: str) -> None:
         """Only now is the dead forgotten: what failed before this is tried again when the claim is over."""
-        self._bus.command(pack("DEL", self._addresses.held_by(dead)), _ignore)
+        self._bus.command(pack("UNLINK", self._addresses.held_by(dead)), _ignore)
         scripts.SWEPT.run(self._bus, [self._addresses.processes, self._addresses.swept(dead)], [dead], _ignore)
         self.swept += 1
-
-
-class _Sweep:
-    """Counts the groups of one dead process down."""
-
-    def __init__(self, groups: int, done: Callable[[], None]) -> None:
-        self._remaining = groups
-        self._done = done
-        if not groups:
-            done()
-
-    def group_done(self) -> None:
-        self._remaining -= 1
-        if not self._remaining:
-            self._done()
 
 
 def _ignore(reply: Any) -> None:

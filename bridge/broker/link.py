@@ -115,7 +115,7 @@ def is_wrong_type(error: Exception) -> bool:
     return "WRONGTYPE" in str(error)
 
 
-async def rows_of(asked: Awaitable[list[Any]]) -> list[Any]:
+async def rows_of(asked: Awaitable[Any]) -> Any:
     """What Redis answers; nothing where something of another type stands under the name that was asked for."""
     try:
         return await asked

@@ -3,13 +3,21 @@
 Every process learns the mark; where it is another than before, one of them is told to say that what was there is lost.
 """
 
+import contextlib
 import secrets
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from typing import Any, Final, cast
+
+from redis.asyncio import Redis
 
 from bridge.broker import scripts
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
+from bridge.broker.link import rows_of
+
+MOST_BYTES: Final = 128
+"""What we write there is shorter."""
 
 Lost = Callable[[bool], None]
 
@@ -44,4 +52,12 @@ class Memory:
 def lost_at(value: bytes | None) -> str | None:
     """When Redis was last found to have lost what it held (ISO 8601), from what `Addresses.loss` holds."""
     _, _, at = (value or b"").decode(errors="replace").partition(" ")
-    return at or None
+    with contextlib.suppress(ValueError):
+        return at if datetime.fromisoformat(at).tzinfo is not None else None
+    return None  # nothing, or somebody else's
+
+
+async def read_lost_at(redis: Redis, addresses: Addresses) -> str | None:
+    """The same, from Redis. Raises what redis-py raises, but where something of another type stands there."""
+    value: Any = await rows_of(cast(Any, redis).getrange(addresses.loss, 0, MOST_BYTES))
+    return lost_at(value or None)

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any, Final
 
-from bridge.broker import scripts
+from bridge.broker import scripts, unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.link import pack
-from bridge.broker.presence_entries import Entries, Entry, Group, Place, Protocol
+from bridge.broker.presence_entries import Entries, Entry, Group, Place, Protocol, holder_in
 from bridge.broker.presence_events import Event, PresenceEvents
-from bridge.broker.presence_members import Answer, MembersOfGroups, who
+from bridge.broker.presence_members import HOLDERS_AT_ONCE, Answer, MembersOfGroups, who
 
 __all__ = ["Place", "Presence", "Protocol"]
 
@@ -127,14 +127,17 @@ class Presence:
         unsettled, self._unsettled = self._unsettled, {}
         self._again(list(unsettled))
 
-    def say_left(self, tenant: str, group: str, holder: str, members: int) -> None:
+    def say_left(self, tenant: str, group: str, holder: bytes, members: int) -> None:
         """Another process's client is gone with its process."""
-        client, _, protocol, since = holder.split(":", 3)
+        known = holder_in(holder)
+        if known is None:
+            unreadable.skip("holder")
+            return
         self._members.forget((tenant, group))
-        self._events.say("LEAVE", tenant, group, who(client, protocol, int(since)), members)
+        self._events.say("LEAVE", tenant, group, who(*known), members)
 
-    def _ask_members(self, group: Group, answered: Callable[[Any], None]) -> None:
-        scripts.MEMBERS.run(self._bus, self._keys(*group), [], answered)
+    def _ask_members(self, group: Group, after: bytes, answered: Callable[[Any], None]) -> None:
+        scripts.MEMBERS.run(self._bus, self._keys(*group), [after, HOLDERS_AT_ONCE], answered)
 
     def _again(self, entries: Sequence[Entry]) -> None:
         """A chunk a turn: other work goes on meanwhile."""
@@ -232,11 +235,17 @@ class Presence:
             self._verify_group(self._keys(tenant, group), entries)
 
     def _verify_group(self, keys: list[str], entries: Sequence[Entry]) -> None:
-        def counted(reply: Any) -> None:
-            if isinstance(reply, int) and reply < len(entries):
-                self._again(entries)
+        """By their names, a chunk a turn: what others hold there may be very much."""
+        some, others = entries[:CHUNK], entries[CHUNK:]
 
-        scripts.HELD.run(self._bus, keys, [self._process], counted)
+        def counted(reply: Any) -> None:
+            if isinstance(reply, int) and reply < len(some):
+                self._again(some)
+
+        names: list[str | int] = [name for entry in some for name in (entry.place.client, self._holder(entry))]
+        scripts.HELD.run(self._bus, keys, names, counted)
+        if others:
+            asyncio.get_running_loop().call_soon(self._verify_group, keys, others)
 
     def _leave_word(self, groups: Sequence[Group]) -> None:
         """Where we hold entries, for whoever has to clean up after us."""
@@ -245,7 +254,7 @@ class Presence:
         def answered(reply: Any) -> None:
             if isinstance(reply, Exception):
                 self._bus.command(
-                    pack("DEL", held_by), _ignore
+                    pack("UNLINK", held_by), _ignore
                 )  # something else under our name; the next check mends it
 
         for start in range(0, len(groups), CHUNK):

@@ -15,7 +15,8 @@ Group = tuple[str, str]
 """A tenant and one of its groups."""
 
 
-_HOLDER: Final = re.compile(rb"([A-Za-z0-9_-]+):[^:]+:(v2|v3|socketio):([0-9]{1,18})")
+_HOLDER: Final = re.compile(rb"([A-Za-z0-9_-]+):[^:]+:(v2|v3|socketio):([0-9]{1,17})")
+"""Of so many digits each is a time that can be said."""
 
 
 @dataclass(frozen=True, slots=True)

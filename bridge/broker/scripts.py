@@ -5,7 +5,7 @@ Presence of a group is two sorted sets: `presence` (client -> when its entry exp
 has an entry, and its entry ends with its last holder or with its time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha1
 from typing import Any, Final
 
@@ -20,7 +20,9 @@ class Script:
         self.source: Final = source
         self._digest: Final = sha1(source.encode(), usedforsecurity=False).hexdigest()
 
-    def run(self, bus: Bus, keys: list[str], arguments: list[str | int], done: Callable[[Any], None]) -> None:
+    def run(
+        self, bus: Bus, keys: list[str], arguments: Sequence[str | int | bytes], done: Callable[[Any], None]
+    ) -> None:
         """On its way when this returns; `done` gets the reply, an exception from Redis, or `None`."""
 
         def answered(reply: Any) -> None:
@@ -35,7 +37,7 @@ class Script:
 _SORTED_SETS: Final = """
 for _, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key).ok
-  if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', key) end
+  if kind ~= 'zset' and kind ~= 'none' then redis.call('UNLINK', key) end
 end
 """
 """Whoever put another type under one of our names has ended what was there: the processes write it again."""
@@ -94,49 +96,75 @@ MEMBERS: Final = Script(
     _SORTED_SETS
     + """
 local now = tonumber(redis.call('TIME')[1])
-return {redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf'), redis.call('ZRANGE', KEYS[2], 0, -1)}
+local from = ARGV[1] == '' and '-' or '(' .. ARGV[1]
+local holders = redis.call('ZRANGEBYLEX', KEYS[2], from, '+', 'LIMIT', 0, ARGV[2])
+local here = {}
+for _, holder in ipairs(holders) do
+  local client = holder:match('^([^:]+):')
+  local expires = client and redis.call('ZSCORE', KEYS[1], client)
+  if expires and tonumber(expires) > now then here[#here + 1] = holder end
+end
+return {here, #holders == tonumber(ARGV[2]) and holders[#holders] or ''}
 """
 )
-"""Keys presence, holders. Returns `[clients, holders]`."""
+"""Keys presence, holders; the holder after which to go on, how many to look at.
+
+Returns `[holders of clients that are present, the holder after which to go on or nothing where there are no more]`.
+"""
 
 HELD: Final = Script(
     _SORTED_SETS
     + """
 local held = 0
-for _, holder in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-  local client, process = holder:match('^([^:]+):([^:]+):')
-  if process == ARGV[1] and redis.call('ZSCORE', KEYS[1], client) then held = held + 1 end
+for i = 1, #ARGV, 2 do
+  if redis.call('ZSCORE', KEYS[2], ARGV[i + 1]) and redis.call('ZSCORE', KEYS[1], ARGV[i]) then held = held + 1 end
 end
 return held
 """
 )
-"""Keys presence, holders; process. Returns how many entries of this process are whole."""
+"""Keys presence, holders; client and holder of each entry. Returns how many of them are whole."""
 
 SWEEP: Final = Script(
     _SORTED_SETS
     + _OTHERS
     + """
+local found = redis.call('ZSCAN', KEYS[2], ARGV[2], 'MATCH', '*:' .. ARGV[1] .. ':*', 'COUNT', ARGV[3])
 local gone = {}
-for _, holder in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+for i = 1, #found[2], 2 do
+  local holder = found[2][i]
   local client, process = holder:match('^([^:]+):([^:]+):')
   if process == ARGV[1] then
     redis.call('ZREM', KEYS[2], holder)
     if #others(client) == 0 and redis.call('ZREM', KEYS[1], client) == 1 then gone[#gone + 1] = holder end
   end
 end
-return {gone, redis.call('ZCARD', KEYS[1])}
+return {found[1], gone, redis.call('ZCARD', KEYS[1])}
 """
 )
-"""Keys presence, holders; process. Returns `[holders of clients that are no longer present, members]`."""
+"""Keys presence, holders; process, where to go on, how many holders to look at.
+
+Returns `[where to go on, holders of clients that are no longer present, members]`.
+"""
+
+HELD_BY: Final = Script("""
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZADD', KEYS[1], 'XX', 'GT', now + ARGV[2], ARGV[1])
+if redis.call('TYPE', KEYS[2]).ok ~= 'set' then return {'0', {}} end
+return redis.call('SSCAN', KEYS[2], ARGV[3], 'COUNT', ARGV[4])
+""")
+"""Keys processes, groups; dead process, seconds, where to go on, how many. Returns `[where to go on, groups]`.
+
+The claim lasts for so many seconds from now on.
+"""
 
 LEASE: Final = Script("""
 local now = tonumber(redis.call('TIME')[1])
 local kind = redis.call('TYPE', KEYS[1]).ok
-if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
+if kind ~= 'zset' and kind ~= 'none' then redis.call('UNLINK', KEYS[1]) end
 local state = redis.call('ZSCORE', KEYS[1], ARGV[1]) and 'held' or 'unknown'
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-if redis.call('DEL', KEYS[2]) == 1 then state = 'swept' end
-return {state, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - 1, 'LIMIT', 0, 8)}
+if redis.call('UNLINK', KEYS[2]) == 1 then state = 'swept' end
+return {state, redis.call('ZREVRANGEBYSCORE', KEYS[1], now - 1, '-inf', 'LIMIT', 0, 8)}
 """)
 """Keys processes, swept; process, seconds. Returns `[held | swept | unknown, processes whose lease is over]`."""
 
@@ -161,7 +189,7 @@ local expected, spoiled = {'hash', 'zset'}, false
 for i, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key).ok
   if kind ~= expected[i] and kind ~= 'none' then
-    redis.call('DEL', unpack(KEYS))
+    redis.call('UNLINK', unpack(KEYS))
     spoiled = true
   end
 end
@@ -205,19 +233,22 @@ made it forget are counted under the empty row, and `@` is when that was last.
 MAKE_ROOM: Final = Script("""
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind == 'stream' or kind == 'none' then return 0 end
-return redis.call('DEL', KEYS[1])
+return redis.call('UNLINK', KEYS[1])
 """)
 """Key of a stream. Returns 1 where something else stood there, to the one process that has removed it."""
 
 REMEMBER: Final = Script("""
-local now = redis.call('GET', KEYS[1])
-if not now then
+for _, key in ipairs(KEYS) do
+  local kind = redis.call('TYPE', key).ok
+  if kind ~= 'string' and kind ~= 'none' then redis.call('UNLINK', key) end
+end
+local now = redis.call('GETRANGE', KEYS[1], 0, 63)
+if now == '' then
   now = ARGV[1]
   redis.call('SET', KEYS[1], now)
 end
 if ARGV[2] == '' or ARGV[2] == now then return {now, 0} end
-local said = redis.call('GET', KEYS[2])
-if said and said:sub(1, #now) == now then return {now, 0} end
+if redis.call('GETRANGE', KEYS[2], 0, #now - 1) == now then return {now, 0} end
 redis.call('SET', KEYS[2], now .. ' ' .. ARGV[3])
 return {now, 1}
 """)

@@ -272,7 +272,7 @@ async def write_state(redis: Redis, addresses: Addresses, name: str, state: Tena
         waiting = await prepare_map(pipeline, addresses.id_map(name), state.id_map if is_ours else {})
         pipeline.multi()  # type: ignore[no-untyped-call]
         if is_ours:
-            pipeline.delete(addresses.tenant(name))
+            pipeline.unlink(addresses.tenant(name))
             pipeline.hset(
                 addresses.tenant(name), mapping={key: value for key, value in fields.items() if value is not None}
             )

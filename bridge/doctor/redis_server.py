@@ -20,7 +20,7 @@ ANSWER_SECONDS: Final = 3.0
 OLDEST_REDIS: Final = (6, 2)
 LARGEST_SKEW_SECONDS: Final = 2.0
 SMALLEST_PUBSUB_BUFFER: Final = 32 * 1024 * 1024
-SCRIPT: Final = "redis.call('ZADD', KEYS[1], redis.call('TIME')[1], 'x') return redis.call('DEL', KEYS[1])"
+SCRIPT: Final = "redis.call('ZADD', KEYS[1], redis.call('TIME')[1], 'x') return redis.call('UNLINK', KEYS[1])"
 NO_DIGEST: Final = "0" * 40
 
 Look = Callable[[Any, Addresses], Iterator[Finding]]
@@ -71,11 +71,11 @@ def _permissions(server: Any, addresses: Addresses) -> Iterator[Finding]:
         ("ZADD", f"{key}:zset", 0, "x"),
         ("ZREM", f"{key}:zset", "x"),
         ("SADD", f"{key}:set", "x"),
-        ("SMEMBERS", f"{key}:set"),
+        ("GETRANGE", key, 0, 1),
         ("SREM", f"{key}:set", "x"),
         ("HSET", f"{key}:hash", "x", "y"),
         ("HGETALL", f"{key}:hash"),
-        ("DEL", f"{key}:hash", f"{key}:set", f"{key}:zset"),
+        ("UNLINK", f"{key}:hash", f"{key}:set", f"{key}:zset"),
     )
     refused = {command[0]: problem for command in commands if (problem := _refusal(server, command)) is not None}
     if not refused:

@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bridge.broker import leases as leases_module
+from bridge.broker import sweep as sweep_module
 from bridge.broker.addresses import Addresses
 from tests.bridge.broker.parts import until, until_true
 from tests.bridge.broker.people import GROUP, Process, place, running_process, witnessing
@@ -25,7 +26,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lives are shorter here."""
     monkeypatch.setattr(leases_module, "LEASE_SECONDS", 1)
     monkeypatch.setattr(leases_module, "RENEWAL_SECONDS", 0.2)
-    monkeypatch.setattr(leases_module, "SWEEP_SECONDS", 1)
+    for module in (leases_module, sweep_module):
+        monkeypatch.setattr(module, "SWEEP_SECONDS", 1)
 
 
 @pytest.fixture
@@ -252,9 +254,20 @@ async def test_a_claim_of_the_living_is_refused(redis_url: str, prefix: str) -> 
         assert await process.clients() == ["ann"]
 
 
-async def test_what_cannot_be_read_of_the_dead_is_read_again_later(redis_url: str, prefix: str) -> None:
-    async with dead_process(redis_url, prefix, ANN), running_process(redis_url, prefix, "p1") as process:
-        process.leases._sweep("dead", None)
-        assert process.leases.swept == 0
-        await until(lambda: process.leases.swept)
-        assert await process.clients() == []
+async def test_what_is_no_process_is_removed_and_keeps_nobody_from_being_swept(
+    redis_url: str, prefix: str, redis: Redis
+) -> None:
+    addresses = Addresses(prefix)
+    async with dead_process(redis_url, prefix, ANN):
+        await until_true(lambda: lease_is_over(redis, prefix, "dead"))
+        junk = [b"", b"a b", *(b"\xff\xfe%d" % number for number in range(20))]
+        await redis.zadd(addresses.processes, dict.fromkeys(junk, 2))
+        async with running_process(redis_url, prefix, "p1") as process:
+            await until(lambda: process.leases.swept)
+            assert await process.clients() == []
+            await until_true(lambda: only_is_left(redis, addresses, b"p1"))
+            assert process.bus.errors == 0
+
+
+async def only_is_left(redis: Redis, addresses: Addresses, process: bytes) -> bool:
+    return bool(await redis.zrange(addresses.processes, 0, -1) == [process])

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.memory import Memory, lost_at
+from bridge.broker.memory import Memory, lost_at, read_lost_at
 from tests.bridge.broker.parts import Answers, running_bus, until
 from tests.conftest import StartRedis
 
@@ -136,3 +136,22 @@ async def test_while_redis_is_away_nothing_is_known_to_be_lost(redis_server: Sta
 )
 def test_when_it_was_lost_is_read_with_suspicion(value: bytes | None, moment: str | None) -> None:
     assert lost_at(value) == moment
+
+
+@pytest.mark.parametrize("kind", ["string", "list"])
+async def test_what_somebody_else_wrote_there_says_nothing_and_is_overwritten(two: Two, kind: str) -> None:
+    await two.look()
+    for key in (two.addresses.memory, two.addresses.loss):
+        await two.redis.delete(key)
+        if kind == "string":
+            await two.redis.set(key, b"\xff" + key[-4:].encode())
+        else:
+            await two.redis.lpush(key, "x")
+    assert await read_lost_at(two.redis, two.addresses) is None
+    assert sorted(await two.look()) == [[False], [True]]
+    assert await read_lost_at(two.redis, two.addresses) == FIRST
+
+
+@pytest.mark.parametrize("value", [b"m", b"m soon", b"m 2026-01-01", b"m \xff", b"m 0001-01-01T00:00:00", b""])
+def test_what_is_no_time_is_no_loss(value: bytes) -> None:
+    assert lost_at(value) is None

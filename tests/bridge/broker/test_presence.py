@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -299,6 +300,7 @@ async def test_a_key_that_somebody_spoiled_is_mended_by_itself(
 ) -> None:
     await process.enter(ANN, BEN)
     assert len(await witness.heard_of(process)) == 2
+    ours: Any = await redis.zrange(keys(prefix)[1], 0, -1)
     spoiled = {"presence": keys(prefix)[:1], "holders": keys(prefix)[1:], "both": keys(prefix)}[which]
     for key in spoiled:
         await redis.delete(key)
@@ -307,7 +309,8 @@ async def test_a_key_that_somebody_spoiled_is_mended_by_itself(
 
     async def is_whole() -> bool:
         answers = Answers()
-        HELD.run(process.bus, list(keys(prefix)), ["p1"], answers)
+        whole = [word for holder in ours for word in (holder.split(b":")[0], holder)]
+        HELD.run(process.bus, list(keys(prefix)), whole, answers)
         return bool(await answers.next() == 2)
 
     await until_true(is_whole)

@@ -7,7 +7,19 @@ from typing import Any
 import pytest
 
 from bridge.broker import scripts
-from bridge.broker.scripts import CLAIM, ENTER, EXPIRE, HELD, LEASE, LEAVE, MEMBERS, SWEEP, SWEPT, Script
+from bridge.broker.scripts import (
+    CLAIM,
+    ENTER,
+    EXPIRE,
+    HELD,
+    LEASE,
+    LEAVE,
+    MEMBERS,
+    REMEMBER,
+    SWEEP,
+    SWEPT,
+    Script,
+)
 from tests.bridge.broker.parts import Answers, running_bus, until
 from tests.conftest import StartRedis
 from tests.servers import RedisServer
@@ -66,6 +78,7 @@ async def test_redis_can_read_every_script(server: RedisServer, script: Script) 
 
 Step = tuple[Script, list[str | int], Any]
 ANN1, ANN2, BEN1 = "ann:p1:v3:1", "ann:p2:v2:2", "ben:p1:v3:3"
+HELD_BY_P1: list[str | int] = ["ann", ANN1, "ben", BEN1]
 PRESENCE: dict[str, list[Step]] = {
     "one comes and goes": [
         (ENTER, ["ann", ANN1, 60], [1, 1, 1]),
@@ -77,31 +90,38 @@ PRESENCE: dict[str, list[Step]] = {
         (ENTER, ["ann", ANN1, 60], [1, 1, 1]),
         (ENTER, ["ann", ANN2, 60], [0, 0, 1]),
         (LEAVE, ["ann", ANN1], [0, 0, 1]),
-        (MEMBERS, [], [[b"ann"], [ANN2.encode()]]),
+        (MEMBERS, ["", 9], [[ANN2.encode()], b""]),
         (LEAVE, ["ann", ANN2], [1, 1, 0]),
     ],
     "a lifetime is not shortened": [
         (ENTER, ["ann", ANN1, 60], [1, 1, 1]),
         (ENTER, ["ann", ANN1, 0], [0, 1, 1]),
         (EXPIRE, ["ann"], [0, 1]),
-        (MEMBERS, [], [[b"ann"], [ANN1.encode()]]),
+        (MEMBERS, ["", 9], [[ANN1.encode()], b""]),
     ],
     "a lifetime is over": [
         (ENTER, ["ann", ANN1, 0], [1, 1, 1]),
-        (MEMBERS, [], [[], [ANN1.encode()]]),
+        (MEMBERS, ["", 9], [[], b""]),
         (EXPIRE, ["ann"], [1, 0]),
         (EXPIRE, ["ann"], [0, 0]),
         (ENTER, ["ann", ANN1, 60], [1, 1, 1]),
+    ],
+    "members are told a part at a time": [
+        (ENTER, ["ann", ANN1, 60], [1, 1, 1]),
+        (ENTER, ["ben", BEN1, 60], [1, 1, 2]),
+        (MEMBERS, ["", 1], [[ANN1.encode()], ANN1.encode()]),
+        (MEMBERS, [ANN1, 1], [[BEN1.encode()], BEN1.encode()]),
+        (MEMBERS, [BEN1, 1], [[], b""]),
     ],
     "a process is swept": [
         (ENTER, ["ann", ANN1, 60], [1, 1, 1]),
         (ENTER, ["ann", ANN2, 60], [0, 0, 1]),
         (ENTER, ["ben", BEN1, 60], [1, 1, 2]),
-        (HELD, ["p1"], 2),
-        (SWEEP, ["p1"], [[BEN1.encode()], 1]),
-        (HELD, ["p1"], 0),
-        (HELD, ["p2"], 1),
-        (SWEEP, ["p2"], [[ANN2.encode()], 0]),
+        (HELD, HELD_BY_P1, 2),
+        (SWEEP, ["p1", 0, 9], [b"0", [BEN1.encode()], 1]),
+        (HELD, HELD_BY_P1, 0),
+        (HELD, ["ann", ANN2], 1),
+        (SWEEP, ["p2", 0, 9], [b"0", [ANN2.encode()], 0]),
     ],
 }
 
@@ -153,7 +173,16 @@ async def test_leases_in_redis(redis_url: str, prefix: str, story: str) -> None:
             assert await answers.next() == expected, number
 
 
-@pytest.mark.parametrize("script", [ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, LEASE], ids=range(7))
+ARGUMENTS: dict[Script, list[str | int]] = {
+    LEASE: ["p1", 60],
+    MEMBERS: ["", 9],
+    HELD: HELD_BY_P1,
+    SWEEP: ["p1", 0, 9],
+    REMEMBER: ["new", "old", "now"],
+}
+
+
+@pytest.mark.parametrize("script", [ENTER, LEAVE, EXPIRE, *ARGUMENTS], ids=range(8))
 async def test_another_type_under_our_names_is_replaced(redis_url: str, prefix: str, script: Script) -> None:
     keys = [f"{prefix}:one", f"{prefix}:other"]
     async with running_bus(redis_url) as bus:
@@ -161,5 +190,14 @@ async def test_another_type_under_our_names_is_replaced(redis_url: str, prefix: 
         spoil = Script("for _, key in ipairs(KEYS) do redis.call('SET', key, 'spoiled') end")
         spoil.run(bus, keys, [], answers)
         await answers.next()
-        script.run(bus, keys, ["ann", ANN1, 60] if script is not LEASE else ["p1", 60], answers)
+        script.run(bus, keys, ARGUMENTS.get(script, ["ann", ANN1, 60]), answers)
         assert not isinstance(await answers.next(), Exception)
+
+
+def test_no_script_frees_at_once_what_somebody_else_may_have_made_large() -> None:
+    """DEL of a set of a million members keeps everybody waiting for as long as it takes; UNLINK does not."""
+    assert [script for script in ALL if "'DEL'" in script.source] == []
+
+
+def test_no_script_reads_whatever_stands_there_whole() -> None:
+    assert [script for script in ALL if "0, -1" in script.source or "SMEMBERS" in script.source] == []
