@@ -5,8 +5,9 @@ Pure: it never routes, never asks the clock, and never decides who may say what.
 Decided here: `null` in an optional field means that it is not set, but `version` is not optional and is refused unless
 it is `"3"`. A number that JSON has no word for (`NaN`, `1e400`) makes the frame no JSON at all. A frame with more
 structure than `MAX_WEIGHT` (see `form.py`) is refused before it is read; on the bus, where a number may be written
-longer than it was said, twice that. `JOIN` and `LEAVE`, in just this case, are the server's words about who is present:
-no client may say them with `presence` to anybody but itself.
+longer than it was said, twice that, and any text, since what is escaped in it is no structure. `JOIN` and `LEAVE`, in
+just this case, are the server's words about who is present: no client may say them with `presence` to anybody but
+itself.
 """
 
 import re
@@ -189,17 +190,25 @@ def write_members(content: Content, from_id: str, group_id: str, sent_at: str, m
 def read_heard(line: bytes) -> Heard:
     """A message from the bus, every field checked. Raises `Unreadable`."""
     try:
+        shape = _form_on_the_bus(line) if form.may_weigh_more(line, MAX_LINE_WEIGHT) else None
         heard: Heard = _heard.validate_json(line)
         if heard.get("payload") is not None:
-            _check_payload(line)
+            _check_payload(line, shape)
     except ValueError as error:
         raise error if isinstance(error, Unreadable) else Unreadable("invalid_message") from None
     return heard
 
 
-def _check_payload(line: bytes) -> None:
+def _form_on_the_bus(line: bytes) -> form.Form:
+    """Before anything is read. A message whose text is all quotes has many escapes, and is none too heavy."""
+    return form.form_of(line.decode(), MAX_LINE_WEIGHT + line.count(b"\\") // form.ESCAPES_PER_WEIGHT)
+
+
+def _check_payload(line: bytes, shape: form.Form | None) -> None:
     """Nothing else in a message can hold a number, or more than one value."""
-    shape = form.form_of(line.decode(), MAX_LINE_WEIGHT)
+    shape = shape or form.form_of(line.decode(), MAX_LINE_WEIGHT)
+    if shape.weight > MAX_LINE_WEIGHT:
+        raise form.TooMuch(shape.weight)
     if shape.may_be_infinite and not form.is_finite(form.from_json(line)):
         raise Unreadable("invalid_json", [_problem("", "a number is not finite")])
 

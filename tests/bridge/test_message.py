@@ -1,4 +1,5 @@
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from bridge.message import BusMessage, read
 from bridge.message import said as said_here
 from compat.upgrade import upgrade_text
 from tests.compat.strategies import contents, frames
+from v3.form import TooMuch, form_of
 from v3.messages import Unreadable, WS_Message_V3, content_of, read_said, write
 
 NOW = "2026-01-01T00:00:00.000000Z"
@@ -28,6 +30,41 @@ def test_a_message_of_v3_arrives_as_its_own_bytes(said: dict[str, Any]) -> None:
     assert (message.line, message.v2_text) == (line, None)
     assert message.content == content
     assert (message.target, message.group_id, message.to_id) == (said["target"], "lobby", said.get("to_id"))
+
+
+HEAVY = {
+    "integers": "1,",
+    "texts": '"a",',
+    "empty texts": '"",',
+    "fractions": "0.5,",
+    "exponents": "1E22,",
+    "tiny numbers": "1e-9,",
+    "long numbers": "1234567890123456789,",
+    "lists": "[],",
+    "objects": "{},",
+    "members": '{"a":1},',
+    "escapes": r'"\"\\\"\\",',
+}
+
+
+@pytest.mark.parametrize("what", HEAVY)
+@pytest.mark.parametrize("around", ['{"data":[%s0]}', '{"payload":{"a":[%s0]}}', "[%s0]", '{"msg":"hi","x":[%s0]}'])
+def test_the_heaviest_frame_of_v2_arrives(what: str, around: str) -> None:
+    """What clients may say is never too heavy for the bus, in whatever words it gets there."""
+    part, most = HEAVY[what], 1
+    while is_light(around % (part * 2 * most)):
+        most *= 2
+    for step in (most >> power for power in range(1, most.bit_length())):
+        most += step if is_light(around % (part * (most + step))) else 0
+    text = around % (part * most)
+    content = upgrade_text(text).content
+    assert arrived(said_here(content, "v2-42", "lobby", NOW, text).data).v2_text == text.encode()
+
+
+def is_light(text: str) -> bool:
+    with suppress(TooMuch):
+        return bool(form_of(text))
+    return False
 
 
 @given(

@@ -4,9 +4,20 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from pydantic_core import to_json
 
 from tests.compat.strategies import frames, nested
-from v3.form import ESCAPES_PER_WEIGHT, LONG_NUMBER_WEIGHT, MAX_WEIGHT, TooMuch, depth, form_of, is_finite
+from v3.form import (
+    CONTAINER_WEIGHT,
+    ESCAPES_PER_WEIGHT,
+    LONG_NUMBER_WEIGHT,
+    MAX_WEIGHT,
+    TooMuch,
+    depth,
+    form_of,
+    is_finite,
+    may_weigh_more,
+)
 
 
 @pytest.mark.parametrize(
@@ -112,3 +123,21 @@ def test_a_number_that_is_not_finite_is_found_wherever_it_is(value: float) -> No
     assert not is_finite(value)
     assert not is_finite({"a": [1, {"b": [value]}]})
     assert is_finite({"a": [1, {"b": [1e308, "Infinity", None]}]})
+
+
+@given(frames)
+def test_a_look_overlooks_no_structure(value: Any) -> None:
+    text = to_json(value)
+    structure = CONTAINER_WEIGHT * containers_in(value)
+    assert may_weigh_more(text, structure - 1) or len(text) * CONTAINER_WEIGHT < structure or not structure
+
+
+def containers_in(value: Any) -> int:
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return isinstance(value, dict | list) + sum(map(containers_in, members))
+
+
+def test_a_look_lets_long_texts_pass() -> None:
+    assert not may_weigh_more(b"What is said, is said: " * 400, 2 * MAX_WEIGHT)
+    assert not may_weigh_more(b"[" * 3_000, 2 * MAX_WEIGHT)
+    assert may_weigh_more(b"[" * 4_000, 2 * MAX_WEIGHT)

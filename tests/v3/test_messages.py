@@ -6,6 +6,7 @@ from hypothesis import given
 from pydantic_core import to_json
 
 from tests.compat.strategies import contents, nested
+from v3 import messages
 from v3.messages import (
     MAX_ECHO_CHARACTERS,
     MAX_PAYLOAD_DEPTH,
@@ -358,6 +359,39 @@ def test_a_message_of_too_many_values_is_rejected_on_the_bus_too() -> None:
     with pytest.raises(Unreadable):
         read_heard(HEARD % (b',"payload":{"a":[%b1]}' % (b"1," * 40_000)))
     assert read_heard(HEARD % (b',"payload":{"a":[%b1]}' % (b"1," * 16_000)))["payload"] == {}
+
+
+class NeverRead:
+    def validate_json(self, line: bytes) -> Any:
+        raise AssertionError(line[:80])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        HEARD % (b',"payload":{"a":[%b{}]}' % (b"{}," * 40_000)),
+        HEARD % (b',"payload":{"a":[%b1]}' % (b"1," * 200_000)),
+        HEARD % (b',"payload":{"a":[%b""]}' % (b'"",' * 100_000)),
+        HEARD % (b',"payload":{%b"z":1}' % b"".join(b'"%d":1,' % number for number in range(40_000))),
+        HEARD % (b',"nope":%b' % (b"[" * 240_000)),
+        b"[" * 480_000,
+        b"[%b{}]" % (b"{}," * 100_000),
+    ],
+    ids=range(7),
+)
+def test_what_is_too_heavy_on_the_bus_is_weighed_and_not_read(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "_heard", NeverRead())
+    with pytest.raises(Unreadable) as caught:
+        read_heard(line)
+    assert caught.value.code == "invalid_message"
+
+
+@pytest.mark.parametrize("mark", ['"', "\\", "[", "{", ",", ":", "\n", "\x00", "1", "e", ".", "é", "\\[", '":'])
+def test_a_text_passes_the_bus_whatever_it_is_made_of(mark: str) -> None:
+    """It holds no values: what looks like some stands in a string."""
+    text = mark * (262_144 // len(mark))
+    line = write({"msg_type": "msg", "target": "group", "msg": text}, "ann", "lobby", "now")
+    assert read_heard(line)["msg"] == text
 
 
 @pytest.mark.parametrize("said", ['"cmd":"JOIN"', '"cmd":"LEAVE"'])
