@@ -3,11 +3,15 @@
 redis-py opens it (address, TLS, credentials, database) and packs every command; then its socket is ours, so that what
 Redis says is handled in the same turn of the loop in which it arrives. RESP2, no read timeout. A link never reconnects
 and never retries: it ends once, calls `lost` once, and whoever owns it opens another.
+
+Where much arrives at once it is handled for `TURN_SECONDS`, and a piece more; the rest of it in the next turns, and
+nothing is read until then. So whoever floods us through Redis keeps no socket waiting: it is Redis that waits.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
 from typing import Any, Final, cast
 
 import hiredis
@@ -22,6 +26,9 @@ CONNECT_SECONDS: Final = 1.0
 FIRST_PAUSE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 0.5
 STABLE_SECONDS: Final = 0.1
+TURN_SECONDS: Final = 0.002
+PIECE_BYTES: Final = 16_384
+"""So much is handed over in one go, a millisecond of small messages; a larger reply comes with its last piece."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +47,8 @@ class Link(asyncio.Protocol):
         self._replies = replies
         self._lost: Callable[[], None] | None = lost
         self._reader = hiredis.Reader(notEnoughData=_INCOMPLETE)
+        self._unread = b""
+        self._unread_from = 0
         self._transport = cast(asyncio.Transport, connection._writer.transport)  # type: ignore[union-attr]
         self._transport.set_protocol(self)
 
@@ -62,6 +71,36 @@ class Link(asyncio.Protocol):
         self._end()
 
     def data_received(self, data: bytes) -> None:
+        if len(data) <= PIECE_BYTES and not self._unread:
+            self._take(data)
+            return
+        is_waiting = bool(self._unread)
+        self._unread, self._unread_from = self._unread[self._unread_from :] + data, 0
+        if not is_waiting:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """With what was read, for one turn; then the sockets have theirs, before anything more is read."""
+        ends_at = perf_counter() + TURN_SECONDS
+        while self._unread_from < len(self._unread):
+            start, self._unread_from = self._unread_from, self._unread_from + PIECE_BYTES
+            self._take(self._unread[start : self._unread_from])
+            if perf_counter() >= ends_at:
+                break
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if self._transport.is_closing():
+            return
+        if self._unread_from < len(self._unread):
+            self._go_on()
+        else:
+            self._unread, self._unread_from = b"", 0
+            self._transport.resume_reading()
+
+    def _take(self, data: bytes) -> None:
         self._reader.feed(data)
         replies = []
         try:
@@ -85,6 +124,7 @@ class Link(asyncio.Protocol):
 
     def _end(self) -> None:
         lost, self._lost = self._lost, None
+        self._unread = b""
         if lost is not None:
             self._connection._reader = self._connection._writer = None
             lost()

@@ -14,7 +14,17 @@ from redis.asyncio.connection import ConnectionPool
 from structlog.testing import capture_logs
 
 from bridge.broker import link as link_module
-from bridge.broker.link import CONNECT_SECONDS, FIRST_PAUSE_SECONDS, Keeper, Link, LinkError, open_link, pack, pool
+from bridge.broker.link import (
+    CONNECT_SECONDS,
+    FIRST_PAUSE_SECONDS,
+    PIECE_BYTES,
+    Keeper,
+    Link,
+    LinkError,
+    open_link,
+    pack,
+    pool,
+)
 from tests.bridge.broker.parts import ANSWER_SECONDS, Answers, until
 from tests.conftest import StartRedis
 from tests.ports import free_port
@@ -211,6 +221,77 @@ async def test_what_is_no_redis_protocol_ends_it_after_what_was_said_before(
         proxy.inject(b"+good\r\n?bad\r\n")
         await until(lambda: seen.losses)
         assert seen.replies == [b"good"]
+
+
+class Turns:
+    """How many replies came in each turn of the loop."""
+
+    def __init__(self) -> None:
+        self.replies: list[Any] = []
+        self._turns = [0]
+        self._loop = asyncio.get_running_loop()
+        self._turn()
+
+    def _turn(self) -> None:
+        self._turns.append(0)
+        self._loop.call_soon(self._turn)
+
+    def take(self, replies: Any) -> None:
+        self.replies += replies
+        self._turns[-1] += len(replies)
+
+    @property
+    def most(self) -> int:
+        return max(self._turns)
+
+
+NUMBERS = range(100_000, 300_000)
+LINE_BYTES = len(b":100000\r\n")
+LINES = b"".join(b":%d\r\n" % number for number in NUMBERS)
+
+
+async def most_in_a_turn(port: int) -> int:
+    """Of numbers that Redis says all at once: all come, in order."""
+    async with proxy_to(port) as proxy:
+        turns = Turns()
+        link = await open_link(pool(proxy.url, "test-link"), turns.take, lambda: None)
+        proxy.inject(LINES)
+        await until(lambda: len(turns.replies) == len(NUMBERS))
+        assert turns.replies == list(NUMBERS)
+        link.write(pack("PING"))
+        await until(lambda: len(turns.replies) == len(NUMBERS) + 1)  # it reads on
+        link.end()
+        return turns.most
+
+
+async def test_what_comes_at_once_is_handled_in_turns_with_the_sockets(
+    redis_server: StartRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "TURN_SECONDS", 0.0)  # one piece a turn
+    assert await most_in_a_turn(redis_server().port) <= PIECE_BYTES // LINE_BYTES + 1
+
+
+async def test_without_turns_sockets_wait_for_all_of_it(
+    redis_server: StartRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "PIECE_BYTES", len(LINES))
+    assert await most_in_a_turn(redis_server().port) > 3 * PIECE_BYTES // LINE_BYTES
+
+
+async def test_a_link_that_is_ended_hands_over_nothing_more(
+    redis_server: StartRedis, seen: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "TURN_SECONDS", 0.0)
+    async with proxy_to(redis_server().port) as proxy:
+        link = await opened(proxy.url, seen)
+        proxy.inject(LINES)
+        await until(lambda: seen.replies)
+        link.end()
+        number = len(seen.replies)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert (len(seen.replies), seen.losses) == (number, 1)
+        assert number < len(NUMBERS)
 
 
 async def test_it_knows_what_redis_has_not_taken(redis_server: StartRedis, seen: Replies) -> None:
