@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import json
 import logging
 import re
 import sys
@@ -105,6 +106,11 @@ def without_words(script: Any, words: str, instead: str) -> Any:
     return type(script)(script.source.replace(words, instead))
 
 
+def believingly(said: bytes) -> list[tuple[str, str, str, int]]:
+    numbers = json.loads(said).items()
+    return [(tenant, what, *one) for tenant, all_ in numbers for what, each in all_.items() for one in each.items()]
+
+
 def quadratically(read: Callable[[str], Any]) -> Callable[[str], Any]:
     """A look for numbers that are infinite, begun anew at each digit."""
     large_number = re.compile(r"[0-9](?:[eE]\+?[0-9]{3}|[0-9]{199})")
@@ -172,6 +178,11 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
         "bridge.broker.tenant_table:OTHERS_SECONDS": 3_600.0,
     },
     "ends": {"bridge.broker.tenant_table:TenantTable.run": deaf_to_every_end},
+    "names in Redis": {
+        "bridge.broker.leases:process_in": bytes.decode,
+        "bridge.broker.headcount:process_in": bytes.decode,
+    },
+    "numbers in Redis": {"bridge.broker.headcount:_read": believingly},
     "sum of outboxes": {"bridge.outboxes:Outboxes.look": nothing},
 }
 
