@@ -4,6 +4,7 @@ It never decides whether a map is sound: `compat.identity` does. A running bridg
 """
 
 import contextlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -16,6 +17,7 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.stored_map import prepare_map, put_in_place, read_map
 
 ATTEMPTS: Final = 10
+_VERSION: Final = re.compile(rb"[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ async def _version(redis: Any, addresses: Addresses, tenant: str) -> int:
         await redis.hget(addresses.tenant(tenant), "version"),
         await redis.hget(addresses.tenants, tenant),
     ]
-    return max((int(version) for version in versions if version is not None and version.isdigit()), default=0)
+    return max((int(version) for version in versions if _VERSION.fullmatch(version or b"")), default=0)
 
 
 def _compare(before: Mapping[str, str], after: Mapping[str, str]) -> Replacement:

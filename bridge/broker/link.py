@@ -26,7 +26,7 @@ CONNECT_SECONDS: Final = 1.0
 FIRST_PAUSE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 0.5
 STABLE_SECONDS: Final = 0.1
-TURN_SECONDS: Final = 0.002
+TURN_SECONDS: Final = 0.004
 PIECE_BYTES: Final = 16_384
 """So much is handed over in one go, a millisecond of small messages; a larger reply comes with its last piece."""
 

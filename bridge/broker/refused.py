@@ -5,11 +5,12 @@ in can make no step look bad, and takes no room. Redis counts in slices of time,
 exact to 1 %).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, Final, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
@@ -35,7 +36,20 @@ async def in_a_minute(redis: Redis, addresses: Addresses, tenant: str, milliseco
     """How many clients were, up to this time. Raises what redis-py raises."""
     newest = milliseconds // (SLICE_SECONDS * 1_000)
     slices = [addresses.refused(tenant, newest - age) for age in range(SLICES_PER_MINUTE + 1)]
-    return cast(int, await cast(Any, redis.pfcount(*slices)))
+    try:
+        return cast(int, await cast(Any, redis.pfcount(*slices)))
+    except ResponseError:
+        ours = await _that_count(redis, slices)
+        return cast(int, await cast(Any, redis.pfcount(*ours))) if ours else 0
+
+
+async def _that_count(redis: Redis, slices: Sequence[str]) -> list[str]:
+    """Without those that are somebody else's, under our names."""
+    async with redis.pipeline(transaction=False) as pipeline:
+        for each in slices:
+            pipeline.pfcount(each)
+        numbers = await pipeline.execute(raise_on_error=False)
+    return [each for each, number in zip(slices, numbers, strict=True) if isinstance(number, int)]
 
 
 def _ignore(reply: Any) -> None:

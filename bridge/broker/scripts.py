@@ -262,7 +262,10 @@ REFUSE: Final = Script("""
 local found = 0
 for i = 2, #ARGV, 2 do
   if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then
-    redis.call('PFADD', KEYS[2], ARGV[i + 1])
+    if type(redis.pcall('PFADD', KEYS[2], ARGV[i + 1])) == 'table' then
+      redis.call('UNLINK', KEYS[2])
+      redis.call('PFADD', KEYS[2], ARGV[i + 1])
+    end
     found = found + 1
   end
 end

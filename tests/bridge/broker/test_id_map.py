@@ -64,3 +64,10 @@ async def test_a_large_map_is_replaced_by_another_and_by_none(redis_url: str, ad
         assert (len(done.removed), done.changed, done.version) == (3_498, frozenset({"2"}), 2)
         assert (await replace_id_map(redis, addresses, "acme", {})).removed == {"1", "2"}
         assert await redis.keys(f"{addresses.id_map('acme')}*") == []
+
+
+@pytest.mark.parametrize("version", [b"9" * 5_000, b"x", b"\xff", b"-1", b""])
+async def test_a_version_that_is_none_is_the_first(redis_url: str, addresses: Addresses, version: bytes) -> None:
+    async with Redis.from_url(redis_url) as redis:
+        await redis.hset(addresses.tenants, "acme", version)
+        assert (await replace_id_map(redis, addresses, "acme", {"1": "ann"})).version == 1

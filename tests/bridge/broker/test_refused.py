@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-from bridge.broker.refused import SLICE_LIFETIME_SECONDS, in_a_minute, note
+import pytest
+
+from bridge.broker.refused import SLICE_LIFETIME_SECONDS, SLICE_SECONDS, in_a_minute, note
 from bridge.migration.rows import Visitor
 from tests.bridge.desk import TENANT, Desk, now, v2
 
@@ -41,9 +43,14 @@ async def test_many_are_counted_within_bounds(desk: Desk) -> None:
     assert 0 < await desk.redis.ttl(name) <= SLICE_LIFETIME_SECONDS
 
 
-async def test_what_is_not_ours_counts_for_nothing(desk: Desk) -> None:
+@pytest.mark.parametrize("spoiled", ["string", "list"])
+async def test_what_is_not_ours_counts_for_nothing_and_makes_room(desk: Desk, spoiled: str) -> None:
     await met(desk, v2("42"))
-    name = desk.addresses.refused(TENANT, int(time.time()) // 5)
-    await desk.redis.set(name, "somebody else's")
-    note(desk.bus, desk.addresses, TENANT, [v2("42")], time.time())
-    await desk.settled()
+    for slices_ago in range(3):
+        name = desk.addresses.refused(TENANT, int(time.time()) // SLICE_SECONDS - slices_ago)
+        if spoiled == "string":
+            await desk.redis.set(name, b"HYLL somebody else's")
+        else:
+            await desk.redis.lpush(name, "somebody else's")
+    assert await in_a_minute(desk.redis, desk.addresses, TENANT, now()) == 0
+    assert await counted(desk, v2("42"), seconds_ago=SLICE_SECONDS) == 1
