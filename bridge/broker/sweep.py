@@ -17,7 +17,7 @@ from bridge.broker.presence_entries import Group
 SWEEP_SECONDS: Final = 10
 """How long a claim holds."""
 GROUPS_AT_ONCE: Final = 200
-HOLDERS_AT_ONCE: Final = 1_000
+HOLDERS_AT_ONCE: Final = 200
 _BEGIN: Final = b"0"
 """What Redis calls the beginning of a scan, and its end."""
 
