@@ -69,17 +69,22 @@ class Budget:
 
         Without an address it came by a unix socket, where another worker passes on whom it has charged already.
         """
+        return self._address("stranger", address)
+
+    def _address(self, kind: str, address: str) -> Holder:
         if not address:
             return self._siblings
-        name = ("address", address)
+        name = (kind, address)
         return self._holder(name, lambda now: [self._addresses.of(address, now)], behind=(self.everybody,))
 
     def peer(self, address: str) -> Holder:
-        """Who pays for reading requests: the address they come from.
+        """Who pays for reading requests: the address they come from, which waits for that in a line of its own.
 
         A proxy of ours pays for none: it is only known whom it speaks for when a request has come.
         """
-        return self._proxies if is_proxy(address, self._trusted_proxies) else self.stranger(address)
+        if is_proxy(address, self._trusted_proxies):
+            return self._proxies
+        return self._address("peer", address)
 
     def _holder(self, name: Hashable, accounts: AccountsAt, behind: Sequence[Account] = ()) -> Holder:
         """Bounded: the one that was made longest ago is forgotten; who still has it goes on with it."""

@@ -62,7 +62,7 @@ class TenantVersions:
         except ResponseError as error:
             if not is_wrong_type(error):
                 raise
-        await self._redis.delete(self._addresses.tenants)
+        await self._redis.unlink(self._addresses.tenants)
         return nothing
 
 
