@@ -9,7 +9,7 @@ there.
 import asyncio
 import gc
 import sys
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from math import inf
 from typing import Final
 
@@ -24,8 +24,10 @@ MOST_KEPT: Final = 255  # of a kind; by uvloop 250
 class Housekeeping:
     """A part of one process, for as long as it runs."""
 
-    def __init__(self, connected: Sized) -> None:
+    def __init__(self, connected: Sized, has_much_in_hand: Callable[[], bool] = bool) -> None:
+        """`has_much_in_hand`: whether there are many objects for now, which a look through all would take long over."""
         self._connected = connected
+        self._has_much_in_hand = has_much_in_hand
         self._least_bytes = inf
 
     async def run(self) -> None:
@@ -45,7 +47,7 @@ class Housekeeping:
 
     async def _give_back(self) -> None:
         await _exchange_kept()
-        if len(self._connected) <= FEW_CONNECTED:
+        if len(self._connected) <= FEW_CONNECTED and not self._has_much_in_hand():
             gc.collect()
         sys._clear_type_cache()  # noqa: SLF001 - it is for this, and has no other name before Python 3.13
         allocator.give_back()

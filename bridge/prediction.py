@@ -7,11 +7,10 @@ Decided here: nobody is thought to move meanwhile. What two refused clients said
 neither of them stays; nor is what a client hears of itself.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from bridge.broker.addresses import Addresses
 from bridge.migration.rows import Speech, Visitor
@@ -24,7 +23,10 @@ from v3.messages import Content
 MOST_LISTED: Final = 1_000
 MOST_COMPARED: Final = 100_000
 """Speakers are compared with listeners so often, the loudest first; beyond that the prediction is not whole."""
+MOST_LOOKED_AT: Final = 5_000_000
+"""Nor where so many had to be looked at: of those who listen somewhere, most may have been there at another time."""
 COMPARED_PER_TURN: Final = 500
+MET_PER_TURN: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,15 @@ class Refusal:
     bucket: int | None
     successor: str | None
     channel: str
+
+
+class Listener(NamedTuple):
+    """A client that could hear something, from when to when, and whether it would be refused."""
+
+    visitor: Visitor
+    first: int
+    last: int
+    goes: bool
 
 
 Speaker = tuple[str, str | None, str]
@@ -122,28 +133,47 @@ class Predictor:
         self._before = before
         self._after = after
         self._addresses = addresses
-        self._audience: dict[bytes, list[Seen]] = defaultdict(list)
-        self._refused: dict[Visitor, bool] = {}
-        self._compared = 0
+        self._speeches: Sequence[Said] = ()
+        self._audience: dict[bytes, list[Listener]] = {}
+        self._compared = self._looked_at = 0
         self.prediction: Final = Prediction()
 
-    def predict(self, population: Iterable[Seen], speeches: Sequence[Said]) -> Iterator[None]:
-        """Fills `prediction`, the loudest first; yields now and then, so that whoever runs it can do other things."""
+    def predict(self, population: Iterable[Seen], speeches: Iterable[Said]) -> Iterator[None]:
+        """Fills `prediction`; yields now and then, so that whoever runs it can do other things."""
+        self.expect(speeches)
+        yield from self.meet(population)
+        yield from self.listen()
+
+    def expect(self, speeches: Iterable[Said]) -> None:
+        """What was said: of those who are met, only who could hear any of it is remembered."""
+        self._speeches = sorted(speeches, key=lambda one: -one.times)
+        for said in self._speeches:
+            if self._code(self._before, said.speech) is None:
+                self._audience.update((channel, []) for channel in self._channels(self._before, said.speech))
+
+    def meet(self, population: Iterable[Seen]) -> Iterator[None]:
+        """Those who were there, some of them or all."""
         for number, seen in enumerate(population):
             self._meet(seen)
-            if number % 1_000 == 0:
+            if number % MET_PER_TURN == 0:
                 yield
-        for said in sorted(speeches, key=lambda one: -one.times):
+
+    def listen(self) -> Iterator[None]:
+        """What becomes of all that was said, the loudest first, once all were met."""
+        for said in self._speeches:
+            yield
             yield from self._listen(said)
 
     def _meet(self, seen: Seen) -> None:
         visitor = seen.visitor
+        if self._code(self._before, visitor) is not None:
+            return
         group, client = self._names(visitor)
-        code = None if self._code(self._before, visitor) else self._code(self._after, visitor)
-        if self._code(self._before, visitor) is None:
-            for channel in listens_on(visitor.language, self._before.name, group, client or "", self._addresses):
-                self._audience[channel].append(seen)
-        self._refused[visitor] = code is not None
+        code = self._code(self._after, visitor)
+        listener = Listener(visitor, seen.first, seen.last, code is not None)
+        for channel in listens_on(visitor.language, self._before.name, group, client or "", self._addresses):
+            if channel in self._audience:
+                self._audience[channel].append(listener)
         if code is None:
             return
         self.prediction.refused_clients += 1
@@ -166,48 +196,49 @@ class Predictor:
         prediction.messages += said.times
         if self._code(self._before, speech) is not None:
             return  # whoever said it is refused already
-        if self._compared > MOST_COMPARED:
+        if self._compared > MOST_COMPARED or self._looked_at > MOST_LOOKED_AT:
             prediction.is_whole = False
             return
         speaker_goes = self._code(self._after, speech) is not None
         before, after = self._channels(self._before, speech), set(self._channels(self._after, speech))
         is_affected = False
-        for seen in self._hearing(before, said):
-            is_affected |= self._compare(said, seen, before[0], after, speaker_goes=speaker_goes)
+        for listener in self._hearing(before, said):
+            is_affected |= self._compare(said, listener, before[0], after, speaker_goes=speaker_goes)
             self._compared += 1
             if self._compared % COMPARED_PER_TURN == 0:
                 yield
         prediction.affected += said.times if is_affected else 0
 
-    def _compare(self, said: Said, seen: Seen, channel: bytes, after: set[bytes], *, speaker_goes: bool) -> bool:
+    def _compare(
+        self, said: Said, listener: Listener, channel: bytes, after: set[bytes], *, speaker_goes: bool
+    ) -> bool:
         """Whether a listener loses what was said."""
-        speech, listener_goes = said.speech, self._refused[seen.visitor]
-        if _is_same(speech, seen.visitor):
+        speech = said.speech
+        if _is_same(speech, listener.visitor):
             return False
-        if speaker_goes and listener_goes:
+        if speaker_goes and listener.goes:
             return True
         speaker = (speech.language, speech.client_id, speech.group_id)
-        pair = self.prediction.pairs.setdefault((speaker, seen.visitor), Pair())
+        pair = self.prediction.pairs.setdefault((speaker, listener.visitor), Pair())
         pair.heard += said.times
-        is_lost = speaker_goes or listener_goes or not self._still_hears(seen.visitor, after)
+        is_lost = speaker_goes or listener.goes or not self._still_hears(listener.visitor, after)
         if is_lost:
             pair.lost, pair.channel = pair.lost + said.times, channel.decode()
         return is_lost
 
-    def _hearing(self, channels: Iterable[bytes], said: Said) -> Iterator[Seen]:
+    def _hearing(self, channels: Iterable[bytes], said: Said) -> Iterator[Listener]:
         """Everyone who heard it, once."""
         met: set[Visitor] = set()
         speech = said.speech
         for channel in channels:
-            for seen in self._audience.get(channel, ()):
-                is_there = seen.first <= said.last and said.first <= seen.last
-                if (
-                    seen.visitor not in met
-                    and is_there
-                    and is_for(seen.visitor.language, speech.language, speech.msg_type)
-                ):
-                    met.add(seen.visitor)
-                    yield seen
+            audience = self._audience.get(channel, ())
+            self._looked_at += len(audience)
+            for listener in audience:
+                visitor = listener.visitor
+                is_there = listener.first <= said.last and said.first <= listener.last
+                if visitor not in met and is_there and is_for(visitor.language, speech.language, speech.msg_type):
+                    met.add(visitor)
+                    yield listener
 
     def _still_hears(self, visitor: Visitor, reached: set[bytes]) -> bool:
         group, client = self._names(visitor)

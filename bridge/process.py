@@ -11,11 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 import structlog
-from redis.asyncio import Redis
 from redis.asyncio.connection import ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bridge import open_files
 from bridge.admission import Admission
@@ -28,7 +24,7 @@ from bridge.broker.link import end_if_cancelled, pool
 from bridge.broker.memory import Memory
 from bridge.broker.presence import Presence
 from bridge.broker.presence_events import PresenceEvents
-from bridge.broker.reading import Reading
+from bridge.broker.reading import reading
 from bridge.broker.record_watch import RecordWatch
 from bridge.broker.roll import rolls
 from bridge.broker.subscriber import Subscriber
@@ -58,8 +54,6 @@ RESERVED_FILES: Final = 256
 MOST_FILES: Final = 65_536
 """A limit beyond this says nothing of how many connections a process can bear."""
 PART_PAUSE_SECONDS: Final = 1.0
-READING_RETRIES: Final = 3
-ANSWER_SECONDS: Final = 2.0
 LAST_WORDS_SECONDS: Final = 0.5
 END_SECONDS: Final = 1.0
 SCRIPT_TRIPS: Final = 2  # one more where Redis does not know the script yet
@@ -102,7 +96,7 @@ class Process:
         self.settings: Final = settings
         self.counts: Final = Counts()
         self.hub: Final = Hub()
-        self.redis: Final = _reading(redis_url)
+        self.redis: Final = reading(redis_url)
         self.bus: Final = Bus(links, addresses.probe)
         self.deliveries: Final = Deliveries(self.hub, budget, addresses, self._announce_left_out)
         self.subscriber: Final = self._new_subscriber(links)
@@ -275,7 +269,7 @@ class Process:
             self.guard_watch,
             self.record_watch,
             self.reception.budget.outboxes,
-            Housekeeping(self.connections),
+            Housekeeping(self.connections, lambda: self.reports.turns.is_any_made),
             *self.added.parts,
         )
 
@@ -300,12 +294,6 @@ class Process:
         self.events.flush()
         self.leases.end()
         await self.bus.wait_until_answered()
-
-
-def _reading(redis_url: str) -> Redis:
-    """For what may wait: a connection that was lost is made again, a Redis that does not answer is not asked twice."""
-    retry = Retry(ExponentialBackoff(0.1, 0.01), READING_RETRIES, supported_errors=(RedisConnectionError,))
-    return Reading.from_url(redis_url, protocol=2, socket_timeout=ANSWER_SECONDS, retry=retry)
 
 
 def _as_open_files_allow() -> int:

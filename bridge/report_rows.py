@@ -3,13 +3,14 @@
 It reads nothing from Redis: `reports.py` does, and has this done beside the loop.
 """
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from bridge.broker.presence_entries import holder_in
 from bridge.migration.rows import Conversion, Noted, ProprietaryKey, Sample, Speech, Visitor
-from bridge.prediction import Pair, Prediction, Predictor, Refusal, Said, Seen, Speaker
+from bridge.prediction import Pair, Prediction, Refusal, Said, Seen, Speaker
 from bridge.tenants import GENERATED_ID_PREFIX, Tenant, bucket
 from v3.session import timestamp
 
@@ -19,14 +20,36 @@ OUTCOMES: Final = ("exact", "stashed", "suppressed")
 DIRECTIONS: Final = ("v2_to_v3", "v3_to_v2")
 
 
-def newest_first(population: list[Seen], protocol: str | None) -> list[Seen]:
-    """Those who speak a protocol: V2 where none is named."""
-    return sorted(
-        (seen for seen in population if is_asked_for(seen.visitor, protocol)), key=lambda seen: seen.last, reverse=True
-    )
+class Newest:
+    """Who speaks a protocol, V2 where none is named, of a census that comes the newest first, page by page.
+
+    Those who are here come before all others. Of more than `most` only the number is kept; of these a line each.
+    """
+
+    def __init__(self, protocol: str | None, most: int, now: int, line: Callable[[Seen], Any]) -> None:
+        self.total = 0
+        self._protocol = protocol
+        self._most = most
+        self._now = now
+        self._line = line
+        self._here: list[Any] = []
+        self._gone: list[Any] = []
+
+    def add(self, population: Iterable[Seen]) -> None:
+        """The next page."""
+        for seen in population:
+            if is_asked_for(seen.visitor, self._protocol):
+                self.total += 1
+                lines = self._here if seen.last >= self._now else self._gone
+                if len(lines) < self._most:
+                    lines.append(self._line(seen))
+
+    def lines(self) -> list[Any]:
+        """The newest first."""
+        return (self._here + self._gone)[: self._most]
 
 
-def visitors(rows: list[Noted]) -> list[tuple[Noted, Visitor]]:
+def visitors(rows: Iterable[Noted]) -> list[tuple[Noted, Visitor]]:
     """The rows that are a client's."""
     return [(row, visitor) for row in rows if (visitor := Visitor.of(row.key))]
 
@@ -54,14 +77,12 @@ def holders(groups: list[str], answers: list[Any]) -> set[tuple[str, str]]:
     return here
 
 
-def predict(predictor: Predictor, population: list[Seen], rows: list[Noted]) -> None:
-    """Fills the prediction."""
-    said = [Said(speech, row.first, row.last, row.count) for row in rows if (speech := Speech.of(row.key))]
-    for _ in predictor.predict(population, said):
-        pass
+def spoken(rows: Iterable[Noted]) -> list[Said]:
+    """The rows that are something said."""
+    return [Said(speech, row.first, row.last, row.count) for row in rows if (speech := Speech.of(row.key))]
 
 
-def converted(rows: list[Noted], days: set[str]) -> tuple[Counter[str], int | None]:
+def converted(rows: Iterable[Noted], days: set[str]) -> tuple[Counter[str], int | None]:
     """What became of V2's messages on these days, and when the last one was converted."""
     converted: Counter[str] = Counter()
     last: int | None = None
@@ -74,7 +95,7 @@ def converted(rows: list[Noted], days: set[str]) -> tuple[Counter[str], int | No
     return converted, last
 
 
-def ledger(rows: list[Noted]) -> tuple[dict[str, dict[str, int]], list[dict[str, Any]]]:
+def ledger(rows: Iterable[Noted]) -> tuple[dict[str, dict[str, int]], list[dict[str, Any]]]:
     """Conversions by direction and outcome, and the proprietary keys."""
     outcomes: dict[str, Counter[str]] = {direction: Counter(dict.fromkeys(OUTCOMES, 0)) for direction in DIRECTIONS}
     keys: dict[str, list[tuple[str, Noted]]] = defaultdict(list)
@@ -125,6 +146,11 @@ def pair_line(speaker: Speaker, listener: Visitor, pair: Pair) -> dict[str, Any]
     }
 
 
+def client_words(seen: Seen) -> bytes:
+    """One client of the census, as JSON."""
+    return json.dumps(client_line(seen)).encode()
+
+
 def client_line(seen: Seen) -> dict[str, Any]:
     """One client of the census."""
     visitor = seen.visitor
@@ -156,16 +182,28 @@ def key_line(item: tuple[str, list[tuple[str, Noted]]]) -> dict[str, Any]:
     }
 
 
-def drawn(rows: Iterable[Noted], minutes: int) -> list[dict[str, Any]]:
-    """One sample for each moment, the oldest first; connections are added up each minute, so their mean is drawn."""
-    moments: dict[str, dict[str, Any]] = {}
-    for noted in rows:
-        sample = Sample.of(noted.key)
-        if sample is None or sample.what not in ("connections", "messages") or sample.protocol not in PROTOCOLS:
-            continue
-        drawn = moments.setdefault(sample.at, {"at": sample.at, "connections": nobody(), "messages": nobody()})
-        drawn[sample.what][sample.protocol] = noted.count if sample.what == "messages" else mean(noted, minutes)
-    return [moments[at] for at in sorted(moments)]
+class Drawing:
+    """One sample for each moment; connections are added up each minute, so their mean over `minutes` is drawn."""
+
+    def __init__(self, minutes: int) -> None:
+        self._minutes = minutes
+        self._moments: dict[str, dict[str, Any]] = {}
+
+    def add(self, rows: Iterable[Noted]) -> None:
+        """Of any moments."""
+        for noted in rows:
+            sample = Sample.of(noted.key)
+            if sample is not None and sample.what in ("connections", "messages") and sample.protocol in PROTOCOLS:
+                self._draw(sample, noted)
+
+    def _draw(self, sample: Sample, noted: Noted) -> None:
+        new = {"at": sample.at, "connections": nobody(), "messages": nobody()}
+        count = noted.count if sample.what == "messages" else mean(noted, self._minutes)
+        self._moments.setdefault(sample.at, new)[sample.what][sample.protocol] = count
+
+    def samples(self) -> list[dict[str, Any]]:
+        """The oldest first."""
+        return [self._moments[at] for at in sorted(self._moments)]
 
 
 def mean(noted: Noted, minutes: int) -> float:

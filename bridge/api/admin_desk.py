@@ -9,13 +9,13 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from fastapi import Request, Response
+from fastapi import Request
 from redis.asyncio import Redis
 
 from bridge.admission import Administrator, Admission, NotAdmitted
 from bridge.api.admin_pace import Pace, Party, party_of
 from bridge.api.admin_refusals import AdminRefusal, redis_away, said_as_refusals
-from bridge.api.large_answer import large_answer
+from bridge.api.report_answer import ReportAnswer
 from bridge.broker.addresses import Addresses
 from bridge.broker.changes import Stale
 from bridge.broker.headcount import Headcounts, read_headcount
@@ -98,12 +98,6 @@ class Desk:
         """One tenant as the API says it. Raises `AdminRefusal`."""
         return self._state(self.tenant(administrator, name), *(await self._facts()))
 
-    async def changes(self, administrator: Administrator, name: str) -> Response:
-        """A tenant's record. Raises `AdminRefusal`."""
-        tenant = self.tenant(administrator, name)
-        async with self.turn(administrator, name):
-            return await large_answer([change.as_json() for change in await self.orders.changes(tenant)])
-
     async def carry_out(
         self, administrator: Administrator, name: str, version: int | None, order: Callable[[Tenant], Awaitable[Any]]
     ) -> dict[str, Any]:
@@ -137,6 +131,11 @@ class Desk:
         if not await self._table.look_once(name):
             raise redis_away()
         return self.tenant(administrator, name)
+
+    def report(self, administrator: Administrator, name: str, make: Callable[[Tenant], Awaitable[Any]]) -> ReportAnswer:
+        """What `make` says of a tenant, when its turn has come. Raises `AdminRefusal`."""
+        tenant = self.tenant(administrator, name)
+        return ReportAnswer(self.reports.turns, tenant.name, lambda: make(tenant))
 
     async def replace_ids(self, tenant: Tenant, ids: dict[str, str]) -> dict[str, Any]:
         """Replace the id map."""

@@ -33,7 +33,10 @@ def note(bus: Bus, addresses: Addresses, tenant: str, visitors: Iterable[Visitor
 
 
 async def in_a_minute(redis: Redis, addresses: Addresses, tenant: str, milliseconds: int) -> int:
-    """How many clients were, up to this time. Raises what redis-py raises."""
+    """How many clients were, up to this time; a slice in whose place something else stands counts none.
+
+    Raises what redis-py raises.
+    """
     newest = milliseconds // (SLICE_SECONDS * 1_000)
     slices = [addresses.refused(tenant, newest - age) for age in range(SLICES_PER_MINUTE + 1)]
     try:

@@ -2,9 +2,12 @@
 
 Each row has a key, when it was first and last noted (milliseconds since the epoch), how often, and a remark. What was
 not noted for `days` is forgotten, and beyond `most_rows` the row that was noted longest ago is, which is counted.
+
+Whatever else stands in Redis under its names is passed over: a row that cannot be read is none, and something of
+another type is an empty roll.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -13,11 +16,19 @@ from redis.asyncio import Redis
 from bridge.broker import scripts
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
+from bridge.broker.link import rows_of
 from bridge.migration.rows import Noted
 
 ROWS_PER_COMMAND: Final = 200
-ROWS_PER_PAGE: Final = 1_000
+ROWS_PER_PAGE: Final = 500
 SECONDS_PER_DAY: Final = 86_400
+LONGEST_NUMBER: Final = 15
+"""Digits; Redis reckons no further without loss, and Python refuses to read some thousands of them."""
+LATEST: Final = 253_402_300_799_999
+"""The end of the year 9999, beyond which there is no date."""
+
+Rows = list[tuple[bytes, bytes | None]]
+"""As they stand in Redis: key, and value where there still is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +65,36 @@ class Roll:
             arguments += (row.key, row.first, row.last, row.count, row.remark)
         return arguments
 
-    async def newest(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> AsyncIterator[Noted]:
-        """The rows that were noted at `since` or later, the newest first. Raises what redis-py raises."""
+    async def pages(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> AsyncIterator[Rows]:
+        """The rows that were noted at `since` or later, the newest first, never many at once, and `most_rows` in all.
+
+        `read_rows` reads them. Raises what redis-py raises.
+        """
         rows, order = _keys(addresses, tenant, self.name)
         # The order is read at once: rows that are noted meanwhile would move from page to page.
-        keys: list[Any] = await redis.zrange(order, cast(Any, "+inf"), cast(Any, since), desc=True, byscore=True)
+        asked: Any = redis.zrange(
+            order, cast(Any, "+inf"), cast(Any, since), desc=True, byscore=True, offset=0, num=self.most_rows
+        )
+        keys = await rows_of(asked)
         for start in range(0, len(keys), ROWS_PER_PAGE):
             page = keys[start : start + ROWS_PER_PAGE]
-            values: list[Any] = await cast(Any, redis.hmget(rows, page))
-            for key, value in zip(page, values, strict=True):
-                noted = _noted(key, value)
-                if noted is not None:
-                    yield noted
+            values = await rows_of(cast(Any, redis.hmget(rows, page)))
+            yield list(zip(page, values, strict=False))
+
+    async def newest(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> AsyncIterator[Noted]:
+        """As `pages`, row by row."""
+        async for page in self.pages(redis, addresses, tenant, since):
+            for noted in read_rows(page):
+                yield noted
 
     async def forgotten(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> int:
         """How many rows the bound has made it forget; 0 where that was before `since`."""
-        number, last = await cast(Any, redis.hmget(_keys(addresses, tenant, self.name)[0], ["", "@"]))
-        if not number or not number.isdigit() or not last or not last.isdigit() or int(last) < since:
-            return 0
-        return int(number)
+        fields = await rows_of(cast(Any, redis.hmget(_keys(addresses, tenant, self.name)[0], ["", "@"])))
+        match [_number((field or b"").decode(errors="replace")) for field in fields]:
+            case [int(number), int(last)] if last >= since:
+                return number
+            case _:
+                return 0
 
 
 Failed = Callable[[Sequence[Noted]], None]
@@ -121,11 +143,22 @@ def _keys(addresses: Addresses, tenant: str, name: str) -> list[str]:
     return [rows, f"{rows}:order"]
 
 
-def _noted(key: bytes, value: bytes | None) -> Noted | None:
-    if value is None:
-        return None
-    match value.decode(errors="replace").split(" ", 3):
-        case [first, last, count, remark] if first.isdecimal() and last.isdecimal() and count.isdecimal():
-            return Noted(key.decode(errors="replace"), int(first), int(last), int(count), remark)
+def read_rows(page: Rows) -> Iterator[Noted]:
+    """Those that can be read."""
+    for key, value in page:
+        noted = None if value is None else _noted(key, value)
+        if noted is not None:
+            yield noted
+
+
+def _noted(key: bytes, value: bytes) -> Noted | None:
+    words = value.decode(errors="replace").split(" ", 3)
+    match [_number(word) for word in words[:3]]:
+        case [int(first), int(last), int(count)] if len(words) > 3 and max(first, last) <= LATEST:
+            return Noted(key.decode(errors="replace"), first, last, count, words[3])
         case _:
             return None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if len(text) <= LONGEST_NUMBER and text.isdecimal() else None

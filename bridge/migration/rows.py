@@ -36,6 +36,8 @@ class Row:
         try:
             values = json.loads(key)
             row = cls(*values)
+            if "\\u" in key:  # half a character would be a name that nothing can write down
+                _encode(values).encode()
         except (ValueError, TypeError, RecursionError):
             return None
         is_sound = all(

@@ -1,0 +1,54 @@
+"""A report as a response: made when its turn has come, and given up when nobody waits for it any more. No routes.
+
+The turn lasts until the answer is sent, so that of a tenant's answers there is one at most that nobody has read.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from bridge.api.admin_refusals import AdminRefusal
+from bridge.api.large_answer import in_words, send_words
+from bridge.report_turns import ReportTurns, TooManyReports
+
+
+class ReportAnswer(Response):
+    """`make` gives what is to be said of a tenant, as JSON knows it."""
+
+    media_type = "application/json"
+
+    def __init__(self, turns: ReportTurns, tenant: str, make: Callable[[], Awaitable[Any]]) -> None:
+        super().__init__()
+        del self.headers["content-length"]
+        self._turns = turns
+        self._tenant = tenant
+        self._make = make
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises `AdminRefusal`, and what making it raises."""
+        telling, leaving = asyncio.ensure_future(self._tell(send)), asyncio.ensure_future(_left(receive))
+        try:
+            await asyncio.wait((telling, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (telling, leaving):
+                task.cancel()
+            await asyncio.wait((telling, leaving))
+        if not telling.cancelled():
+            telling.result()
+
+    async def _tell(self, send: Send) -> None:
+        try:
+            async with self._turns.turn(self._tenant):
+                await send_words(send, self.raw_headers, await in_words(await self._make()))
+        except TooManyReports:
+            sentence = "Other reports of this tenant are being made on this process; try again later."
+            raise AdminRefusal(503, "overloaded", sentence) from None
+
+
+async def _left(receive: Receive) -> None:
+    """Returns when whoever asked is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
