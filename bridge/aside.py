@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any, Final, ParamSpec, TypeVar
 
+from bridge.allocator import c_library
+
 GIVE_WAY_SECONDS: Final = 0.0005
 """So long the loop waits for the interpreter while the thread has it; Python's own 5 ms would be felt by everyone."""
 TURN_SECONDS: Final = 0.01
@@ -27,7 +29,13 @@ _thread: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aside")
 async def aside(call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """What `call` returns or raises."""
     sys.setswitchinterval(GIVE_WAY_SECONDS)
-    return await asyncio.get_running_loop().run_in_executor(_thread, lambda: call(*arguments, **named))
+    return await asyncio.get_running_loop().run_in_executor(_thread, _call, lambda: call(*arguments, **named))
+
+
+def _call(call: Callable[[], T]) -> T:
+    """On memory of the C library, since what is made here is much, and goes: but for a few objects, which stay."""
+    with c_library:
+        return call()
 
 
 async def aside_in_turns(steps: Iterator[Any]) -> None:

@@ -55,7 +55,10 @@ class Desk:
         self.reports: Final = reports
 
     async def administrator(self, request: Request) -> Administrator:
-        """Whoever holds the bearer key. Raises `AdminRefusal`, also while Redis is away: it has the answers."""
+        """Whoever holds the bearer key. Raises `AdminRefusal`, also while Redis is away: it has the answers.
+
+        It awaits nothing, but FastAPI would give what is not `async` to a thread, and sockets are the loop's.
+        """
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         try:
             found = self._admission.administrator(key.strip() if scheme.lower() == "bearer" else "")

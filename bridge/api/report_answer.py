@@ -5,7 +5,7 @@ The turn lasts until the answer is sent, so that of a tenant's answers there is 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -29,15 +29,17 @@ class ReportAnswer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises `AdminRefusal`, and what making it raises."""
-        telling, leaving = asyncio.ensure_future(self._tell(send)), asyncio.ensure_future(_left(receive))
+        asking = cast("asyncio.Task[Any]", asyncio.current_task())
+        leaving = asyncio.ensure_future(_left(receive))
+        leaving.add_done_callback(end := lambda _: asking.cancel())
         try:
-            await asyncio.wait((telling, leaving), return_when=asyncio.FIRST_COMPLETED)
+            await self._tell(send)
+        except asyncio.CancelledError:
+            if not leaving.done() or asking.uncancel():
+                raise  # somebody else ends it
         finally:
-            for task in (telling, leaving):
-                task.cancel()
-            await asyncio.wait((telling, leaving))
-        if not telling.cancelled():
-            telling.result()
+            leaving.remove_done_callback(end)
+            leaving.cancel()
 
     async def _tell(self, send: Send) -> None:
         try:
