@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from bridge.aside import aside
+from bridge import aside as aside_module
+from bridge.aside import aside, aside_in_turns
 
 
 def count(number: int) -> int:
@@ -44,3 +45,16 @@ async def test_one_piece_comes_after_the_other() -> None:
 async def test_what_fails_fails_here() -> None:
     with pytest.raises(ZeroDivisionError):
         await aside(divmod, 1, 0)
+
+
+async def test_steps_are_taken_some_at_a_time_and_others_come_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aside_module, "TURN_SECONDS", 0.0)
+    order: list[str] = []
+    steps = map(order.append, ["step 0", "step 1", "step 2"])
+    await asyncio.gather(aside_in_turns(steps), aside(order.append, "other"))
+    assert order == ["step 0", "other", "step 1", "step 2"]
+
+
+async def test_what_a_step_raises_is_raised_here() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await aside_in_turns(1 // number for number in (1, 0))

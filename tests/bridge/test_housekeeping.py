@@ -78,3 +78,11 @@ async def test_where_nothing_can_be_given_back_nobody_looks(memory: Memory, monk
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(house.run(), 0.05)
     assert memory.done == []
+
+
+async def test_while_there_are_many_objects_in_hand_nothing_is_looked_through(memory: Memory) -> None:
+    house = Housekeeping(range(0), lambda: True)
+    await house.look()
+    memory.resident += MUCH_BYTES + 1
+    await house.look()
+    assert memory.done == ["given back"]

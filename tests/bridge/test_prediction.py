@@ -340,3 +340,26 @@ def test_beyond_its_bound_the_loudest_are_compared_and_it_says_that_it_is_not_wh
 def test_a_message_that_nobody_heard_is_missed_by_nobody() -> None:
     prediction = step([v2("42")], [said(v2("42"))], after=Where("v3", 0, "global"))
     assert prediction.affected == 0
+
+
+def test_of_those_who_could_hear_nothing_nobody_is_remembered() -> None:
+    tenant = Tenant("acme")
+    predictor = Predictor(tenant, Standing("v3", 0, "global").of_tenant(tenant), ADDRESSES)
+    words = said(v2())
+    predictor.expect([Said(speech_of(words), *words.span, words.times)])
+    for group in ("silent", "v2-7"):
+        people = [Seen(visitor_of(v3(f"p{number}", group)), 0, 4, 0, "") for number in range(5)]
+        assert len(list(predictor.meet(people))) == 1
+    assert sum(map(len, predictor._audience.values())) == 5
+
+
+def test_those_who_were_there_at_another_time_are_looked_at_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predicted, "MOST_LOOKED_AT", 3)
+    tenant = Tenant("acme")
+    predictor = Predictor(tenant, tenant, ADDRESSES)
+    population = [Seen(visitor_of(v3(f"p{number}")), 100, 200, 0, "") for number in range(4)]
+    words = [Said(speech_of(said(v2(f"{number}"))), 0, 1, 1) for number in range(3)]
+    for _ in predictor.predict(population, words):
+        pass
+    assert not predictor.prediction.is_whole
+    assert predictor._looked_at == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -12,9 +13,10 @@ import pytest
 from bridge import reports
 from bridge.broker.changes import Standing
 from bridge.broker.presence import Place
-from bridge.broker.roll import Roll
+from bridge.broker.roll import ROWS_PER_PAGE, Roll
 from bridge.migration.guards import Rules
 from bridge.migration.rows import Noted, ProprietaryKey, Sample, Speech, Visitor
+from bridge.report_turns import MOST_AT_ONCE
 from bridge.reports import SETTLE_SECONDS
 from bridge.tenants import Tenant
 from compat.identity import Names
@@ -449,3 +451,72 @@ async def test_a_listener_is_named_with_its_protocol(desk: Desk, at_once: None) 
     await desk.spoken(Speech("v2", "42", "lobby", "msg", "group", None, "none"), now() - 9_000, now())
     prediction: dict[str, Any] = await desk.reports.predict(Tenant(TENANT), V3)
     assert prediction["silenced"][0]["listener"]["protocol"] == "socketio"
+
+
+async def test_of_more_clients_than_are_asked_for_no_line_is_made(desk: Desk) -> None:
+    number = 2 * ROWS_PER_PAGE + 1
+    await desk.note(desk.rolls.census, *(noted(v2(f"k{each}"), now() - each) for each in range(number)))
+    made: list[str | None] = []
+    census = await desk.reports.census(ACME, most=3, line=lambda seen: made.append(seen.visitor.client_id))
+    assert (census["total"], made) == (number, ["k0", "k1", "k2"])
+
+
+async def test_a_group_is_asked_for_once_and_page_by_page(
+    desk: Desk, redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "HOLDERS_PER_GROUP", 2)
+    people = [f"p{number}" for number in range(5)]
+    await desk.note(desk.rolls.census, *(noted(v3(name), now() - 50_000) for name in people))
+    async with running_process(redis_url, prefix) as process:
+        await process.enter(*(Place(TENANT, "lobby", name, "v3") for name in people))
+        census = await desk.reports.census(ACME, "all")
+    assert all(milliseconds_of(one["last_seen"]) > now() - 40_000 for one in census["clients"])
+
+
+async def test_no_more_than_two_reports_are_made_at_once_whoever_asks(desk: Desk, at_once: None) -> None:
+    await desk.met(v2("42"), now(), now())
+    made, most = [0], [0]
+
+    def line(seen: Any) -> None:
+        made[0] += 1
+        most[0] = max(most[0], desk.reports.turns._made)
+
+    await asyncio.gather(*(desk.reports.census(Tenant(TENANT), line=line) for _ in range(10)))
+    assert (made, most) == ([10], [MOST_AT_ONCE])
+
+
+async def test_however_many_ask_for_guards_at_once_they_are_looked_at_once_more(desk: Desk) -> None:
+    tenant, looks = Tenant(TENANT, guard=Rules(quiet_days=1)), list[str]()
+    find = desk.reports._facts._find
+
+    async def counted(name: str) -> Any:
+        looks.append(name)
+        return await find(name)
+
+    desk.reports._facts._find = counted
+    await asyncio.gather(*(desk.reports.verdicts(tenant) for _ in range(20)))
+    assert looks == [TENANT, TENANT]
+
+
+@pytest.mark.parametrize("garbage", [("SET", "garbage"), ("RPUSH", "garbage")])
+async def test_whatever_type_stands_under_a_tenants_names_its_reports_say_the_rest(
+    desk: Desk, at_once: None, garbage: tuple[str, ...]
+) -> None:
+    names = [desk.addresses.roll(TENANT, name) for name in ("census", "speeches", "ledger", "minutes", "hours")]
+    names += [f"{name}:order" for name in names] + [desk.addresses.holders(TENANT, "lobby")]
+    names += [desk.addresses.refused(TENANT, now() // 5_000 - age) for age in range(3)]
+    await desk.met(v2("42"), now(), now())
+    for name in names:
+        await desk.redis.delete(name)
+        await desk.redis.execute_command(garbage[0], name, *garbage[1:])  # type: ignore[no-untyped-call]
+    guarded = Tenant(TENANT, guard=Rules(stashed_percent=5, quiet_days=1, refusals_per_minute=0))
+    assert (await desk.reports.census(guarded, "all"))["clients"] == []
+    assert (await desk.reports.ledger(guarded))["keys"] == []
+    assert (await desk.reports.history(guarded))["hours"] == []
+    assert [verdict.holds for verdict in await desk.reports.verdicts(guarded)] == [True] * 3
+    assert (await desk.reports.predict(guarded, V3))["refused"] == []
+
+
+async def test_a_row_of_half_a_character_is_no_row(desk: Desk, at_once: None) -> None:
+    await desk.note(desk.rolls.census, Noted('["v2","v2","\\ud800","lobby",""]', now(), now(), 1))
+    assert (await desk.reports.predict(ACME, V3))["refused"] == []

@@ -23,7 +23,7 @@ changes none of it. Where a defence is taken out somebody may wait for ever; tha
 | an id that a token would name, a page of elsewhere, JOIN and LEAVE, the bridge's own word | `test_identity.py` |
 | knocks that would undo a step of a migration | `test_guards.py` |
 | a tenant's administrator: a huge id map, one that never ends, orders without end | `test_administrators.py` |
-| a tenant's administrator: the record filled, many streams of events | `test_administrators.py` |
+| a tenant's administrator: the record filled, streams of events, reports without end | `test_administrators.py` |
 | a server of keys that drips, or never ends | `test_key_server.py` |
 | a password in an address, an open data directory | `test_secrets.py` |
 | ids that nobody sees, or that a spreadsheet reckons with | `test_pages.py` |

@@ -28,6 +28,8 @@ STREAMS = 64
 ORDERS = 400
 AT_ONCE = 8
 STEP = Standing("bridge", 0, "global")
+REPORTS, REPORTS_OF_A_TENANT = 30, 8
+DRY_RUN = {"stage": "v3"}
 
 
 def admin(name: str, tenant: str) -> str:

@@ -13,7 +13,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from pkgutil import resolve_name
 from typing import Any
 
@@ -66,6 +66,15 @@ def one_for_all(self: Any, _tenant: str) -> str:
 
 def one_party(*_arguments: Any) -> tuple[str, bool]:
     return "everybody", False
+
+
+@contextlib.asynccontextmanager
+async def without_turns(*_arguments: Any) -> AsyncIterator[None]:
+    yield
+
+
+async def for_ever(*_arguments: Any) -> None:
+    await asyncio.Event().wait()
 
 
 async def in_one_go(call: Callable[..., Any], *arguments: Any) -> Any:
@@ -154,6 +163,8 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "pace of orders": {"bridge.api.admin_pace:Pace.spend": nothing},
     "bodies of a party": {"bridge.api.admin_pace:party_of": one_party, "bridge.api.admin_pace:Pace.spend": nothing},
     "streams of a key": {"bridge.api.admin_events:Streams._has_room": up_to_the_last},
+    "turns of reports": {"bridge.report_turns:ReportTurns.turn": without_turns},
+    "reports of the gone": {"bridge.api.report_answer:_left": for_ever},
     "sessions of an address": {"bridge.sockets.outside:Outside.gives_way": the_longest_waiting},
     "known workers": {"bridge.siblings:Siblings.place_of": at_that_place},
     "known clients": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any, cast
 
 import pytest
@@ -85,31 +86,6 @@ async def test_whoever_names_a_version_is_asked_again_when_it_is_overtaken(two: 
     assert (refused.value.body["code"], once.calls) == ("stale", 1)
 
 
-async def test_a_record_is_read_by_one_of_each_party_at_a_time(
-    desk: Records, two: list[Desk], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reading, beside_each_other = 0, 0
-    are_two, is_let = asyncio.Event(), asyncio.Event()
-
-    async def changes(_tenant: Tenant) -> list[Any]:
-        nonlocal reading, beside_each_other
-        reading += 1
-        beside_each_other = max(beside_each_other, reading)
-        if reading == 2:  # one of the tenant's own, and the platform's
-            are_two.set()
-        await is_let.wait()
-        reading -= 1
-        return []
-
-    monkeypatch.setattr(desk.orders, "changes", changes)
-    owner = Administrator("ann", (TENANT,))
-    answers = [asyncio.create_task(two[0].changes(each, TENANT)) for each in [owner] * 8 + [BOSS]]
-    await are_two.wait()
-    is_let.set()
-    assert [answer.body for answer in await asyncio.gather(*answers)] == [b"[]"] * 9
-    assert beside_each_other == 2
-
-
 async def test_orders_of_one_party_are_carried_out_one_after_the_other_and_none_is_overtaken(two: list[Desk]) -> None:
     given = [two[0].carry_out(BOSS, TENANT, None, wanting(two[0], share=share)) for share in range(ATTEMPTS * 4)]
     states = await asyncio.gather(*given)
@@ -151,3 +127,8 @@ async def test_nothing_is_ordered_of_a_tenant_that_the_key_is_not_for(two: list[
             await two[0].carry_out(administrator, name, None, order)
         assert (refused.value.status, refused.value.body["code"]) == (404, "unknown_tenant")
     assert order.calls == 0
+
+
+async def test_who_asks_is_looked_at_on_the_loop(two: list[Desk]) -> None:
+    """FastAPI gives what is not `async` to a thread, and sockets are the loop's alone."""
+    assert iscoroutinefunction(two[0].administrator)

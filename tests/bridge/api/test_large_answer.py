@@ -1,13 +1,14 @@
-"""A large answer says what JSON would."""
+"""A large answer says what JSON would, in pieces."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.api.large_answer import large_answer, written
+from bridge.api.large_answer import WORDS_PER_PIECE, in_words, send_words, words
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -15,11 +16,28 @@ JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(st.text(), JSON) | st.lists(JSON))
-def test_it_is_the_same_object_or_list(said: dict[str, object] | list[object]) -> None:
-    assert json.loads(written(said)) == said
+@given(JSON)
+def test_it_is_the_same_value(said: object) -> None:
+    assert json.loads(b"".join(words(said))) == said
 
 
-async def test_it_is_answered_as_json() -> None:
-    answer = await large_answer({"clients": [{"id": 1}], "total": 1})
-    assert (answer.body, answer.headers["content-type"]) == (b'{"clients":[{"id": 1}],"total":1}', "application/json")
+def test_each_item_of_a_list_is_a_word_by_itself_and_bytes_are_words_already() -> None:
+    assert list(words({"clients": [{"id": 1}, b"[2]"], "total": 1})) == [
+        *(b"{", b'"clients":', b"[", b'{"id": 1}', b",", b"[2]", b"]"),
+        *(b",", b'"total":', b"1", b"}"),
+    ]
+
+
+async def test_it_is_sent_in_pieces_of_a_length_that_is_known_before() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    said = [f"item {number}" for number in range(WORDS_PER_PIECE)]
+    await send_words(send, [(b"content-type", b"application/json")], await in_words(said))
+    start, *pieces = sent
+    body = b"".join(piece["body"] for piece in pieces)
+    assert json.loads(body) == said
+    assert dict(start["headers"]) == {b"content-type": b"application/json", b"content-length": b"%d" % len(body)}
+    assert [piece.get("more_body", False) for piece in pieces] == [True, True, True, False]

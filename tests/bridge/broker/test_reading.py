@@ -1,15 +1,16 @@
-"""Whoever asks Redis in a loop, and is cancelled, ends: at every moment, also where redis-py answers with a success."""
+"""How Redis is asked for what may wait: by few connections, and never by whoever was cancelled, at whatever moment."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from bridge.broker.reading import Reading
+from bridge.broker.reading import MOST_CONNECTIONS, MOST_IDLE, Reading, reading
 from tests.bridge.broker.parts import ANSWER_SECONDS
 from tests.conftest import StartRedis
 from tests.stopwatch import Stopwatch
@@ -80,3 +81,31 @@ async def test_a_redis_that_is_frozen_holds_nobody(redis_server: StartRedis) -> 
         asking.cancel()
         await asyncio.wait({asking})
         assert stopwatch.least_seconds < 1.0
+
+
+async def test_a_burst_is_served_by_few_connections_of_which_fewer_stay(redis_url: str) -> None:
+    async with reading(redis_url) as redis:
+        most = 0
+
+        async def ask() -> None:
+            nonlocal most
+            await redis.blpop(["nothing-is-ever-here"], timeout=0.05)
+            pool: Any = redis.connection_pool
+            most = max(most, len(pool._in_use_connections) + len(pool._available_connections))
+
+        await asyncio.gather(*(ask() for _ in range(5 * MOST_CONNECTIONS)))
+        assert most == MOST_CONNECTIONS
+        assert open_connections(redis) == MOST_IDLE
+
+
+def open_connections(redis: Any) -> int:
+    """As many as have a socket."""
+    pool = redis.connection_pool
+    assert not pool._in_use_connections
+    return sum(connection.is_connected for connection in pool._available_connections)
+
+
+async def test_one_after_the_other_use_the_same(redis_url: str) -> None:
+    async with reading(redis_url) as redis:
+        ids = {await redis.client_id() for _ in range(20)}
+    assert len(ids) == 1

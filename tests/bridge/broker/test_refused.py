@@ -54,3 +54,16 @@ async def test_what_is_not_ours_counts_for_nothing_and_makes_room(desk: Desk, sp
             await desk.redis.lpush(name, "somebody else's")
     assert await in_a_minute(desk.redis, desk.addresses, TENANT, now()) == 0
     assert await counted(desk, v2("42"), seconds_ago=SLICE_SECONDS) == 1
+
+
+@pytest.mark.parametrize("garbage", [("SET", "HYLL and no more"), ("RPUSH", "x"), ("HSET", "x", "y")])
+async def test_a_slice_in_whose_place_something_else_stands_counts_none_and_the_others_count(
+    desk: Desk, garbage: tuple[str, ...]
+) -> None:
+    await met(desk, v2("42"))
+    assert await counted(desk, v2("42"), seconds_ago=20) == 1
+    for age in (0, 1, 2):
+        name = desk.addresses.refused(TENANT, int(time.time()) // 5 - age)
+        await desk.redis.delete(name)
+        await desk.redis.execute_command(garbage[0], name, *garbage[1:])  # type: ignore[no-untyped-call]
+    assert await in_a_minute(desk.redis, desk.addresses, TENANT, now()) == 1

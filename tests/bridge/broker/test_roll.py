@@ -28,6 +28,9 @@ GARBAGE = {
     "sorted set": ("ZADD", 5, "garbage"),
 }
 """Commands without their key."""
+DIGITS = "9" * 5_000
+HUGE = [f"{DIGITS} 2 3 y", f"1 {DIGITS} 3 y", f"1 2 {DIGITS} y", "1 999999999999999 1 y"]
+"""Numbers that Python does not read, and a time for which there is no date."""
 REMARKS = ("", "", "one", "two words", "1 2 3 4", "a\nb", "%s", "é")
 
 on_one_redis = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -226,3 +229,40 @@ async def test_a_roll_that_is_noted_while_it_is_read_has_each_row_once(desk: Des
             await desk.note(roll, Noted("k3", 10**12, 2 * 10**12, 1))
     assert sorted(found) == sorted(set(found))  # one is there twice
     assert "k3" in found  # and one not at all
+
+
+@pytest.mark.parametrize("field", ["", "@"])
+@pytest.mark.parametrize("value", [DIGITS, "x", "-1", b"\xff"], ids=["digits", "x", "-1", "ff"])
+async def test_a_counter_that_cannot_be_read_counts_nothing(desk: Desk, field: str, value: str | bytes) -> None:
+    roll = a_roll(most_rows=1)
+    await desk.note(roll, row("a", 1), row("b", 2))
+    await desk.redis.hset(desk.addresses.roll(TENANT, roll.name), field, value)
+    assert await read(desk, roll) == ([row("b", 2)], 0)
+
+
+@pytest.mark.parametrize("part", ["", ":order"])
+@pytest.mark.parametrize("kind", GARBAGE)
+async def test_something_of_another_type_is_an_empty_roll(desk: Desk, part: str, kind: str) -> None:
+    roll = a_roll()
+    await desk.note(roll, row("a", 1))
+    name = desk.addresses.roll(TENANT, roll.name) + part
+    await desk.redis.delete(name)
+    await desk.redis.execute_command(*GARBAGE[kind][:1], name, *GARBAGE[kind][1:])  # type: ignore[no-untyped-call]
+    assert await read(desk, roll) == ([], 0)
+
+
+async def test_it_is_read_in_pages_and_no_further_than_it_may_be_long(desk: Desk) -> None:
+    roll = a_roll(most_rows=3 * ROWS_PER_PAGE)
+    number = 2 * ROWS_PER_PAGE + 1
+    await desk.note(roll, *(row(f"k{index}", index) for index in range(number)))
+    sizes = [len(page) async for page in roll.pages(desk.redis, desk.addresses, TENANT)]
+    assert sizes == [ROWS_PER_PAGE, ROWS_PER_PAGE, 1]
+    assert len(await desk.noted(replace(roll, most_rows=ROWS_PER_PAGE + 1))) == ROWS_PER_PAGE + 1
+
+
+@pytest.mark.parametrize("value", HUGE, ids=["first", "last", "count", "date"])
+async def test_numbers_that_nobody_can_read_are_no_row(desk: Desk, value: str) -> None:
+    roll = a_roll()
+    await desk.note(roll, row("a", 1), row("b", 2))
+    await desk.redis.hset(desk.addresses.roll(TENANT, roll.name), "a", value)
+    assert await desk.noted(roll) == [row("b", 2)]

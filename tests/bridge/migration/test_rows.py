@@ -47,8 +47,14 @@ def test_a_row_is_one_short_line_that_a_person_can_read() -> None:
     assert Visitor("v2", "v2", "é", "lobby", "kiosk/1").key() == '["v2","v2","é","lobby","kiosk/1"]'
 
 
+HALVES = [json.dumps(["\ud800"] * length) for length in (2, 3, 5, 7)]
+"""Of a character, of which nothing can be written down."""
+
+
 @EACH
-@pytest.mark.parametrize("key", ["", "garbage", "7", "null", "[]", "[1", "[1,2,3,4,5,6,7,8]", '{"a":1}', "\ufffd"])
+@pytest.mark.parametrize(
+    "key", ["", "garbage", "7", "null", "[]", "[1", "[1,2,3,4,5,6,7,8]", '{"a":1}', "\ufffd", *HALVES]
+)
 def test_what_somebody_else_wrote_is_no_row(kind: type[Row], key: str) -> None:
     assert kind.of(key) is None
 
