@@ -140,14 +140,15 @@ class Predictor:
 
     def predict(self, population: Iterable[Seen], speeches: Iterable[Said]) -> Iterator[None]:
         """Fills `prediction`; yields now and then, so that whoever runs it can do other things."""
-        self.expect(speeches)
+        yield from self.expect(speeches)
         yield from self.meet(population)
         yield from self.listen()
 
-    def expect(self, speeches: Iterable[Said]) -> None:
+    def expect(self, speeches: Iterable[Said]) -> Iterator[None]:
         """What was said: of those who are met, only who could hear any of it is remembered."""
         self._speeches = sorted(speeches, key=lambda one: -one.times)
         for said in self._speeches:
+            yield
             if self._code(self._before, said.speech) is None:
                 self._audience.update((channel, []) for channel in self._channels(self._before, said.speech))
 

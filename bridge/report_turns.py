@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 MOST_AT_ONCE: Final = 2
-MOST_OF_A_TENANT: Final = 8
-"""That is made and those that wait for it; beyond, `TooManyReports`. A dashboard asks for four at once."""
+MOST_OF_A_TENANT: Final = 16
+"""The one that is made and those that wait for it; beyond, `TooManyReports`. A dashboard asks for five at once."""
 
 
 class TooManyReports(Exception):

@@ -26,7 +26,7 @@ from bridge.chronicle import FLUSH_SECONDS
 from bridge.fresh import Fresh
 from bridge.migration.guards import MILLISECONDS_PER_DAY, RECENT_DAYS, Facts, Verdict, judge
 from bridge.migration.rows import Noted
-from bridge.prediction import Predictor, Seen
+from bridge.prediction import Predictor, Said, Seen
 from bridge.report_turns import ReportTurns
 from bridge.tenants import Tenant
 from v3.session import timestamp
@@ -107,9 +107,9 @@ class Reports:
             return await self._predict(tenant, after)
 
     async def _predict(self, tenant: Tenant, after: Standing) -> dict[str, Any]:
-        rows = await self._rows(self._rolls.speeches, tenant)
+        said = await self._said(tenant)
         predictor = Predictor(tenant, after.of_tenant(tenant), self._addresses)
-        await aside(lambda: predictor.expect(report_rows.spoken(rows)))
+        await aside_in_turns(predictor.expect(said))
         async for population in self._population(tenant, _now()):
             await aside_in_turns(predictor.meet(population))
         await aside_in_turns(predictor.listen())
@@ -122,10 +122,16 @@ class Reports:
             "to": after.as_json(),
             "forward": after.place > Standing.of(tenant).place,
             "guards": [verdict.as_json() for verdict in await self.verdicts(tenant)],
-            "since": report_rows.moment(min((row.first for row in rows), default=None)),
+            "since": report_rows.moment(min((one.first for one in said), default=None)),
             "complete": prediction.is_whole and not any(forgotten),
             **await aside(report_rows.predicted, prediction),
         }
+
+    async def _said(self, tenant: Tenant) -> list[Said]:
+        said: list[Said] = []
+        async for page in self._pages(self._rolls.speeches, tenant):
+            said += await aside(lambda page: report_rows.spoken(read_rows(page)), page)
+        return said
 
     async def _population(self, tenant: Tenant, now: int) -> AsyncIterator[list[Seen]]:
         """Everyone in the census, page by page; whoever is connected is there until now."""

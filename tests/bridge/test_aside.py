@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from bridge import aside as aside_module
+from bridge.allocator import c_library
 from bridge.aside import aside, aside_in_turns
 
 
@@ -58,3 +59,9 @@ async def test_steps_are_taken_some_at_a_time_and_others_come_between(monkeypatc
 async def test_what_a_step_raises_is_raised_here() -> None:
     with pytest.raises(ZeroDivisionError):
         await aside_in_turns(1 // number for number in (1, 0))
+
+
+@pytest.mark.skipif(not c_library.is_used, reason="nothing is given back here")
+async def test_what_is_made_aside_lies_on_memory_of_the_c_library() -> None:
+    assert await aside(lambda: c_library._depth) > 0
+    assert c_library._depth == 0

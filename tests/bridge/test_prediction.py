@@ -346,7 +346,7 @@ def test_of_those_who_could_hear_nothing_nobody_is_remembered() -> None:
     tenant = Tenant("acme")
     predictor = Predictor(tenant, Standing("v3", 0, "global").of_tenant(tenant), ADDRESSES)
     words = said(v2())
-    predictor.expect([Said(speech_of(words), *words.span, words.times)])
+    assert len(list(predictor.expect([Said(speech_of(words), *words.span, words.times)]))) == 1
     for group in ("silent", "v2-7"):
         people = [Seen(visitor_of(v3(f"p{number}", group)), 0, 4, 0, "") for number in range(5)]
         assert len(list(predictor.meet(people))) == 1

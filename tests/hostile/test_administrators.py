@@ -28,7 +28,7 @@ STREAMS = 64
 ORDERS = 400
 AT_ONCE = 8
 STEP = Standing("bridge", 0, "global")
-REPORTS, REPORTS_OF_A_TENANT = 30, 8
+REPORTS, REPORTS_OF_A_TENANT = 30, 16
 DRY_RUN = {"stage": "v3"}
 
 
