@@ -208,7 +208,7 @@ class Drawing:
 
 def mean(noted: Noted, minutes: int) -> float:
     """Over the minutes in which anybody was counted: the hour may not be over, or the bridge may be new."""
-    counted = min(minutes, round((noted.last - noted.first) / MILLISECONDS_PER_MINUTE) + 1)
+    counted = max(1, min(minutes, round((noted.last - noted.first) / MILLISECONDS_PER_MINUTE) + 1))
     return round(noted.count / counted, 1)
 
 

@@ -520,3 +520,11 @@ async def test_whatever_type_stands_under_a_tenants_names_its_reports_say_the_re
 async def test_a_row_of_half_a_character_is_no_row(desk: Desk, at_once: None) -> None:
     await desk.note(desk.rolls.census, Noted('["v2","v2","\\ud800","lobby",""]', now(), now(), 1))
     assert (await desk.reports.predict(ACME, V3))["refused"] == []
+
+
+async def test_a_sample_that_ended_before_it_began_is_drawn_all_the_same(desk: Desk) -> None:
+    key, at = Sample("2026-11-24T20:00:00Z", "connections", "v3").key(), now()
+    await sampled(desk, desk.rolls.hours, ("2026-11-24T20:00:00Z", "connections", "v3", 1))
+    await desk.redis.hset(desk.addresses.roll(TENANT, "hours"), key, f"{at} {at - MINUTE} 4 ")
+    (hour,) = (await desk.reports.history(ACME))["hours"]
+    assert hour["connections"]["v3"] == 4
