@@ -6,24 +6,25 @@ It knows nothing of what a report is.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from typing import Final
 
 MOST_AT_ONCE: Final = 2
-MOST_OF_A_TENANT: Final = 16
-"""The one that is made and those that wait for it; beyond, `TooManyReports`. A dashboard asks for five at once."""
+MOST_OF_A_KEY: Final = 16
+"""About one tenant: the one that is made and those that wait; beyond, `TooManyReports`. A dashboard asks for five at
+once. Other keys of the same tenant, or of the platform, wait behind so many at most, and are not refused for them."""
 
 
 class TooManyReports(Exception):
-    """So many reports of this tenant are asked for already."""
+    """So many reports of this tenant are asked for already with this key."""
 
 
 class ReportTurns:
     """The reports of one process that are asked for and made."""
 
     def __init__(self) -> None:
-        self._asked: Counter[str] = Counter()
+        self._asked: Counter[tuple[str, Hashable]] = Counter()
         self._turns: dict[str, asyncio.Lock] = {}
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._made = 0
@@ -34,21 +35,23 @@ class ReportTurns:
         return self._made > 0
 
     @asynccontextmanager
-    async def turn(self, tenant: str) -> AsyncIterator[None]:
+    async def turn(self, tenant: str, key: Hashable) -> AsyncIterator[None]:
         """Of this tenant nobody else has it; kept until the answer is with whoever asked. Raises `TooManyReports`."""
-        if self._asked[tenant] >= MOST_OF_A_TENANT:
+        if self._asked[tenant, key] >= MOST_OF_A_KEY:
             raise TooManyReports
-        self._asked[tenant] += 1
+        self._asked[tenant, key] += 1
         try:
             async with self._turns.setdefault(tenant, asyncio.Lock()):
                 yield
         finally:
-            self._let_go(tenant)
+            self._let_go(tenant, key)
 
-    def _let_go(self, tenant: str) -> None:
-        self._asked[tenant] -= 1
-        if not self._asked[tenant]:
-            del self._asked[tenant], self._turns[tenant]
+    def _let_go(self, tenant: str, key: Hashable) -> None:
+        self._asked[tenant, key] -= 1
+        if not self._asked[tenant, key]:
+            del self._asked[tenant, key]
+            if all(asked != tenant for asked, _ in self._asked):
+                del self._turns[tenant]
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:

@@ -138,7 +138,7 @@ class Desk:
     def report(self, administrator: Administrator, name: str, make: Callable[[Tenant], Awaitable[Any]]) -> ReportAnswer:
         """What `make` says of a tenant, when its turn has come. Raises `AdminRefusal`."""
         tenant = self.tenant(administrator, name)
-        return ReportAnswer(self.reports.turns, tenant.name, lambda: make(tenant))
+        return ReportAnswer(self.reports.turns, tenant.name, administrator, lambda: make(tenant))
 
     async def replace_ids(self, tenant: Tenant, ids: dict[str, str]) -> dict[str, Any]:
         """Replace the id map."""

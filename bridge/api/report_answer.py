@@ -4,7 +4,7 @@ The turn lasts until the answer is sent, so that of a tenant's answers there is 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, cast
 
 from starlette.responses import Response
@@ -16,15 +16,14 @@ from bridge.report_turns import ReportTurns, TooManyReports
 
 
 class ReportAnswer(Response):
-    """`make` gives what is to be said of a tenant, as JSON knows it."""
+    """`make` gives what is to be said of a tenant, as JSON knows it; `key` is whose it is who asks."""
 
     media_type = "application/json"
 
-    def __init__(self, turns: ReportTurns, tenant: str, make: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(self, turns: ReportTurns, tenant: str, key: Hashable, make: Callable[[], Awaitable[Any]]) -> None:
         super().__init__()
         del self.headers["content-length"]
-        self._turns = turns
-        self._tenant = tenant
+        self._turn = turns.turn(tenant, key)
         self._make = make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,10 +42,10 @@ class ReportAnswer(Response):
 
     async def _tell(self, send: Send) -> None:
         try:
-            async with self._turns.turn(self._tenant):
+            async with self._turn:
                 await send_words(send, self.raw_headers, await in_words(await self._make()))
         except TooManyReports:
-            sentence = "Other reports of this tenant are being made on this process; try again later."
+            sentence = "Other reports of this tenant are asked for with this key; try again later."
             raise AdminRefusal(503, "overloaded", sentence) from None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Sequence
 
 import httpx
 import pytest
@@ -28,7 +30,7 @@ STREAMS = 64
 ORDERS = 400
 AT_ONCE = 8
 STEP = Standing("bridge", 0, "global")
-REPORTS, REPORTS_OF_A_TENANT = 30, 16
+REPORTS, REPORTS_OF_A_KEY = 30, 16
 DRY_RUN = {"stage": "v3"}
 
 
@@ -204,3 +206,75 @@ async def test_where_all_send_as_one_it_keeps_everybodys_out(attacked: StartAtta
     bridge = attacked(config=ADMINISTERED, without="bodies of a party")
     with pytest.raises(AssertionError, match="503"):
         await others_put_their_maps_meanwhile(bridge)
+
+
+def dry_run(api: httpx.AsyncClient, name: str, tenant: str) -> Awaitable[httpx.Response]:
+    """A report that takes a second, however little is on record."""
+    return api.put(f"/admin/api/tenants/{tenant}/stage?dry_run=true", json=DRY_RUN, headers=bearer(name))
+
+
+@contextlib.asynccontextmanager
+async def asked_for(api: httpx.AsyncClient, reports: int) -> AsyncIterator[Sequence[asyncio.Future[httpx.Response]]]:
+    """Of one tenant, all at once; in the end they are given up."""
+    asked = [asyncio.ensure_future(dry_run(api, "chief", "rowdy")) for _ in range(reports)]
+    try:
+        yield asked
+    finally:
+        for one in asked:
+            one.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def one_tenants_reports_are_bounded(bridge: Attacked) -> None:
+    """All who are refused are so at once; before the first of the others is answered, that is."""
+    async with httpx.AsyncClient(base_url=bridge.url, timeout=50) as api, asked_for(api, REPORTS) as asked:
+        for one in asyncio.as_completed(asked):
+            if (await one).status_code == 200:
+                break
+        answers = [one.result() for one in asked if one.done()]
+        refused = [answer.json()["code"] for answer in answers if answer.status_code == 503]
+        assert refused == ["overloaded"] * (REPORTS - REPORTS_OF_A_KEY)
+        assert (await dry_run(api, "mayor", "victim")).status_code == 200
+
+
+async def test_one_tenant_asks_for_no_more_than_some_reports_at_once(attacked: StartAttacked) -> None:
+    await one_tenants_reports_are_bounded(attacked(config=ADMINISTERED))
+
+
+async def test_where_they_have_no_bound_all_are_made_at_once(attacked: StartAttacked) -> None:
+    bridge = attacked(config=ADMINISTERED, without="turns of reports")
+    with pytest.raises(AssertionError, match="=="):
+        await one_tenants_reports_are_bounded(bridge)
+
+
+async def reports_end_with_whoever_asked(bridge: Attacked) -> None:
+    async with httpx.AsyncClient(base_url=bridge.url, timeout=50) as api:
+        async with contextlib.AsyncExitStack() as ends:
+            for _ in range(REPORTS_OF_A_KEY):
+                await ask_and_say_no_more(bridge, ends)
+            await stands_for(api, 503)
+        await stands_for(api, 200)
+
+
+async def ask_and_say_no_more(bridge: Attacked, ends: contextlib.AsyncExitStack) -> None:
+    raw = await ends.enter_async_context(raw_socket(bridge))
+    body = json.dumps(DRY_RUN)
+    headers = {"Host": "a", "Content-Length": str(len(body))} | bearer("chief")
+    await raw.send(request("/admin/api/tenants/rowdy/stage?dry_run=true", headers, "PUT") + body.encode())
+
+
+async def stands_for(api: httpx.AsyncClient, status: int) -> None:
+    """What came before has arrived once some others were answered."""
+    for _ in range(5):
+        await api.get("/healthz")
+    assert (await api.get("/admin/api/tenants/rowdy/ledger", headers=bearer("chief"))).status_code == status
+
+
+async def test_a_report_ends_with_whoever_asked_for_it(attacked: StartAttacked) -> None:
+    await reports_end_with_whoever_asked(attacked(config=ADMINISTERED))
+
+
+async def test_where_it_does_not_those_that_nobody_waits_for_keep_others_out(attacked: StartAttacked) -> None:
+    bridge = attacked(config=ADMINISTERED, without="reports of the gone")
+    with pytest.raises(AssertionError, match="503"):
+        await reports_end_with_whoever_asked(bridge)

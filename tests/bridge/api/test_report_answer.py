@@ -9,20 +9,20 @@ import pytest
 
 from bridge.api.admin_refusals import AdminRefusal
 from bridge.api.report_answer import ReportAnswer
-from bridge.report_turns import MOST_OF_A_TENANT, ReportTurns
+from bridge.report_turns import MOST_OF_A_KEY, ReportTurns
 
 
 class Asking:
     """Somebody who asks for a report, may leave, and may not read."""
 
-    def __init__(self, turns: ReportTurns, tenant: str = "acme") -> None:
+    def __init__(self, turns: ReportTurns) -> None:
         self.made, self.may_read = asyncio.Event(), asyncio.Event()
         self.left = asyncio.Event()
         self.sent: list[Any] = []
         self.sends = asyncio.Event()
         self.is_given_up = False
         self.may_end = asyncio.Event()
-        answer: Any = ReportAnswer(turns, tenant, self.make)
+        answer: Any = ReportAnswer(turns, "acme", "chief", self.make)
         self.answering = asyncio.create_task(answer({}, self.receive, self.send))
 
     async def make(self) -> dict[str, int]:
@@ -101,7 +101,7 @@ async def test_what_ends_the_request_from_outside_ends_it() -> None:
 
 async def test_too_many_of_one_tenant_are_refused() -> None:
     turns = ReportTurns()
-    many = [Asking(turns) for _ in range(MOST_OF_A_TENANT)]
+    many = [Asking(turns) for _ in range(MOST_OF_A_KEY)]
     with pytest.raises(AdminRefusal) as refused:
         await Asking(turns).answering
     assert (refused.value.status, refused.value.body["code"]) == (503, "overloaded")
