@@ -35,7 +35,8 @@ class Budget:
         self.everybody: Final = Account(budget.process.allowance, monotonic())
         self.turns: Final = Turns(budget.turn_milliseconds / 1_000, self.everybody)
         self._trusted_proxies: Final = settings.trusted_proxies
-        self._proxies: Final = Holder()
+        self.heads: Final = Holder()
+        """Whoever begins a request waits for a turn, and for nothing else: only then it is known what for."""
         self._siblings: Final = Holder()
         self.over: Final[Counter[Over]] = Counter()
         self.outboxes: Final = Outboxes(settings.outboxes_bytes)
@@ -78,13 +79,11 @@ class Budget:
         return self._holder(name, lambda now: [self._addresses.of(address, now)], behind=(self.everybody,))
 
     def peer(self, address: str) -> Holder:
-        """Who pays for reading requests: the address they come from, which waits for that in a line of its own.
+        """Who pays for what is read of requests: the address they come from. What does not come at once waits for that.
 
         A proxy of ours pays for none: it is only known whom it speaks for when a request has come.
         """
-        if is_proxy(address, self._trusted_proxies):
-            return self._proxies
-        return self._address("peer", address)
+        return self.heads if is_proxy(address, self._trusted_proxies) else self._address("peer", address)
 
     def _holder(self, name: Hashable, accounts: AccountsAt, behind: Sequence[Account] = ()) -> Holder:
         """Bounded: the one that was made longest ago is forgotten; who still has it goes on with it."""

@@ -83,7 +83,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._patience.end()
         self._leave()
         self._leave = nothing
-        self._holder.withdraw(self)
+        self._line.withdraw(self)
         if self._waste is not None:
             self._waste.end()
         self.scope = self.cycle = self.parser = None  # type: ignore[assignment]
@@ -101,7 +101,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Read on as soon as it is this connection's turn, and nothing more before it is."""
         if self._waits:
             return
-        if self.budget.turns.may_go_on(self._holder):
+        if self.budget.turns.may_go_on(self._line):
             self.go_on()
         else:
             self._wait()
@@ -109,7 +109,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _wait(self) -> None:
         self._waits = True
         self.flow.hold()
-        self.budget.turns.wait(self._holder, self)
+        self.budget.turns.wait(self._line, self)
 
     def go_on(self) -> None:
         """Its turn has come."""
@@ -129,6 +129,8 @@ class HttpProtocol(HttpToolsProtocol):
                 self._feed_on()
         except Unreadable:
             self._turn_away(400)
+        if not self._is_whole:
+            self._line = self._holder  # it does not come at once
         if self._position == len(self._data):
             self._data, self._position = b"", 0
         elif not self._is_deaf and self._is_whole:
@@ -177,6 +179,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _next_request(self) -> None:
         self._in_head, self._is_whole = True, False
+        self._line = self.budget.heads
         self._is_vouched = False
         self._head_size = HeadSize()
         self._body_bytes = 0

@@ -14,12 +14,21 @@ import logging
 import re
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pkgutil import resolve_name
 from typing import Any
 
 from fastapi import Request
 from starlette.staticfiles import StaticFiles
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What is put there is made of what is there: not before it is, for then whoever takes it has taken it already."""
+
+    of: Callable[[Any], Any]
 
 
 def nothing(*_arguments: Any, **_named: Any) -> None: ...
@@ -149,14 +158,14 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     },
     "answers": {"bridge.broker.presence_members:FRESH_SECONDS": 0.0},
     "giving back": {"bridge.allocator:CLibrary.__enter__": nothing, "bridge.allocator:CLibrary.__exit__": nothing},
-    "reading": {"v3.messages:read_said": quadratically(resolve_name("v3.messages:read_said"))},
+    "reading": {"v3.messages:read_said": Changed(quadratically)},
     "short lists": {
         "bridge.sockets.head:MAX_LISTED_BYTES": 1_000_000_000,
         "bridge.sockets.http_protocol:is_read": always,
     },
     "leaving the line": {"bridge.sockets.metered:_Knock.leave": nothing},
     "files from memory": {"bridge.api.kept_files:KeptFiles.mount": from_disk},
-    "keys in the loop": {ADMINISTRATOR: in_a_thread(resolve_name(ADMINISTRATOR))},
+    "keys in the loop": {ADMINISTRATOR: Changed(in_a_thread)},
     "reading aside": {"bridge.api.admin_ids:aside": in_one_go},
     "bound of id maps": {"bridge.api.admin_ids:MOST_IDS": 1_000_000_000},
     "a record for each": {"bridge.broker.addresses:Addresses.record": one_for_all},
@@ -168,7 +177,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "sessions of an address": {"bridge.sockets.outside:Outside.gives_way": the_longest_waiting},
     "known workers": {"bridge.siblings:Siblings.place_of": at_that_place},
     "known clients": {
-        "bridge.broker.refused:REFUSE": without_words(resolve_name("bridge.broker.scripts:REFUSE"), KNOWN_ALONE, "true")
+        "bridge.broker.refused:REFUSE": Changed(partial(without_words, words=KNOWN_ALONE, instead="true"))
     },
     "keys meanwhile": {"bridge.key_set:KeySet.key": once_it_is_fetched, **NO_DEADLINE},
     "public members": {"bridge.published_keys:PUBLIC_MEMBERS": {"RSA": ("kty", "n", "e", "d")}},
@@ -202,8 +211,8 @@ def take_out(defence: str) -> None:
     """Put what the table says in the place of what defends."""
     for place, instead in DEFENCES[defence].items():
         owner, _, name = place.replace(":", ".").rpartition(".")
-        getattr(resolve_name(owner), name)
-        setattr(resolve_name(owner), name, instead)
+        there = getattr(resolve_name(owner), name)
+        setattr(resolve_name(owner), name, instead.of(there) if isinstance(instead, Changed) else instead)
 
 
 def main() -> None:

@@ -199,11 +199,22 @@ async def test_whoever_sends_crumbs_is_read_as_its_address_may_spend(
     await until(lambda: not serving.connections)  # it is noticed when its turn comes
 
 
-async def test_a_proxy_pays_for_nobody(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving.budget, "_trusted_proxies", ("127.0.0.0/8",))
+async def test_a_head_that_comes_at_once_waits_for_no_account(serving: Serving) -> None:
     serving.budget.stranger("127.0.0.1").spend(0, 0, 1e9)
     raw = await serving.open()
     await raw.send(GET)
+    assert (await raw.answer()).body == b"ok"
+
+
+async def test_a_proxy_of_ours_waits_for_none_with_a_body_either(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving.budget, "_trusted_proxies", ("127.0.0.0/8",))
+    serving.budget.stranger("127.0.0.1").spend(0, 0, 1e9)
+    raw = await serving.open()
+    await raw.send(request("/echo", HOST | {"Content-Length": "2"}, "POST"))
+    for letter in (b"o", b"k"):
+        await raw.send(letter)
     assert (await raw.answer()).body == b"ok"
 
 
@@ -471,7 +482,7 @@ async def test_so_it_is_where_the_socket_went_before_anybody_waited_and_nobody_m
 
 
 async def test_a_head_whose_socket_is_gone_waits_for_no_turn(serving: Serving, raw: RawSocket) -> None:
-    heads = serving.budget.peer("127.0.0.1")
+    heads = serving.budget.heads
     heads.put(Never(), is_new=True)
     heads.is_listed = True  # and yet nobody comes to it
     await raw.send(GET)
