@@ -2,8 +2,9 @@
 
 A stranger is a socket that nobody vouches for: idle, with an unfinished request, an answer that is not read, a
 handshake under way, a refused client that lingers. Where there is no room the one that has waited longest goes, of the
-address that holds most of them; so whoever comes gets in, though strangers hold everything. No stranger ever ends a
-socket that somebody vouches for: a connection that was admitted, a request whose credentials are good.
+address that holds most of them, and of that address first who has had an answer; so whoever comes gets in, though
+strangers hold everything. No stranger ever ends a socket that somebody vouches for: a connection that was
+admitted, a request whose credentials are good.
 """
 
 from collections import Counter
@@ -24,6 +25,33 @@ class Abortable(Protocol):
     def abort(self) -> None: ...
 
 
+class _Waiting:
+    """The strangers of one holder, the longest waiting first."""
+
+    __slots__ = ("_answered", "_unanswered")
+
+    def __init__(self) -> None:
+        self._answered: dict[Abortable, None] = {}
+        self._unanswered: dict[Abortable, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._answered) + len(self._unanswered)
+
+    def put(self, one: Abortable, *, is_answered: bool) -> None:
+        """From now on the last."""
+        self.drop(one)
+        (self._answered if is_answered else self._unanswered)[one] = None
+
+    def drop(self, one: Abortable) -> None:
+        """It waits no longer, if it did."""
+        self._answered.pop(one, None)
+        self._unanswered.pop(one, None)
+
+    def first_to_go(self) -> Abortable:
+        """Of those that had an answer, if there is one: whoever comes is not kept out by who goes on asking."""
+        return next(iter(self._answered or self._unanswered))
+
+
 class Strangers:
     """The sockets of one process.
 
@@ -37,7 +65,7 @@ class Strangers:
         self._most_per_address = most_per_address
         self._holders: dict[Abortable, Holder] = {}
         self._vouched_for: set[Abortable] = set()
-        self._waiting: dict[Holder, dict[Abortable, None]] = {}  # the longest waiting first
+        self._waiting: dict[Holder, _Waiting] = {}
         self._holding: dict[int, dict[Holder, None]] = {}  # how many strangers -> who holds so many
         self._most_held = 0
         self.ended: Counter[str] = Counter()
@@ -60,7 +88,7 @@ class Strangers:
         if holder == HERE:
             self._vouched_for.add(one)
             return
-        self._enlist(one, holder)
+        self._enlist(one, holder, is_answered=False)
         self._make_room(holder)
 
     def vouch(self, one: Abortable) -> None:
@@ -72,19 +100,22 @@ class Strangers:
 
     def asked(self, one: Abortable) -> None:
         """Its request has come, and it waits for us: among strangers it is the last to go."""
-        holder = self._holders.get(one)
-        if holder is not None and one not in self._vouched_for:
-            self._waiting[holder][one] = self._waiting[holder].pop(one)
+        self._put(one, is_answered=False)
 
     def served(self, one: Abortable) -> None:
-        """Its request has its answer: it is a stranger again, the last to go."""
+        """Its request has its answer: it is a stranger again, and goes before those who had none."""
         holder = self._holders.get(one)
         if holder and one in self._vouched_for:
             self._vouched_for.discard(one)
-            self._enlist(one, holder)
+            self._enlist(one, holder, is_answered=True)
             self._make_room(holder)
         else:
-            self.asked(one)
+            self._put(one, is_answered=True)
+
+    def _put(self, one: Abortable, *, is_answered: bool) -> None:
+        holder = self._holders.get(one)
+        if holder is not None and one not in self._vouched_for:
+            self._waiting[holder].put(one, is_answered=is_answered)
 
     def gone(self, one: Abortable) -> None:
         """It is closed."""
@@ -102,19 +133,19 @@ class Strangers:
             self._end_first_of(next(iter(self._holding[self._most_held])), "all")
 
     def _end_first_of(self, holder: Holder, reason: str) -> None:
-        one = next(iter(self._waiting[holder]))
+        one = self._waiting[holder].first_to_go()
         self.gone(one)
         self.ended[reason] += 1
         one.abort()
 
-    def _enlist(self, one: Abortable, holder: Holder) -> None:
-        waiting = self._waiting.setdefault(holder, {})
-        waiting[one] = None
+    def _enlist(self, one: Abortable, holder: Holder, *, is_answered: bool) -> None:
+        waiting = self._waiting.setdefault(holder, _Waiting())
+        waiting.put(one, is_answered=is_answered)
         self._recount(holder, len(waiting) - 1, len(waiting))
 
     def _strike(self, one: Abortable, holder: Holder) -> None:
         waiting = self._waiting[holder]
-        del waiting[one]
+        waiting.drop(one)
         if not waiting:
             del self._waiting[holder]
         self._recount(holder, len(waiting) + 1, len(waiting))

@@ -40,6 +40,7 @@ NAMES: dict[str, Callable[[], Any]] = {
     "headcount": lambda: ADDRESSES.headcount(EVIL),
     "swept": lambda: ADDRESSES.swept(EVIL),
     "tenant": lambda: ADDRESSES.tenant("rowdy"),
+    "record": lambda: ADDRESSES.record("rowdy"),
     "id_map": lambda: ADDRESSES.id_map("rowdy"),
     "roll": lambda: ADDRESSES.roll("rowdy", "census"),
     "refused": lambda: ADDRESSES.refused("rowdy", int(time.time()) // 5),

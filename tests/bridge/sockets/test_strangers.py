@@ -80,15 +80,16 @@ def test_nobody_that_is_vouched_for_goes_and_a_stranger_finds_no_room_then() -> 
     assert aborted(known) == []
 
 
-def test_whoever_was_served_is_a_stranger_again_and_like_whoever_asks_the_last_to_go() -> None:
-    strangers = Strangers(3, 3, 3)
-    first, second, third = come(strangers, ATTACKER, 3)
-    strangers.vouch(first)
-    strangers.served(first)
+def test_whoever_had_an_answer_goes_before_those_who_had_none_the_longest_waiting_first() -> None:
+    strangers = Strangers(4, 4, 4)
+    first, second, third, fourth = come(strangers, ATTACKER, 4)
+    for one in (third, first):
+        strangers.vouch(one)
+        strangers.served(one)
     strangers.asked(second)
-    come(strangers, ATTACKER)
-    assert aborted([first, second, third]) == [2]
-    assert strangers.vouched_for == 0
+    for order in ([2], [0, 2], [0, 2, 3], [0, 1, 2, 3]):
+        come(strangers, ATTACKER)
+        assert aborted([first, second, third, fourth]) == order
 
 
 def test_what_is_gone_makes_room() -> None:
