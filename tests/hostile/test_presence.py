@@ -23,8 +23,8 @@ from tests.servers import RedisServer
 
 QUESTIONS = 200
 MEMBERS = 20
-AT_BOTH_ENDS = 2
-"""One is asked as the asking begins, and one may be under way as it ends."""
+AT_BOTH_ENDS = 4
+"""Whoever comes and whoever goes asks, too; one is asked as the asking begins, and one may be under way as it ends."""
 OTHERS = 2
 """The records of a bridge ask Redis now and then in the same words: less often than an answer is fresh."""
 

@@ -12,6 +12,7 @@ import gc
 import json
 import logging
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -52,6 +53,11 @@ def up_to_the_last(self: Any, _administrator: Any) -> bool:
 
 def the_longest_waiting(self: Any) -> Any:
     return next(iter(self._addresses))
+
+
+def as_a_program_does() -> None:
+    """Whatever whoever began it does with a hangup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def never_held_back(*_arguments: Any, **_named: Any) -> int:
@@ -188,7 +194,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "log of its own thread": {"bridge.journal:LogWriter": logging.StreamHandler},
     "redaction": {"bridge.journal:redact": str},
     "closed directory": {"bridge.broker.embedded:_keep_to_ourselves": nothing},
-    "hangups": {"bridge.commands.serve:_outlive_terminals": nothing},
+    "hangups": {"bridge.commands.serve:_outlive_terminals": as_a_program_does},
     "claims": {"bridge.admission:Admission._may_be_claimed": never},
     "origins": {"bridge.reception:OriginCheck.passes_anonymously": always},
     "shares": {"bridge.shares:Shares.has_room_for": while_there_is_any},
