@@ -51,7 +51,7 @@ class _OfAddress(_PerSecond):
 
 
 class _OfProcess(_PerSecond):
-    milliseconds: Milliseconds = 900
+    milliseconds: Milliseconds = 700
 
 
 class BudgetTable(_Table):

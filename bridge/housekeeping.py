@@ -40,7 +40,10 @@ class Housekeeping:
 
     async def look(self) -> None:
         """Give back, while much more is in memory than once sufficed."""
-        resident = allocator.resident_bytes()
+        try:
+            resident = allocator.resident_bytes()
+        except OSError:  # no file can be opened now
+            return
         self._least_bytes = min(resident, self._least_bytes)
         if resident > self._least_bytes + MUCH_BYTES:
             await self._give_back()

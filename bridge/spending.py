@@ -35,8 +35,6 @@ class Budget:
         self.everybody: Final = Account(budget.process.allowance, monotonic())
         self.turns: Final = Turns(budget.turn_milliseconds / 1_000, self.everybody)
         self._trusted_proxies: Final = settings.trusted_proxies
-        self.heads: Final = Holder()
-        """Whoever begins a request waits for a turn, and for nothing else: only then it is known what for."""
         self._siblings: Final = Holder()
         self.over: Final[Counter[Over]] = Counter()
         self.outboxes: Final = Outboxes(settings.outboxes_bytes)
@@ -83,7 +81,14 @@ class Budget:
 
         A proxy of ours pays for none: it is only known whom it speaks for when a request has come.
         """
-        return self.heads if is_proxy(address, self._trusted_proxies) else self._address("peer", address)
+        return self.heads(address) if is_proxy(address, self._trusted_proxies) else self._address("peer", address)
+
+    def heads(self, address: str) -> Holder:
+        """Whoever begins a request there: it waits for a turn, and while everybody has spent all, but for no account.
+
+        Only when it was read it is known whom it is for.
+        """
+        return self._holder(("heads", address), lambda _: (), behind=(self.everybody,))
 
     def _holder(self, name: Hashable, accounts: AccountsAt, behind: Sequence[Account] = ()) -> Holder:
         """Bounded: the one that was made longest ago is forgotten; who still has it goes on with it."""

@@ -4,6 +4,7 @@ It decides nothing else, and logs nothing: what a stranger sends is counted. A r
 has its answer; what was read behind it waits unparsed, with reading paused.
 """
 
+import socket
 from asyncio import TimerHandle
 from collections.abc import Callable
 from time import perf_counter
@@ -11,6 +12,7 @@ from typing import Any, Final, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from bridge.allocator import c_library
@@ -58,7 +60,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.flow: Flow = Flow(transport)
         self._leave = nothing
         self._waste: Waste | None = None
-        self._holder = self.budget.peer(self.client[0] if self.client else "")
+        address = self.client[0] if self.client else ""
+        self._holder, self._heads = self.budget.peer(address), self.budget.heads(address)
         self._is_deaf = self._is_resuming = self._waits = False
         self._status = 400
         self._data, self._position = b"", 0
@@ -66,8 +69,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._patience = Patience(self.loop, transport, self.strangers.ended)
         self._next_request()
         self._expect_request()
-        self.strangers.came(transport, self.client[0] if self.client else "")
+        if self._is_gone():
+            transport.abort()
+        else:
+            self.strangers.came(transport, address)
         self.budget.turns.spent(self._holder, 0, 0, A_CONNECTION_SECONDS)
+
+    def _is_gone(self) -> bool:
+        """Whether it was reset: then it has no address any more, as else only those of this machine have none."""
+        handle = self.transport.get_extra_info("socket")
+        return handle is not None and handle.family != socket.AF_UNIX and get_remote_addr(self.transport) is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.strangers.gone(self.transport)
@@ -179,7 +190,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _next_request(self) -> None:
         self._in_head, self._is_whole = True, False
-        self._line = self.budget.heads
+        self._line = self._heads
         self._is_vouched = False
         self._head_size = HeadSize()
         self._body_bytes = 0
@@ -276,6 +287,9 @@ class HttpProtocol(HttpToolsProtocol):
             self._become_websocket()
 
     def _become_websocket(self) -> None:
+        if self._is_gone():
+            self.transport.abort()
+            return
         super().handle_websocket_upgrade()
         protocol = cast(WebSocketsSansIOProtocol, self.transport.get_protocol())
         rest = self._data[self._position :]

@@ -1,6 +1,7 @@
 """When memory is given back, and what goes with it: decided by how much is in memory, and how many are connected."""
 
 import asyncio
+import errno
 import gc
 
 import pytest
@@ -55,6 +56,22 @@ async def test_what_once_sufficed_is_the_least_there_ever_was(memory: Memory) ->
     house = await grown(memory, 0, -MUCH_BYTES)
     await house.look()
     memory.resident = LEAST + 1
+    await house.look()
+    assert memory.done == ["looked through", "given back"]
+
+
+async def test_where_no_file_can_be_opened_the_next_look_will_do(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await grown(memory, 0, MUCH_BYTES + 1)
+
+    def fail() -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(allocator, "resident_bytes", fail)
+        await house.look()
+    assert memory.done == []
     await house.look()
     assert memory.done == ["looked through", "given back"]
 

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import socket
+import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -216,6 +217,18 @@ async def test_a_proxy_of_ours_waits_for_none_with_a_body_either(
     for letter in (b"o", b"k"):
         await raw.send(letter)
     assert (await raw.answer()).body == b"ok"
+
+
+async def test_whoever_was_reset_before_it_was_accepted_is_nobody(serving: Serving) -> None:
+    """It has no address any more, as else only the sockets of this machine's own have none."""
+    for _ in range(20):
+        with socket.create_connection(serving.listener.getsockname()[:2]) as hasty:
+            hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    late = await serving.open()
+    await late.send(GET)
+    assert (await late.answer()).body == b"ok"
+    assert (serving.strangers.strangers, serving.strangers.vouched_for) == (1, 0)
+    assert len(serving.connections) == 1
 
 
 async def test_a_body_in_many_chunks_is_read_a_few_at_a_time(serving: Serving, raw: RawSocket) -> None:
@@ -482,7 +495,7 @@ async def test_so_it_is_where_the_socket_went_before_anybody_waited_and_nobody_m
 
 
 async def test_a_head_whose_socket_is_gone_waits_for_no_turn(serving: Serving, raw: RawSocket) -> None:
-    heads = serving.budget.heads
+    heads = serving.budget.heads("127.0.0.1")
     heads.put(Never(), is_new=True)
     heads.is_listed = True  # and yet nobody comes to it
     await raw.send(GET)
