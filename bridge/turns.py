@@ -9,7 +9,7 @@ Bounded: a piece of work waits in one place at most, and so there are never more
 
 import asyncio
 from collections import deque
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, thread_time
 from typing import Final
 
 import structlog
@@ -37,6 +37,7 @@ class Turns:
         self._spent_seconds = 0.0
         self._stepped_seconds = 0.0
         self._is_due = False
+        self._used_seconds = thread_time()
         self.errors = 0
         self.waited = 0
         """Pieces of work that had to wait."""
@@ -54,7 +55,7 @@ class Turns:
         """So much was spent in this turn, on a holder's account and everybody's."""
         milliseconds = min(seconds * 1_000, MOST_MILLISECONDS_AT_ONCE)
         holder.spend(size_bytes, frames, milliseconds)
-        self._everybody.spend(size_bytes, frames, milliseconds)
+        self._everybody.spend(size_bytes, frames, 0)  # and its time by the processor's own clock
         self._spent_seconds += seconds
         self._come_again()
 
@@ -90,11 +91,18 @@ class Turns:
 
     def _turn(self) -> None:
         self._is_due, self._spent_seconds, self._stepped_seconds = False, 0.0, 0.0
+        self._charge_everybody()
         ends_at = perf_counter() + self._turn_seconds
         while self._ready and self._spent_seconds < self._turn_seconds and perf_counter() < ends_at:
             self._serve(self._ready.popleft())
         if self._ready:
             self._come_again()
+
+    def _charge_everybody(self) -> None:
+        """What this thread has really used since the last turn, of which nobody measures all."""
+        used_seconds = thread_time()
+        self._everybody.spend(0, 0, (used_seconds - self._used_seconds) * 1_000)
+        self._used_seconds = used_seconds
 
     def _serve(self, holder: Holder) -> None:
         """One piece of a holder's work; or none, while one of its accounts is overdrawn."""

@@ -311,6 +311,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _shut(self) -> None:
         """Shut the writing side; what still arrives is thrown away, so that the answer is not lost."""
         self._is_deaf = True
+        self._data, self._position = b"", 0
         self._request_arrived()
         cycle: Any = self.cycle
         if cycle is not None and not cycle.response_complete:

@@ -81,6 +81,15 @@ async def test_a_turn_is_over_when_what_its_pieces_cost_is_spent() -> None:
     assert max(after - before for before, after in itertools.pairwise(seen)) == 1
 
 
+async def test_everybody_is_charged_by_the_clock_of_the_processor_whatever_anyone_measured() -> None:
+    everybody = Account(UNBOUNDED, time.monotonic())
+    queue, ends_at = Turns(TURN_SECONDS, everybody), time.thread_time() + 0.005
+    while time.thread_time() < ends_at:
+        pass
+    queue.spent(Holder(), 0, 1, 0)
+    await until(lambda: everybody.spent_milliseconds >= 5)
+
+
 async def test_who_finds_nobody_waiting_need_not_wait_until_the_turn_is_spent() -> None:
     queue, holder = turns(), Holder()
     assert queue.may_go_on(holder)

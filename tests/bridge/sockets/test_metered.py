@@ -57,9 +57,7 @@ class Served:
 async def test_every_step_is_charged_to_the_address() -> None:
     served = Served(0.005)
     await served.ask()
-    spent = served.budget.stranger(ADDRESS).accounts[0].spent_milliseconds
-    assert spent >= 10
-    assert served.budget.everybody.spent_milliseconds == pytest.approx(spent, abs=1)
+    assert served.budget.stranger(ADDRESS).accounts[0].spent_milliseconds >= 10
 
 
 async def test_of_many_steps_that_are_ready_at_once_each_turn_has_some() -> None:
@@ -86,7 +84,7 @@ async def test_of_many_steps_that_are_ready_at_once_each_turn_has_some() -> None
 async def test_one_that_waits_to_go_on_can_be_cancelled() -> None:
     served = Served()
     waiting = asyncio.create_task(served.ask())
-    while not served.budget.everybody.spent_milliseconds:  # noqa: ASYNC110 - nothing tells when it has begun
+    while not served.budget.stranger(ADDRESS).accounts[0].spent_milliseconds:  # noqa: ASYNC110 - nothing tells when it has begun
         await asyncio.sleep(0)
     served.budget.turns.stepped(served.budget.stranger(ADDRESS), 1)
     waiting.cancel()
