@@ -26,8 +26,6 @@ from bridge.siblings import Siblings
 
 POLL_SECONDS: Final = 60.0
 MOST_HEAD_BYTES: Final = 65_536
-SHARE_OF_OPEN_FILES: Final = 8
-"""Each request that is passed on costs another open file: beyond one in so many they are `overloaded`."""
 HOP_BY_HOP: Final = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade", b"keep-alive"})
 GONE: Final = {"code": 1, "message": "There is no such session here: connect again."}
 
@@ -40,7 +38,7 @@ class EngineForward:
         self._door = door
         self._siblings = siblings
         self._most_bytes = most_bytes
-        self._most_under_way = open_files.limits()[0] // SHARE_OF_OPEN_FILES
+        self._most_under_way = open_files.passed_on()
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

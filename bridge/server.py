@@ -18,7 +18,6 @@ from starlette.datastructures import State
 from bridge import open_files
 from bridge.client_address import client_address
 from bridge.endings import LastResort
-from bridge.engine_forward import SHARE_OF_OPEN_FILES
 from bridge.process import Process
 from bridge.settings import Settings
 from bridge.sockets.counted_websocket import CountedWebSocket
@@ -155,4 +154,4 @@ def _as_open_files_allow(settings: Settings) -> int:
     """All but what the bridge itself needs, and what is on its way to other workers."""
     soft, _ = open_files.limits()
     passes_on = settings.socketio and settings.workers > 1
-    return max(1, soft - RESERVED_FILES - (soft // SHARE_OF_OPEN_FILES if passes_on else 0))
+    return max(1, soft - RESERVED_FILES - (open_files.passed_on() if passes_on else 0))

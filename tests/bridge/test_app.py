@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ from fastapi import routing
 
 from bridge.app import create_app
 from bridge.settings import Settings
+from tests.servers import PROJECT
 
 
 async def test_the_first_to_ask_waits_for_no_route_to_be_made(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +33,9 @@ async def test_the_first_to_ask_waits_for_no_route_to_be_made(redis_url: str, mo
             answers = [await stranger.get(path) for path in ("/healthz", "/admin/api/tenants", "/nobody")]
         assert [answer.status_code for answer in answers] == [200, 401, 404]
         assert not made
+
+
+def test_who_does_not_serve_socketio_needs_none_of_its_libraries() -> None:
+    libraries = ("engineio", "socketio", "aiohttp", "requests")
+    program = f"import sys; sys.modules.update(dict.fromkeys({libraries})); import bridge.app, bridge.server"
+    subprocess.run([sys.executable, "-c", program], timeout=60, check=True, cwd=PROJECT)
