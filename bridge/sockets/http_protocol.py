@@ -73,7 +73,7 @@ class HttpProtocol(HttpToolsProtocol):
             transport.abort()
         else:
             self.strangers.came(transport, address)
-        self.budget.turns.spent(self._holder, 0, 0, A_CONNECTION_SECONDS)
+        self.budget.turns.spent(self._heads, 0, 0, A_CONNECTION_SECONDS)
 
     def _is_gone(self) -> bool:
         """Whether it was reset: then it has no address any more, as else only those of this machine have none."""
@@ -127,9 +127,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._waits = False
         self.flow.release()
         if not self._is_deaf and not self.transport.is_closing():
-            began = perf_counter()
+            line, began = self._line, perf_counter()
             self._read()
-            self.budget.turns.spent(self._holder, 0, 0, A_READ_SECONDS + perf_counter() - began)
+            seconds = perf_counter() - began
+            self.budget.turns.spent(line, 0, 0, A_READ_SECONDS + seconds)
+            if line is self._heads:
+                self._holder.spend(0, 0, seconds * 1_000)
 
     def _read(self) -> None:
         """Parse no further than the request under way goes."""

@@ -454,8 +454,8 @@ async def test_a_listener_is_named_with_its_protocol(desk: Desk, at_once: None) 
 
 
 async def test_of_more_clients_than_are_asked_for_no_line_is_made(desk: Desk) -> None:
-    number = 2 * ROWS_PER_PAGE + 1
-    await desk.note(desk.rolls.census, *(noted(v2(f"k{each}"), now() - each) for each in range(number)))
+    number, at = 2 * ROWS_PER_PAGE + 1, now()
+    await desk.note(desk.rolls.census, *(noted(v2(f"k{each}"), at - each) for each in range(number)))
     made: list[str | None] = []
     census = await desk.reports.census(ACME, most=3, line=lambda seen: made.append(seen.visitor.client_id))
     assert (census["total"], made) == (number, ["k0", "k1", "k2"])
