@@ -421,3 +421,11 @@ def test_members_are_written_as_they_are_given() -> None:
     line = write_members(content, "ann", "lobby", 'now"', b'[{"client_id":"ann"}]')
     assert json.loads(line)["payload"] == {"a": None, "b": "null}", "members": [{"client_id": "ann"}]}
     assert json.loads(line)["sent_at"] == 'now"'
+
+
+def test_on_the_bus_a_text_of_quotes_is_no_room_for_more_values() -> None:
+    """Escapes of a text count for nothing there; what the payload holds counts all the same."""
+    payload = {"values": [0] * (messages.MAX_LINE_WEIGHT + 200)}
+    content: Any = {"msg_type": "msg", "target": "group", "msg": "\\" * 1_200, "payload": payload}
+    with pytest.raises(messages.Unreadable, match="invalid_message"):
+        messages.read_heard(messages.write(content, "ann", "g", "2026-01-01T00:00:00.000Z"))
