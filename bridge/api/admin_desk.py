@@ -83,13 +83,6 @@ class Desk:
         self._pace.spend(party_of(administrator, name))
         return tenant
 
-    def turn(self, administrator: Administrator, name: str) -> asyncio.Lock:
-        """Held by whoever reads or changes the record of a tenant that is known: pages of many would hold everybody up.
-
-        Whoever comes meanwhile waits with those of its own party alone.
-        """
-        return self._turns[party_of(administrator, name)]
-
     async def states(self, administrator: Administrator) -> list[dict[str, Any]]:
         """Every tenant that the administrator may see, by name, with the connections of all processes."""
         tenants = sorted(
@@ -106,12 +99,13 @@ class Desk:
     ) -> dict[str, Any]:
         """Give an order, and obey it here at once; the tenant's new state. Raises `AdminRefusal`.
 
-        Who names no version means the tenant as it is: an order that comes while another is carried out waits for it.
+        Who names no version means the tenant as it is: an order that comes while another is carried out waits for it,
+        if both are of one party.
         """
         if self._table.get(name) is None:  # it may be new
             await self.fresh(administrator, name)
         self.ordered(administrator, name)
-        async with self.turn(administrator, name):
+        async with self._turns[party_of(administrator, name)]:
             with said_as_refusals():
                 for _ in range(0 if version is not None else ATTEMPTS - 1):
                     with contextlib.suppress(Stale):

@@ -69,16 +69,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._patience = Patience(self.loop, transport, self.strangers.ended)
         self._next_request()
         self._expect_request()
-        if self._is_gone():
+        if self._is_reset(self.client):
             transport.abort()
         else:
             self.strangers.came(transport, address)
         self.budget.turns.spent(self._heads, 0, 0, A_CONNECTION_SECONDS)
 
-    def _is_gone(self) -> bool:
-        """Whether it was reset: then it has no address any more, as else only those of this machine have none."""
+    def _is_reset(self, peer: tuple[str, int] | None) -> bool:
+        """Then it has no address any more, as else only those of this machine have none."""
         handle = self.transport.get_extra_info("socket")
-        return handle is not None and handle.family != socket.AF_UNIX and get_remote_addr(self.transport) is None
+        return peer is None and handle is not None and handle.family != socket.AF_UNIX
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.strangers.gone(self.transport)
@@ -290,7 +290,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._become_websocket()
 
     def _become_websocket(self) -> None:
-        if self._is_gone():
+        if self._is_reset(get_remote_addr(self.transport)):
             self.transport.abort()
             return
         super().handle_websocket_upgrade()
