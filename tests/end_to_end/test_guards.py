@@ -87,12 +87,6 @@ class Tenant:
 
         await eventually(are, SOON_SECONDS)
 
-    async def until_anyone_is_refused(self) -> None:
-        async def is_refused() -> bool:
-            return await self.refused_in_a_minute() > 0
-
-        await eventually(is_refused, SOON_SECONDS)
-
     async def say_what_must_be_stashed(self) -> None:
         async with client(self._bridges[0], self.old) as old:
             await old.ask({"from_id": "boss"})
