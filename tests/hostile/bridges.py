@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from tests.forking import Forked
+from tests.forking import COMMAND_LINE, Forked
 from tests.servers import BridgeProcess, ServerProcess
 
 PAGE_BYTES = 4_096
-MODULE, UNDEFENDED = "bridge.command_line", "tests.hostile.undefended"
+UNDEFENDED = "tests.hostile.undefended"
 
 
 class Attacked(BridgeProcess):
@@ -23,21 +23,18 @@ class Attacked(BridgeProcess):
     without: str | None = None
     most_files: int | None = None
 
-    @property
-    def is_special(self) -> bool:
-        """Whether something is to be different before it has loaded: no template has that."""
-        return self.without is not None or self.most_files is not None
-
     def begin(self, log: BinaryIO) -> subprocess.Popen[bytes] | Forked:
-        return ServerProcess.begin(self, log) if self.is_special else super().begin(log)
+        if self.most_files is not None:  # a bound from its first step on: no template has that
+            return ServerProcess.begin(self, log)
+        if self.without is not None:
+            return Forked([self.without, *self.command()], self.directory, self.environment(), log, UNDEFENDED)
+        return super().begin(log)
 
     def command(self) -> list[str]:
-        """Where it is special, a program of its own."""
-        if not self.is_special:
+        if self.most_files is None:
             return super().command()
-        limit = ["sh", "-c", f'ulimit -n {self.most_files}; exec "$@"', "sh"] if self.most_files else []
-        program = [MODULE] if self.without is None else [UNDEFENDED, self.without]
-        return [*limit, sys.executable, "-m", *program, *super().command()]
+        limit = ["sh", "-c", f'ulimit -n {self.most_files}; exec "$@"', "sh"]
+        return [*limit, sys.executable, "-m", COMMAND_LINE, *super().command()]
 
     def close(self) -> None:
         """What has a defence less owes nothing."""

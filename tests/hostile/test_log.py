@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import StartRedis
 from tests.end_to_end.clients import ANSWER_SECONDS, client, v3_path
 from tests.end_to_end.configuration import with_key
+from tests.forking import Forked
 from tests.hostile.bridges import Attacked, running
 from tests.hostile.configuration import CONFIG
 from tests.servers import RedisServer
@@ -28,16 +29,10 @@ class Unread(Attacked):
 
     pipe: int
 
-    @property
-    def is_special(self) -> bool:
-        return True
-
-    def begin(self, log: BinaryIO) -> subprocess.Popen[bytes]:
+    def begin(self, log: BinaryIO) -> subprocess.Popen[bytes] | Forked:
         self.pipe, end = os.pipe()
-        try:
-            return self.popen(log, stderr=end)
-        finally:
-            os.close(end)
+        with os.fdopen(end, "wb") as log_in_pipe:
+            return super().begin(log_in_pipe)
 
     def fill_pipe(self) -> None:
         """To its last byte; for the process it stays a pipe that waits."""

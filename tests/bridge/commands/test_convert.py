@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
 
@@ -50,21 +50,18 @@ def test_any_value_may_stand_in_a_servers_field(claim: Any) -> None:
     assert convert("v3-to-v2", message) == [{"type": "msg", "msg": "hi"}]
 
 
-@settings(max_examples=100)
 @given(st.lists(frames, min_size=1, max_size=20))
 def test_there_and_back_gives_the_same_content(said: list[dict[str, Any]]) -> None:
     upgraded = [content for content in convert("v2-to-v3", *said) if content["msg_type"] not in UNSPOKEN]
     assert to_json(convert("v2-to-v3", *convert("v3-to-v2", *upgraded))) == to_json(upgraded)
 
 
-@settings(max_examples=100)
 @given(st.lists(contents, min_size=1, max_size=20))
 def test_what_v3_says_comes_back_the_same(said: list[dict[str, Any]]) -> None:
     readable = [content for content in said if not content.get("to_id", "v2-").startswith("v2-_")]
     assert to_json(convert("v2-to-v3", *convert("v3-to-v2", *readable))) == to_json(readable)
 
 
-@settings(max_examples=100)
 @given(st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), min_size=1), max_size=20))
 def test_there_is_one_line_for_each_whatever_the_text(lines: list[str]) -> None:
     result = run("convert", "v2-to-v3", say="\n".join(lines).encode())

@@ -138,7 +138,7 @@ def test_a_rule_that_a_key_wants_anyway_is_not_replaced() -> None:
     assert proposed(colliding("caption", "x", msg="hi")) == {"caption": Rule(field="msg", speak=False)}
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(said_twice, max_size=10))
 def test_a_rule_makes_as_many_stashed_frames_exact_as_it_is_said_to(said: list[dict[str, Any]]) -> None:
     for world in WORLDS:
@@ -150,7 +150,6 @@ def test_a_rule_makes_as_many_stashed_frames_exact_as_it_is_said_to(said: list[d
         assert rules.keys() >= {name for name, key in before.keys.items() if key.mended}
 
 
-@settings(max_examples=100)
 @given(st.lists(frames, max_size=10))
 def test_what_is_proposed_fits_into_the_dialect(said: list[dict[str, Any]]) -> None:
     for world in WORLDS:

@@ -70,7 +70,7 @@ def test_all_problems_are_named_in_the_order_of_lines() -> None:
     assert lines("1,77\n2\n3,Xk3\n4,Xk3\n1,Y\n") == [1, 2, 4, 5]
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * settings().max_examples)
 @given(st.lists(st.tuples(ids, names), max_size=6))
 def test_a_file_without_problems_is_what_the_translator_accepts(rows: list[tuple[str, str]]) -> None:
     id_map, problems = read_id_map("v2_id,vision_id\n" + written(rows))

@@ -71,7 +71,7 @@ def test_nothing_is_tried_where_one_rule_is_not_enough_or_v3_hears_nothing(more:
     assert (ledger.keys["a"].stashed, ledger.keys["a"].mended) == (1, {})
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(frames)
 def test_every_rule_that_makes_a_frame_exact_is_found(frame: dict[str, Any]) -> None:
     for world in WORLDS:
@@ -93,7 +93,6 @@ def test_a_long_name_is_not_kept() -> None:
     assert (list(ledger.keys), ledger.other_members) == (["x" * LONGEST_KEY], 1)
 
 
-@settings(max_examples=100)
 @given(st.lists(frames, max_size=10))
 def test_every_member_of_every_frame_is_counted(said: list[dict[str, Any]]) -> None:
     for world in WORLDS:
