@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -100,8 +100,9 @@ def redis_url(pytestconfig: pytest.Config) -> Iterator[str]:
 def sweep(url: str) -> None:
     """Take the session's keys out of the server: it may be somebody's own."""
     with redis.Redis.from_url(url) as client:
-        for key in client.scan_iter(match=f"{SESSION_PREFIX}-*", count=1000):
-            client.delete(key)
+        keys = client.scan_iter(match=f"{SESSION_PREFIX}-*", count=1000)
+        while some := list(islice(keys, 1000)):
+            client.delete(*some)
 
 
 @pytest.fixture
