@@ -64,7 +64,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """What `-n auto` is: more than there are cores, for tests wait; none for files, which start sooner without."""
     if all(Path(argument.partition("::")[0]).is_file() for argument in config.args):
         return 0
-    return (os.cpu_count() or 1) + 2
+    return 2 * (os.cpu_count() or 1) + 1
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -8,6 +8,7 @@ own. Must never do anything else on behalf of the bridge.
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import signal
@@ -26,7 +27,11 @@ PROJECT: Final = Path(__file__).resolve().parents[1]
 ORDER_BYTES: Final = 1_000_000
 NUMBER: Final = struct.Struct("i")  # a process id, then an exit status
 COMMAND_LINE: Final = "bridge.command_line"
-ALL_OF_THE_BRIDGE: Final = (COMMAND_LINE, "bridge.socketio_mount")
+ALL_OF_THE_BRIDGE: Final = (
+    COMMAND_LINE,
+    "bridge.socketio_mount",
+    "pydantic.v1",
+)  # FastAPI takes the last when it begins
 ITS_LIBRARIES: Final = (
     "engineio.async_drivers.asgi",
     "fastapi",
@@ -174,6 +179,8 @@ if __name__ == "__main__":
     for module in ALL_OF_THE_BRIDGE if program == COMMAND_LINE else ITS_LIBRARIES:
         import_module(module)
     main = resolve_name(f"{program}:main")
+    gc.collect()
+    gc.freeze()  # or each collector of theirs would look at all of this, and make it its process's own
     fork_bridges()
     sys.argv[0] = "aether-bridge"
     main()
