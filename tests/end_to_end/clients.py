@@ -82,16 +82,18 @@ async def client(
     host: str = "127.0.0.1",
     headers: Mapping[str, str] = NO_HEADERS,
     tls: ssl.SSLContext | None = None,
+    address: str | None = None,
 ) -> AsyncIterator[Client]:
     """A connection to `path`, its query included; `host` is what the handshake calls the server.
 
-    With `tls` it is encrypted, and that says whom the client trusts.
+    With `tls` it is encrypted, and that says whom the client trusts. `address` is where it comes from.
     """
-    address = f"{'wss' if tls else 'ws'}://{host}:{server.port}{path}"
+    url = f"{'wss' if tls else 'ws'}://{host}:{server.port}{path}"
     async with connect(
-        address,
+        url,
         host="127.0.0.1",
         port=server.port,
+        local_addr=(address, 0) if address else None,
         ssl=tls,
         additional_headers=headers,
         compression=None,

@@ -21,6 +21,8 @@ from tests.hostile.bridges import Attacked
 from tests.servers import BridgeProcess, RedisServer
 
 PAUSE_SECONDS = 0.2
+ELSEWHERE = "127.0.0.2"
+"""Where those come from who are to get in: at the strangers' own address they would soon have waited longest."""
 CROWDS = {
     "idle": (1_024, 1_500, b""),
     "half a head": (1_024, 1_500, request(v3_path("g", "x"), HANDSHAKE)[:-2]),
@@ -89,7 +91,7 @@ async def crowd(bridge: BridgeProcess, number: int, begun: bytes) -> AsyncIterat
 
 
 async def numbers(bridge: BridgeProcess) -> dict[str, float]:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(local_address=ELSEWHERE)) as http:
         text = (await http.get(f"{bridge.url}/metrics")).text
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}
@@ -103,7 +105,7 @@ async def test_strangers_shut_nobody_out_and_end_nothing(
     few_files.start()
     async with client(few_files, v3_path("g", "here")) as here, crowd(few_files, number, begun):
         for newcomers in range(5):
-            async with client(few_files, v3_path("g", f"newcomer{newcomers}")) as newcomer:
+            async with client(few_files, v3_path("g", f"newcomer{newcomers}"), address=ELSEWHERE) as newcomer:
                 assert await newcomer.is_served()
             assert await here.is_served()
         redis.execute("CLIENT", "KILL", "TYPE", "normal")
@@ -117,7 +119,7 @@ async def test_strangers_shut_nobody_out_and_end_nothing(
         now = await numbers(few_files)
         assert now["process_open_fds"] < files
         assert now['bridge_sockets{kind="stranger"}'] + now['bridge_sockets{kind="vouched_for"}'] <= files - 64
-        async with client(few_files, v3_path("g", "last")) as last:
+        async with client(few_files, v3_path("g", "last"), address=ELSEWHERE) as last:
             assert await last.is_served()
     assert "redis_unreachable" not in few_files.log
     assert few_files.log.count('"level": "') < 20
