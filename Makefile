@@ -82,9 +82,11 @@ clean: ## remove what was made here
 	@touch $@
 
 # The Socket.IO client of the tests. Where it cannot be had, its tests are skipped by name, and fail with CI=true.
+# Tried again after 10 s (10,000 ms) at most: where no registry answers, nobody waits for minutes.
 .venv/node_modules: .venv/python tests/package.json tests/package-lock.json
 	@cp tests/package.json tests/package-lock.json .venv/
 	@if command -v npm >/dev/null; then \
-		npm ci --prefix .venv --omit=dev --no-audit --no-fund --loglevel=error && touch $@ || \
+		npm ci --prefix .venv --omit=dev --no-audit --no-fund --loglevel=error \
+			--fetch-retry-maxtimeout=10000 && touch $@ || \
 		echo "npm could not install the Socket.IO client of the tests." >&2; \
 	fi
