@@ -27,11 +27,8 @@ PROJECT: Final = Path(__file__).resolve().parents[1]
 ORDER_BYTES: Final = 1_000_000
 NUMBER: Final = struct.Struct("i")  # a process id, then an exit status
 COMMAND_LINE: Final = "bridge.command_line"
-ALL_OF_THE_BRIDGE: Final = (
-    COMMAND_LINE,
-    "bridge.socketio_mount",
-    "pydantic.v1",
-)  # FastAPI takes the last when it begins
+ALL_OF_THE_BRIDGE: Final = (COMMAND_LINE, "bridge.socketio_mount", "pydantic.v1")
+"""All that a bridge may come to import; FastAPI takes the last when it begins."""
 ITS_LIBRARIES: Final = (
     "engineio.async_drivers.asgi",
     "fastapi",

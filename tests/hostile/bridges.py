@@ -34,7 +34,8 @@ class Attacked(BridgeProcess):
         if self.most_files is None:
             return super().command()
         limit = ["sh", "-c", f'ulimit -n {self.most_files}; exec "$@"', "sh"]
-        return [*limit, sys.executable, "-m", COMMAND_LINE, *super().command()]
+        program = [COMMAND_LINE] if self.without is None else [UNDEFENDED, self.without]
+        return [*limit, sys.executable, "-m", *program, *super().command()]
 
     def close(self) -> None:
         """What has a defence less owes nothing."""
