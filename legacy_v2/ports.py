@@ -1,4 +1,4 @@
-"""What V2 needs from outside, in its own words. It never says how: `bridge` fits these, `bridge/app.py` hands them in.
+"""What V2 needs from outside, in its own words. It never says how: `bridge` fits these and hands them in.
 
 Everything a session calls is synchronous; a callback is called once, later and synchronously.
 """

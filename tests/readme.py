@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bridge.budget_table import BudgetTable
-from bridge.settings import Settings
+from bridge.config.budget import BudgetTable
+from bridge.config.settings import Settings
 
 README = Path(__file__).parent.parent / "README.md"
 TABLES = ("tenants", "keys", "jwt", "jwt_secret", "budget")

@@ -1,4 +1,4 @@
-"""What V3 needs from outside, in its own words. It never says how: `bridge` fits these, `bridge/app.py` hands them in.
+"""What V3 needs from outside, in its own words. It never says how: `bridge` fits these and hands them in.
 
 Everything a session calls is synchronous. What needs an answer from elsewhere takes a callback, which is called once,
 later and synchronously, with the answer or with `None` when it cannot be had.

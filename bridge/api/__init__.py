@@ -1,1 +1,1 @@
-"""The HTTP surface: one file per concern, each a router. No rules here: they are asked for, not made."""
+"""Everybody else's HTTP: messages, presence, health, the playground and the client's files. One router a file."""

@@ -11,13 +11,13 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
-from bridge.admission import Admission, Identity, NotAdmitted
-from bridge.broker.tenant_table import TenantTable
-from bridge.reception import OriginCheck
-from bridge.sockets.ends import vouch
+from bridge.budget.budget import Budget
+from bridge.handshake.authentication import Admission, Identity, NotAdmitted
+from bridge.handshake.preflight import OriginCheck
 from bridge.sockets.metered import charge
-from bridge.spending import Budget
-from bridge.tenants import Tenant
+from bridge.sockets.ports import vouch
+from bridge.tenants.table import TenantTable
+from bridge.tenants.tenant import Tenant
 from v3.refusals import REFUSALS, payload_of
 
 API_KEY_HEADER: Final = "x-api-key"

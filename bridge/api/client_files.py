@@ -10,8 +10,8 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from bridge.api.kept_files import KeptFiles
-from bridge.api.static_page import PAGES
+from bridge.pages.kept_files import KeptFiles
+from bridge.pages.static_page import PAGES
 
 FOLDER: Final = PAGES / "client"
 HEADERS: Final = {

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from bridge.broker.bus import Bus
 from bridge.broker.leases import Leases
 from bridge.broker.subscriber import Subscriber
-from bridge.connections import Connections
+from bridge.messaging.connections import Connections
 from v3.messages import json_schema
 
 

@@ -12,13 +12,13 @@ from fastapi import APIRouter, Depends, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from bridge.admission import Identity
 from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, documented
-from bridge.crossing import Crossing
-from bridge.gate import Meter
-from bridge.request_body import TooLong, read_body
-from bridge.settings import Settings
-from bridge.tenants import Tenant
+from bridge.config.settings import Settings
+from bridge.handshake.authentication import Identity
+from bridge.handshake.connect import Meter
+from bridge.messaging.publisher import Crossing
+from bridge.sockets.request_body import TooLong, read_body
+from bridge.tenants.tenant import Tenant
 from v3.messages import (
     DEFAULT_GROUP,
     SERVER_ID,

@@ -8,10 +8,10 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from bridge.admission import Identity
 from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, documented
 from bridge.broker.presence import Presence
-from bridge.tenants import Tenant
+from bridge.handshake.authentication import Identity
+from bridge.tenants.tenant import Tenant
 
 
 class Member(BaseModel):

@@ -1,1 +1,1 @@
-"""All that knows Redis: names, links, the bus, presence, the tenant table, and the server that comes with us."""
+"""All that knows Redis as such: names, links, the bus, presence, leases, and the server that comes with us."""

@@ -7,7 +7,7 @@ Bounded: what is older than two turns is forgotten, and so is what there is no r
 
 from typing import Final
 
-from bridge.message import BusMessage
+from bridge.broker.message import BusMessage
 
 MOST_BYTES_PER_TURN: Final = 524_288
 """Of what is on the bus. What was read of it may be some ten times as much."""

@@ -14,8 +14,8 @@ import structlog
 from redis.asyncio.connection import ConnectionPool
 
 from bridge.broker.link import Keeper, Replies, pack
+from bridge.broker.message import BusMessage, read
 from bridge.broker.recent import Recent
-from bridge.message import BusMessage, read
 from v3.messages import Unreadable
 
 CHANNELS_PER_COMMAND: Final = 500

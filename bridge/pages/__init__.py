@@ -1,1 +1,1 @@
-"""What a person looks at: static files, no build step. Served by `bridge/api/page.py`."""
+"""What a person looks at: static files, no build step, and how they are served."""

@@ -1,1 +1,1 @@
-"""All that knows sockets: frames, the two server protocols, outboxes, and the hub. Nothing here knows Redis."""
+"""RFC 6455 and HTTP/1.1 under uvicorn: frames, the two server protocols, and the bounds of each socket."""

@@ -10,8 +10,8 @@ from typing import Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bridge.sockets.ends import Carried
 from bridge.sockets.framing import payloads
+from bridge.sockets.ports import Carried
 
 FLUSH_SECONDS: Final = 5.0
 

@@ -3,7 +3,7 @@
 from asyncio.transports import BaseTransport
 from typing import Any, Final, cast
 
-from bridge.sockets.ends import VOUCH, Carried
+from bridge.sockets.ports import VOUCH, Carried
 from bridge.sockets.strangers import Strangers
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 

@@ -15,8 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from bridge.allocator import c_library
-from bridge.sockets.ends import VOUCH, WHEN_GONE, nothing
+from bridge.budget.budget import Budget
+from bridge.budget.turns import A_CONNECTION_SECONDS, A_READ_SECONDS
 from bridge.sockets.extent import Extent, Unreadable
 from bridge.sockets.flow import Flow
 from bridge.sockets.head import (
@@ -29,10 +29,10 @@ from bridge.sockets.head import (
     refusal,
 )
 from bridge.sockets.patience import Patience
+from bridge.sockets.ports import VOUCH, WHEN_GONE, nothing
 from bridge.sockets.strangers import Strangers
 from bridge.sockets.waste import Waste
-from bridge.spending import Budget
-from bridge.turns import A_CONNECTION_SECONDS, A_READ_SECONDS
+from bridge.system.allocator import c_library
 
 REQUEST_SECONDS: Final = 8.0
 PIECES_AT_ONCE: Final = 64

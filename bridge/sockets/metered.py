@@ -17,12 +17,12 @@ from typing import Any, Final, cast
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bridge.allocator import c_library
-from bridge.budget import Holder
-from bridge.later import later
-from bridge.sockets.ends import CHARGE, nothing, when_gone
-from bridge.spending import Budget
-from bridge.turns import Turns
+from bridge.budget.accounts import Holder
+from bridge.budget.budget import Budget
+from bridge.budget.turns import Turns
+from bridge.sockets.later import later
+from bridge.sockets.ports import CHARGE, nothing, when_gone
+from bridge.system.allocator import c_library
 
 Work = Coroutine[Any, Any, None]
 

@@ -8,11 +8,11 @@ import asyncio
 from time import monotonic, perf_counter
 from typing import Final, Protocol
 
-from bridge.budget import Holder, Patience
+from bridge.budget.accounts import Holder, Patience
+from bridge.budget.budget import Budget
+from bridge.budget.turns import A_READ_SECONDS
 from bridge.sockets.framing import Extent
 from bridge.sockets.unread import Unread
-from bridge.spending import Budget
-from bridge.turns import A_READ_SECONDS
 
 SLICE_FRAMES: Final = 32
 SLICE_BYTES: Final = 65_536

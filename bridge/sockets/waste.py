@@ -5,8 +5,8 @@ It is read at all so that an answer is not lost by closing over unread bytes. No
 
 from collections.abc import Callable
 
-from bridge.budget import Holder
-from bridge.turns import A_READ_SECONDS, Turns
+from bridge.budget.accounts import Holder
+from bridge.budget.turns import A_READ_SECONDS, Turns
 
 
 class Waste:

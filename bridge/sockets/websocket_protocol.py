@@ -23,13 +23,13 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.speedups import apply_mask
 
-from bridge.budget import Holder
-from bridge.outboxes import MUCH_BYTES
-from bridge.sockets.ends import ASGI_EXTENSION, WHEN_GONE, Carried, nothing
+from bridge.budget.accounts import Holder
+from bridge.budget.budget import Budget
+from bridge.budget.outboxes import MUCH_BYTES
 from bridge.sockets.framing import Extent, is_ping_or_pong, is_plain_text
+from bridge.sockets.ports import ASGI_EXTENSION, WHEN_GONE, Carried, nothing
 from bridge.sockets.reader import Reader
 from bridge.sockets.waste import Waste
-from bridge.spending import Budget
 from v3.refusals import FLOODED
 
 FLUSH_SECONDS: Final = 5.0

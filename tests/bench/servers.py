@@ -9,7 +9,7 @@ from pathlib import Path
 PEERS = Path(__file__).parent / "peers"
 V2_PATH = "/ws/group/{group}/client/{client}"
 BY_GROUP = '{"default": {"v2_routing": "group"}}'
-BRIDGE_COMMAND = shlex.join([sys.executable, "-c", "from bridge.command_line import main; main()"])
+BRIDGE_COMMAND = shlex.join([sys.executable, "-c", "from bridge.cli.main import main; main()"])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import structlog
 
-from tests.bridge.desk import Desk, at_a_desk
+from tests.bridge.admin.desk import Desk, at_a_desk
 
 
 @pytest.fixture

@@ -12,15 +12,15 @@ from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.tenant_table import TenantTable
-from bridge.chronicle import Chronicle
-from bridge.counts import Counts
-from bridge.crossing import Crossing
-from bridge.message import BusMessage, read
-from bridge.migration.rows import Language, Speech
-from bridge.migration.spoken import Speaker
-from bridge.tenants import Tenant
-from bridge.voices import V2Voice, V3Voice
+from bridge.broker.message import BusMessage, read
+from bridge.messaging.publisher import Crossing
+from bridge.messaging.renderers import V2Voice, V3Voice
+from bridge.records.counters import Counts
+from bridge.records.recorder import Chronicle
+from bridge.records.rows import Language, Speech
+from bridge.records.speech import Speaker
+from bridge.tenants.table import TenantTable
+from bridge.tenants.tenant import Tenant
 from v3.messages import Content
 
 ADDRESSES: Final = Addresses("aether")

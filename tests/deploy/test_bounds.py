@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from bridge.settings import Settings
+from bridge.config.settings import Settings
 from tests.servers import PROJECT
 
 COMPOSE = (PROJECT / "deploy" / "compose.yaml").read_text()

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from bridge import server
+from bridge.runtime import server
 from tests.conftest import StartBridge
 from tests.deploy.conftest import StartNginx
 from tests.deploy.named_server import named_server

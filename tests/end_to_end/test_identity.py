@@ -46,7 +46,7 @@ def map_ids(shared: BridgeProcess, redis_url: str, module_prefix: str, tmp_path:
         file = tmp_path / "ids.csv"
         file.write_text("v2_id,vision_id\n" + "".join(f"{v2_id},{name}\n" for v2_id, name in id_map.items()))
         place = ["--redis", redis_url, "--config", str(shared.config_file), *([] if id_map else ["--clear"])]
-        command = [sys.executable, "-m", "bridge.command_line", "tenants", "ids", tenant, str(file), *place]
+        command = [sys.executable, "-m", "bridge.cli.main", "tenants", "ids", tenant, str(file), *place]
         environment = {**os.environ, "BRIDGE_PREFIX": module_prefix, "PYTHONPATH": str(PROJECT)}
         loading = await asyncio.create_subprocess_exec(*command, env=environment)
         assert await loading.wait() == 0

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Page, sync_playwright
 
 from bridge.api.client_files import shim_script
-from bridge.message import read
+from bridge.broker.message import read
 from compat.downgrade import hear, is_spoken
 from compat.identity import encode
 from compat.upgrade import upgrade_text

@@ -32,6 +32,6 @@ changes none of it. Where a defence is taken out somebody may wait for ever; tha
 | a hangup; something that is deaf to the end | `test_signals.py` |
 
 Without a test here: a wall clock that is set, since a bridge looks at it each half minute
-(`tests/bridge/test_connections.py` sets one). Without its twin: a Host that is none, see `test_workers.py`; and of the
-dear frames all but the digits, for what reads them has no part that could be left out.
+(`tests/bridge/messaging/test_connections.py` sets one). Without its twin: a Host that is none, see `test_workers.py`;
+and of the dear frames all but the digits, for what reads them has no part that could be left out.
 """

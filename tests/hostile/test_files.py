@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.open_files import LEAST
+from bridge.system.open_files import LEAST
 from tests.conftest import StartRedis
 from tests.end_to_end.clients import Client, client, v3_path
 from tests.end_to_end.configuration import with_key

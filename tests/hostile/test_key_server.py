@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import RSAAlgorithm
 
-from tests.bridge.key_server import KeyServer, key_server
+from tests.bridge.handshake.key_server import KeyServer, key_server
 from tests.end_to_end.clients import ANSWER_SECONDS, client, eventually, refused, v3_path
 from tests.end_to_end.configuration import QUIET, key, token, with_key
 from tests.hostile.attackers import TookMore

@@ -8,7 +8,7 @@ import httpx
 import redis
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.tenant_table import MOST_OTHERS
+from bridge.tenants.table import MOST_OTHERS
 from tests.bridge.broker.parts import until, until_true
 from tests.end_to_end.configuration import QUIET
 from tests.hostile.bridges import Attacked

@@ -57,7 +57,7 @@ def the_doctor_names_no_password(config: str, directory: Path, *program: str) ->
 
 
 def test_the_doctor_names_no_password(config: str, tmp_path: Path) -> None:
-    the_doctor_names_no_password(config, tmp_path, "bridge.command_line")
+    the_doctor_names_no_password(config, tmp_path, "bridge.cli.main")
 
 
 def test_where_nothing_is_cut_out_the_doctor_does(config: str, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def while_there_is_any(self: Any, _owner: Any) -> bool:
 
 
 def up_to_the_last(self: Any, _administrator: Any) -> bool:
-    return bool(self._open.total() < resolve_name("bridge.api.admin_events:MOST_STREAMS"))
+    return bool(self._open.total() < resolve_name("bridge.admin.events:MOST_STREAMS"))
 
 
 def the_longest_waiting(self: Any) -> Any:
@@ -112,7 +112,7 @@ async def deaf_to_every_end(_self: Any) -> None:
 
 def from_disk(_self: Any, app: Any, path: str) -> None:
     """Whatever is there, wherever that is."""
-    app.mount(path, StaticFiles(directory=resolve_name("bridge.api.static_page:PAGES") / "dashboard"))
+    app.mount(path, StaticFiles(directory=resolve_name("bridge.pages.static_page:PAGES") / "dashboard"))
 
 
 def in_a_thread(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[[Any, Request], Any]:
@@ -146,70 +146,73 @@ def quadratically(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return read_said
 
 
-ADMINISTRATOR = "bridge.api.admin_desk:Desk.administrator"
+ADMINISTRATOR = "bridge.admin.service:Desk.administrator"
 KNOWN_ALONE = "redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1"
 WEBSOCKET = "bridge.sockets.websocket_protocol:WebSocketProtocol"
-NO_BUDGET = {"bridge.turns:Turns.may_go_on": always, "bridge.budget:Account.wait_seconds": at_once}
-NO_DEADLINE = {"bridge.key_set:ANSWER_SECONDS": 3_600.0}
-PLAIN_HTTP = {"bridge.server:HttpProtocol": HttpToolsProtocol}
+NO_BUDGET = {"bridge.budget.turns:Turns.may_go_on": always, "bridge.budget.accounts:Account.wait_seconds": at_once}
+NO_DEADLINE = {"bridge.handshake.key_set:ANSWER_SECONDS": 3_600.0}
+PLAIN_HTTP = {"bridge.runtime.server:HttpProtocol": HttpToolsProtocol}
 DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "budget": NO_BUDGET,
     "deafness and budget": {f"{WEBSOCKET}._last_words": nothing, **NO_BUDGET},  # each suffices by itself
     "requests": PLAIN_HTTP,
-    "restraint": {"bridge.restraint:Restraint.may_say": never_held_back, **PLAIN_HTTP},
+    "restraint": {"bridge.runtime.log_restraint:Restraint.may_say": never_held_back, **PLAIN_HTTP},
     "no cycles": {
         f"{WEBSOCKET}._let_go": nothing,
-        "bridge.server:_tune_garbage_collection": gc.disable,
-        "bridge.housekeeping:Housekeeping.look": nothing,  # it looks for cycles, too
+        "bridge.runtime.server:_tune_garbage_collection": gc.disable,
+        "bridge.system.housekeeping:Housekeeping.look": nothing,  # it looks for cycles, too
     },
     "answers": {"bridge.broker.presence_members:FRESH_SECONDS": 0.0},
-    "giving back": {"bridge.allocator:CLibrary.__enter__": nothing, "bridge.allocator:CLibrary.__exit__": nothing},
+    "giving back": {
+        "bridge.system.allocator:CLibrary.__enter__": nothing,
+        "bridge.system.allocator:CLibrary.__exit__": nothing,
+    },
     "reading": {"v3.messages:read_said": Changed(quadratically)},
     "short lists": {
         "bridge.sockets.head:MAX_LISTED_BYTES": 1_000_000_000,
         "bridge.sockets.http_protocol:is_read": always,
     },
     "leaving the line": {"bridge.sockets.metered:_Knock.leave": nothing},
-    "files from memory": {"bridge.api.kept_files:KeptFiles.mount": from_disk},
+    "files from memory": {"bridge.pages.kept_files:KeptFiles.mount": from_disk},
     "keys in the loop": {ADMINISTRATOR: Changed(in_a_thread)},
-    "reading aside": {"bridge.api.admin_ids:aside": in_one_go},
-    "bound of id maps": {"bridge.api.admin_ids:MOST_IDS": 1_000_000_000},
+    "reading aside": {"bridge.admin.ids:aside": in_one_go},
+    "bound of id maps": {"bridge.admin.ids:MOST_IDS": 1_000_000_000},
     "a record for each": {"bridge.broker.addresses:Addresses.record": one_for_all},
-    "pace of orders": {"bridge.api.admin_pace:Pace.spend": nothing},
-    "bodies of a party": {"bridge.api.admin_pace:party_of": one_party, "bridge.api.admin_pace:Pace.spend": nothing},
-    "streams of a key": {"bridge.api.admin_events:Streams._has_room": up_to_the_last},
-    "turns of reports": {"bridge.report_turns:ReportTurns.turn": without_turns},
-    "reports of the gone": {"bridge.api.report_answer:_left": for_ever},
-    "sessions of an address": {"bridge.sockets.outside:Outside.gives_way": the_longest_waiting},
-    "known workers": {"bridge.siblings:Siblings.place_of": at_that_place},
+    "pace of orders": {"bridge.admin.pace:Pace.spend": nothing},
+    "bodies of a party": {"bridge.admin.pace:party_of": one_party, "bridge.admin.pace:Pace.spend": nothing},
+    "streams of a key": {"bridge.admin.events:Streams._has_room": up_to_the_last},
+    "turns of reports": {"bridge.records.report_turns:ReportTurns.turn": without_turns},
+    "reports of the gone": {"bridge.admin.report_answer:_left": for_ever},
+    "sessions of an address": {"bridge.socketio.outside:Outside.gives_way": the_longest_waiting},
+    "known workers": {"bridge.runtime.worker_metrics:Siblings.place_of": at_that_place},
     "known clients": {
-        "bridge.broker.refused:REFUSE": Changed(partial(without_words, words=KNOWN_ALONE, instead="true"))
+        "bridge.records.refusals:REFUSE": Changed(partial(without_words, words=KNOWN_ALONE, instead="true"))
     },
-    "keys meanwhile": {"bridge.key_set:KeySet.key": once_it_is_fetched, **NO_DEADLINE},
-    "public members": {"bridge.published_keys:PUBLIC_MEMBERS": {"RSA": ("kty", "n", "e", "d")}},
-    "size of keys": {"bridge.key_address:MOST_BYTES": 1_000_000_000, **NO_DEADLINE},
+    "keys meanwhile": {"bridge.handshake.key_set:KeySet.key": once_it_is_fetched, **NO_DEADLINE},
+    "public members": {"bridge.handshake.published_keys:PUBLIC_MEMBERS": {"RSA": ("kty", "n", "e", "d")}},
+    "size of keys": {"bridge.handshake.key_fetch:MOST_BYTES": 1_000_000_000, **NO_DEADLINE},
     "events": {"v3.session:check_event": nothing},
-    "our word": {"bridge.crossing:speaks_as_the_bridge": never},
-    "keep-alive": {"bridge.server:KEEP_ALIVE_SECONDS": 1},
-    "log of its own thread": {"bridge.journal:LogWriter": logging.StreamHandler},
-    "redaction": {"bridge.journal:redact": str},
-    "closed directory": {"bridge.broker.embedded:_keep_to_ourselves": nothing},
-    "hangups": {"bridge.commands.serve:_outlive_terminals": as_a_program_does},
-    "claims": {"bridge.admission:Admission._may_be_claimed": never},
-    "origins": {"bridge.reception:OriginCheck.passes_anonymously": always},
-    "shares": {"bridge.shares:Shares.has_room_for": while_there_is_any},
+    "our word": {"bridge.messaging.publisher:speaks_as_the_bridge": never},
+    "keep-alive": {"bridge.runtime.server:KEEP_ALIVE_SECONDS": 1},
+    "log of its own thread": {"bridge.runtime.logs:LogWriter": logging.StreamHandler},
+    "redaction": {"bridge.runtime.logs:redact": str},
+    "closed directory": {"bridge.broker.private_server:_keep_to_ourselves": nothing},
+    "hangups": {"bridge.cli.serve:_outlive_terminals": as_a_program_does},
+    "claims": {"bridge.handshake.authentication:Admission._may_be_claimed": never},
+    "origins": {"bridge.handshake.preflight:OriginCheck.passes_anonymously": always},
+    "shares": {"bridge.budget.shares:Shares.has_room_for": while_there_is_any},
     "bound of names": {
-        "bridge.broker.tenant_table:MOST_OTHERS": 1_000_000_000,
-        "bridge.broker.tenant_table:OTHERS_PER_LOOK": 1_000_000_000,
-        "bridge.broker.tenant_table:OTHERS_SECONDS": 3_600.0,
+        "bridge.tenants.table:MOST_OTHERS": 1_000_000_000,
+        "bridge.tenants.table:OTHERS_PER_LOOK": 1_000_000_000,
+        "bridge.tenants.table:OTHERS_SECONDS": 3_600.0,
     },
-    "ends": {"bridge.broker.tenant_table:TenantTable.run": deaf_to_every_end},
+    "ends": {"bridge.tenants.table:TenantTable.run": deaf_to_every_end},
     "names in Redis": {
         "bridge.broker.leases:process_in": bytes.decode,
-        "bridge.broker.headcount:process_in": bytes.decode,
+        "bridge.records.cluster_counts:process_in": bytes.decode,
     },
-    "numbers in Redis": {"bridge.broker.headcount:_read": believingly},
-    "sum of outboxes": {"bridge.outboxes:Outboxes.look": nothing},
+    "numbers in Redis": {"bridge.records.cluster_counts:_read": believingly},
+    "sum of outboxes": {"bridge.budget.outboxes:Outboxes.look": nothing},
 }
 
 
@@ -224,7 +227,7 @@ def take_out(defence: str) -> None:
 def main() -> None:
     """Take it out, before anyone has imported what it stands in by name, and serve."""
     take_out(sys.argv.pop(1))
-    resolve_name("bridge.command_line:main")()
+    resolve_name("bridge.cli.main:main")()
 
 
 if __name__ == "__main__":

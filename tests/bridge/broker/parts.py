@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from bridge.broker.bus import Bus
 from bridge.broker.link import pool
+from bridge.broker.message import BusMessage
 from bridge.broker.subscriber import Subscriber
-from bridge.message import BusMessage
 from tests.stopwatch import Stopwatch, within
 
 MOMENT_SECONDS = 0.005

@@ -1,7 +1,7 @@
 from typing import Final
 
+from bridge.broker.message import BusMessage
 from bridge.broker.recent import MOST_BYTES_PER_TURN, Recent
-from bridge.message import BusMessage
 
 LINE: Final = b'{"version":"3"}'
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bridge.broker import headcount
 from bridge.broker.addresses import group_in, process_in
-from bridge.broker.memory import lost_at
+from bridge.broker.data_loss import lost_at
 from bridge.broker.presence_entries import holder_in
 from bridge.broker.presence_members import add_members
 from bridge.broker.unreadable import skip, skipped
+from bridge.records import cluster_counts
 
 
 def test_what_is_passed_over_is_counted_and_logged_by_what_it_should_have_been() -> None:
@@ -29,7 +29,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "a process": process_in,
     "a group": group_in,
     "a holder": holder_in,
-    "a headcount": headcount._read,
+    "a headcount": cluster_counts._read,
     "a loss": lost_at,
     "members": lambda said: add_members({}, [said]),
 }
@@ -53,6 +53,6 @@ json_values = st.recursive(
 
 @given(json_values | json_values.map(lambda said: {"acme": {"connections": {"v2": said}}}))
 def test_whatever_json_stands_there_for_a_headcount_it_yields_numbers_or_nothing(said: object) -> None:
-    for tenant, what, protocol, number in headcount._read(json.dumps(said).encode()):
+    for tenant, what, protocol, number in cluster_counts._read(json.dumps(said).encode()):
         assert all(isinstance(name, str) for name in (tenant, what, protocol))
-        assert 0 <= number <= headcount.MOST
+        assert 0 <= number <= cluster_counts.MOST

@@ -9,8 +9,8 @@ import pytest
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
-from bridge.app import create_app
-from bridge.settings import load
+from bridge.config.settings import load
+from bridge.runtime.app import create_app
 from tests.end_to_end.clients import Client
 
 GROUP_MESSAGE = {"msg_type": "msg", "target": "group", "msg": "hi"}

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import uvicorn
 
-from bridge.settings import Settings
+from bridge.budget.budget import Budget
+from bridge.config.settings import Settings
 from bridge.sockets import counted_websocket, http_protocol, patience
 from bridge.sockets.counted_websocket import CountedWebSocket
-from bridge.sockets.ends import vouch, when_gone
 from bridge.sockets.http_protocol import PIECES_AT_ONCE, HttpProtocol
+from bridge.sockets.ports import vouch, when_gone
 from bridge.sockets.strangers import Strangers
-from bridge.spending import Budget
 from tests.bridge.broker.parts import until
 from tests.end_to_end.raw import HANDSHAKE, RawSocket, request
 from tests.stopwatch import Stopwatch

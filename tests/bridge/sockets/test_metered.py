@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bridge.settings import Settings
+from bridge.budget.budget import Budget
+from bridge.config.settings import Settings
 from bridge.sockets import metered
-from bridge.sockets.ends import CHARGE, WHEN_GONE, nothing
 from bridge.sockets.metered import Metered, charge
-from bridge.spending import Budget
+from bridge.sockets.ports import CHARGE, WHEN_GONE, nothing
 from tests.bridge.broker.parts import until
 
 ADDRESS = "192.0.2.1"

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from websockets.frames import Frame, Opcode
 
-from bridge import budget as budgets
-from bridge.budget import Account, Allowance, Holder
-from bridge.settings import Settings
+from bridge.budget import accounts as budgets
+from bridge.budget.accounts import Account, Allowance, Holder
+from bridge.budget.budget import Budget
+from bridge.config.settings import Settings
 from bridge.sockets import reader as readers
 from bridge.sockets.framing import Extent
 from bridge.sockets.reader import Reader
-from bridge.spending import Budget
 from tests.bridge.broker.parts import until
 
 FRAME = Frame(Opcode.TEXT, b"").serialize(mask=True)

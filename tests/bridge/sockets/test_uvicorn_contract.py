@@ -65,7 +65,7 @@ HTTP_METHODS = {
     ],
 )
 def test_what_we_override_or_call_takes_what_we_think(owner: type, name: str, expected: list[str]) -> None:
-    """bridge/sockets/websocket_protocol.py, http_protocol.py, bridge/server.py, bridge/broker/link.py."""
+    """bridge/sockets/websocket_protocol.py, http_protocol.py, bridge/runtime/server.py, bridge/broker/link.py."""
     arguments = [argument for argument in inspect.signature(getattr(owner, name)).parameters if argument != "self"]
     assert arguments == expected
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from bridge.budget import Account, Allowance, Holder
-from bridge.settings import Settings
+from bridge.budget.accounts import Account, Allowance, Holder
+from bridge.budget.budget import Budget
+from bridge.config.settings import Settings
 from bridge.sockets.waste import Waste
-from bridge.spending import Budget
 from tests.bridge.broker.parts import until
 
 

@@ -14,13 +14,13 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 
-from bridge.budget import Holder
-from bridge.settings import Settings
+from bridge.budget.accounts import Holder
+from bridge.budget.budget import Budget
+from bridge.config.settings import Settings
 from bridge.sockets import websocket_protocol
-from bridge.sockets.ends import ASGI_EXTENSION
 from bridge.sockets.framing import text_frame
+from bridge.sockets.ports import ASGI_EXTENSION
 from bridge.sockets.websocket_protocol import WebSocketProtocol
-from bridge.spending import Budget
 from tests.bridge.broker.parts import until
 from tests.end_to_end.raw import BINARY, CLOSE, HANDSHAKE, PING, PONG, TEXT, RawSocket, frame, request
 
@@ -460,8 +460,8 @@ async def test_much_that_waits_for_one_is_known_to_all_outboxes_until_it_drains(
 
 
 async def test_a_flood_is_refused_and_ended(house: House, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.budget.REFUSED_AFTER_SECONDS", 0.2)
-    monkeypatch.setattr("bridge.budget.PATIENCE_SECONDS", 0.4)
+    monkeypatch.setattr("bridge.budget.accounts.REFUSED_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr("bridge.budget.accounts.PATIENCE_SECONDS", 0.4)
     house.guest.refuse = house.guest.refusals.append  # type: ignore[assignment, method-assign]
     async with entered(port) as client:
         flooding = asyncio.create_task(flood(client, (frame(TEXT, b"x") + frame(PING, b"")) * 1_000))

@@ -1,0 +1,76 @@
+"""The body of an order to the admin API: one JSON object, read strictly. It carries nothing out.
+
+It is read after the key was looked at, and what it holds is never said back: what cannot be read might be anything.
+"""
+
+from typing import Any, Final, Self
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from starlette.requests import ClientDisconnect
+
+from bridge.admin.refusals import AdminRefusal, unreadable
+from bridge.cutover.changes import Wanted
+from bridge.sockets.request_body import Count, TooLong, read_body, uncounted
+from bridge.tenants.tenant import Routing, Stage
+
+MAX_BODY_BYTES: Final = 65_536
+
+
+class _Order(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def in_body(cls, body: bytes) -> Self:
+        """The order of a request. Raises `AdminRefusal`."""
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            raise unreadable("invalid_order", error.errors(include_input=False, include_context=False)) from None
+
+
+class NewStage(_Order):
+    """What a tenant is to become; what is left out stays. `version`: the one that the author saw.
+
+    `force`: in spite of guards that do not hold; `why` is then needed.
+    """
+
+    stage: Stage | None = None
+    share: int | None = Field(None, ge=0, le=100)
+    v2_routing: Routing | None = None
+    why: str = Field("", max_length=1_000)
+    version: int | None = None
+    force: bool = False
+
+    @model_validator(mode="after")
+    def _orders_something(self) -> Self:
+        if self.stage is None and self.share is None and self.v2_routing is None:
+            raise ValueError("name a stage, a share or a v2_routing")
+        return self
+
+    def wanted(self) -> Wanted:
+        """As the orders know it."""
+        return Wanted(**self.model_dump())
+
+
+class StepBack(_Order):
+    """Why a step is taken back. `version`: the one that the author saw. An empty body says neither."""
+
+    why: str = Field("", max_length=1_000)
+    version: int | None = None
+
+
+async def body_of(request: Request, most_bytes: int = MAX_BODY_BYTES, count: Count = uncounted) -> bytes:
+    """The body, bounded. Raises `AdminRefusal`, and what `count` raises."""
+    try:
+        return await read_body(request, most_bytes, count)
+    except TooLong:
+        raise AdminRefusal(413, "body_too_big", f"This order has at most {most_bytes:,} bytes.") from None
+    except ClientDisconnect:
+        raise AdminRefusal(400, "unfinished", "The request ended before its body did.") from None
+
+
+def described(order: type[BaseModel], *, is_required: bool) -> dict[str, Any]:
+    """The body as OpenAPI has it."""
+    content = {"application/json": {"schema": order.model_json_schema()}}
+    return {"requestBody": {"required": is_required, "content": content}}

@@ -1,0 +1,63 @@
+"""JSON in which a list may be very long, put into words beside the loop and sent in pieces. It knows not what it says.
+
+One call for all of it would keep everybody waiting; one text of all of it would be held beside its parts.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from starlette.types import Send
+
+from bridge.system.background import aside_in_turns
+
+WORDS_PER_PIECE: Final = 256
+
+
+async def in_words(said: Any) -> list[bytes]:
+    """An object or a list, as words that make JSON one after the other. What is bytes in a list is JSON already."""
+    found: list[bytes] = []
+    await aside_in_turns(map(found.append, words(said)))
+    return found
+
+
+async def send_words(send: Send, headers: Sequence[tuple[bytes, bytes]], found: Sequence[bytes]) -> None:
+    """As the whole response; who does not read it has no more of it waiting than a piece."""
+    size = str(sum(map(len, found))).encode()
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [*headers, (b"content-length", size)]},
+    )
+    for start in range(0, len(found), WORDS_PER_PIECE):
+        piece = b"".join(found[start : start + WORDS_PER_PIECE])
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def words(said: Any) -> Iterator[bytes]:
+    """Each member of an object and each item of a list by itself."""
+    match said:
+        case dict():
+            yield from _between(b"{", map(_member, said.items()), b"}")
+        case list():
+            yield from _between(b"[", map(_item, said), b"]")
+        case _:
+            yield json.dumps(said).encode()
+
+
+def _between(begin: bytes, parts: Iterator[Iterator[bytes]], end: bytes) -> Iterator[bytes]:
+    mark = begin
+    for part in parts:
+        yield mark
+        yield from part
+        mark = b","
+    yield begin + end if mark == begin else end
+
+
+def _member(member: tuple[str, Any]) -> Iterator[bytes]:
+    name, value = member
+    yield json.dumps(name).encode() + b":"
+    yield from words(value) if isinstance(value, list) else (json.dumps(value).encode(),)
+
+
+def _item(item: Any) -> Iterator[bytes]:
+    yield item if isinstance(item, bytes) else json.dumps(item).encode()

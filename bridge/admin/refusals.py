@@ -1,0 +1,105 @@
+"""What the admin API answers where it carries no order out: a status, a code for programs, a sentence for people."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from pydantic import BaseModel
+from starlette.responses import JSONResponse
+
+from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing
+from bridge.tenants.change_log import Stale
+
+LONGEST_REASON: Final = 160
+"""Characters of what Redis says."""
+
+
+class AdminRefusal(Exception):
+    """A request to the admin API is refused; `sentence` says what to do."""
+
+    def __init__(self, status: int, code: str, sentence: str, **more: Any) -> None:
+        super().__init__(sentence)
+        self.status: Final = status
+        self.body: Final = {"code": code, "msg": sentence, **more}
+
+
+def answer(refusal: AdminRefusal) -> JSONResponse:
+    """The refusal as a response."""
+    later = {"Retry-After": "1"}
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 429: later, 503: later}.get(refusal.status)
+    return JSONResponse(refusal.body, refusal.status, headers)
+
+
+class RefusedField(BaseModel):
+    """One field of a request, and what is wrong with it."""
+
+    field: str
+    problem: str
+
+
+class RefusedOrder(BaseModel):
+    """What a refusal looks like: a code for programs, a sentence for people; more where that is the matter."""
+
+    code: str
+    msg: str
+    detail: list[RefusedField] | None = None
+    version: int | None = None
+    guards: list[dict[str, Any]] | None = None
+
+
+REFUSED: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": RefusedOrder, "description": "`invalid_ids`, `reason_missing`, `unfinished`"},
+    401: {"model": RefusedOrder, "description": "`unauthenticated`"},
+    403: {"model": RefusedOrder, "description": "`forbidden`: not an admin key"},
+    404: {"model": RefusedOrder, "description": "`unknown_tenant`"},
+    408: {"model": RefusedOrder, "description": "`unfinished`: its body took too long"},
+    409: {"model": RefusedOrder, "description": "`stale`, `guard_failed`, `nothing_to_roll_back`"},
+    413: {"model": RefusedOrder, "description": "`body_too_big`"},
+    422: {"model": RefusedOrder, "description": "`invalid_order`, `invalid_ids`, `invalid_request`"},
+    429: {"model": RefusedOrder, "description": "`rate_limited`: too many orders of this tenant"},
+    503: {"model": RefusedOrder, "description": "`bus_down`, `overloaded`"},
+}
+
+
+@contextmanager
+def said_as_refusals() -> Iterator[None]:
+    """What keeps an order from being carried out, as `AdminRefusal`."""
+    try:
+        yield
+    except Stale as stale:
+        raise AdminRefusal(409, "stale", f"{stale}: look again, and decide anew.", version=stale.version) from None
+    except GuardFailed as failed:
+        guards = [verdict.as_json() for verdict in failed.failing]
+        raise AdminRefusal(
+            409, "guard_failed", f"{failed} Mend that, or force it and say why.", guards=guards
+        ) from None
+    except ReasonMissing:
+        sentence = "A step in spite of a guard needs a reason: send `why`."
+        raise AdminRefusal(400, "reason_missing", sentence) from None
+    except NothingToRollBack:
+        raise AdminRefusal(409, "nothing_to_roll_back", "The tenant stands where it started.") from None
+
+
+def redis_away() -> AdminRefusal:
+    """What every route answers while Redis is away."""
+    return AdminRefusal(503, "bus_down", "Redis cannot be reached; try again.")
+
+
+def redis_refuses(error: Exception) -> AdminRefusal:
+    """Redis is there, and will not do what an order needs: full, read-only, or not ours to use."""
+    return AdminRefusal(503, "bus_down", f"Redis refuses: {str(error)[:LONGEST_REASON]}")
+
+
+def unreadable(code: str, problems: Iterable[Mapping[str, Any]]) -> AdminRefusal:
+    """The refusal of a request that pydantic could not read: which field, and what is wrong with it."""
+    detail = [{"field": _field(problem["loc"]), "problem": _said(problem["msg"])} for problem in problems]
+    sentences = (f"{one['field']}: {one['problem']}." if one["field"] else f"{one['problem']}." for one in detail)
+    return AdminRefusal(422, code, " ".join(sentences), detail=detail)
+
+
+def _field(place: Iterable[str | int]) -> str:
+    return ".".join(str(part) for part in place if part not in ("body", "query", "path"))
+
+
+def _said(sentence: str) -> str:
+    return sentence.removeprefix("Value error, ").rstrip(".")

@@ -1,0 +1,55 @@
+"""A report as a response: made when its turn has come, and given up when nobody waits for it any more. No routes.
+
+The turn lasts until the answer is sent, so that of a tenant's answers there is one at most that nobody has read.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, cast
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from bridge.admin.large_answer import in_words, send_words
+from bridge.admin.refusals import AdminRefusal
+from bridge.records.report_turns import ReportTurns, TooManyReports
+
+
+class ReportAnswer(Response):
+    """`make` gives what is to be said of a tenant, as JSON knows it; `key` is whose it is who asks."""
+
+    media_type = "application/json"
+
+    def __init__(self, turns: ReportTurns, tenant: str, key: Hashable, make: Callable[[], Awaitable[Any]]) -> None:
+        super().__init__()
+        del self.headers["content-length"]
+        self._turn = turns.turn(tenant, key)
+        self._make = make
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises `AdminRefusal`, and what making it raises."""
+        asking = cast("asyncio.Task[Any]", asyncio.current_task())
+        leaving = asyncio.ensure_future(_left(receive))
+        leaving.add_done_callback(end := lambda _: asking.cancel())
+        try:
+            await self._tell(send)
+        except asyncio.CancelledError:
+            if not leaving.done() or asking.uncancel():
+                raise  # somebody else ends it
+        finally:
+            leaving.remove_done_callback(end)
+            leaving.cancel()
+
+    async def _tell(self, send: Send) -> None:
+        try:
+            async with self._turn:
+                await send_words(send, self.raw_headers, await in_words(await self._make()))
+        except TooManyReports:
+            sentence = "Other reports of this tenant are asked for with this key; try again later."
+            raise AdminRefusal(503, "overloaded", sentence) from None
+
+
+async def _left(receive: Receive) -> None:
+    """Returns when whoever asked is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,165 @@
+"""What the routes of the admin API share: who may ask, which tenants there are, and how an order is carried out.
+
+It judges nothing: orders are `cutover/changes.py`'s, answers are `records/reports.py`'s.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from fastapi import Request
+from redis.asyncio import Redis
+
+from bridge.admin.pace import Pace, Party, party_of
+from bridge.admin.refusals import AdminRefusal, redis_away, said_as_refusals
+from bridge.admin.report_answer import ReportAnswer
+from bridge.broker.addresses import Addresses
+from bridge.broker.data_loss import read_lost_at
+from bridge.cutover.changes import Orders
+from bridge.handshake.authentication import Administrator, Admission, NotAdmitted
+from bridge.records.cluster_counts import Headcounts, read_headcount
+from bridge.records.report_rows import PROTOCOLS
+from bridge.records.reports import Reports
+from bridge.sockets.ports import vouch
+from bridge.tenants.change_log import Stale
+from bridge.tenants.id_map import replace_id_map
+from bridge.tenants.table import TenantTable
+from bridge.tenants.tenant import Tenant
+
+ATTEMPTS: Final = 5
+
+
+class Desk:
+    """What the routes share: who may ask, and the orders and reports of this deployment."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        table: TenantTable,
+        redis: Redis,
+        addresses: Addresses,
+        orders: Orders,
+        reports: Reports,
+        is_redis_there: Callable[[], bool],
+    ) -> None:
+        self._admission = admission
+        self._table = table
+        self._redis = redis
+        self._addresses = addresses
+        self._is_redis_there = is_redis_there
+        self._pace = Pace()
+        self._turns: defaultdict[Party, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.orders: Final = orders
+        self.reports: Final = reports
+
+    async def administrator(self, request: Request) -> Administrator:
+        """Whoever holds the bearer key. Raises `AdminRefusal`, also while Redis is away: it has the answers.
+
+        It awaits nothing, but FastAPI would give what is not `async` to a thread, and sockets are the loop's.
+        """
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        try:
+            found = self._admission.administrator(key.strip() if scheme.lower() == "bearer" else "")
+        except NotAdmitted as refused:
+            sentence = "Send `Authorization: Bearer <key>` with a key that has `admin = true`."
+            raise AdminRefusal(401 if refused.code == "unauthenticated" else 403, refused.code, sentence) from None
+        if not self._is_redis_there():
+            raise redis_away()
+        vouch(request.scope)
+        return found
+
+    def tenant(self, administrator: Administrator, name: str) -> Tenant:
+        """A tenant that the administrator may see. Raises `AdminRefusal`."""
+        tenant = self._table.get(name)
+        if tenant is None or not administrator.may_use(name):
+            raise AdminRefusal(404, "unknown_tenant", f"There is no tenant {name!r} that this key may use.")
+        return tenant
+
+    def ordered(self, administrator: Administrator, name: str) -> Tenant:
+        """A tenant of which one more thing is ordered. Raises `AdminRefusal`, also for one too many."""
+        tenant = self.tenant(administrator, name)
+        self._pace.spend(party_of(administrator, name))
+        return tenant
+
+    async def states(self, administrator: Administrator) -> list[dict[str, Any]]:
+        """Every tenant that the administrator may see, by name, with the connections of all processes."""
+        tenants = sorted(
+            (one for one in self._table.all() if administrator.may_use(one.name)), key=lambda one: one.name
+        )
+        return [self._state(tenant, *facts) for facts in [await self._facts()] for tenant in tenants]
+
+    async def state(self, administrator: Administrator, name: str) -> dict[str, Any]:
+        """One tenant as the API says it. Raises `AdminRefusal`."""
+        return self._state(self.tenant(administrator, name), *(await self._facts()))
+
+    async def carry_out(
+        self, administrator: Administrator, name: str, version: int | None, order: Callable[[Tenant], Awaitable[Any]]
+    ) -> dict[str, Any]:
+        """Give an order, and obey it here at once; the tenant's new state. Raises `AdminRefusal`.
+
+        Who names no version means the tenant as it is: an order that comes while another is carried out waits for it,
+        if both are of one party.
+        """
+        if self._table.get(name) is None:  # it may be new
+            await self.fresh(administrator, name)
+        self.ordered(administrator, name)
+        async with self._turns[party_of(administrator, name)]:
+            with said_as_refusals():
+                for _ in range(0 if version is not None else ATTEMPTS - 1):
+                    with contextlib.suppress(Stale):
+                        return await self._once(administrator, name, order)
+                return await self._once(administrator, name, order)
+
+    async def _once(
+        self, administrator: Administrator, name: str, order: Callable[[Tenant], Awaitable[Any]]
+    ) -> dict[str, Any]:
+        known = await self.fresh(administrator, name)
+        try:
+            await order(known)
+        finally:
+            if self._is_redis_there():
+                await self._table.look_once(name)
+        return await self.state(administrator, name)
+
+    async def fresh(self, administrator: Administrator, name: str) -> Tenant:
+        """A tenant as it is now, whichever process was told last. Raises `AdminRefusal`."""
+        if not await self._table.look_once(name):
+            raise redis_away()
+        return self.tenant(administrator, name)
+
+    def report(self, administrator: Administrator, name: str, make: Callable[[Tenant], Awaitable[Any]]) -> ReportAnswer:
+        """What `make` says of a tenant, when its turn has come. Raises `AdminRefusal`."""
+        tenant = self.tenant(administrator, name)
+        return ReportAnswer(self.reports.turns, tenant.name, administrator, lambda: make(tenant))
+
+    async def replace_ids(self, tenant: Tenant, ids: dict[str, str]) -> dict[str, Any]:
+        """Replace the id map."""
+        done = await replace_id_map(self._redis, self._addresses, tenant.name, ids)
+        await self._table.look_once(tenant.name)
+        counts = {"added": len(done.added), "removed": len(done.removed), "changed": len(done.changed)}
+        return {"tenant": tenant.name, "version": done.version, "ids": len(ids), **counts}
+
+    async def _facts(self) -> tuple[Headcounts, str | None]:
+        if not self._is_redis_there():
+            raise redis_away()
+        lost = await read_lost_at(self._redis, self._addresses)
+        return await read_headcount(self._redis, self._addresses), lost
+
+    @staticmethod
+    def _state(tenant: Tenant, headcounts: Headcounts, lost: str | None) -> dict[str, Any]:
+        counts = headcounts[tenant.name]
+        return {
+            "tenant": tenant.name,
+            "stage": tenant.stage,
+            "share": tenant.share,
+            "v2_routing": tenant.v2_routing,
+            "deprecated": tenant.deprecated.isoformat() if tenant.deprecated else None,
+            "sunset": tenant.sunset.isoformat() if tenant.sunset else None,
+            "version": tenant.version,
+            "ids": len(tenant.names.id_map),
+            "connections": {protocol: counts["connections"][protocol] for protocol in PROTOCOLS},
+            "messages": {language: counts["messages"][language] for language in ("v2", "v3")},
+            "lost_at": lost,
+        }

@@ -1,0 +1,1 @@
+"""What anybody may spend: rates, accounts, shares and turns, by connection, key, tenant and address. No I/O."""

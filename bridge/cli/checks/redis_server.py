@@ -1,0 +1,204 @@
+"""What the Redis of the bridges is like: reachable, new enough, permitted, lasting, on time, and nobody else's.
+
+It tries what a bridge does on names of its own under the prefix, and leaves nothing behind.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import redis
+from redis.exceptions import RedisError, ResponseError
+
+from bridge.broker.addresses import Addresses
+from bridge.cli.checks.finding import Finding, bad, ok, warn
+from bridge.runtime.logs import redact
+from bridge.tenants.table import MOST_OTHERS
+
+ANSWER_SECONDS: Final = 3.0
+OLDEST_REDIS: Final = (6, 2)
+LARGEST_SKEW_SECONDS: Final = 2.0
+SMALLEST_PUBSUB_BUFFER: Final = 32 * 1024 * 1024
+SCRIPT: Final = "redis.call('ZADD', KEYS[1], redis.call('TIME')[1], 'x') return redis.call('UNLINK', KEYS[1])"
+NO_DIGEST: Final = "0" * 40
+
+Look = Callable[[Any, Addresses], Iterator[Finding]]
+
+
+def look(url: str, prefix: str, *, is_private: bool) -> Iterator[Finding]:
+    """Everything about the server at `url`; only that it cannot be reached, where it cannot."""
+    where = redact(url)
+    try:
+        with redis.Redis.from_url(
+            url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, protocol=2
+        ) as server:
+            began = time.monotonic()
+            server.ping()
+            yield ok("redis", f"{where} answers in {(time.monotonic() - began) * 1000:.1f} ms")
+            for part in PARTS:
+                yield from _guarded(part, server, Addresses(prefix))
+            yield from _guarded(_own_processes if is_private else _processes, server, Addresses(prefix))
+    except (RedisError, OSError, ValueError) as error:
+        yield bad("redis", f"{where}: {error}", "start it, or mend --redis, its user and its password")
+
+
+def _guarded(part: Look, server: Any, addresses: Addresses) -> Iterator[Finding]:
+    try:
+        yield from part(server, addresses)
+    except ResponseError as error:
+        check = part.__name__.strip("_").replace("_", " ")
+        yield warn(check, f"could not be looked at: {error}", "let this user ask, or ask whoever runs the server")
+
+
+def _version(server: Any, _addresses: Addresses) -> Iterator[Finding]:
+    facts = server.info("server")
+    compatible = str(facts["redis_version"])
+    name = f"Valkey {facts['valkey_version']}" if "valkey_version" in facts else f"Redis {compatible}"
+    numbers = tuple(int(part) for part in compatible.split(".")[:2] if part.isdigit())
+    if numbers < OLDEST_REDIS:
+        yield bad("version", f"{name} is too old", "use Redis 6.2 or later, or Valkey")
+    else:
+        yield ok("version", name)
+
+
+def _permissions(server: Any, addresses: Addresses) -> Iterator[Finding]:
+    """Every kind of command that a bridge gives, on keys of our own."""
+    key = f"{addresses.prefix}:{{doctor}}:{secrets.token_hex(6)}"
+    commands = (
+        ("EVALSHA", NO_DIGEST, 1, key),
+        ("EVAL", SCRIPT, 1, f"{key}:script"),
+        ("ZADD", f"{key}:zset", 0, "x"),
+        ("ZREM", f"{key}:zset", "x"),
+        ("SADD", f"{key}:set", "x"),
+        ("GETRANGE", key, 0, 1),
+        ("SREM", f"{key}:set", "x"),
+        ("HSET", f"{key}:hash", "x", "y"),
+        ("HGETALL", f"{key}:hash"),
+        ("UNLINK", f"{key}:hash", f"{key}:set", f"{key}:zset"),
+    )
+    refused = {command[0]: problem for command in commands if (problem := _refusal(server, command)) is not None}
+    if not refused:
+        yield ok("permissions", f"scripts, sets and hashes may be written under {addresses.prefix}:")
+        return
+    remedy = f"mend the server, or let this user give these commands on ~{addresses.prefix}:*"
+    yield bad("permissions", f"refused: {', '.join(refused)} ({list(refused.values())[-1]})", remedy)
+
+
+def _refusal(server: Any, command: tuple[Any, ...]) -> str | None:
+    try:
+        server.execute_command(*command)
+    except redis.exceptions.NoScriptError:
+        return None
+    except ResponseError as error:
+        return str(error)
+    return None
+
+
+def _pubsub(server: Any, addresses: Addresses) -> Iterator[Finding]:
+    channel, said = f"{addresses.prefix}:{{doctor:{secrets.token_hex(6)}}}", secrets.token_bytes(8)
+    remedy = f"let this user SUBSCRIBE and PUBLISH on &{addresses.prefix}:*"
+    try:
+        with server.pubsub() as listener:
+            listener.subscribe(channel)
+            listener.get_message(timeout=ANSWER_SECONDS)
+            server.publish(channel, said)
+            heard = listener.get_message(timeout=ANSWER_SECONDS)
+    except ResponseError as error:
+        yield bad("pub/sub", f"refused: {error}", remedy)
+        return
+    if heard is None or heard["data"] != said:
+        yield bad("pub/sub", "what is published is not heard", remedy)
+    else:
+        yield ok("pub/sub", "what is published is heard")
+
+
+def _pubsub_buffer(server: Any, _addresses: Addresses) -> Iterator[Finding]:
+    limits = str(server.config_get("client-output-buffer-limit").get("client-output-buffer-limit", "")).split()
+    if "pubsub" not in limits:
+        return
+    hard, soft, seconds = (int(number) for number in limits[limits.index("pubsub") + 1 :][:3])
+    said = f"a bridge that lags by {_megabytes(hard)} ({_megabytes(soft)} for {seconds} s) is cut off and comes back"
+    remedy = "CONFIG SET client-output-buffer-limit 'pubsub 32mb 8mb 60' or more"
+    if hard == 0 and soft == 0:
+        yield warn("pubsub buffer", "unlimited: a bridge that hangs fills the server's memory", remedy)
+    elif 0 < hard < SMALLEST_PUBSUB_BUFFER:
+        yield warn("pubsub buffer", said, remedy)
+    else:
+        yield ok("pubsub buffer", said)
+
+
+def _megabytes(number: int) -> str:
+    return f"{number / 1024 / 1024:.0f} MB"
+
+
+def _maxmemory_policy(server: Any, _addresses: Addresses) -> Iterator[Finding]:
+    facts = server.info("memory")
+    policy, most = str(facts.get("maxmemory_policy", "noeviction")), int(facts.get("maxmemory", 0))
+    said = f"{policy}, maxmemory {_megabytes(most) if most else 'unlimited'}"
+    if not policy.startswith("allkeys"):
+        yield ok("maxmemory policy", said)
+        return
+    remedy = "use noeviction or a volatile-* policy: tenants and id maps may be thrown away under this one"
+    yield bad("maxmemory policy", said, remedy) if most else warn("maxmemory policy", said, remedy)
+
+
+def _persistence(server: Any, _addresses: Addresses) -> Iterator[Finding]:
+    facts: Mapping[str, Any] = server.info("persistence")
+    if int(facts.get("aof_enabled", 0)):
+        yield ok("persistence", "appendonly: stages, id maps and their record outlive a restart")
+        return
+    remedy = "set appendonly yes: running bridges write stages and id maps again, but not the record of changes"
+    yield warn("persistence", "no append-only file: a restart may forget the last changes of tenants, or all", remedy)
+
+
+def _clock(server: Any, _addresses: Addresses) -> Iterator[Finding]:
+    before = time.time()
+    seconds, microseconds = server.time()
+    skew = seconds + microseconds / 1_000_000 - (before + time.time()) / 2
+    said = f"the server's clock is {abs(skew):.2f} s {'ahead of' if skew > 0 else 'behind'} this machine's"
+    if abs(skew) > LARGEST_SKEW_SECONDS:
+        yield warn("clock", said, "synchronise both: members' times and tokens' ends depend on it")
+    else:
+        yield ok("clock", said)
+
+
+def _tenants(server: Any, addresses: Addresses) -> Iterator[Finding]:
+    number = int(server.hlen(addresses.tenants))
+    said = f"{number:,} are known to Redis"
+    if number > MOST_OTHERS:
+        remedy = (
+            f"configure those that there are: of all others a bridge keeps {MOST_OTHERS:,}, and those who are connected"
+        )
+        yield warn("tenants", said, remedy)
+    else:
+        yield ok("tenants", said)
+
+
+def _living(server: Any, addresses: Addresses) -> int:
+    return int(server.zcount(addresses.processes, int(server.time()[0]), "+inf"))
+
+
+def _own_processes(server: Any, addresses: Addresses) -> Iterator[Finding]:
+    yield ok("processes", f"{_living(server, addresses)} bridge processes run on this private server")
+
+
+def _processes(server: Any, addresses: Addresses) -> Iterator[Finding]:
+    living = _living(server, addresses)
+    if not living:
+        yield ok("processes", f"no bridge runs under the prefix {addresses.prefix!r}")
+        return
+    remedy = "if they are not of this deployment, choose another prefix: they would hear each other"
+    yield warn("processes", f"{living} bridge processes run under the prefix {addresses.prefix!r}", remedy)
+
+
+PARTS: Final[tuple[Look, ...]] = (
+    _version,
+    _permissions,
+    _pubsub,
+    _pubsub_buffer,
+    _maxmemory_policy,
+    _persistence,
+    _clock,
+    _tenants,
+)

@@ -1,0 +1,61 @@
+"""`aether-bridge`: what a person or a script can ask of the bridge. It only names the commands.
+
+Errors are one sentence that says what to do next, on standard error, with exit status 1 (2 for a wrong command line).
+"""
+
+import typer
+
+from bridge.cli.about import NAME, about
+from bridge.cli.audit import audit
+from bridge.cli.convert import convert
+from bridge.cli.doctor import doctor
+from bridge.cli.environment import environment
+from bridge.cli.keys import new_key
+from bridge.cli.schema import schema
+from bridge.cli.serve import serve
+from bridge.cli.tenant_ids import replace_ids
+from bridge.cli.tenant_reports import show_census, show_guards, show_ledger
+from bridge.cli.tenant_stage import list_changes, roll_back, set_stage
+from bridge.cli.tenants import list_tenants, show_tenant
+
+app = typer.Typer(
+    name=NAME,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
+app.callback()(about)
+app.command()(serve)
+
+tenants = typer.Typer(name="tenants", help="Tenants: where each stands, and who is who.", no_args_is_help=True)
+tenants.command("list")(list_tenants)
+tenants.command("show")(show_tenant)
+tenants.command("stage")(set_stage)
+tenants.command("rollback")(roll_back)
+tenants.command("changes")(list_changes)
+tenants.command("census")(show_census)
+tenants.command("ledger")(show_ledger)
+tenants.command("guards")(show_guards)
+tenants.command("ids")(replace_ids)
+app.add_typer(tenants)
+
+app.command()(convert)
+app.command()(audit)
+
+keys = typer.Typer(name="keys", help="Keys: what lets clients in.", no_args_is_help=True)
+keys.command("new")(new_key)
+app.add_typer(keys)
+
+app.command()(doctor)
+app.command()(schema)
+app.command(hidden=True)(environment)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""How a command reaches the Redis of a bridge: the one named, else the private server that runs in `data_dir`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from bridge.broker.private_server import find_url
+from bridge.cli.options import fail
+from bridge.config.settings import Settings
+from bridge.runtime.logs import redact
+
+ANSWER_SECONDS: Final = 10.0
+CONNECT_SECONDS: Final = 3.0
+
+Result = TypeVar("Result")
+
+
+def with_redis(settings: Settings, work: Callable[[Redis], Awaitable[Result]]) -> Result:
+    """What `work` makes of an open connection; or the end of the command, with a sentence that names the address."""
+    url = settings.redis_url or find_url(settings.data_dir)
+    if url is None:
+        fail(f"no bridge runs a private server in {settings.data_dir}: name the Redis of your bridges with --redis URL")
+    try:
+        return asyncio.run(_run(url, work))
+    except (RedisError, OSError, ValueError) as error:
+        fail(f"{redact(url)}: {error}")
+
+
+async def _run(url: str, work: Callable[[Redis], Awaitable[Result]]) -> Result:
+    async with Redis.from_url(
+        url, protocol=2, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=CONNECT_SECONDS
+    ) as redis:
+        return await work(redis)

@@ -1,0 +1,151 @@
+"""`aether-bridge serve`: the port, the private server where no Redis is named, and the processes until SIGTERM."""
+
+import contextlib
+import importlib.util
+import os
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final, Never
+
+import typer
+
+from bridge.broker.private_server import EmbeddedError, EmbeddedServer
+from bridge.cli.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
+from bridge.config.settings import Settings
+from bridge.runtime import logs
+from bridge.runtime.app import create_app
+from bridge.runtime.server import serve as run_server
+from bridge.runtime.worker_metrics import Siblings
+from bridge.runtime.workers import Workers
+from bridge.system import open_files
+
+UNREAD_BYTES: Final = 32_768
+"""Of what each socket has been sent so much waits in the kernel, or half again: more is not read in one go either."""
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one. [default: 8000]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes on one port. [default: 1]")] = None,
+    redis: RedisOption = None,
+    socketio: Annotated[
+        bool | None, typer.Option("--socketio", help="Serve Socket.IO at /socket.io/, too.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Serve V2 and V3 until SIGTERM. Without --redis a private Valkey server comes and goes with this command."""
+    given = {"host": host, "port": port, "workers": workers, "redis_url": redis, "socketio": socketio}
+    settings = read_settings(config, **given, data_dir=data_dir)
+    if settings.socketio and importlib.util.find_spec("engineio") is None:
+        fail("Socket.IO needs the extra `socketio`: pip install 'aether-bridge[socketio]'")
+    logs.configure(settings.log_format, settings.log_level)
+    _outlive_terminals()
+    _open_enough_files()
+    with _bound(settings) as listener, _redis(settings) as redis_url:
+        _greet(settings, listener)
+        if settings.workers == 1:
+            status = _run_one(settings, redis_url, listener)
+        else:
+            status = _run_many(settings, redis_url, listener)
+    _leave(status)
+
+
+def _leave(status: int) -> Never:
+    """Python would wait for threads, though nobody waits any more for what they still do."""
+    if any(not one.daemon and one is not threading.main_thread() for one in threading.enumerate()):
+        logs.flush()
+        os._exit(status)
+    raise typer.Exit(status)
+
+
+def _outlive_terminals() -> None:
+    """A hangup, be it a terminal's or somebody's who hoped that the file is read anew, must end nobody's connection."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _open_enough_files() -> None:
+    """As many as the system gives: each socket is one."""
+    open_files.allow_most()
+    most, _ = open_files.limits()
+    if most < open_files.LEAST:
+        remedy = "raise the limit (`ulimit -n 65536`, LimitNOFILE= in systemd, ulimits: in compose)"
+        fail(f"{most} open files are too few, {open_files.LEAST} the least that a bridge starts with: {remedy}")
+
+
+def _run_one(settings: Settings, redis_url: str, listener: socket.socket, siblings: Siblings | None = None) -> int:
+    listeners = [listener]
+    if settings.socketio and siblings is not None:
+        listeners.append(siblings.listen())
+    return 0 if run_server(create_app(settings, redis_url, siblings), settings, listeners) else 1
+
+
+def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> int:
+    """The parent keeps the port; each worker listens on it by itself, so that the kernel spreads the connections."""
+    host, port = reserved.getsockname()[:2]
+    with tempfile.TemporaryDirectory(prefix="aether-bridge-") as directory:
+
+        def work(number: int) -> int:
+            with _listener(host, port, shared=True) as listener:
+                return _run_one(settings, redis_url, listener, Siblings(Path(directory), number))
+
+        return Workers(settings.workers, work).run()
+
+
+@contextlib.contextmanager
+def _bound(settings: Settings) -> Iterator[socket.socket]:
+    """The port, taken, so that a second bridge is refused; the sentence where somebody else has it."""
+    try:
+        with _listener(settings.host, settings.port, shared=False) as alone:
+            port = alone.getsockname()[1]
+            if settings.workers == 1:
+                yield alone
+                return
+        with _listener(settings.host, port, shared=True) as reserved:
+            yield reserved
+    except PortTaken as error:
+        fail(str(error))
+
+
+class PortTaken(OSError):
+    """The port cannot be had; the message says why."""
+
+
+def _listener(host: str, port: int, *, shared: bool) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD_BYTES)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
+    return listener
+
+
+@contextlib.contextmanager
+def _redis(settings: Settings) -> Iterator[str]:
+    if settings.redis_url is not None:
+        yield settings.redis_url
+        return
+    try:
+        with EmbeddedServer(settings.data_dir) as server:
+            yield server.url
+    except EmbeddedError as error:
+        fail(str(error))
+
+
+def _greet(settings: Settings, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    typer.echo(f"Aether Bridge on http://{where}")
+    typer.echo(f"  V3  ws://{where}/v3/ws/group/{{group_id}}/client/{{client_id}}")
+    typer.echo(f"  V2  ws://{where}/ws/group/{{group_id}}/client/{{client_id}}")
+    if settings.is_open:
+        typer.echo("  open: no keys are configured, so everyone who reaches this address is let in (tenant `default`)")

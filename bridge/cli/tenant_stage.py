@@ -1,0 +1,170 @@
+"""`aether-bridge tenants stage|rollback|changes`: move a tenant, take the last step back, read the record.
+
+Every running bridge obeys within two seconds. It never judges whether a step is wise: the tenant's guards do.
+"""
+
+import getpass
+import json
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final
+
+import typer
+
+from bridge.cli.options import ConfigOption, DataDirOption, JsonOption, RedisOption, fail, read_settings
+from bridge.cli.prediction_text import prediction_text
+from bridge.cli.table import columns
+from bridge.cli.tenant_session import Operation, operate
+from bridge.cli.tenants import TenantArgument
+from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing, Wanted
+from bridge.tenants.change_log import Change, Stale, taking_back
+from bridge.tenants.tenant import ROUTINGS, STAGES, Tenant
+
+ATTEMPTS: Final = 5
+WhyOption = Annotated[str, typer.Option(help="Why, for the record.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="In spite of failing guards; needs --why.")]
+
+
+def set_stage(
+    name: TenantArgument,
+    stage: Annotated[
+        str | None, typer.Argument(metavar="[STAGE]", help="legacy, bridge, drain or v3; left out, it stays.")
+    ] = None,
+    share: Annotated[int | None, typer.Option(min=0, max=100, help="With drain: how many in a hundred move.")] = None,
+    routing: Annotated[str | None, typer.Option(help="How V2 is routed: global or group.")] = None,
+    why: WhyOption = "",
+    dry_run: DryRunOption = False,
+    force: ForceOption = False,
+    redis: RedisOption = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move a tenant to a stage; any stage may follow any other. Running bridges obey within two seconds.
+
+    With --dry-run nothing is changed: it says who would be refused and who would no longer hear whom.
+
+    ```sh
+    aether-bridge tenants stage acme v3 --dry-run
+    aether-bridge tenants stage acme drain --share 25 --why "a quarter of the clients first"
+    ```
+    """
+    if stage not in (None, *STAGES) or routing not in (None, *ROUTINGS):
+        fail(f"a stage is one of {', '.join(STAGES)}, a routing one of {', '.join(ROUTINGS)}")
+    if stage is None and share is None and routing is None:
+        fail("name a stage, --share or --routing: what is the tenant to become?")
+    settings = read_settings(config, redis_url=redis, data_dir=data_dir)
+    wanted = Wanted(stage, share, routing, why, force=force)  # type: ignore[arg-type]
+    if dry_run:
+        operate(settings, name, lambda at, tenant: _predict(at, tenant, wanted, as_json=as_json))
+    else:
+        operate(
+            settings, name, lambda at, _: _make(at, name, lambda one: at.orders.change(one, who(), wanted), as_json)
+        )
+
+
+def roll_back(
+    name: TenantArgument,
+    why: WhyOption = "",
+    dry_run: DryRunOption = False,
+    redis: RedisOption = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a tenant's last step back. Said again, it takes back the step before that.
+
+    ```sh
+    aether-bridge tenants rollback acme --why "clients of the kiosk are not ready"
+    ```
+    """
+    settings = read_settings(config, redis_url=redis, data_dir=data_dir)
+
+    async def predict(at: Operation, tenant: Tenant) -> None:
+        before = (await _stepped(at.orders.last_step(tenant), name)).before
+        await _predict(at, tenant, Wanted(before.stage, before.share, before.v2_routing), as_json=as_json)
+
+    if dry_run:
+        operate(settings, name, predict)
+    else:
+        operate(
+            settings, name, lambda at, _: _make(at, name, lambda one: at.orders.roll_back(one, who(), why), as_json)
+        )
+
+
+def list_changes(
+    name: TenantArgument,
+    redis: RedisOption = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The record: each change of a tenant's stage, share and routing, the newest first.
+
+    ```sh
+    aether-bridge tenants changes acme
+    ```
+    """
+    settings = read_settings(config, redis_url=redis, data_dir=data_dir)
+
+    async def show(at: Operation, tenant: Tenant) -> None:
+        record = await at.orders.changes(tenant)
+        if at.orders.unreadable:
+            typer.echo(f"aether-bridge: {at.orders.unreadable} lines of the record cannot be read", err=True)
+        if as_json:
+            typer.echo(json.dumps([change.as_json() for change in record], indent=2))
+            return
+        head = ("VERSION", "WHEN", "WHO", "FROM", "TO", "WHY")
+        rows = [(str(one.version), one.when, one.who, str(one.before), str(one.after), _why(one)) for one in record]
+        typer.echo(columns([head, *rows]))
+
+    operate(settings, name, show)
+
+
+def who() -> str:
+    """Whoever runs this command, for the record."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in a container; before Python 3.13 it is the latter
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"
+
+
+def _why(change: Change) -> str:
+    """The reason, and what it may leave unsaid: the guards that were failing, or the version that is taken back."""
+    if change.forced:
+        return f"{change.why} (forced past {', '.join(change.forced)})"
+    if change.rolls_back is None or change.why == taking_back(change.rolls_back):
+        return change.why
+    return f"{change.why} ({taking_back(change.rolls_back)})"
+
+
+async def _predict(at: Operation, tenant: Tenant, wanted: Wanted, *, as_json: bool) -> None:
+    prediction: dict[str, Any] = await at.reports.predict(tenant, wanted.standing(tenant))
+    typer.echo(json.dumps(prediction, indent=2) if as_json else prediction_text(prediction))
+
+
+async def _make(at: Operation, name: str, order: Callable[[Tenant], Awaitable[Change]], as_json: bool) -> None:
+    """Give the order; again where somebody else was quicker."""
+    for _ in range(ATTEMPTS):
+        try:
+            change = await _stepped(order(await at.tenant(name)), name)
+        except Stale:
+            continue
+        sentence = f"{name}: {change.before} -> {change.after} (version {change.version})"
+        typer.echo(json.dumps(change.as_json(), indent=2) if as_json else sentence)
+        return
+    fail(f"tenant {name!r} is being changed by others all the time: try again")
+
+
+async def _stepped(order: Awaitable[Change], name: str) -> Change:
+    """The change of an order, or the end of the command."""
+    try:
+        return await order
+    except GuardFailed as failed:
+        fail(f"{name} is held back by its guards. {failed} Mend that, or add --force and --why")
+    except ReasonMissing:
+        fail("a step in spite of a failing guard needs a reason: add --why")
+    except NothingToRollBack:
+        fail(f"nothing is left to take back: tenant {name!r} stands where it started")

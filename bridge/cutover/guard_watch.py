@@ -1,0 +1,92 @@
+"""Watches a tenant's guards for ten minutes after each step, and takes the step back when one no longer holds.
+
+Every process watches; the record is written by version, so that one of them rolls back and the others find it done.
+A guard that was failing when the step was forced is not asked again.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.link import end_if_cancelled
+from bridge.cutover.changes import is_guarded, now
+from bridge.cutover.guards import WATCHED_SECONDS, Verdict
+from bridge.records.reports import Reports
+from bridge.tenants.change_log import Change, Stale, back, latest, make, newest, step_back
+from bridge.tenants.table import TenantTable
+from bridge.tenants.tenant import Tenant
+
+LOOK_SECONDS: Final = 1.0
+WATCHER: Final = "guard"
+
+log = structlog.get_logger(__name__)
+
+
+class GuardWatch:
+    """The watch of one process."""
+
+    def __init__(self, redis: Redis, addresses: Addresses, table: TenantTable, reports: Reports) -> None:
+        self._redis = redis
+        self._addresses = addresses
+        self._table = table
+        self._reports = reports
+        self.rolled_back = 0
+        self.failures = 0
+        self._blind: set[str] = set()
+
+    async def run(self) -> None:
+        """Look again and again until cancelled; a look that fails is one look less."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for tenant in [one for one in self._table.all() if one.guard.any]:
+                await self._look_once(tenant)
+                end_if_cancelled()
+
+    async def _look_once(self, tenant: Tenant) -> None:
+        """A failure is logged once for a tenant, until a look goes well again."""
+        try:
+            await self.look(tenant)
+            self._blind.discard(tenant.name)
+        except Exception as error:  # noqa: BLE001 - whatever stands in Redis, the process goes on
+            self.failures += 1
+            if tenant.name not in self._blind:
+                log.warning("guards_unreadable", tenant=tenant.name, reason=f"{type(error).__name__}: {error}")
+            self._blind.add(tenant.name)
+
+    async def look(self, tenant: Tenant) -> None:
+        """Take the tenant's last step back if a guard that it passed holds no longer."""
+        step = await self._last_step(tenant)
+        if step is None or step.kind != "change" or not is_guarded(step.before, step.after) or not _is_recent(step):
+            return
+        breached = [
+            one for one in await self._reports.verdicts(tenant) if not one.holds and one.name not in step.forced
+        ]
+        if breached:
+            await self._roll_back(tenant, step, breached)
+
+    async def _last_step(self, tenant: Tenant) -> Change | None:
+        """The newest change; the step before it where it moved nothing, since that one is still to be watched."""
+        step = await latest(self._redis, self._addresses, tenant.name)
+        if step is None or step.before != step.after or not _is_recent(step):
+            return step
+        return step_back((await newest(self._redis, self._addresses, tenant.name)).changes)
+
+    async def _roll_back(self, tenant: Tenant, step: Change, breached: Iterable[Verdict]) -> None:
+        why = "taken back by guard: " + " ".join(f"{verdict.name}: {verdict.sentence}" for verdict in breached)
+        try:
+            await make(self._redis, self._addresses, back(tenant, step, WATCHER, now(), why))
+        except Stale:
+            return  # somebody else was quicker; the next look sees what they did
+        self.rolled_back += 1
+        log.warning("guard_rolled_back", tenant=tenant.name, why=why)
+        await self._table.look_once()
+
+
+def _is_recent(step: Change) -> bool:
+    age = datetime.now(UTC) - datetime.fromisoformat(step.when)
+    return age < timedelta(seconds=WATCHED_SECONDS)

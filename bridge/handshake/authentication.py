@@ -1,0 +1,224 @@
+"""Credentials -> who this is, which tenant, which grants; or a refusal. It never sees a socket.
+
+Keys are looked up by their SHA-256 and compared in constant time; tokens are believed by the configuration's algorithms
+and keys alone; nothing is fetched because of what a token's header says, and one that brings a key, or names where to
+fetch one, is refused.
+
+Decided here: a client claim that looks like an id which the bridge makes up is nobody's, since V2 clients without an id
+have those. An empty `jwt` or `x_account_id` counts as not given (a page that has no session yet sends it so). With no
+keys configured, credentials that are sent choose among the configured tenants and are otherwise ignored.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import jwt
+from jwt.exceptions import PyJWTError
+
+from bridge.config.settings import EVERY_TENANT, Grant, Jwt, Key, Settings
+from bridge.handshake.key_set import KeySet
+from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant
+
+LEEWAY_SECONDS: Final = 10
+MAX_TOKEN_CHARACTERS: Final = 8_192
+"""As long as a request may be; Socket.IO's CONNECT could carry more."""
+CREDENTIALS: Final = ("api_key", "jwt", "x_account_id")
+KEYS_IN_HEADERS: Final = frozenset({"jku", "jwk", "x5u", "x5c"})
+
+Code = Literal["unauthenticated", "forbidden"]
+Query = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who knocks. `expires_at`: seconds since the epoch, where a token sets an end. `subject`: the client claim."""
+
+    tenant: str
+    grant: Grant = "none"
+    admin: bool = False
+    key_name: str = ""
+    expires_at: float | None = None
+    subject: str | None = None
+    must_be_subject: bool = False
+    is_anonymous: bool = False
+
+    def may_be(self, *names: object) -> bool:
+        """Whether one of these names of a client is theirs to take."""
+        return not self.must_be_subject or (self.subject is not None and self.subject in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """Who holds an admin key, and for which tenants."""
+
+    name: str
+    tenants: tuple[str, ...]
+
+    def may_use(self, tenant: str) -> bool:
+        """Whether the key is for this tenant."""
+        return EVERY_TENANT in self.tenants or tenant in self.tenants
+
+
+class NotAdmitted(Exception):
+    """Credentials are refused, with one code of the closed list."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__(code)
+        self.code: Final = code
+
+
+class Admission:
+    """The keys and tokens of one configuration. `known` tells the tenants that the bridge knows now."""
+
+    def __init__(self, settings: Settings, known: Callable[[str], Tenant | None]) -> None:
+        self._open = settings.is_open
+        self._keys = {key.sha256: key for key in settings.keys}
+        self._known = known
+        self._tokens = Tokens(settings.jwt) if settings.jwt is not None else None
+
+    async def identify(self, query: Query) -> Identity:
+        """Who sent these credentials. Raises `NotAdmitted`."""
+        given = _credentials(query)
+        if self._open:
+            return await self._identify_openly(given)
+        key = self._key(given.get("api_key", ""))
+        claims = await self._claims(given.get("jwt"))
+        tenant = self._tenant(key, claims, given.get("x_account_id"))
+        return self._identity(tenant, key.broadcast, claims, admin=key.admin, key_name=key.name)
+
+    def administrator(self, api_key: str) -> Administrator:
+        """Who holds this admin key. Raises `NotAdmitted`: `forbidden` for a key that is good and no admin's."""
+        key = self._key(api_key)
+        if not key.admin:
+            raise NotAdmitted("forbidden")
+        return Administrator(key.name, key.tenants)
+
+    def is_anonymous(self, query: Query) -> bool:
+        """Whether no credentials were sent at all."""
+        return not any(_is_given(name, value) for name, value in query)
+
+    async def _identify_openly(self, given: Mapping[str, str]) -> Identity:
+        claims = await self._claims(given.get("jwt")) if self._tokens is not None else None
+        account = self._account(claims) if claims else given.get("x_account_id")
+        tenant = account if account is not None and self._known(account) is not None else DEFAULT_TENANT
+        return self._identity(tenant, "tenant", claims, admin=False, key_name="")
+
+    def anonymous(self, tenant: str) -> Identity:
+        """A V2 client without credentials, in a tenant that lets it in. It may take no id that a token could claim."""
+        return Identity(tenant, must_be_subject=self._may_be_claimed(tenant), is_anonymous=True)
+
+    def _may_be_claimed(self, tenant: str) -> bool:
+        """Whether there can be a token that is good for this tenant and says who its bearer is."""
+        if self._tokens is None or self._tokens.client_claim is None:
+            return False
+        return self._open or any({tenant, EVERY_TENANT}.intersection(key.tenants) for key in self._keys.values())
+
+    def _identity(self, tenant: str, grant: Grant, claims: "Claims | None", *, admin: bool, key_name: str) -> Identity:
+        must = self._tokens is not None and self._tokens.client_claim is not None
+        subject = claims.get(self._tokens.client_claim) if claims and self._tokens and must else None  # type: ignore[arg-type]
+        return Identity(
+            tenant=tenant,
+            grant=grant,
+            admin=admin,
+            key_name=key_name,
+            expires_at=None if claims is None else claims["exp"],
+            subject=subject if isinstance(subject, str) and not subject.startswith(GENERATED_ID_PREFIX) else None,
+            must_be_subject=must,
+        )
+
+    def _key(self, api_key: str) -> Key:
+        digest = hashlib.sha256(api_key.encode()).hexdigest()
+        key = self._keys.get(digest)
+        if key is None or not hmac.compare_digest(key.sha256, digest):
+            raise NotAdmitted("unauthenticated")
+        return key
+
+    async def _claims(self, token: str | None) -> "Claims | None":
+        if token is None:
+            return None
+        if self._tokens is None:
+            raise NotAdmitted("unauthenticated")
+        return await self._tokens.claims(token)
+
+    def _account(self, claims: "Claims") -> str | None:
+        account = claims.get(self._tokens.account_claim) if self._tokens is not None else None
+        return account if isinstance(account, str) else None
+
+    def _tenant(self, key: Key, claims: "Claims | None", x_account_id: str | None) -> str:
+        account = x_account_id if claims is None else self._account(claims)
+        if claims is not None and (account is None or x_account_id not in (None, account)):
+            raise NotAdmitted("forbidden")
+        if account is None:
+            account = key.tenants[0] if len(key.tenants) == 1 and key.tenants[0] != EVERY_TENANT else None
+        if account is None or (account not in key.tenants and EVERY_TENANT not in key.tenants):
+            raise NotAdmitted("forbidden")
+        if self._known(account) is None:
+            raise NotAdmitted("forbidden")
+        return account
+
+
+def _credentials(query: Query) -> dict[str, str]:
+    """What was sent, empty tokens and accounts left out. One that is sent twice could be read two ways: refused."""
+    sent = [(name, value) for name, value in query if name in CREDENTIALS]
+    if len({name for name, _ in sent}) != len(sent):
+        raise NotAdmitted("unauthenticated")
+    return {name: value for name, value in sent if _is_given(name, value)}
+
+
+def _is_given(name: str, value: str) -> bool:
+    return name == "api_key" or (name in CREDENTIALS and bool(value))
+
+
+Claims = Mapping[str, Any]
+
+
+class Tokens:
+    """Which tokens are believed."""
+
+    def __init__(self, jwt_settings: Jwt) -> None:
+        self._settings = jwt_settings
+        self.account_claim: Final = jwt_settings.account_claim
+        self.client_claim: Final = jwt_settings.client_claim
+        self._fetched = (
+            None if jwt_settings.jwks_url is None else KeySet(jwt_settings.jwks_url, jwt_settings.algorithms)
+        )
+        self._key: Any = None
+        if jwt_settings.secret is not None:
+            self._key = jwt_settings.secret.get_secret_value()
+        elif jwt_settings.public_key_file is not None:
+            self._key = jwt_settings.public_key_file.read_bytes()
+
+    async def claims(self, token: str) -> Claims:
+        """The claims of a token that is good now, `exp` as a float. Raises `NotAdmitted`."""
+        if len(token) > MAX_TOKEN_CHARACTERS:
+            raise NotAdmitted("unauthenticated")
+        try:
+            header = jwt.get_unverified_header(token)
+            if not KEYS_IN_HEADERS.isdisjoint(header):
+                raise NotAdmitted("unauthenticated")
+            key = self._key if self._fetched is None else await self._fetched.key(header.get("kid"))
+            if key is None:
+                raise NotAdmitted("unauthenticated")
+            return self._verify(token, key)
+        except (PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            raise NotAdmitted("unauthenticated") from None
+
+    def _verify(self, token: str, key: Any) -> Claims:
+        settings = self._settings
+        claims: Claims = jwt.decode(
+            token,
+            key,
+            algorithms=list(settings.algorithms),
+            issuer=settings.issuer,
+            audience=settings.audience,
+            leeway=LEEWAY_SECONDS,
+            options={
+                "require": ["exp"],
+                "verify_aud": settings.audience is not None,
+                "enforce_minimum_key_length": True,
+            },
+        )
+        return {**claims, "exp": float(claims["exp"])}

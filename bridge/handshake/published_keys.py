@@ -1,0 +1,66 @@
+"""The public keys in a JSON Web Key Set (RFC 7517), by their names. It verifies nothing, and keeps nothing.
+
+Who serves the set may be hostile. So all of it is weighed before it is read, and of each key nothing is read but the
+few short members of a public one: a private key, which nobody needs here, is seconds of arithmetic. A key that is no
+good, or that would make tokens dear, costs itself alone.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from jwt.algorithms import Algorithm, get_default_algorithms
+
+from bridge.config.public_key import can_verify
+from v3.form import form_of, from_json
+
+MOST_KEYS: Final = 64
+MOST_CHARACTERS: Final = 1_400
+"""Of each member. The modulus of the largest RSA key that is believed has 1,366."""
+PUBLIC_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "RSA": ("kty", "n", "e"),
+    "EC": ("kty", "crv", "x", "y"),
+    "OKP": ("kty", "crv", "x"),
+}
+
+
+def published_keys(body: bytes, algorithms: Iterable[str]) -> dict[str, Any]:
+    """Name -> key, of those that verify by one of these algorithms. Raises what the reading of rubbish raises."""
+    known = get_default_algorithms()
+    verifiers = {name: known[name] for name in algorithms}
+    keys = {one["kid"]: _key(one, verifiers) for one in _named(body)}
+    good = {name: key for name, key in keys.items() if key is not None}
+    if not good:
+        raise ValueError("no key that has a name and can be used")
+    return good
+
+
+def _named(body: bytes) -> Iterator[Mapping[str, Any]]:
+    """What is said of each key that has a name."""
+    text = body.decode("utf-8-sig")
+    form_of(text)
+    said = from_json(text)["keys"]
+    if len(said) > MOST_KEYS:
+        raise ValueError(f"more than {MOST_KEYS} keys")
+    return (one for one in said if isinstance(one, dict) and one.get("kid") and _is_short(one["kid"]))
+
+
+def _is_short(said: object) -> bool:
+    return isinstance(said, str) and len(said) <= MOST_CHARACTERS
+
+
+def _key(said: Mapping[str, Any], verifiers: Mapping[str, Algorithm]) -> Any:
+    """The key, where it is for signatures by one of these algorithms; else `None`."""
+    for name, verifier in verifiers.items():
+        if said.get("use") in ("sig", None) and said.get("alg") in (name, None):
+            key = _read(said, verifier)
+            if key is not None and can_verify(key, verifier):
+                return key
+    return None
+
+
+def _read(said: Mapping[str, Any], verifier: Algorithm) -> Any:
+    try:
+        public = {member: said[member] for member in PUBLIC_MEMBERS[said["kty"]]}
+        return verifier.from_jwk(public) if all(map(_is_short, public.values())) else None
+    except Exception:  # noqa: BLE001 - whatever is said of it, the other keys are good
+        return None

@@ -1,0 +1,241 @@
+"""The open connections of this process: each ties a socket, a session, a place in the hub and an entry in presence.
+
+A connection begins when its subscriptions are confirmed and ends once, whoever ends it. It decides nothing about
+messages: it hands them to its session.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Final, Protocol
+
+from bridge.broker.presence import Place, Presence
+from bridge.broker.subscriber import Subscriber
+from bridge.budget.accounts import Holder
+from bridge.budget.rate import Bucket
+from bridge.messaging.hub import Hub, Listener
+from bridge.records.counters import Counts
+from bridge.records.rows import Visitor
+from bridge.sockets.outbox import Outbox
+
+RETRY_AFTER_MS: Final = (250, 3_000)
+CLOCK_LOOK_SECONDS: Final = 30.0
+MOVE_TICK_SECONDS: Final = 0.02
+MOST_MOVES_PER_TICK: Final = 100
+"""Whatever the pace: messages go on between two ticks."""
+
+
+class Session(Protocol):
+    """A session of either language, as a connection needs it."""
+
+    def receive(self, text: str, receipt: Any = None) -> None: ...
+
+    def refuse(self, code: str, **extra: Any) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a connection for as long as it lives. `path_ids` are as they stood in the path.
+
+    Times are in seconds since the epoch.
+    """
+
+    place: Place
+    path_ids: tuple[str | None, str | None]
+    visitor: Visitor
+    hears_since: float
+    user_agent: str = ""
+    expires_at: float | None = None
+
+    @property
+    def speaks_as(self) -> str:
+        """The client id of what it says: the visitor's, or the one that was generated for it."""
+        return self.place.client if self.visitor.client_id is None else self.visitor.client_id
+
+
+class Connection:
+    """One open connection; the socket's other end."""
+
+    def __init__(
+        self,
+        facts: Facts,
+        session: Session,
+        outbox: Outbox,
+        listener: Listener,
+        home: "Connections",
+        holder: Holder,
+    ) -> None:
+        """`holder`: who is charged for what is read from it."""
+        self.facts: Final = facts
+        self.holder: Final = holder
+        self.outbox: Final = outbox
+        self._session = session
+        self._listener = listener
+        self._home = home
+        self._expiry: asyncio.TimerHandle | None = None
+        self.receive: Final = session.receive
+        self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
+
+    def begin(self) -> None:
+        """Be heard and hear from now on."""
+        self._home.add(self, self._listener)
+        if self.facts.expires_at is not None:
+            self._await_expiry(self.facts.expires_at)
+
+    def _await_expiry(self, expires_at: float) -> None:
+        """Looking now and then: tokens go by the wall clock, which may be set."""
+        seconds = min(max(0.0, expires_at - self._home.epoch_seconds()), CLOCK_LOOK_SECONDS)
+        self._expiry = asyncio.get_running_loop().call_later(seconds, self._look_at_the_clock, expires_at)
+
+    def _look_at_the_clock(self, expires_at: float) -> None:
+        if self._home.epoch_seconds() < expires_at:
+            self._await_expiry(expires_at)
+        else:
+            self.refuse("token_expired")
+
+    def refuse(self, code: str, **extra: Any) -> None:
+        """Tell the client why, and close where the closed list says so."""
+        self._session.refuse(code, **extra)
+
+    def abort(self) -> None:
+        """End it at once, whatever waits."""
+        self.outbox.abort()
+
+    def alive(self) -> None:
+        """The client answered a ping."""
+        if self.facts.visitor.language == "v2":
+            self._home.presence.touch(self.facts.place)
+
+    def lost(self) -> None:
+        """The connection is over; harmless when repeated."""
+        if self.over.done():
+            return
+        self.outbox.end()
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._home.discard(self, self._listener)
+        self.over.set_result(None)
+
+
+class Connections:
+    """All of them, and what concerns them together: their number, their moves, their end."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        subscriber: Subscriber,
+        presence: Presence,
+        counts: Counts,
+        epoch_seconds: Callable[[], float],
+        moves_per_second: float,
+    ) -> None:
+        self.hub: Final = hub
+        self.presence: Final = presence
+        self.counts: Final = counts
+        self.epoch_seconds: Final = epoch_seconds
+        self._subscriber = subscriber
+        self._all: dict[Connection, None] = {}
+        self._by_tenant: Counter[tuple[str, str]] = Counter()
+        self._empty = asyncio.Event()
+        self._moves: dict[Connection, tuple[str, dict[str, Any]]] = {}
+        self._moves_due = asyncio.Event()
+        self._clock_seconds = asyncio.get_running_loop().time
+        at_once = max(1, ceil(moves_per_second * MOVE_TICK_SECONDS))  # a time without moves is not made up for
+        self._pace = Bucket(moves_per_second, at_once, self._clock_seconds())
+        self.moved = 0
+        self._begun: list[Callable[[Connection], None]] = []
+        self._ended: list[Callable[[Connection], None]] = []
+        self.is_closing = False
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._all))
+
+    def when_begun(self, call: Callable[[Connection], None]) -> None:
+        """Call this, synchronously, with each connection that begins."""
+        self._begun.append(call)
+
+    def when_ended(self, call: Callable[[Connection], None]) -> None:
+        """Call this, synchronously, with each connection that is over."""
+        self._ended.append(call)
+
+    def open_by_tenant(self) -> dict[tuple[str, str], int]:
+        """(tenant, protocol) -> open connections."""
+        return dict(self._by_tenant)
+
+    def add(self, connection: Connection, listener: Listener) -> None:
+        """A connection begins."""
+        place = connection.facts.place
+        self._all[connection] = None
+        self._by_tenant[place.tenant, place.protocol] += 1
+        self.counts.accepted[place.protocol] += 1
+        self.hub.join(listener)
+        for call in self._begun:
+            call(connection)
+
+    def discard(self, connection: Connection, listener: Listener) -> None:
+        """A connection is over: give back what it held."""
+        self.hub.leave(listener)
+        if connection not in self._all:
+            return
+        place = connection.facts.place
+        del self._all[connection]
+        self._moves.pop(connection, None)
+        self._by_tenant[place.tenant, place.protocol] -= 1
+        if not self._by_tenant[place.tenant, place.protocol]:
+            del self._by_tenant[place.tenant, place.protocol]
+        if not self._all:
+            self._empty.set()
+        for call in self._ended:
+            call(connection)
+
+    def move(self, connection: Connection, code: str, **extra: Any) -> None:
+        """Refuse a connection when its turn comes: so many a second, as `run` paces them. Bounded by the open ones."""
+        if connection in self._all:
+            self._moves[connection] = (code, extra)
+            self._moves_due.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many moves are due."""
+        return len(self._moves)
+
+    def stay(self, connection: Connection) -> None:
+        """Take back a move whose turn has not come."""
+        self._moves.pop(connection, None)
+
+    async def run(self) -> None:
+        """Carry out the moves at their pace, until cancelled."""
+        while True:
+            await self._moves_due.wait()
+            self._carry_out_some()
+            if self._moves:
+                await asyncio.sleep(MOVE_TICK_SECONDS)
+            else:
+                self._moves_due.clear()
+
+    def _carry_out_some(self) -> None:
+        for _ in range(MOST_MOVES_PER_TICK):
+            if not self._moves or self._pace.spend(self._clock_seconds()) != "within":
+                return
+            connection = next(iter(self._moves))
+            code, extra = self._moves.pop(connection)
+            connection.refuse(code, **extra)
+            self.moved += 1
+
+    async def close_all(self, seconds: float) -> None:
+        """Tell everyone that the process stops, and wait at most so long for them to go."""
+        self.is_closing = True
+        self._empty.clear()
+        for connection in self:
+            connection.refuse("going_away", retry_after_ms=random.randint(*RETRY_AFTER_MS))  # noqa: S311 - jitter
+        if self._all:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._empty.wait()

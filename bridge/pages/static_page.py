@@ -1,0 +1,45 @@
+"""A page served from this package: its files, and the policy that lets it load nothing else. It knows no page."""
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from bridge.pages.kept_files import READ_ONLY, KeptFiles
+
+PAGES: Final = Path(__file__).parent.parent / "pages"
+INDEX: Final = "index.html"
+# The last two: data cannot become HTML, not even by a mistake of ours.
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {connections}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+
+class StaticPage:
+    """One folder of `bridge/pages`, read once. `connections`: where its scripts may connect, in the policy's words."""
+
+    def __init__(self, folder: str, connections: str) -> None:
+        headers = {
+            "Content-Security-Policy": _POLICY.format(connections=connections),
+            "Cache-Control": "no-cache",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+        self._files: Final = KeptFiles(_files_below(PAGES / folder), headers)
+
+    def mount(self, app: FastAPI, addresses: tuple[str, ...], files: str) -> None:
+        """Serve the page itself at each of `addresses`, and what it loads below `files`."""
+
+        async def index(request: Request) -> Response:
+            return self._files.answer(INDEX, request)
+
+        for address in addresses:
+            app.add_api_route(address, index, **READ_ONLY)
+        self._files.mount(app, files)
+
+
+def _files_below(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,0 +1,59 @@
+"""How many of a tenant's clients are refused because of its stage: told apart, and known before. It judges nothing.
+
+Only who stands in the tenant's census counts, and each one once, however often it knocks: a stranger who was never let
+in can make no step look bad, and takes no room. Redis counts in slices of time, each of a bounded size (a HyperLogLog,
+exact to 1 %).
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any, Final, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from bridge.broker.scripts import REFUSE
+from bridge.records.rows import Visitor
+
+SLICE_SECONDS: Final = 5
+SLICES_PER_MINUTE: Final = 60 // SLICE_SECONDS
+SLICE_LIFETIME_SECONDS: Final = 120
+VISITORS_PER_COMMAND: Final = 200
+
+
+def note(bus: Bus, addresses: Addresses, tenant: str, visitors: Iterable[Visitor], seconds: float) -> None:
+    """These were refused just now; `seconds` since the epoch."""
+    keys = [addresses.roll(tenant, "census"), addresses.refused(tenant, int(seconds) // SLICE_SECONDS)]
+    waiting = iter(visitors)
+    while some := list(islice(waiting, VISITORS_PER_COMMAND)):
+        rows: list[str | int] = [word for one in some for word in (one.key(), one.client_id or one.key())]
+        REFUSE.run(bus, keys, [SLICE_LIFETIME_SECONDS, *rows], _ignore)
+
+
+async def in_a_minute(redis: Redis, addresses: Addresses, tenant: str, milliseconds: int) -> int:
+    """How many clients were, up to this time; a slice in whose place something else stands counts none.
+
+    Raises what redis-py raises.
+    """
+    newest = milliseconds // (SLICE_SECONDS * 1_000)
+    slices = [addresses.refused(tenant, newest - age) for age in range(SLICES_PER_MINUTE + 1)]
+    try:
+        return cast(int, await cast(Any, redis.pfcount(*slices)))
+    except ResponseError:
+        ours = await _that_count(redis, slices)
+        return cast(int, await cast(Any, redis.pfcount(*ours))) if ours else 0
+
+
+async def _that_count(redis: Redis, slices: Sequence[str]) -> list[str]:
+    """Without those that are somebody else's, under our names."""
+    async with redis.pipeline(transaction=False) as pipeline:
+        for each in slices:
+            pipeline.pfcount(each)
+        numbers = await pipeline.execute(raise_on_error=False)
+    return [each for each, number in zip(slices, numbers, strict=True) if isinstance(number, int)]
+
+
+def _ignore(reply: Any) -> None:
+    """A refusal that was not counted is one the guards do not see; the next ones they will."""

@@ -1,0 +1,1 @@
+"""One running process: its application, parts, server, workers, logs and metrics."""

@@ -1,0 +1,116 @@
+"""What is logged, and what never is. One line per event, JSON or for a terminal; credentials are cut out of every line.
+
+Whatever anyone logs passes here, uvicorn's own lines included: a query string is never written, whatever it holds.
+Nothing waits for whoever reads the log, and of one cause there is at most one line a second, which says how many were
+held back before it; what is critical is always said.
+"""
+
+import logging
+import re
+import sys
+import time
+from typing import Any, Final, Literal
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from bridge.runtime.log_restraint import Restraint
+from bridge.runtime.log_writer import LogWriter
+
+_QUERY: Final = re.compile(r"\?[^\s\"'\]]*")
+_USER_INFO: Final = re.compile(r"://[^\s\"']*@")
+_NAME: Final = r"(?:api[_-]?key|jwt|x[_-]account[_-]id|token|secret|password|authorization)[\w-]*"
+_BETWEEN: Final = r"(?:[\"'\\]*\s*[=:]\s*|[\"']\s*,\s*)(?:b(?=[\"']))?[\"'\\]*"
+_CREDENTIAL: Final = re.compile(rf"(?i)({_NAME}{_BETWEEN})(?:(?:bearer|basic)\s+)?[^\s,;&\"'\\]+")
+_CREDENTIAL_NAME: Final = re.compile(f"(?i){_NAME}")
+_TOKEN: Final = re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*")
+_REDACTED: Final = "[redacted]"
+
+
+def redact(text: str) -> str:
+    """A line without query strings, credentials, and passwords in addresses."""
+    text = _USER_INFO.sub("://", _QUERY.sub("?", text))
+    return _CREDENTIAL.sub(rf"\1{_REDACTED}", _TOKEN.sub(_REDACTED, text))
+
+
+def configure(log_format: Literal["auto", "json", "console"], level: str) -> None:
+    """Send everything that any library logs through one formatter, to standard error."""
+    as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
+    renderer: Processor = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redact_event,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = LogWriter()
+    handler.addFilter(_Restrained())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[_say_held_back, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    # At INFO uvicorn writes two lines for each connection, the path of each among them.
+    logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
+
+
+def flush() -> None:
+    """Write what was logged, in a second at most. For a process that ends without Python's own farewell."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
+def lost_lines() -> dict[str, int]:
+    """How many lines were not written: held back, since their cause had just spoken, or dropped, since nobody read."""
+    writers = [handler for handler in logging.getLogger().handlers if isinstance(handler, LogWriter)]
+    held_back = [
+        one.restraint.held_back for writer in writers for one in writer.filters if isinstance(one, _Restrained)
+    ]
+    return {"held_back": sum(held_back), "dropped": sum(writer.dropped for writer in writers)}
+
+
+class _Restrained(logging.Filter):
+    """Holds back a line whose cause has just spoken: its level, its logger, and its words without their values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.restraint: Final = Restraint()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.CRITICAL:
+            return True
+        words = record.msg.get("event") if isinstance(record.msg, dict) else record.msg
+        held_back = self.restraint.may_say((record.levelno, record.name, str(words)), time.monotonic())
+        record.held_back = held_back
+        return held_back is not None
+
+
+def _say_held_back(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    held_back = getattr(event["_record"], "held_back", 0)
+    return {**event, "suppressed": held_back} if held_back else event
+
+
+def _redact_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    return {name: _redacted(name, value) for name, value in event.items()}
+
+
+def _redacted(name: str, value: Any) -> Any:
+    """What the formatter itself put there (its names begin with `_`) and plain numbers stay as they are."""
+    if name.startswith("_") or value is None or isinstance(value, int | float):
+        return value
+    return _REDACTED if _CREDENTIAL_NAME.search(name) else redact(value if isinstance(value, str) else repr(value))

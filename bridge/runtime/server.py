@@ -1,0 +1,157 @@
+"""One uvicorn server of ours: its protocols, its limits, and an end in which everyone is told. It decides nothing.
+
+uvicorn would close every socket before the application hears of the end, and pass the signal on after its own; so the
+drain begins here, at the signal, and the command's exit status is 0.
+"""
+
+import asyncio
+import gc
+import signal
+import socket
+from functools import partial
+from typing import Any, Final
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.datastructures import State
+
+from bridge.budget.client_address import client_address
+from bridge.config.settings import Settings
+from bridge.runtime.process import Process
+from bridge.runtime.shutdown import LastResort
+from bridge.sockets.counted_websocket import CountedWebSocket
+from bridge.sockets.http_protocol import HttpProtocol
+from bridge.sockets.metered import Metered
+from bridge.sockets.strangers import Strangers
+from bridge.sockets.websocket_protocol import WebSocketProtocol
+from bridge.system import open_files
+
+PING_INTERVAL_SECONDS: Final = 20.0
+PING_TIMEOUT_SECONDS: Final = 20.0
+BACKLOG: Final = 4_096
+ACCEPTED_AT_ONCE: Final = 16
+"""How many handles each listening socket has: of each the loop accepts one connection a turn."""
+KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60): it is the proxy that ends an idle connection
+RESERVED_FILES: Final = 64  # Redis, the log, what listens, the private server, a key server
+MOST_STRANGERS: Final = 8_192
+LAST_TASKS_SECONDS: Final = 1
+LAST_TURNS_SECONDS: Final = 0.3
+LAST_RESORT_SECONDS: Final = 2.0
+"""After the drain's time: what ends as it should needs less, with `LAST_TASKS_SECONDS`."""
+POLL_SECONDS: Final = 0.02
+GARBAGE_YOUNG: Final = 50_000
+GARBAGE_MIDDLE: Final = 20
+GARBAGE_OLD: Final = 50
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, with our end."""
+
+    def __init__(self, config: uvicorn.Config, state: State, drain_seconds: float) -> None:
+        super().__init__(config)
+        self.state: Final = state
+        self._drain_seconds = drain_seconds
+        self.last_resort: Final = LastResort(drain_seconds + LAST_RESORT_SECONDS)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.last_resort.loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """The signal, whatever this process does at that moment."""
+        self.last_resort.begin()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        deadline = asyncio.get_running_loop().time() + self._drain_seconds - LAST_TURNS_SECONDS
+        for server in self.servers:
+            server.close()
+        process: Process | None = getattr(self.state, "process", None)
+        if process is not None:
+            await process.drain()
+        await self._let_flush(deadline)
+        await super().shutdown(sockets)
+
+    async def _let_flush(self, deadline: float) -> None:
+        """Everyone gets what was queued for them and the close, until the deadline; whoever has not is cut off."""
+        now = asyncio.get_running_loop().time
+        while (unfinished := self._websockets()) and now() < deadline:  # noqa: ASYNC110 - uvicorn tells nobody
+            await asyncio.sleep(POLL_SECONDS)
+        for websocket in unfinished:
+            websocket.abort()
+
+    def _websockets(self) -> list[WebSocketProtocol]:
+        return [each for each in self.server_state.connections if isinstance(each, WebSocketProtocol)]
+
+
+class Config(uvicorn.Config):
+    """uvicorn's configuration of one of our processes."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        strangers = app.state.strangers = _strangers(settings)
+        kept = {"outbox_bytes": settings.outbox_bytes, "strangers": strangers, "budget": app.state.budget}
+        super().__init__(
+            Metered(app, app.state.budget, partial(client_address, trusted_proxies=settings.trusted_proxies)),
+            host=settings.host,
+            port=settings.port,
+            interface="asgi3",
+            loop="uvloop",
+            http=type("HttpProtocol", (HttpProtocol,), {"strangers": strangers, "budget": app.state.budget}),
+            ws=type("WebSocketProtocol", (CountedWebSocket,), kept),
+            ws_max_size=settings.max_message_bytes,
+            ws_per_message_deflate=False,
+            ws_ping_interval=PING_INTERVAL_SECONDS,
+            ws_ping_timeout=PING_TIMEOUT_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=LAST_TASKS_SECONDS,
+            backlog=BACKLOG,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # whose word about an address is believed: client_address.py
+        )
+
+
+def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> bool:
+    """Serve until SIGTERM or SIGINT; whether it ever started."""
+    _tune_garbage_collection()
+    server = Server(Config(app, settings), app.state, settings.drain_seconds)
+
+    def end(_number: int, _frame: Any) -> None:
+        server.should_exit = True
+        server.last_resort.begin()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # What uvicorn finds when it raises the signal again at its end, and what counts before it listens for any.
+        signal.signal(number, end)
+    server.run([handle for listener in sockets for handle in _handles(listener)])
+    server.last_resort.over()
+    return server.started
+
+
+def _tune_garbage_collection() -> None:
+    """Look for cycles less often: what a message allocates is freed by its references, and a look costs more than that.
+
+    With Python's own thresholds a thousand connections that talk spend two fifths of the core on looking.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_YOUNG, GARBAGE_MIDDLE, GARBAGE_OLD)
+
+
+def _handles(listener: socket.socket) -> list[socket.socket]:
+    """Whoever comes must not wait for a turn of each who came before: a flood of connections is one of short turns."""
+    more = 0 if listener.family is socket.AF_UNIX else ACCEPTED_AT_ONCE - 1
+    return [listener, *(listener.dup() for _ in range(more))]
+
+
+def _strangers(settings: Settings) -> Strangers:
+    most = settings.max_sockets or _as_open_files_allow(settings)
+    return Strangers(most, min(most, MOST_STRANGERS), settings.max_sockets_per_address or max(1, most // 2))
+
+
+def _as_open_files_allow(settings: Settings) -> int:
+    """All but what the bridge itself needs, and what is on its way to other workers."""
+    soft, _ = open_files.limits()
+    passes_on = settings.socketio and settings.workers > 1
+    return max(1, soft - RESERVED_FILES - (open_files.passed_on() if passes_on else 0))

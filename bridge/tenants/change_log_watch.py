@@ -1,0 +1,58 @@
+"""Sees that nothing else stands under the names of the records of changes. It never reads them, nor writes to them.
+
+Whoever put another type there has ended a record: it begins anew, and one process is told to say so.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import cycle, islice
+from typing import Any, Final
+
+from bridge.broker import scripts
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from bridge.tenants.tenant import Tenant
+
+LOOK_SECONDS: Final = 2.0
+TENANTS_PER_LOOK: Final = 100
+"""Of more, the next look looks at the next ones."""
+
+
+class RecordWatch:
+    """The watch of one process. `lost` is called, synchronously, with the tenants for whose record it has made room."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        addresses: Addresses,
+        tenants: Callable[[], Iterable[Tenant]],
+        lost: Callable[[Iterable[Tenant]], None],
+    ) -> None:
+        self._bus = bus
+        self._addresses = addresses
+        self._tenants = tenants
+        self._lost = lost
+        self._looked_at = 0
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Look now; the answer comes later."""
+        all_of_them = list(self._tenants())
+        self._look_at(self._addresses.changes, all_of_them)
+        most = min(len(all_of_them), TENANTS_PER_LOOK)
+        for tenant in islice(cycle(all_of_them), self._looked_at, self._looked_at + most):
+            self._look_at(self._addresses.record(tenant.name), [tenant])
+        self._looked_at = (self._looked_at + most) % max(1, len(all_of_them))
+
+    def _look_at(self, key: str, tenants: Iterable[Tenant]) -> None:
+        scripts.MAKE_ROOM.run(self._bus, [key], [], partial(self._looked, tenants))
+
+    def _looked(self, tenants: Iterable[Tenant], reply: Any) -> None:
+        if reply == 1:
+            self._lost(tenants)

@@ -1,0 +1,300 @@
+"""The tenants as they are now: the configuration, and what Redis holds of them. Looked at again every second.
+
+A look asks for the versions of those who are known, of which only what changed is read whole. Those who are configured
+or here come first, so that each change is obeyed at the next look. The others are found a little at a time, and so many
+are kept at most: whoever can write to Redis may write as many names as he likes.
+
+Versions only grow: what Redis lost (flushed, deleted, overwritten with another type) is written again from memory,
+unless somebody knows better. It never decides what a stage means.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from time import monotonic
+from typing import Any, Final, cast
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError, WatchError
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.link import end_if_cancelled, is_wrong_type
+from bridge.system.background import aside
+from bridge.tenants.stored_map import prepare_map, put_in_place, read_map
+from bridge.tenants.tenant import Tenant, TenantState, state_in
+from bridge.tenants.versions import TenantVersions, number
+
+LOOK_SECONDS: Final = 1.0
+LOOKS_PER_ROUND: Final = 10
+MOST_OTHERS: Final = 1_000
+"""Tenants that are kept though they are neither configured nor here: half a megabyte, and 1% of a core."""
+OTHERS_PER_LOOK: Final = 200
+OTHERS_SECONDS: Final = 0.5
+"""No longer does a look go on with them: the next one is for those who come first."""
+VERIFIED_PER_COMMAND: Final = 100
+FIELDS: Final = ("version", "stage", "share", "v2_routing", "ids_version")
+
+log = structlog.get_logger(__name__)
+
+Changed = Callable[[Tenant, Tenant], None]
+
+
+class TenantTable:
+    """Every tenant that this process knows."""
+
+    def __init__(self, redis: Redis, addresses: Addresses, configured: Mapping[str, Tenant]) -> None:
+        self._redis = redis
+        self._addresses = addresses
+        self._versions = TenantVersions(redis, addresses)
+        self._configured = dict(configured)
+        self._tenants: dict[str, Tenant] = dict(configured)
+        self._states: dict[str, TenantState] = {}
+        self._unreadable: dict[str, int] = {}
+        self._found: dict[str, int] = {}
+        self._changed: list[Changed] = []
+        self._is_blind = self._is_full = False
+        self._looking = asyncio.Lock()
+        self.here: Callable[[], Iterable[str]] = tuple
+        """The tenants that have connections."""
+
+    def get(self, name: str) -> Tenant | None:
+        """The tenant as it is now, or `None` for one that the bridge does not know."""
+        return self._tenants.get(name)
+
+    def all(self) -> Iterable[Tenant]:
+        """Every known tenant."""
+        return self._tenants.values()
+
+    def of_host(self, host: str) -> Tenant | None:
+        """The tenant that a V2 client without credentials reaches by this host name."""
+        return next((tenant for tenant in self._tenants.values() if host in tenant.hosts), None)
+
+    def when_changed(self, call: Changed) -> None:
+        """Call this, synchronously, with the tenant before and after each change."""
+        self._changed.append(call)
+
+    async def run(self) -> None:
+        """Look again and again until cancelled; a look that fails leaves everything as it is."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look_once()
+            end_if_cancelled()
+
+    async def look_once(self, *names: str) -> bool:
+        """`look`, but what goes wrong is logged, once until it goes well again, and leaves everything as it is."""
+        try:
+            await self.look(*names)
+        except Exception as error:  # noqa: BLE001 - whatever stands in Redis or befalls the connection
+            if not self._is_blind:
+                log.warning("tenants_unreadable", reason=str(error))
+            self._is_blind = True
+            return False
+        self._is_blind = False
+        return True
+
+    async def look_around(self, seconds: float) -> None:
+        """Look until all were found who can be kept, before anyone comes; after so many seconds it is the last look."""
+        ends_at = monotonic() + seconds
+        while await self.look_once() and not self._is_whole and monotonic() < ends_at:
+            end_if_cancelled()
+
+    @property
+    def _is_whole(self) -> bool:
+        return self._is_full or (self._versions.is_around and not self._found)
+
+    async def look(self, *names: str) -> None:
+        """Read what changed, and write again what Redis lost; one look at a time. Raises what redis-py raises.
+
+        These tenants are among the first, too.
+        """
+        async with self._looking:
+            await self._look(dict.fromkeys((*names, *self._configured, *self.here())))
+
+    async def _look(self, first: Mapping[str, Any]) -> None:
+        others_until = monotonic() + OTHERS_SECONDS
+        self._let_go(first)
+        others = [name for name in self._states if name not in first]
+        versions = await self._versions.of([*first, *others])
+        for name in filter(lambda name: self._is_due(name, versions.get(name)), first):
+            await self._see(name, versions.get(name))
+        due = (name for name in others if self._is_due(name, versions.get(name)))
+        for name in islice(due, OTHERS_PER_LOOK):
+            if monotonic() < others_until:
+                await self._see(name, versions.get(name))
+        await self._find_some(others_until)
+        await self._verify(len(self._states) // LOOKS_PER_ROUND + 1, others_until)
+
+    def _is_due(self, name: str, version: int | None) -> bool:
+        known = self._states.get(name)
+        return version is not None if known is None else version is None or version != known.version
+
+    async def _see(self, name: str, version: int | None) -> None:
+        """Whether Redis or this process knows better, the other learns it."""
+        known = self._states.get(name)
+        if known is not None and (version is None or version < known.version):
+            await self._restore(name, known)
+        elif version is not None:
+            await self._read(name, version)
+
+    async def _find_some(self, until: float) -> None:
+        """Of those that nobody asks for, while there is room."""
+        room = MOST_OTHERS - sum(name not in self._configured for name in self._states)
+        if room <= 0:
+            self._tell_full(await self._versions.count())
+            return
+        self._is_full = False
+        if not self._found:
+            self._found = await self._written(await self._versions.next())
+        for _ in range(min(room, OTHERS_PER_LOOK, len(self._found))):
+            name, version = self._found.popitem()
+            if name not in self._states:
+                await self._read(name, version)
+            if monotonic() > until:
+                return
+
+    async def _written(self, found: Mapping[str, int]) -> dict[str, int]:
+        """Those whom we do not know, and behind whose name anything stands: a name alone says nothing."""
+        names = [name for name in found if name not in self._states]
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.exists(self._addresses.tenant(name))
+            there = await pipeline.execute(raise_on_error=False)
+        return {name: found[name] for name, is_there in zip(names, there, strict=True) if is_there == 1}
+
+    def _tell_full(self, names: int) -> None:
+        """Once, until there is room again."""
+        if not self._is_full and names > len(self._states):
+            log.warning("tenants_left_out", kept=len(self._states), names=names)
+        self._is_full = True
+
+    def _let_go(self, first: Mapping[str, Any]) -> None:
+        """Beyond the bound nobody is kept who is not here any more."""
+        others = [name for name in self._states if name not in self._configured]
+        waiting = (name for name in others if name not in first)
+        for name in islice(waiting, max(0, len(others) - MOST_OTHERS)):
+            del self._states[name], self._tenants[name]
+
+    async def _read(self, name: str, version: int) -> None:
+        """What cannot be used is logged once, and leaves the tenant as it is."""
+        try:
+            known = self._states.get(name)
+            state = await read_state(self._redis, self._addresses, name, known)
+            start = self._configured.get(name) or Tenant(name)
+            if known is not None and state.id_map is known.id_map:
+                after = start.with_state(state, self._tenants[name].names)
+            else:
+                after = await aside(start.with_state, state)
+            self._take(name, replace(state, version=version), replace(after, version=version))
+        except Changing:
+            return  # the next look finds it as it has become
+        except (ResponseError, ValueError) as error:
+            if self._unreadable.get(name) != version:
+                self._note_unreadable(name, version)
+                log.warning("tenant_unreadable", tenant=name, version=version, reason=str(error))
+
+    def _note_unreadable(self, name: str, version: int) -> None:
+        """Whoever was noted longest ago is forgotten beyond the bound, and may be logged once more."""
+        self._unreadable.pop(name, None)
+        self._unreadable[name] = version
+        if len(self._unreadable) > MOST_OTHERS + len(self._configured):
+            del self._unreadable[next(iter(self._unreadable))]
+
+    def _take(self, name: str, state: TenantState, after: Tenant) -> None:
+        before = self._tenants.get(name) or Tenant(name)
+        self._states[name] = state
+        self._tenants[name] = after
+        for call in self._changed:
+            call(before, after)
+
+    async def _verify(self, count: int, until: float) -> None:
+        """See that Redis still holds so many of the tenants; the next call looks at the next ones.
+
+        Where much was lost the next rounds write again what this one has no time for.
+        """
+        names = list(self._states)[:count]
+        for start in range(0, count, VERIFIED_PER_COMMAND):
+            some = {name: self._states.pop(name) for name in names[start : start + VERIFIED_PER_COMMAND]}
+            self._states |= some
+            for name in await self._not_held(some):
+                await self._restore(name, some[name])
+                if monotonic() > until:
+                    return
+
+    async def _not_held(self, states: Mapping[str, TenantState]) -> Sequence[str]:
+        if not states:
+            return []
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            for name in states:
+                pipeline.hget(self._addresses.tenant(name), "version")
+                pipeline.hlen(self._addresses.id_map(name))
+            held = iter(await pipeline.execute(raise_on_error=False))
+        return [name for name, state in states.items() if not _is_held(state, next(held), next(held))]
+
+    async def _restore(self, name: str, state: TenantState) -> None:
+        if await write_state(self._redis, self._addresses, name, state):
+            log.warning("tenant_restored", tenant=name, version=state.version)
+
+
+def _is_held(state: TenantState, version: Any, ids: Any) -> bool:
+    return isinstance(version, bytes) and number(version) >= state.version and bool(ids == len(state.id_map))
+
+
+class Changing(ValueError):
+    """A tenant was changed while it was read."""
+
+
+async def read_state(redis: Redis, addresses: Addresses, name: str, known: TenantState | None = None) -> TenantState:
+    """What Redis holds of a tenant; the id map is the `known` one where that was not replaced since.
+
+    Raises `Changing`, and what redis-py raises.
+    """
+    before = _text(await redis.hgetall(addresses.tenant(name)))
+    state = state_in(before, {})
+    ids = addresses.id_map(name)
+    is_known = known is not None and state.ids_version is not None and state.ids_version == known.ids_version
+    if known is not None and is_known and await cast(Any, redis.hlen(ids)) == len(known.id_map):  # not by hand since
+        return replace(state, id_map=known.id_map)
+    id_map = await read_map(redis, ids)
+    if _text(await redis.hgetall(addresses.tenant(name))) != before:
+        raise Changing("it is being changed")
+    return replace(state, id_map=id_map)
+
+
+async def write_state(redis: Redis, addresses: Addresses, name: str, state: TenantState) -> bool:
+    """Write a tenant whole, in one transaction, unless Redis knows a later version; whether it was written."""
+    fields: dict[str, Any] = {each: getattr(state, each) for each in FIELDS}
+    async with redis.pipeline(transaction=True) as pipeline:
+        await pipeline.watch(addresses.tenants, addresses.tenant(name))
+        later = await _version_held(pipeline, addresses, name)
+        is_ours = later <= state.version
+        waiting = await prepare_map(pipeline, addresses.id_map(name), state.id_map if is_ours else {})
+        pipeline.multi()  # type: ignore[no-untyped-call]
+        if is_ours:
+            pipeline.unlink(addresses.tenant(name))
+            pipeline.hset(
+                addresses.tenant(name), mapping={key: value for key, value in fields.items() if value is not None}
+            )
+            put_in_place(pipeline, addresses.id_map(name), waiting)
+        pipeline.hset(addresses.tenants, name, max(later, state.version))  # by which the next look finds it
+        try:
+            await pipeline.execute()
+        except WatchError:
+            return False  # somebody changed a tenant meanwhile: the next look sees which
+    return is_ours
+
+
+async def _version_held(pipeline: Any, addresses: Addresses, name: str) -> int:
+    """The latest version of a tenant that Redis knows: what all tenants' versions say may be lost by itself."""
+    found = [await pipeline.hget(addresses.tenants, name)]
+    try:
+        found.append(await pipeline.hget(addresses.tenant(name), "version"))
+    except ResponseError as error:
+        if not is_wrong_type(error):
+            raise
+    return max(number(version) if version is not None else 0 for version in found)
+
+
+def _text(fields: Mapping[Any, Any]) -> dict[str, str]:
+    return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in fields.items()}

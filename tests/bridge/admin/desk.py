@@ -1,0 +1,124 @@
+"""An operator's desk with no process around it: rolls, reports and orders on a real Redis. It judges nothing.
+
+What a process would have noted is noted by the test, at times of its own choosing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from redis.asyncio import Redis
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from bridge.cutover.changes import Orders
+from bridge.records import refusals
+from bridge.records.counters import Counts
+from bridge.records.recorder import Chronicle
+from bridge.records.reports import Reports
+from bridge.records.rows import Conversion, Noted, Row, Speech, Visitor
+from bridge.records.store import Roll, rolls
+from tests.bridge.broker.parts import Answers, running_bus
+
+DAY: Final = 86_400_000
+"""Milliseconds."""
+TENANT: Final = "acme"
+
+
+def now() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Clock:
+    """A clock that a test may set forward."""
+
+    def __init__(self) -> None:
+        self.ahead_seconds = 0.0
+
+    def seconds(self) -> float:
+        return time.time() + self.ahead_seconds
+
+    @property
+    def milliseconds(self) -> int:
+        return int(self.seconds() * 1_000)
+
+
+class Desk:
+    """Everything that an operator asks, and what the answers are made from."""
+
+    def __init__(self, redis: Redis, bus: Bus, addresses: Addresses) -> None:
+        self.redis = redis
+        self.bus = bus
+        self.addresses = addresses
+        self.rolls = rolls(100_000, 35)
+        self.reports = Reports(redis, addresses, self.rolls)
+        self.orders = Orders(redis, addresses, self.reports)
+
+    def chronicle(
+        self, counts: Counts, seconds: Callable[[], float], *, words: str = "", is_kept: bool = True
+    ) -> Chronicle:
+        """The chronicle of one process; `words` are those of every tenant's dialect."""
+        known = frozenset(words.split())
+        return Chronicle(self.bus, self.addresses, self.rolls, counts, lambda _: known, seconds, is_kept=is_kept)
+
+    async def note(self, roll: Roll, *rows: Noted) -> None:
+        """Redis holds them when it returns."""
+        failed = Answers()
+        roll.note(self.bus, self.addresses, TENANT, rows, failed)
+        await self.settled()
+        assert failed.empty()
+
+    async def settled(self) -> None:
+        """Redis has done what it was asked, also a script that it had to be sent whole."""
+        for _ in range(2):
+            await self.bus.wait_until_answered()
+
+    async def noted(self, roll: Roll, since: int = 0) -> list[Noted]:
+        """What a roll holds, the newest first."""
+        return [row async for row in roll.newest(self.redis, self.addresses, TENANT, since)]
+
+    async def met(self, visitor: Visitor, first: int, last: int, messages: int = 0, user_agent: str = "") -> None:
+        """A client was there."""
+        await self.note(self.rolls.census, Noted(visitor.key(), first, last, messages, user_agent))
+
+    async def spoken(self, speech: Speech, first: int, last: int, times: int = 1) -> None:
+        """Something was said."""
+        await self.note(self.rolls.speeches, Noted(speech.key(), first, last, times))
+
+    async def converted(self, outcome: str, times: int, at: int, direction: str = "v2_to_v3") -> None:
+        """Messages crossed; `at` says on which day."""
+        day = time.strftime("%Y-%m-%d", time.gmtime(at / 1_000))
+        await self.note(self.rolls.ledger, noted(Conversion(direction, outcome, day), at, times))
+
+    async def turned_away(self, clients: int, seconds_ago: float = 0) -> None:
+        """So many clients that were known before were refused."""
+        visitors = [v2(f"refused-{seconds_ago}-{number}") for number in range(clients)]
+        await self.note(self.rolls.census, *(noted(each, now() - DAY) for each in visitors))
+        refusals.note(self.bus, self.addresses, TENANT, visitors, time.time() - seconds_ago)
+        await self.settled()
+
+
+def noted(row: Row, at: int, times: int = 1) -> Noted:
+    """A row that was noted at one moment."""
+    return Noted(row.key(), at, at, times)
+
+
+def v2(client_id: str | None, group: str = "lobby", user_agent: str = "") -> Visitor:
+    """A client of V2, by the ids of its path."""
+    return Visitor("v2", "v2", client_id, group, user_agent)
+
+
+def v3(client_id: str, group: str = "lobby") -> Visitor:
+    """A client of V3."""
+    return Visitor("v3", "v3", client_id, group)
+
+
+@asynccontextmanager
+async def at_a_desk(url: str, prefix: str) -> AsyncIterator[Desk]:
+    """A desk at this Redis."""
+    async with Redis.from_url(url, protocol=2) as redis, running_bus(url) as bus:
+        yield Desk(redis, bus, Addresses(prefix))

@@ -1,0 +1,46 @@
+"""What the documents of the doors say is what is spoken there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge.cli.asyncapi import DOCUMENTS
+from v3.messages import WS_Message_V3
+from v3.refusals import REFUSALS
+
+
+@pytest.fixture(params=DOCUMENTS)
+def document(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return DOCUMENTS[request.param]("1.2.3")
+
+
+def test_every_operation_names_a_message_that_is_there(document: dict[str, Any]) -> None:
+    for operation in document["operations"].values():
+        _, kind, channel = operation["channel"]["$ref"].split("/")
+        (message,) = operation["messages"]
+        assert message["$ref"].removeprefix(f"#/{kind}/{channel}/messages/") in document[kind][channel]["messages"]
+
+
+def test_a_client_says_and_the_bridge_sends(document: dict[str, Any]) -> None:
+    for name, operation in document["operations"].items():
+        assert operation["action"] == ("receive" if name.endswith("_say") else "send")
+
+
+def test_every_path_form_of_both_prefixes_is_there() -> None:
+    addresses = {channel["address"] for channel in DOCUMENTS["v2"]("1")["channels"].values()}
+    rest = ("", "/group/{group_id}", "/group/{group_id}/client/{client_id}", "/client/{client_id}", "/{client_id}")
+    assert addresses == {prefix + form for prefix in ("/ws", "/ws_redis") for form in rest}
+
+
+def test_examples_of_what_is_heard_are_messages() -> None:
+    messages = DOCUMENTS["v3"]("1")["channels"]["v3"]["messages"]
+    for name in ("hear", "error"):
+        for example in messages[name]["examples"]:
+            WS_Message_V3.model_validate(example["payload"])
+
+
+def test_every_code_that_v3_refuses_with_is_named() -> None:
+    error = DOCUMENTS["v3"]("1")["channels"]["v3"]["messages"]["error"]
+    assert error["payload"]["allOf"][1]["properties"]["payload"]["properties"]["code"]["enum"] == list(REFUSALS)

@@ -1,0 +1,118 @@
+"""A prediction as a person reads it: the numbers first, then guards, refusals and silences, each with where to look."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bridge.cli.prediction_text import MOST_ROWS, prediction_text
+
+WHERE = {"stage": "bridge", "share": 0, "v2_routing": "global"}
+
+
+def client(client_id: str | None = "42", **more: Any) -> dict[str, Any]:
+    return {
+        "client_id": client_id,
+        "group_id": "lobby",
+        "last_seen": "2026-11-24T20:03:04.000005Z",
+        "messages": 1_234,
+        "user_agent": "kiosk/1",
+        "successor": "/v3/ws/group/lobby/client/v2-42",
+        "channel": "aether:{acme:g:lobby}",
+        **more,
+    }
+
+
+def who(client_id: str | None, protocol: str) -> dict[str, Any]:
+    return {"client_id": client_id, "protocol": protocol, "group_id": "lobby"}
+
+
+def pair(messages: int = 2, of: int = 5, speaker: str | None = "42") -> dict[str, Any]:
+    return {
+        "speaker": who(speaker, "v2"),
+        "listener": who("ann", "v3"),
+        "messages": messages,
+        "of": of,
+        "channel": "aether:{acme:c:ann}",
+    }
+
+
+def text(**more: Any) -> str:
+    nothing: dict[str, Any] = {
+        "tenant": "acme",
+        "from": WHERE,
+        "to": WHERE | {"stage": "v3"},
+        "guards": [],
+        "refused": [],
+        "silenced": [],
+        "quieter": [],
+        "totals": {"refused": 0, "silenced": 0, "quieter": 0},
+        "traffic": {"messages": 0, "affected": 0, "share": 0.0},
+        "complete": True,
+    }
+    return prediction_text(nothing | more)
+
+
+def cells(line: str) -> list[str]:
+    return re.split(" {2,}", line)
+
+
+def test_where_nobody_is_touched_it_is_a_few_lines() -> None:
+    assert text().splitlines() == [
+        "acme: bridge -> v3, if it were done",
+        "",
+        "0 clients would be refused; 0 listeners would no longer hear a speaker, 0 would hear less of one.",
+        "",
+        "0 of 0 messages on record (0.0%) would not have reached everyone.",
+    ]
+
+
+def test_a_standing_names_its_share_and_its_routing_where_they_matter() -> None:
+    drain = {"stage": "drain", "share": 25, "v2_routing": "global"}
+    assert text(**{"from": drain | {"stage": "legacy"}, "to": drain}).startswith("acme: legacy -> drain 25 %, if")
+    assert text(to=WHERE | {"v2_routing": "group"}).startswith("acme: bridge -> bridge, V2 by group, if")
+
+
+def test_numbers_are_those_of_all_and_not_of_the_rows_that_are_listed() -> None:
+    said = text(
+        totals={"refused": 12_345, "silenced": 6_789, "quieter": 1},
+        traffic={"messages": 48_000, "affected": 12_000, "share": 0.25},
+    )
+    assert "12,345 clients would be refused; 6,789 listeners would no longer hear a speaker, 1 would" in said
+    assert "12,000 of 48,000 messages on record (25.0%)" in said
+
+
+def test_each_guard_says_whether_it_holds() -> None:
+    guards = [{"holds": True, "msg": "All is well."}, {"holds": False, "msg": "It is not."}]
+    assert "guard holds: All is well.\nguard FAILS: It is not." in text(guards=guards)
+
+
+def test_a_refused_client_is_named_with_where_it_goes() -> None:
+    said = text(refused=[client(), client(None, successor=None)], totals={"refused": 2, "silenced": 0, "quieter": 0})
+    head, named, unnamed = (cells(line) for line in said.splitlines() if "lobby" in line or "GOES TO" in line)
+    assert head == ["WOULD BE REFUSED", "GROUP", "LAST SEEN", "MESSAGES", "USER AGENT", "GOES TO"]
+    assert named == ["42", "lobby", "2026-11-24T20:03:04", "1,234", "kiosk/1", "/v3/ws/group/lobby/client/v2-42"]
+    assert (unnamed[0], unnamed[-1]) == ("(no id)", "aether:{acme:g:lobby}")
+
+
+def test_a_silence_names_both_and_how_much_is_lost_and_on_which_channel() -> None:
+    said = text(silenced=[pair(5, 5)], quieter=[pair(speaker=None)])
+    silenced, quieter = (cells(line) for line in said.splitlines() if line.startswith("ann"))
+    assert silenced == ["ann (v3, lobby)", "42 (v2, lobby)", "5 of 5", "aether:{acme:c:ann}"]
+    assert quieter == ["ann (v3, lobby)", "(no id) (v2, lobby)", "2 of 5", "aether:{acme:c:ann}"]
+    assert said.index("WOULD NO LONGER HEAR") < said.index("WOULD HEAR LESS OF")
+
+
+def test_more_rows_than_fit_a_screen_are_counted() -> None:
+    number = MOST_ROWS + 7
+    totals = {"refused": number, "silenced": number, "quieter": number}
+    everyone = [client(f"k{index}") for index in range(number)]
+    said = text(refused=everyone, silenced=[pair()] * number, quieter=[pair()] * number, totals=totals)
+    assert said.count("and 7 more: --json lists them") == 3
+    assert f"k{MOST_ROWS - 1} " in said
+    assert f"k{MOST_ROWS} " not in said
+
+
+def test_a_record_that_has_forgotten_some_is_not_taken_for_whole() -> None:
+    assert "there may be more" not in text()
+    assert text(complete=False).endswith("The record is bounded and has forgotten some: there may be more.")

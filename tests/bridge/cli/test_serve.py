@@ -1,0 +1,68 @@
+"""`aether-bridge serve`, where it cannot."""
+
+import resource
+import socket
+from pathlib import Path
+
+import pytest
+
+from bridge.system.open_files import LEAST
+from tests.bridge.cli.running import run, sentence
+from tests.conftest import StartBridge
+
+pytestmark = pytest.mark.usefixtures("loggers_as_they_were")
+
+
+def test_a_port_that_is_taken_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = sentence(run("serve", "--port", str(port), "--redis", "redis://127.0.0.1:1/0"))
+    assert said.startswith(f"cannot listen on 127.0.0.1:{port}: ")
+    assert said.endswith("choose another with --port")
+
+
+def test_too_few_open_files_are_one_sentence_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+    said = sentence(run("serve", "--port", "0", "--redis", "redis://127.0.0.1:1/0"))
+    assert said.startswith(f"64 open files are too few, {LEAST} the least that a bridge starts with: raise the limit ")
+
+
+def test_a_data_dir_that_another_bridge_uses_is_one_sentence(bridge: StartBridge) -> None:
+    data = bridge(redis=None).directory / "data"
+    assert f"another bridge runs its private server in {data}" in sentence(
+        run("serve", "--port", "0", "--data-dir", data)
+    )
+
+
+def test_a_relative_data_dir_is_found_again_from_the_same_working_directory(
+    bridge: StartBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bridge(redis=None, environment={"BRIDGE_DATA_DIR": "private"}).directory)
+    assert "default" in run("tenants", "list", "--data-dir", "private").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('host = "0.0.0.0"\n', "no keys are configured, so anyone who reaches 0.0.0.0 could connect"),
+        ("unknown = 1\n", "unknown: "),
+        ("port = \n", "bridge.toml: "),
+    ],
+)
+def test_settings_that_cannot_be_used_are_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    config = tmp_path / "bridge.toml"
+    config.write_text(text)
+    assert said in sentence(run("serve", "--config", config))
+
+
+@pytest.mark.parametrize("command", [("serve",), ("tenants", "list")])
+@pytest.mark.parametrize("option", ["foo=bar", "protocol=9"])
+def test_an_option_that_redis_cannot_have_is_one_sentence(command: tuple[str, ...], option: str) -> None:
+    name, _, _ = option.partition("=")
+    said = sentence(run(*command, "--redis", f"redis://127.0.0.1:1/0?{option}"))
+    assert said.startswith("redis_url: ")
+    assert repr(name) in said
+
+
+def test_a_configuration_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    assert sentence(run("serve", "--config", tmp_path / "missing.toml")).endswith("missing.toml: no such file")

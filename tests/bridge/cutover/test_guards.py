@@ -1,0 +1,112 @@
+"""What each guard says of the facts, at its limit and on either side of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from bridge.cutover.guards import MILLISECONDS_PER_DAY, NO_RULES, Facts, Rules, judge
+
+NOW = 1_790_000_000_000
+DAY = MILLISECONDS_PER_DAY
+
+
+def verdict(facts: Facts, **rules: Any) -> tuple[float | None, bool]:
+    (found,) = judge(Rules(**rules), facts)
+    (name,) = rules
+    assert (found.name, found.limit) == (name, rules[name])
+    return found.value, found.holds
+
+
+def test_without_rules_there_is_no_guard() -> None:
+    assert judge(NO_RULES, Facts(NOW, 10, 10, NOW, 1_000)) == []
+    assert not Rules().any
+    assert Rules(refusals_per_minute=0).any
+
+
+@pytest.mark.parametrize(
+    ("converted", "stashed", "value", "holds"),
+    [(100, 5, 5.0, True), (100, 6, 6.0, False), (1_000, 49, 4.9, True), (3, 3, 100.0, False), (0, 0, None, True)],
+)
+def test_so_many_percent_may_be_stashed_and_no_more(
+    converted: int,
+    stashed: int,
+    value: float | None,
+    holds: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    assert verdict(Facts(NOW, converted, stashed), stashed_percent=5) == (value, holds)
+
+
+def test_one_stashed_message_is_too_many_where_none_may_be() -> None:
+    assert verdict(Facts(NOW, 100, 1), stashed_percent=0) == (1.0, False)
+    assert verdict(Facts(NOW, 100, 0), stashed_percent=0) == (0.0, True)
+
+
+@pytest.mark.parametrize(("days", "holds"), [(0, False), (6.5, False), (7, True), (30, True)])
+def test_v2_must_have_been_quiet_for_so_long(days: float, holds: bool) -> None:  # noqa: FBT001
+    facts = Facts(NOW, last_v2_message=NOW - round(days * DAY))
+    assert verdict(facts, quiet_days=7) == (days, holds)
+
+
+def test_v2_that_never_said_anything_is_quiet() -> None:
+    assert verdict(Facts(NOW), quiet_days=7) == (None, True)
+
+
+@pytest.mark.parametrize(("refused", "holds"), [(0, True), (3, True), (4, False)])
+def test_so_many_handshakes_a_minute_may_be_refused(refused: int, holds: bool) -> None:  # noqa: FBT001
+    assert verdict(Facts(NOW, refused_in_a_minute=refused), refusals_per_minute=3) == (refused, holds)
+
+
+def test_one_day_is_no_days() -> None:
+    (quiet,) = judge(Rules(quiet_days=1), Facts(NOW, last_v2_message=NOW - DAY))
+    assert quiet.sentence == "The last V2 message was 1 day ago; 1 day must be quiet."
+
+
+def test_each_guard_says_a_sentence_with_what_was_found_and_what_may_be() -> None:
+    rules = Rules(stashed_percent=5, quiet_days=7, refusals_per_minute=3)
+    facts = Facts(NOW, 8, 1, NOW - 2 * DAY, 9)
+    assert [one.as_json() for one in judge(rules, facts)] == [
+        {
+            "name": "stashed_percent",
+            "limit": 5,
+            "value": 12.5,
+            "holds": False,
+            "msg": "12.5 % of what V2 said in the last 2 days was stashed; at most 5 % may be.",
+        },
+        {
+            "name": "quiet_days",
+            "limit": 7,
+            "value": 2.0,
+            "holds": False,
+            "msg": "The last V2 message was 2 days ago; 7 days must be quiet.",
+        },
+        {
+            "name": "refusals_per_minute",
+            "limit": 3,
+            "value": 9,
+            "holds": False,
+            "msg": "9 known clients were refused within a minute; at most 3 may be.",
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"stashed_percent": -1},
+        {"stashed_percent": 101},
+        {"quiet_days": 0},
+        {"refusals_per_minute": -1},
+        {"refusals_per_minute": 1.5},
+        {"quiet_weeks": 1},
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_refused(rules: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Rules(**rules)
+
+
+def test_a_percentage_is_judged_before_it_is_rounded() -> None:
+    assert not judge(Rules(stashed_percent=0), Facts(0, 100_000, 1))[0].holds

@@ -1,0 +1,504 @@
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from bridge.config.settings import Grant, Jwt, Key, Settings
+from bridge.handshake.authentication import LEEWAY_SECONDS, Admission, Identity, NotAdmitted
+from bridge.tenants.tenant import Tenant
+from tests.bridge.handshake.key_server import KeyServer, Mood, key_server
+
+SECRET = "a secret of exactly 32 bytes, yes"
+ISSUER = "https://accounts.example.com"
+TENANTS = ("acme", "beta", "default", "hidden")
+A_DAY = 86_400
+HS256: dict[str, Any] = {"alg": "HS256", "typ": "JWT"}
+
+
+def key(text: str, *tenants: str, broadcast: Grant = "tenant", admin: bool = False) -> Key:
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Key(name=f"the key {text}", sha256=digest, tenants=tenants, broadcast=broadcast, admin=admin)
+
+
+KEYS = (
+    key("one", "acme"),
+    key("two", "acme", "beta", broadcast="none"),
+    key("all", "*", broadcast="platform", admin=True),
+    key("lost", "gone"),
+)
+
+
+def admission(tokens: dict[str, Any] | None = None, keys: tuple[Key, ...] = KEYS) -> Admission:
+    """With these keys, of tenants that are known but for `gone`; `tokens` is the table of `[jwt]`."""
+    settings = Settings(keys=keys, jwt=None if tokens is None else Jwt(**tokens))
+    return Admission(settings, lambda name: Tenant(name) if name in TENANTS else None)
+
+
+def strict(**more: Any) -> Admission:
+    return admission({"secret": SECRET, "issuer": ISSUER, "audience": "aether", **more})
+
+
+def query(**fields: str) -> list[tuple[str, str]]:
+    return list(fields.items())
+
+
+def claims(**more: Any) -> dict[str, Any]:
+    return {"exp": int(time.time()) + A_DAY, "iss": ISSUER, "aud": "aether", "account_id": "acme", **more}
+
+
+def without(name: str) -> dict[str, Any]:
+    return {field: value for field, value in claims().items() if field != name}
+
+
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def forged(header: Any, payload: Any, secret: bytes = SECRET.encode(), digest: str = "sha256") -> str:
+    """A token made by hand, so that nothing of what is wrong with it is mended on the way."""
+    parts = [base64url(part if isinstance(part, bytes) else json.dumps(part).encode()) for part in (header, payload)]
+    return ".".join([*parts, base64url(hmac.digest(secret, ".".join(parts).encode(), digest))])
+
+
+def token(payload: dict[str, Any], headers: dict[str, Any] | None = None) -> str:
+    return jwt.encode(payload, SECRET, "HS256", headers)
+
+
+async def tenant_of(door: Admission, *sent: tuple[str, str]) -> str:
+    return (await door.identify(sent)).tenant
+
+
+async def refused(door: Admission, *sent: tuple[str, str]) -> str:
+    with pytest.raises(NotAdmitted) as caught:
+        await door.identify(sent)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param([], id="no key"),
+        pytest.param([("api_key", "")], id="an empty key"),
+        pytest.param([("api_key", "unknown")], id="an unknown key"),
+        pytest.param([("api_key", "One")], id="another case"),
+        pytest.param([("api_key", KEYS[0].sha256)], id="the hash of a key"),
+        pytest.param([("api_key", "é\x00\ufffd")], id="odd characters"),
+        pytest.param([("api_key", "one"), ("api_key", "one")], id="twice"),
+        pytest.param([("api_key", "one"), ("api_key", "")], id="twice, once empty"),
+        pytest.param([("x_account_id", "acme")], id="an account alone"),
+        pytest.param([("api_key", "one"), ("jwt", ""), ("jwt", "")], id="a token twice"),
+        pytest.param([("api_key", "one"), ("x_account_id", "acme"), ("x_account_id", "acme")], id="an account twice"),
+        pytest.param([("api_key", "one"), ("jwt", "a.b.c")], id="a token where none is configured"),
+    ],
+)
+async def test_who_shows_no_key_is_unauthenticated(sent: list[tuple[str, str]]) -> None:
+    """Bad inputs, Handshake 1 and 2."""
+    assert await refused(admission(), *sent) == "unauthenticated"
+
+
+async def test_a_key_with_one_tenant_names_it() -> None:
+    identity = await admission().identify(query(api_key="one", color="red"))
+    assert identity == Identity("acme", "tenant", admin=False, key_name="the key one")
+
+
+async def test_an_account_picks_one_of_the_keys_tenants() -> None:
+    for account in ("acme", "beta"):
+        identity = await admission().identify(query(api_key="two", x_account_id=account))
+        assert (identity.tenant, identity.grant) == (account, "none")
+
+
+async def test_a_key_for_every_tenant_opens_those_that_are_known() -> None:
+    identity = await admission().identify(query(api_key="all", x_account_id="hidden"))
+    assert (identity.tenant, identity.grant, identity.admin) == ("hidden", "platform", True)
+
+
+async def test_an_empty_token_or_account_counts_as_not_given() -> None:
+    identity = await strict().identify(query(api_key="one", jwt="", x_account_id=""))
+    assert (identity.tenant, identity.expires_at) == ("acme", None)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(query(api_key="one", x_account_id="beta"), id="another tenant"),
+        pytest.param(query(api_key="one", x_account_id="nowhere"), id="an unknown tenant"),
+        pytest.param(query(api_key="one", x_account_id="*"), id="a star"),
+        pytest.param(query(api_key="all", x_account_id="*"), id="a star for a key for every tenant"),
+        pytest.param(query(api_key="all", x_account_id="nowhere"), id="an unknown tenant for a key for every tenant"),
+        pytest.param(query(api_key="two"), id="a choice that was not made"),
+        pytest.param(query(api_key="all"), id="a choice of every tenant that was not made"),
+        pytest.param(query(api_key="lost"), id="a tenant that the bridge does not know"),
+    ],
+)
+async def test_a_tenant_that_is_not_the_keys_is_forbidden(sent: list[tuple[str, str]]) -> None:
+    """Bad inputs, Handshake 4."""
+    assert await refused(admission(), *sent) == "forbidden"
+
+
+async def test_a_good_token_picks_the_tenant_and_sets_the_end() -> None:
+    good = claims(account_id="beta")
+    identity = await strict().identify(query(api_key="two", jwt=token(good)))
+    assert identity == Identity("beta", "none", key_name="the key two", expires_at=float(good["exp"]))
+
+
+@pytest.mark.parametrize("account", ["acme", ""])
+async def test_an_account_may_agree_with_the_token(account: str) -> None:
+    identity = await strict().identify(query(api_key="two", jwt=token(claims()), x_account_id=account))
+    assert identity.tenant == "acme"
+
+
+@pytest.mark.parametrize(
+    ("sent", "payload"),
+    [
+        pytest.param(query(api_key="one"), claims(account_id="beta"), id="another tenant"),
+        pytest.param(query(api_key="all"), claims(account_id="nowhere"), id="an unknown tenant"),
+        pytest.param(query(api_key="all"), claims(account_id="*"), id="a star"),
+        pytest.param(query(api_key="two", x_account_id="beta"), claims(), id="disagreement"),
+        pytest.param(query(api_key="one"), without("account_id"), id="no account"),
+        pytest.param(query(api_key="one", x_account_id="acme"), without("account_id"), id="the account beside it"),
+        pytest.param(query(api_key="one"), claims(account_id=7), id="a number"),
+        pytest.param(query(api_key="one"), claims(account_id=["acme"]), id="a list"),
+        pytest.param(query(api_key="one"), claims(account_id=None), id="null"),
+        pytest.param(query(api_key="one"), claims(account_id=""), id="nothing"),
+    ],
+)
+async def test_a_token_for_a_tenant_that_is_not_the_keys_is_forbidden(
+    sent: list[tuple[str, str]], payload: dict[str, Any]
+) -> None:
+    """Bad inputs, Handshake 4."""
+    assert await refused(strict(), *sent, ("jwt", token(payload))) == "forbidden"
+
+
+async def test_a_good_token_is_no_key() -> None:
+    assert await refused(strict(), ("jwt", token(claims()))) == "unauthenticated"
+
+
+async def test_the_claim_that_names_the_account_is_configured() -> None:
+    identity = await strict(account_claim="org").identify(
+        query(api_key="one", jwt=token(claims(account_id=1, org="acme")))
+    )
+    assert identity.tenant == "acme"
+
+
+@pytest.mark.parametrize(("subject", "expected"), [("bob", "bob"), (None, None)])
+async def test_the_claim_that_names_the_client_is_told(subject: str | None, expected: str | None) -> None:
+    payload = claims() if subject is None else claims(sub=subject)
+    identity = await strict(client_claim="sub").identify(query(api_key="one", jwt=token(payload)))
+    assert (identity.subject, identity.must_be_subject) == (expected, True)
+
+
+async def test_a_client_claim_that_is_no_text_names_nobody() -> None:
+    identity = await strict(client_claim="who").identify(query(api_key="one", jwt=token(claims(who=7))))
+    assert (identity.subject, identity.must_be_subject) == (None, True)
+
+
+async def test_a_key_without_a_token_names_nobody_where_a_claim_must() -> None:
+    identity = await strict(client_claim="sub").identify(query(api_key="one"))
+    assert (identity.subject, identity.must_be_subject) == (None, True)
+
+
+NO_TIMES: tuple[Any, ...] = (
+    *(None, "", "tomorrow", True, False, [], [9e9], {}, -1, 0, 10**400, float("nan"), float("inf")),
+)
+UNSIGNED = base64url(json.dumps(claims()).encode())
+ATTACKERS_JWK = {"kty": "oct", "k": base64url(b"a key that the attacker has made")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"{base64url(b'{}')}.{UNSIGNED}.", id="no alg"),
+        *(
+            pytest.param(f"{base64url(json.dumps({'alg': name}).encode())}.{UNSIGNED}.", id=f"alg {name!r}")
+            for name in ("none", "None", "NONE", "", None, 1, ["HS256"])
+        ),
+        pytest.param(forged({"alg": "none"}, claims()), id="alg none, signed"),
+        pytest.param(forged({"alg": "HS512"}, claims(), digest="sha512"), id="an algorithm that is not configured"),
+        pytest.param(forged({"alg": "hs256"}, claims()), id="an algorithm in another case"),
+        pytest.param(forged(HS256, claims(), b"tiny!"), id="signed with 5 bytes"),
+        pytest.param(forged(HS256, claims(), b""), id="signed with nothing"),
+        pytest.param(forged(HS256, claims(), SECRET.encode()[:-1]), id="signed with another key"),
+        pytest.param(forged(HS256, claims())[:-3], id="signature cut short"),
+        pytest.param(forged(HS256, without("exp")), id="no exp"),
+        pytest.param(forged(HS256, claims(exp=int(time.time()) - LEEWAY_SECONDS - 1)), id="exp past"),
+        pytest.param(forged(HS256, claims(exp=1)), id="exp long past"),
+        *(pytest.param(forged(HS256, claims(exp=exp)), id=f"exp {exp!r:.12}") for exp in NO_TIMES),
+        pytest.param(forged(HS256, without("iss")), id="no iss"),
+        *(
+            pytest.param(forged(HS256, claims(iss=issuer)), id=f"iss {issuer!r}")
+            for issuer in ("https://evil.example.com", ISSUER + "/", "", None, 7, [ISSUER], True)
+        ),
+        pytest.param(forged(HS256, without("aud")), id="no aud"),
+        *(
+            pytest.param(forged(HS256, claims(aud=audience)), id=f"aud {audience!r}")
+            for audience in ("other", "Aether", "", None, 7, [], ["other"], ["aether", 7], {"aether": 1})
+        ),
+        pytest.param(forged(HS256, claims(nbf=int(time.time()) + A_DAY)), id="not yet good"),
+        pytest.param(forged(HS256, claims(nbf="soon")), id="not good at a time that is none"),
+        *(
+            pytest.param(forged(HS256 | {"crit": crit, "bill": 1}, claims()), id=f"crit {crit!r}")
+            for crit in (["bill"], ["exp"], [], "bill", None, [7], ["b64"])
+        ),
+        pytest.param(forged(HS256 | {"kid": 7}, claims()), id="kid as a number"),
+        pytest.param(forged(HS256 | {"kid": ["a"]}, claims()), id="kid as a list"),
+        *(
+            pytest.param(forged(HS256 | {name: value}, claims()), id=f"{name}, well signed")
+            for name, value in (("jku", "http://x"), ("x5u", "http://x"), ("jwk", ATTACKERS_JWK), ("x5c", ["MII"]))
+        ),
+        pytest.param(
+            forged(HS256 | {"jwk": ATTACKERS_JWK}, claims(), b"a key that the attacker has made"), id="own jwk"
+        ),
+        pytest.param(forged([], claims()), id="a header that is a list"),
+        pytest.param(forged(b"{", claims()), id="a header that is no JSON"),
+        pytest.param(forged(b"\xff\xfe", claims()), id="a header that is not UTF-8"),
+        pytest.param(forged(b"[" * 3000, claims()), id="a header that is deep"),
+        pytest.param(forged(HS256, []), id="claims that are a list"),
+        pytest.param(forged(HS256, b"{"), id="claims that are no JSON"),
+        pytest.param(forged(HS256, b"[" * 3000), id="claims that are deep"),
+        *(
+            pytest.param(text, id=repr(text))
+            for text in (".", "..", "a", "a.b", "a.b.c", "a.b.c.d", "é.é.é", " ", "null")
+        ),
+        pytest.param("\x00" * 99, id="zeros"),
+        pytest.param(forged(HS256, claims(more="a" * 60_000)), id="60 KB, well signed"),
+        pytest.param(forged(b"[" * 5_000, claims()), id="a header that is too deep to be read"),
+        pytest.param("e30." * 5_000, id="many parts"),
+    ],
+)
+async def test_a_bad_token_is_unauthenticated(text: str) -> None:
+    """Bad inputs, Handshake 3."""
+    assert await refused(strict(), ("api_key", "one"), ("jwt", text)) == "unauthenticated"
+
+
+async def test_a_token_is_good_for_ten_more_seconds() -> None:
+    late = claims(exp=int(time.time()) - LEEWAY_SECONDS + 5)
+    identity = await strict().identify(query(api_key="one", jwt=token(late)))
+    assert identity.expires_at == late["exp"]
+
+
+@pytest.mark.parametrize("audience", ["aether", ["other", "aether"]])
+async def test_the_audience_may_be_one_of_several(audience: Any) -> None:
+    assert await tenant_of(strict(), *query(api_key="one", jwt=token(claims(aud=audience)))) == "acme"
+
+
+async def test_issuer_and_audience_are_checked_where_they_are_configured() -> None:
+    payload = {"exp": time.time() + A_DAY, "account_id": "acme", "iss": "anyone", "aud": ["anything"]}
+    assert await tenant_of(admission({"secret": SECRET}), *query(api_key="one", jwt=token(payload))) == "acme"
+
+
+@pytest.fixture(scope="module")
+def private_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+
+
+@pytest.fixture(scope="module")
+def public_pem(private_key: rsa.RSAPrivateKey) -> bytes:
+    return private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.fixture
+def by_public_key(public_pem: bytes, tmp_path: Path) -> Admission:
+    """Tokens signed with a private key, of which the bridge has the public half in a file."""
+    file = tmp_path / "public.pem"
+    file.write_bytes(public_pem)
+    return admission({"algorithms": ("RS256",), "public_key_file": file})
+
+
+async def test_a_token_signed_with_the_private_key_is_believed(
+    by_public_key: Admission, private_key: rsa.RSAPrivateKey
+) -> None:
+    good = jwt.encode(claims(), private_key, "RS256")
+    assert (await by_public_key.identify(query(api_key="one", jwt=good))).tenant == "acme"
+
+
+async def test_the_public_key_is_no_secret(by_public_key: Admission, public_pem: bytes) -> None:
+    """Bad inputs, Handshake 3: signed with the RS256 public key as an HS256 secret."""
+    for secret in (public_pem, public_pem.strip(), public_pem.replace(b"\n", b"\r\n")):
+        for header in (HS256, {"alg": "RS256"}):
+            assert await refused(by_public_key, ("api_key", "one"), ("jwt", forged(header, claims(), secret))) == (
+                "unauthenticated"
+            )
+
+
+async def test_another_private_key_is_not_believed(by_public_key: Admission, private_key: rsa.RSAPrivateKey) -> None:
+    stranger = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    for signed in (jwt.encode(claims(), stranger, "RS256"), jwt.encode(claims(), private_key, "RS512")):
+        assert await refused(by_public_key, ("api_key", "one"), ("jwt", signed)) == "unauthenticated"
+
+
+@pytest.fixture
+def keys_at() -> Iterator[KeyServer]:
+    with key_server() as server:
+        yield server
+
+
+@pytest.fixture
+def by_address(keys_at: KeyServer, private_key: rsa.RSAPrivateKey) -> Admission:
+    """Tokens signed with private keys, of which the public halves are at an address."""
+    keys_at.keys = {"first": private_key.public_key()}
+    return admission({"algorithms": ("RS256", "ES256"), "jwks_url": keys_at.url})
+
+
+@pytest.fixture
+def signed(private_key: rsa.RSAPrivateKey) -> Callable[..., tuple[str, str]]:
+    """A credential: a token with this name of a key in its header, signed with the first key."""
+
+    def sign(name: str | None, **headers: Any) -> tuple[str, str]:
+        named = headers if name is None else headers | {"kid": name}
+        return "jwt", jwt.encode(claims(), private_key, "RS256", named)
+
+    return sign
+
+
+Sign = Callable[..., tuple[str, str]]
+KEY = ("api_key", "one")
+
+
+async def test_keys_are_fetched_once_and_kept(by_address: Admission, keys_at: KeyServer, signed: Sign) -> None:
+    for _ in range(20):
+        assert await tenant_of(by_address, KEY, signed("first")) == "acme"
+    assert keys_at.asked == ["/jwks"]
+
+
+async def test_many_who_come_at_once_fetch_once(by_address: Admission, keys_at: KeyServer, signed: Sign) -> None:
+    await asyncio.gather(*(by_address.identify([KEY, signed("first")]) for _ in range(50)))
+    assert keys_at.asked == ["/jwks"]
+
+
+async def test_unknown_names_of_keys_fetch_no_more_than_once_in_a_pause(
+    by_address: Admission, keys_at: KeyServer, signed: Sign
+) -> None:
+    await by_address.identify([KEY, signed("first")])
+    for number in range(100):
+        assert await refused(by_address, KEY, signed(f"unknown-{number}")) == "unauthenticated"
+    await asyncio.gather(*(refused(by_address, KEY, signed(f"more-{number}")) for number in range(50)))
+    assert keys_at.asked == ["/jwks"]
+
+
+async def test_a_new_key_is_known_after_a_pause(
+    by_address: Admission, keys_at: KeyServer, signed: Sign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await by_address.identify([KEY, signed("first")])
+    young = ec.generate_private_key(ec.SECP256R1())
+    keys_at.keys["second"] = young.public_key()
+    second = ("jwt", jwt.encode(claims(), young, "ES256", {"kid": "second"}))
+    assert await refused(by_address, KEY, second) == "unauthenticated"
+    monkeypatch.setattr("bridge.handshake.key_set.PAUSE_SECONDS", 0)
+    assert await tenant_of(by_address, KEY, second) == "acme"
+    assert len(keys_at.asked) == 2
+
+
+async def test_a_key_that_was_withdrawn_is_believed_no_longer_than_the_set_is_kept(
+    by_address: Admission, keys_at: KeyServer, signed: Sign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await by_address.identify([KEY, signed("first")])
+    keys_at.keys = {"second": ec.generate_private_key(ec.SECP256R1()).public_key()}
+    assert await tenant_of(by_address, KEY, signed("first")) == "acme"
+    monkeypatch.setattr("bridge.handshake.key_set.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("bridge.handshake.key_set.KEPT_SECONDS", 0)
+    assert await refused(by_address, KEY, signed("first")) == "unauthenticated"
+
+
+async def test_a_token_must_name_its_key_where_keys_are_fetched(
+    by_address: Admission, keys_at: KeyServer, signed: Sign
+) -> None:
+    assert await refused(by_address, KEY, signed(None)) == "unauthenticated"
+    assert keys_at.asked == ["/jwks"]
+
+
+@pytest.mark.parametrize("name", ["jku", "x5u"])
+async def test_nothing_is_fetched_because_of_a_header(
+    by_address: Admission, keys_at: KeyServer, signed: Sign, name: str
+) -> None:
+    """Bad inputs, Handshake 3."""
+    with key_server() as attackers:
+        own = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+        attackers.keys = {"first": own.public_key()}
+        bad = ("jwt", jwt.encode(claims(), own, "RS256", {"kid": "first", name: attackers.url}))
+        assert await refused(by_address, KEY, bad) == "unauthenticated"
+        assert await refused(by_address, KEY, signed("first", **{name: attackers.url})) == "unauthenticated"
+        assert attackers.asked == []
+    assert await tenant_of(by_address, KEY, signed("first")) == "acme"
+    assert keys_at.asked == ["/jwks"]
+
+
+@pytest.mark.parametrize("mood", ["failing", "mute", "babbling", "cutting short", "empty"])
+async def test_an_address_that_gives_no_keys_refuses_and_is_asked_again(
+    by_address: Admission, keys_at: KeyServer, signed: Sign, mood: Mood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys_at.mood = mood
+    assert await refused(by_address, KEY, signed("first")) == "unauthenticated"
+    assert await refused(by_address, KEY, signed("first")) == "unauthenticated"
+    assert len(keys_at.asked) == 1
+    keys_at.mood = "well"
+    monkeypatch.setattr("bridge.handshake.key_set.PAUSE_SECONDS", 0)
+    assert await tenant_of(by_address, KEY, signed("first")) == "acme"
+
+
+@pytest.mark.parametrize("mood", ["failing", "mute", "babbling", "cutting short", "empty"])
+async def test_known_keys_stay_good_while_their_address_gives_none(
+    by_address: Admission, keys_at: KeyServer, signed: Sign, mood: Mood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await by_address.identify([KEY, signed("first")])
+    keys_at.mood = mood
+    monkeypatch.setattr("bridge.handshake.key_set.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("bridge.handshake.key_set.KEPT_SECONDS", 0)
+    for _ in range(3):
+        assert await tenant_of(by_address, KEY, signed("first")) == "acme"
+    assert len(keys_at.asked) > 1
+
+
+async def test_an_address_where_nobody_is_refuses(signed: Sign) -> None:
+    with key_server() as server:
+        url = server.url
+    assert (
+        await refused(admission({"algorithms": ("RS256",), "jwks_url": url}), KEY, signed("first")) == "unauthenticated"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "tenant"),
+    [
+        pytest.param([], "default", id="nothing"),
+        pytest.param(query(api_key="whatever", jwt="whatever"), "default", id="credentials that nobody asked for"),
+        pytest.param(query(x_account_id="acme"), "acme", id="a tenant"),
+        pytest.param(query(x_account_id="nowhere"), "default", id="an unknown tenant"),
+        pytest.param(query(x_account_id=""), "default", id="an empty tenant"),
+    ],
+)
+async def test_an_open_bridge_lets_everyone_in(sent: list[tuple[str, str]], tenant: str) -> None:
+    assert await admission(keys=()).identify(sent) == Identity(tenant, "tenant")
+
+
+async def test_an_open_bridge_that_knows_tokens_believes_good_ones_alone() -> None:
+    door = admission({"secret": SECRET}, keys=())
+    good = token({"exp": time.time() + A_DAY, "account_id": "acme"})
+    assert (await door.identify(query(jwt=good, x_account_id="beta"))).tenant == "acme"
+    assert (await door.identify([])).tenant == "default"
+    assert await refused(door, ("jwt", good[:-3])) == "unauthenticated"
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_anonymous"),
+    [
+        ([], True),
+        (query(color="red", jwt="", x_account_id=""), True),
+        (query(api_key=""), False),
+        (query(api_key="one"), False),
+        (query(jwt="a"), False),
+        (query(x_account_id="acme"), False),
+    ],
+    ids=repr,
+)
+def test_who_sends_no_credentials_at_all_is_anonymous(sent: list[tuple[str, str]], is_anonymous: bool) -> None:  # noqa: FBT001
+    assert admission().is_anonymous(sent) is is_anonymous

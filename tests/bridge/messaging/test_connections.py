@@ -1,0 +1,270 @@
+"""The open connections of one process: how each begins and ends, and what concerns them together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from bridge.broker.presence import Place
+from bridge.budget.accounts import Holder
+from bridge.messaging import connections as connections_module
+from bridge.messaging.connections import Connection, Connections, Facts
+from bridge.messaging.hub import Hub, Listener
+from bridge.messaging.renderers import V3Voice
+from bridge.records.counters import Counts
+from bridge.records.rows import Visitor
+from bridge.sockets.outbox import Outbox
+from tests.bridge.broker.parts import ANSWER_SECONDS, running, until
+from tests.stopwatch import Stopwatch
+
+VOICE = V3Voice()
+
+
+class Wire:
+    """A socket that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.closes: list[tuple[int, str]] = []
+        self.is_aborted = False
+
+    def write(self, frames: bytes) -> None: ...
+
+    def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
+        self.closes.append((code, reason))
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+class Session:
+    """A session that closes whenever it refuses."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.refusals: list[tuple[str, dict[str, Any]]] = []
+        self._outbox = outbox
+
+    def receive(self, text: str, receipt: Any = None) -> None: ...
+
+    def refuse(self, code: str, **extra: Any) -> None:
+        self.refusals.append((code, extra))
+        self._outbox.close(4000, code)
+
+
+class Touches:
+    """As much of presence as a connection needs."""
+
+    def __init__(self) -> None:
+        self.touched: list[Place] = []
+
+    def touch(self, place: Place) -> None:
+        self.touched.append(place)
+
+
+def facts_of(place: Place, path_ids: tuple[str | None, str | None], expires_at: float | None = None) -> Facts:
+    visitor = Visitor("v2" if place.protocol == "v2" else "v3", place.protocol, *reversed(path_ids))  # type: ignore[arg-type]
+    return Facts(place, path_ids, visitor, 0.0, "test", expires_at)
+
+
+class World:
+    """Connections and what they stand on."""
+
+    def __init__(self, moves_per_second: float = 50) -> None:
+        self.hub = Hub()
+        self.presence = Touches()
+        self.counts = Counts()
+        nothing: Any = None
+        presence: Any = self.presence
+        self.connections = Connections(self.hub, nothing, presence, self.counts, time.time, moves_per_second)
+
+    def open(self, client: str = "ann", protocol: Any = "v3", expires_at: float | None = None) -> Opened:
+        place = Place("acme", "team", client, protocol)
+        opened = Opened(self, facts_of(place, (place.group, place.client), expires_at))
+        opened.connection.begin()
+        return opened
+
+
+class Opened:
+    """One connection with all its parts."""
+
+    def __init__(self, world: World, facts: Facts) -> None:
+        self.wire = Wire()
+        outbox = Outbox(self.wire)
+        self.session = Session(outbox)
+        self.listener = Listener(VOICE, outbox.write, [b"channel"], None, facts.place.group, facts.place.client)
+        self.connection = Connection(facts, self.session, outbox, self.listener, world.connections, Holder())
+
+    @property
+    def codes(self) -> list[str]:
+        return [code for code, _ in self.session.refusals]
+
+
+@pytest.fixture
+async def world(anyio_backend: Any) -> World:
+    return World()
+
+
+async def test_a_connection_is_counted_and_heard_from_its_begin_to_its_end(world: World) -> None:
+    begun: list[Connection] = []
+    ended: list[Connection] = []
+    world.connections.when_begun(begun.append)
+    world.connections.when_ended(ended.append)
+    ann, ben = world.open("ann"), world.open("ben", "v2")
+    assert begun == [ann.connection, ben.connection]
+    assert len(world.connections) == 2
+    assert world.connections.open_by_tenant() == {("acme", "v3"): 1, ("acme", "v2"): 1}
+    assert world.counts.accepted == {"v3": 1, "v2": 1}
+    assert world.hub.listeners == {ann.listener, ben.listener}
+    ann.connection.lost()
+    ann.connection.lost()
+    assert ann.connection.over.done()
+    assert ended == [ann.connection]
+    assert ann.connection.outbox.is_closed
+    assert list(world.connections) == [ben.connection]
+    assert world.connections.open_by_tenant() == {("acme", "v2"): 1}
+    assert world.hub.listeners == {ben.listener}
+
+
+async def test_of_two_connections_of_a_tenant_one_stays_counted(world: World) -> None:
+    first, _ = world.open("ann"), world.open("ben")
+    first.connection.lost()
+    assert world.connections.open_by_tenant() == {("acme", "v3"): 1}
+
+
+async def test_a_connection_that_never_began_can_be_lost(world: World) -> None:
+    never = Opened(world, facts_of(Place("acme", "team", "ann", "v3"), ("team", "ann")))
+    never.connection.lost()
+    assert len(world.connections) == 0
+
+
+async def test_an_abort_reaches_the_wire(world: World) -> None:
+    ann = world.open()
+    ann.connection.abort()
+    assert ann.wire.is_aborted
+
+
+async def test_a_connection_ends_with_its_token(world: World) -> None:
+    soon, later, past = (world.open(expires_at=time.time() + seconds) for seconds in (0.1, 60, -60))
+    await until(lambda: soon.codes and past.codes)
+    assert (soon.codes, later.codes, past.codes) == (["token_expired"], [], ["token_expired"])
+    later.connection.lost()
+    assert later.connection._expiry is not None
+    assert later.connection._expiry.cancelled()
+
+
+async def test_a_pong_keeps_a_v2_client_present_and_says_nothing_of_a_v3_client(world: World) -> None:
+    old, new = world.open("old", "v2"), world.open("new", "v3")
+    old.connection.alive()
+    new.connection.alive()
+    assert world.presence.touched == [Place("acme", "team", "old", "v2")]
+
+
+async def test_moves_are_paced() -> None:
+    world = World(moves_per_second=20)
+    opened = [world.open(f"c{number}") for number in range(30)]
+    async with running(world.connections):
+        for each in opened:
+            world.connections.move(each.connection, "moved_to_v3", successor="/v3")
+        stopwatch = Stopwatch()
+        await until(lambda: all(each.session.refusals for each in opened))
+        assert stopwatch.all_seconds > 1.2
+        assert stopwatch.least_seconds < 2.5
+    assert opened[0].session.refusals == [("moved_to_v3", {"successor": "/v3"})]
+
+
+async def test_time_in_which_nobody_had_to_go_is_not_made_up_for() -> None:
+    """Or the first fifty would go at once, and everyone else would wait for that."""
+    world = World(moves_per_second=20)
+    async with running(world.connections):
+        await asyncio.sleep(0.5)
+        opened = [world.open(f"c{number}") for number in range(20)]
+        stopwatch = Stopwatch()
+        for each in opened:
+            world.connections.move(each.connection, "moved_to_v3")
+        await until(lambda: opened[0].codes)
+        assert sum(len(each.codes) for each in opened) <= 1 + 20 * stopwatch.all_seconds
+
+
+async def test_moves_without_a_pace_leave_turns_to_others() -> None:
+    world = World(moves_per_second=0)
+    opened = [world.open(f"c{number}") for number in range(250)]
+    for each in opened:
+        world.connections.move(each.connection, "v2_retired")
+    async with running(world.connections):
+        assert await until(lambda: opened[0].codes) < 0.5
+        assert world.connections.waiting == 150
+        await until(lambda: not world.connections.waiting)
+    assert world.connections.moved == 250
+
+
+async def test_a_move_taken_back_or_overtaken_by_the_end_is_not_made() -> None:
+    world = World(moves_per_second=1_000)
+    stays, gone, goes = world.open("stays"), world.open("gone"), world.open("goes")
+    for each in (stays, gone, goes):
+        world.connections.move(each.connection, "v2_retired")
+    world.connections.stay(stays.connection)
+    world.connections.stay(stays.connection)
+    gone.connection.lost()
+    async with running(world.connections):
+        await until(lambda: goes.codes)
+    assert (stays.codes, gone.codes, goes.codes) == ([], [], ["v2_retired"])
+
+
+async def test_slow_moves_are_made_too() -> None:
+    world = World(moves_per_second=2)
+    first, second = world.open("a"), world.open("b")
+    for each in (first, second):
+        world.connections.move(each.connection, "v2_retired")
+    async with running(world.connections):
+        assert await until(lambda: first.codes) < 0.8
+        stopwatch = Stopwatch()
+        assert await until(lambda: second.codes) < 0.8
+        assert stopwatch.all_seconds > 0.3
+
+
+async def test_the_end_tells_everyone_when_to_come_back_and_waits_for_them(world: World) -> None:
+    opened = [world.open(f"c{number}") for number in range(20)]
+    closing = asyncio.create_task(world.connections.close_all(60))
+    await asyncio.sleep(0)
+    assert world.connections.is_closing
+    pauses = {each.session.refusals[0][1]["retry_after_ms"] for each in opened}
+    assert len(pauses) > 5
+    assert all(250 <= pause <= 3_000 for pause in pauses)
+    assert [each.codes for each in opened] == [["going_away"]] * 20
+    for each in opened[1:]:
+        each.connection.lost()
+    await asyncio.sleep(0)
+    assert not closing.done()
+    opened[0].connection.lost()
+    await asyncio.wait_for(closing, ANSWER_SECONDS)
+
+
+async def test_the_end_does_not_wait_longer_than_it_may(world: World) -> None:
+    world.open()
+    stopwatch = Stopwatch()
+    await world.connections.close_all(0.2)
+    assert stopwatch.all_seconds > 0.1
+    assert stopwatch.least_seconds < 1
+    assert len(world.connections) == 1
+
+
+async def test_the_end_of_nobody_is_at_once(world: World) -> None:
+    await asyncio.wait_for(world.connections.close_all(60), ANSWER_SECONDS)
+
+
+async def test_a_token_goes_by_the_wall_clock_also_when_that_is_set(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections_module, "CLOCK_LOOK_SECONDS", 0.02)
+    ahead_seconds = 0.0
+    world.connections.epoch_seconds = lambda: time.time() + ahead_seconds  # type: ignore[misc]
+    hour, day = (world.open(expires_at=time.time() + seconds) for seconds in (3_600, 86_400))
+    ahead_seconds = 3_601
+    await until(lambda: hour.codes == ["token_expired"])
+    ahead_seconds = -3_600
+    soon = world.open(expires_at=time.time() + 0.05)
+    for _ in range(5):
+        await asyncio.sleep(0.02)
+    assert (soon.codes, day.codes) == ([], [])

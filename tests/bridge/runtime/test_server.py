@@ -1,0 +1,128 @@
+"""One server of ours: how uvicorn is set, and an end that waits for those who still read, and for nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.datastructures import State
+
+from bridge.budget.budget import Budget
+from bridge.config.settings import Settings, load
+from bridge.runtime.app import create_app
+from bridge.runtime.server import ACCEPTED_AT_ONCE, Config, Server, _handles
+from bridge.sockets.counted_websocket import CountedWebSocket
+from bridge.sockets.http_protocol import HttpProtocol
+from bridge.sockets.websocket_protocol import WebSocketProtocol
+from bridge.system.open_files import LEAST
+from tests.bridge.broker.parts import ANSWER_SECONDS
+from tests.stopwatch import Stopwatch
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return load(max_message_bytes=1_000, outbox_bytes=5_000, drain_seconds=0.5)
+
+
+def test_uvicorn_is_set_to_our_protocols_and_limits(settings: Settings) -> None:
+    config = Config(create_app(settings, "redis://127.0.0.1:1/0"), settings)
+    assert isinstance(config.http, type)
+    assert issubclass(config.http, HttpProtocol)
+    assert isinstance(config.ws, type)
+    assert issubclass(config.ws, CountedWebSocket)
+    assert config.ws.strangers is config.http.strangers
+    assert config.ws.outbox_bytes == 5_000
+    assert config.ws_max_size == 1_000
+    assert config.ws_per_message_deflate is False
+    assert (config.ws_ping_interval or 0) + (config.ws_ping_timeout or 0) <= 45
+    assert config.access_log is False
+    assert config.proxy_headers is False
+    assert config.timeout_graceful_shutdown is not None
+
+
+@pytest.mark.parametrize(("most", "alone", "among_workers"), [(LEAST, 64, 48), (1_024, 960, 832)])
+def test_what_the_bridge_opens_itself_is_no_strangers(
+    monkeypatch: pytest.MonkeyPatch, most: int, alone: int, among_workers: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most))
+    for settings, sockets in ((load(), alone), (load(socketio=True, workers=2), among_workers)):
+        assert Config(create_app(settings, "redis://127.0.0.1:1/0"), settings).http.strangers.most == sockets  # type: ignore[union-attr]
+
+
+class Stuck(WebSocketProtocol):
+    """A socket that never ends by itself."""
+
+    def __init__(self, others: set[Any]) -> None:
+        self._others = others
+        self.aborts = 0
+        others.add(self)
+
+    def abort(self) -> None:
+        self.aborts += 1
+        self._others.discard(self)
+
+
+class Process:
+    """As much of a process as its server knows."""
+
+    def __init__(self) -> None:
+        self.is_drained = False
+
+    async def drain(self) -> None:
+        self.is_drained = True
+
+
+def server(settings: Settings, state: State) -> Server:
+    app = FastAPI()
+    app.state.budget = Budget(settings)
+    config = Config(app, settings)
+    config.lifespan = "off"
+    config.load()
+    made = Server(config, state, settings.drain_seconds)
+    made.servers = []
+    made.lifespan = config.lifespan_class(config)
+    return made
+
+
+async def test_whoever_does_not_take_the_close_is_cut_off_when_the_time_is_over(settings: Settings) -> None:
+    process = Process()
+    ending = server(settings, State({"process": process}))
+    stuck = Stuck(ending.server_state.connections)
+    stopwatch = Stopwatch()
+    await ending.shutdown()
+    assert process.is_drained
+    assert stuck.aborts == 1
+    assert stopwatch.all_seconds > 0.1
+    assert stopwatch.least_seconds < settings.drain_seconds + 0.2
+
+
+async def test_whoever_takes_it_sooner_keeps_nobody_waiting(settings: Settings) -> None:
+    ending = server(settings, State({"process": Process()}))
+    quick = Stuck(ending.server_state.connections)
+    asyncio.get_running_loop().call_later(0.05, ending.server_state.connections.discard, quick)
+    stopwatch = Stopwatch()
+    await ending.shutdown()
+    assert quick.aborts == 0
+    assert stopwatch.least_seconds < 0.3
+
+
+async def test_an_application_that_never_started_has_nobody_to_tell(settings: Settings) -> None:
+    await asyncio.wait_for(server(settings, State({})).shutdown(), ANSWER_SECONDS)
+
+
+async def test_a_crowd_is_accepted_several_a_turn() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        handles = _handles(listener)
+        assert len(handles) == ACCEPTED_AT_ONCE
+        assert {handle.getsockname() for handle in handles} == {listener.getsockname()}
+        for handle in handles:
+            handle.close()
+
+
+async def test_where_another_worker_passes_on_there_is_no_crowd() -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        assert _handles(listener) == [listener]

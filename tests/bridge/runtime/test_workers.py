@@ -1,0 +1,89 @@
+"""Several processes on one port, spoken to as one."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import StartBridge
+from tests.end_to_end.clients import client, eventually, v3_path
+from tests.servers import PROJECT, BridgeProcess
+
+
+def children(pid: int) -> list[int]:
+    """The process ids of a process's children."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.fixture
+def two(bridge: StartBridge) -> BridgeProcess:
+    """A command with two workers."""
+    return bridge("--workers", "2")
+
+
+async def test_clients_of_different_workers_reach_each_other(two: BridgeProcess) -> None:
+    assert len(children(two.pid)) == 2
+    async with client(two, v3_path("g", "ann")) as ann, client(two, "/ws/group/g/client/42") as old:
+        await ann.say({"msg_type": "msg", "target": "group", "msg": "hi"})
+        assert (await old.hear())["msg"] == "hi"
+
+
+async def test_a_scrape_is_answered_for_all_workers(two: BridgeProcess) -> None:
+    async with AsyncExitStack() as ends, httpx.AsyncClient() as http:
+        for number in range(8):
+            await ends.enter_async_context(client(two, f"/ws/client/{number}"))
+
+        async def is_told_of_all() -> bool:
+            said = (await http.get(f"{two.url}/metrics")).text.splitlines()
+            return {'bridge_connections{protocol="v2",tenant="default"} 8.0', "bridge_bus_up 1.0"} <= set(said)
+
+        for _ in range(4):  # whichever worker answers; one that is late is left out, and one may still be starting
+            await eventually(is_told_of_all)
+
+
+async def test_a_worker_that_dies_is_replaced(two: BridgeProcess) -> None:
+    before = set(children(two.pid))
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+
+    async def is_replaced() -> bool:
+        now = set(children(two.pid))
+        return len(now) == 2 and victim not in now and two.is_ready()
+
+    await eventually(is_replaced)
+    assert "worker_died" in two.log
+
+
+def test_workers_that_die_as_they_start_end_the_command() -> None:
+    program = "from bridge.runtime.workers import Workers; raise SystemExit(Workers(2, lambda number: 7).run())"
+    ended = subprocess.run([sys.executable, "-c", program], timeout=60, check=False, cwd=PROJECT, capture_output=True)
+    assert ended.returncode == 1
+
+
+STOPPED_AT_A_FORK = """
+import os, signal, time
+from bridge.runtime.workers import Workers
+fork = os.fork
+
+def fork_and_stop():
+    pid = fork()
+    if (pid == 0) == IN_THE_CHILD:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return pid
+
+os.fork = fork_and_stop
+raise SystemExit(Workers(1, lambda number: time.sleep(60)).run())
+"""
+
+
+@pytest.mark.parametrize(("where", "status"), [("False", 0), ("True", 1)])
+def test_a_signal_is_not_lost_while_a_worker_starts(where: str, status: int) -> None:
+    """Whoever has it ends: the parent with its worker, or the worker, time and again."""
+    program = STOPPED_AT_A_FORK.replace("IN_THE_CHILD", where)
+    ended = subprocess.run([sys.executable, "-c", program], timeout=60, check=False, cwd=PROJECT, capture_output=True)
+    assert ended.returncode == status

@@ -1,0 +1,122 @@
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.tenants.tenant import Tenant, TenantState, bucket, deprecation_headers, state_in, successor_path
+from compat.dialect import Dialect, Rule
+
+
+@pytest.mark.parametrize(
+    ("client_id", "expected"), [("123456789", 62), ("42", 88), ("dev_1", 74), ("", 0), ("é", 26), ("a b", 99)]
+)
+def test_a_bucket_is_the_crc_32_of_the_id_modulo_100(client_id: str, expected: int) -> None:
+    assert bucket(client_id) == expected
+
+
+def test_a_generated_id_has_the_last_bucket() -> None:
+    assert bucket(None) == 99
+
+
+@given(st.text(max_size=128), st.integers(0, 100))
+def test_a_drained_share_is_refused_v2_and_the_rest_is_not(client_id: str, share: int) -> None:
+    refused = Tenant("acme", stage="drain", share=share).refuses_v2(client_id)
+    assert 0 <= bucket(client_id) < 100
+    assert refused == ("moved_to_v3" if bucket(client_id) < share else None)
+
+
+@given(st.text(max_size=128), st.integers(0, 99))
+def test_whoever_moved_stays_moved_as_the_share_grows(client_id: str, share: int) -> None:
+    less, more = (Tenant("acme", stage="drain", share=one).refuses_v2(client_id) for one in (share, share + 1))
+    assert less is None or more == "moved_to_v3"
+
+
+def test_a_generated_client_moves_last() -> None:
+    assert Tenant("acme", stage="drain", share=99).refuses_v2(None) is None
+    assert Tenant("acme", stage="drain", share=100).refuses_v2(None) == "moved_to_v3"
+
+
+@pytest.mark.parametrize(
+    ("stage", "v2", "v3"),
+    [("legacy", None, "stage_legacy"), ("bridge", None, None), ("drain", None, None), ("v3", "v2_retired", None)],
+)
+def test_a_stage_refuses_one_side_or_none(stage: Any, v2: str | None, v3: str | None) -> None:
+    tenant = Tenant("acme", stage=stage)
+    assert (tenant.refuses_v2("42"), tenant.refuses_v3()) == (v2, v3)
+
+
+@pytest.mark.parametrize("stage", ["legacy", "bridge"])
+def test_the_share_is_ignored_outside_of_drain(stage: Any) -> None:
+    assert Tenant("acme", stage=stage, share=100).refuses_v2("42") is None
+
+
+def test_what_redis_holds_wins_over_the_configuration() -> None:
+    dialect = Dialect({"reload": Rule(cmd="RELOAD_UI")})
+    configured = Tenant("acme", "bridge", 10, "global", hosts=("a.example",), sunset=date(2027, 1, 1), dialect=dialect)
+    tenant = configured.with_state(TenantState(7, "drain", 0, "group", {"42": "Xk3dQ"}))
+    assert (tenant.stage, tenant.share, tenant.v2_routing, tenant.version) == ("drain", 0, "group", 7)
+    assert tenant.names.name_of(42) == "Xk3dQ"
+    assert (tenant.name, tenant.hosts, tenant.sunset) == ("acme", ("a.example",), date(2027, 1, 1))
+    assert tenant.dialect is dialect
+
+
+def test_what_redis_was_never_told_stays_as_configured() -> None:
+    tenant = Tenant("acme", "drain", 10, "group").with_state(TenantState(1))
+    assert (tenant.stage, tenant.share, tenant.v2_routing) == ("drain", 10, "group")
+    assert tenant.names.name_of(42) == "v2-42"
+
+
+def test_an_id_map_that_is_not_one_to_one_is_an_error() -> None:
+    with pytest.raises(ValueError, match="one name, one person"):
+        Tenant("acme").with_state(TenantState(1, id_map={"1": "Ab", "2": "Ab"}))
+
+
+def test_the_state_is_read_from_redis() -> None:
+    fields = {"version": "12", "stage": "drain", "share": "40", "v2_routing": "group", "unknown": "x"}
+    assert state_in(fields, {"42": "Xk3dQ"}) == TenantState(12, "drain", 40, "group", {"42": "Xk3dQ"})
+    assert state_in({}, {}) == TenantState(0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"stage": "cutover", "share": "101", "v2_routing": "Global", "version": "x"},
+        {"stage": "", "share": "", "v2_routing": "", "version": ""},
+        {"share": "-1", "version": "-1"},
+        {"share": "1.5", "version": "²"},
+        {"share": "9" * 5000, "version": "9" * 5000},
+        {"share": " 5", "version": "0x5"},
+    ],
+)
+def test_what_makes_no_sense_counts_as_never_set(fields: dict[str, str]) -> None:
+    assert state_in(fields, {}) == TenantState(0)
+
+
+def test_the_successor_is_the_path_in_v3() -> None:
+    assert successor_path("lobby", "v2-42") == "/v3/ws/group/lobby/client/v2-42"
+
+
+def test_a_tenant_without_dates_announces_nothing() -> None:
+    assert deprecation_headers(Tenant("acme"), "/v3") == {}
+
+
+def test_dates_are_announced_with_the_successor() -> None:
+    tenant = Tenant("acme", deprecated=date(2026, 12, 1), sunset=date(2027, 6, 30))
+    assert deprecation_headers(tenant, "/v3/x") == {
+        "Deprecation": "@1796083200",
+        "Sunset": "Wed, 30 Jun 2027 00:00:00 GMT",
+        "Link": '</v3/x>; rel="successor-version"',
+    }
+
+
+@pytest.mark.parametrize(
+    ("tenant", "names"),
+    [
+        (Tenant("acme", deprecated=date(2026, 12, 1)), {"Deprecation", "Link"}),
+        (Tenant("acme", sunset=date(2027, 6, 30)), {"Sunset", "Link"}),
+    ],
+)
+def test_one_date_is_announced_alone(tenant: Tenant, names: set[str]) -> None:
+    assert deprecation_headers(tenant, "/v3").keys() == names
