@@ -7,9 +7,11 @@ level is refused to whoever said it, however it is spelled. Any other value unde
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic_core import to_json
+
+JsonType = Literal["string", "integer", "number", "boolean", "null", "object", "array"]
 
 MAX_ID_CHARACTERS: Final = 128
 DEFAULT_GROUP: Final = "lobby"
@@ -71,3 +73,19 @@ def is_recipient(value: Any) -> bool:
     if isinstance(value, str):
         return 1 <= len(value) <= MAX_ID_CHARACTERS
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def type_of(value: Any) -> JsonType:
+    """The type of a JSON value."""
+    return _TYPES[type(value)]
+
+
+_TYPES: Final[dict[type, JsonType]] = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+    dict: "object",
+    list: "array",
+}

@@ -9,7 +9,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.requests import ClientDisconnect
 
-from bridge.admin.refusals import AdminRefusal, unreadable
+from bridge.api.errors import AdminRefusal, unreadable
 from bridge.cutover.changes import Wanted
 from bridge.sockets.request_body import Count, TooLong, read_body, uncounted
 from bridge.tenants.tenant import Routing, Stage

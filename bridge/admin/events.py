@@ -15,8 +15,9 @@ from fastapi import APIRouter, Depends
 from redis.exceptions import RedisError
 from starlette.responses import StreamingResponse
 
-from bridge.admin.refusals import REFUSED, AdminRefusal, redis_away
+from bridge.admin.refusals import REFUSED
 from bridge.admin.service import Desk
+from bridge.api.errors import AdminRefusal, redis_away
 from bridge.config.settings import EVERY_TENANT
 from bridge.handshake.authentication import Administrator
 

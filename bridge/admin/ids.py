@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.admin.bodies import body_of
 from bridge.admin.pace import Party
-from bridge.admin.refusals import AdminRefusal
+from bridge.api.errors import AdminRefusal
 from bridge.system.background import aside
 from compat.identity import check_id_map
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from bridge.admin.refusals import AdminRefusal
+from bridge.api.errors import AdminRefusal
 from bridge.budget.rate import Bucket
 from bridge.config.settings import EVERY_TENANT
 from bridge.handshake.authentication import Administrator

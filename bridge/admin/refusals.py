@@ -1,40 +1,14 @@
 """What the admin API answers where it carries no order out: a status, a code for programs, a sentence for people."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from pydantic import BaseModel
-from starlette.responses import JSONResponse
 
+from bridge.api.errors import AdminRefusal, RefusedField
 from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing
 from bridge.tenants.change_log import Stale
-
-LONGEST_REASON: Final = 160
-"""Characters of what Redis says."""
-
-
-class AdminRefusal(Exception):
-    """A request to the admin API is refused; `sentence` says what to do."""
-
-    def __init__(self, status: int, code: str, sentence: str, **more: Any) -> None:
-        super().__init__(sentence)
-        self.status: Final = status
-        self.body: Final = {"code": code, "msg": sentence, **more}
-
-
-def answer(refusal: AdminRefusal) -> JSONResponse:
-    """The refusal as a response."""
-    later = {"Retry-After": "1"}
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 429: later, 503: later}.get(refusal.status)
-    return JSONResponse(refusal.body, refusal.status, headers)
-
-
-class RefusedField(BaseModel):
-    """One field of a request, and what is wrong with it."""
-
-    field: str
-    problem: str
 
 
 class RefusedOrder(BaseModel):
@@ -78,28 +52,3 @@ def said_as_refusals() -> Iterator[None]:
         raise AdminRefusal(400, "reason_missing", sentence) from None
     except NothingToRollBack:
         raise AdminRefusal(409, "nothing_to_roll_back", "The tenant stands where it started.") from None
-
-
-def redis_away() -> AdminRefusal:
-    """What every route answers while Redis is away."""
-    return AdminRefusal(503, "bus_down", "Redis cannot be reached; try again.")
-
-
-def redis_refuses(error: Exception) -> AdminRefusal:
-    """Redis is there, and will not do what an order needs: full, read-only, or not ours to use."""
-    return AdminRefusal(503, "bus_down", f"Redis refuses: {str(error)[:LONGEST_REASON]}")
-
-
-def unreadable(code: str, problems: Iterable[Mapping[str, Any]]) -> AdminRefusal:
-    """The refusal of a request that pydantic could not read: which field, and what is wrong with it."""
-    detail = [{"field": _field(problem["loc"]), "problem": _said(problem["msg"])} for problem in problems]
-    sentences = (f"{one['field']}: {one['problem']}." if one["field"] else f"{one['problem']}." for one in detail)
-    return AdminRefusal(422, code, " ".join(sentences), detail=detail)
-
-
-def _field(place: Iterable[str | int]) -> str:
-    return ".".join(str(part) for part in place if part not in ("body", "query", "path"))
-
-
-def _said(sentence: str) -> str:
-    return sentence.removeprefix("Value error, ").rstrip(".")

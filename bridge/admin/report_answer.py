@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bridge.admin.large_answer import in_words, send_words
-from bridge.admin.refusals import AdminRefusal
+from bridge.api.errors import AdminRefusal
 from bridge.records.report_turns import ReportTurns, TooManyReports
 
 

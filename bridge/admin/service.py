@@ -13,8 +13,9 @@ from fastapi import Request
 from redis.asyncio import Redis
 
 from bridge.admin.pace import Pace, Party, party_of
-from bridge.admin.refusals import AdminRefusal, redis_away, said_as_refusals
+from bridge.admin.refusals import said_as_refusals
 from bridge.admin.report_answer import ReportAnswer
+from bridge.api.errors import AdminRefusal, redis_away
 from bridge.broker.addresses import Addresses
 from bridge.broker.data_loss import read_lost_at
 from bridge.cutover.changes import Orders

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from fastapi import Request
 from pydantic import BaseModel
-from starlette.responses import JSONResponse
 
+from bridge.api.errors import RefusedRequest
 from bridge.budget.budget import Budget
 from bridge.handshake.authentication import Admission, Identity, NotAdmitted
 from bridge.handshake.preflight import OriginCheck
@@ -25,14 +25,13 @@ OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy", "rate_lim
 """What `Authority` refuses with."""
 
 
-class HttpRefusal(Exception):
-    """A request is refused with a code of the closed list."""
+class HttpRefusal(RefusedRequest):
+    """A request is refused with a code of the closed list: the ERROR's payload, and its sentence."""
 
     def __init__(self, code: str, problems: Any = (), refused: Mapping[str, Any] | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.problems = problems
-        self.refused = refused
+        entry = REFUSALS[code]
+        headers = {"Retry-After": "1"} if entry.http_status in (429, 503) else {}
+        super().__init__(entry.http_status, payload_of(entry, problems, refused) | {"msg": entry.sentence}, headers)
 
 
 class RefusedField(BaseModel):
@@ -60,14 +59,6 @@ def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     return {
         status: {"model": RefusalBody, "description": ", ".join(named)} for status, named in sorted(statuses.items())
     }
-
-
-def answer(refusal: HttpRefusal) -> JSONResponse:
-    """The ERROR's payload, and its sentence, with the status of its code."""
-    entry = REFUSALS[refusal.code]
-    body = payload_of(entry, refusal.problems, refusal.refused) | {"msg": entry.sentence}
-    headers = {"Retry-After": "1"} if entry.http_status in (429, 503) else None
-    return JSONResponse(body, entry.http_status, headers)
 
 
 class Authority:

@@ -3,22 +3,103 @@
 It never says back what was sent: that may be anything, also what no JSON can hold.
 """
 
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from typing import Any, Final, cast
 
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from redis.exceptions import RedisError, ResponseError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from bridge.admin.refusals import answer, unreadable
+LONGEST_REASON: Final = 160
+"""Characters of what Redis says."""
 
 
-def unreadable_request(error: RequestValidationError) -> JSONResponse:
+class RefusedRequest(Exception):
+    """A request is answered with this instead. Each part of the surface has a subclass with words of its own."""
+
+    def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        super().__init__(body["msg"])
+        self.status: Final = status
+        self.body: Final = body
+        self._headers: Final = headers
+
+    def response(self) -> JSONResponse:
+        """As it is said."""
+        return JSONResponse(self.body, self.status, self._headers)
+
+
+_LATER: Final = {"Retry-After": "1"}
+_HEADERS: Final[Mapping[int, Mapping[str, str]]] = {401: {"WWW-Authenticate": "Bearer"}, 429: _LATER, 503: _LATER}
+
+
+class AdminRefusal(RefusedRequest):
+    """What an operator hears: a code for programs, a sentence that says what to do; `more` stands beside them."""
+
+    def __init__(self, status: int, code: str, sentence: str, **more: Any) -> None:
+        super().__init__(status, {"code": code, "msg": sentence, **more}, _HEADERS.get(status, {}))
+
+
+class RefusedField(BaseModel):
+    """One field of a request, and what is wrong with it."""
+
+    field: str
+    problem: str
+
+
+def redis_away() -> AdminRefusal:
+    """What every route answers while Redis is away."""
+    return AdminRefusal(503, "bus_down", "Redis cannot be reached; try again.")
+
+
+def redis_refuses(error: Exception) -> AdminRefusal:
+    """Redis is there, and will not do what an order needs: full, read-only, or not ours to use."""
+    return AdminRefusal(503, "bus_down", f"Redis refuses: {str(error)[:LONGEST_REASON]}")
+
+
+def unreadable(code: str, problems: Iterable[Mapping[str, Any]]) -> AdminRefusal:
+    """The refusal of a request that pydantic could not read: which field, and what is wrong with it."""
+    detail = [{"field": _field(problem["loc"]), "problem": _said(problem["msg"])} for problem in problems]
+    sentences = (f"{one['field']}: {one['problem']}." if one["field"] else f"{one['problem']}." for one in detail)
+    return AdminRefusal(422, code, " ".join(sentences), detail=detail)
+
+
+def _field(place: Iterable[str | int]) -> str:
+    return ".".join(str(part) for part in place if part not in ("body", "query", "path"))
+
+
+def _said(sentence: str) -> str:
+    return sentence.removeprefix("Value error, ").rstrip(".")
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Have the application answer all of these in the words of this module."""
+    app.add_exception_handler(RefusedRequest, _refused)
+    app.add_exception_handler(RedisError, _redis_failed)
+    app.add_exception_handler(RequestValidationError, _unreadable_request)
+    app.add_exception_handler(HTTPException, _refused_by_framework)
+
+
+async def _refused(_request: Request, refusal: Exception) -> Response:
+    return cast(RefusedRequest, refusal).response()
+
+
+async def _redis_failed(_request: Request, error: Exception) -> Response:
+    refusal = redis_refuses(error) if isinstance(error, ResponseError) else redis_away()
+    return refusal.response()
+
+
+async def _unreadable_request(_request: Request, error: Exception) -> Response:
     """A field of the address is not what it should be."""
-    return answer(unreadable("invalid_request", error.errors()))
+    return unreadable("invalid_request", cast(RequestValidationError, error).errors()).response()
 
 
-def refused_by_framework(error: HTTPException) -> JSONResponse:
+async def _refused_by_framework(_request: Request, error: Exception) -> Response:
     """An unknown path, a method that is not served there, a body that cannot be read."""
-    phrase = HTTPStatus(error.status_code).phrase
+    refused = cast(HTTPException, error)
+    phrase = HTTPStatus(refused.status_code).phrase
     body = {"code": phrase.lower().replace(" ", "_"), "msg": f"{phrase}. What is served is described at /docs."}
-    return JSONResponse(body, error.status_code, error.headers)
+    return JSONResponse(body, refused.status_code, refused.headers)

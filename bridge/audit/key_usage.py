@@ -11,12 +11,12 @@ from typing import Any, Final, Literal
 
 from bridge.audit.conversion import outcome_of
 from bridge.audit.trials import Remedies
-from bridge.records.rows import JsonType, type_of
 from compat.dialect import STANDARD, STANDARD_WORDS, Dialect, Meaning
 from compat.identity import PLAIN_NAMES
 from compat.reading import NotJson, read
 from compat.upgrade import EXACT, STASHED, VALUE, Outcome, Upgraded, upgrade
 from legacy_v2 import frames
+from legacy_v2.frames import JsonType, type_of
 
 MOST_KEYS: Final = 1_000
 LONGEST_KEY: Final = 128

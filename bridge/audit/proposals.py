@@ -10,8 +10,8 @@ from typing import Final
 
 from bridge.audit.key_usage import Key, Ledger
 from bridge.audit.trials import command_name, remedies
-from bridge.records.rows import JsonType
 from compat.dialect import SAID_AS, STANDARD, Dialect, Rule
+from legacy_v2.frames import JsonType
 
 MOST: Final = 0.9
 """The share of a key's frames that must agree before it is given a meaning."""

@@ -1,24 +1,21 @@
 """The budget of one process: whose account everything that is done is charged to. It decides by `accounts.py` alone.
 
 Who is known by a key spends from the key's account and the tenant's; a stranger from its address's, and only while
-everybody together leaves something. Key and tenant are bounded only where there is another of the same kind in the
-configuration: alone, it may have the whole process.
+everybody together leaves something.
 """
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Literal
 
-from bridge.budget.accounts import UNBOUNDED, Account, Accounts, Allowance, Holder
+from bridge.budget.accounts import Account, Accounts, Allowance, Holder
 from bridge.budget.client_address import is_proxy
 from bridge.budget.outboxes import Outboxes
 from bridge.budget.turns import Turns
-from bridge.config.settings import Settings
 
 MOST_HOLDERS: Final = 10_000
-FRAMES_PER_MESSAGE: Final = 4
-"""Who may say so many messages a second may send at least so many frames for each."""
 
 AccountsAt = Callable[[float], Sequence[Account]]
 
@@ -27,22 +24,36 @@ Over = Literal["refused_unread", "flood_ended", "request_refused"]
 """What befell those who were over: a frame was not read, a connection closed, a request answered with 503."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be spent in a second: one connection, key, tenant and address each, and everybody in one process.
+
+    `turn_seconds`: for how long is read, or said, in one go. `outboxes_bytes`: what may wait for all connections.
+    """
+
+    connection: Allowance
+    key: Allowance
+    tenant: Allowance
+    address: Allowance
+    everybody: Allowance
+    turn_seconds: float
+    outboxes_bytes: int
+    trusted_proxies: tuple[str, ...] = ()
+
+
 class Budget:
     """One for each process. `over`: how often which of these was done."""
 
-    def __init__(self, settings: Settings) -> None:
-        budget = settings.budget
-        self.everybody: Final = Account(budget.process.allowance, monotonic())
-        self.turns: Final = Turns(budget.turn_milliseconds / 1_000, self.everybody)
-        self._trusted_proxies: Final = settings.trusted_proxies
-        self._siblings: Final = Holder()
+    def __init__(self, limits: Limits) -> None:
+        self.everybody: Final = Account(limits.everybody, monotonic())
+        self.turns: Final = Turns(limits.turn_seconds, self.everybody)
         self.over: Final[Counter[Over]] = Counter()
-        self.outboxes: Final = Outboxes(settings.outboxes_bytes)
-        self._connection: Final = _of_a_connection(settings)
-        has_many_tenants, has_many_keys = len(settings.known_tenants()) > 1, len(settings.keys) > 1
-        self._keys = Accounts(budget.key.allowance if has_many_keys else UNBOUNDED)
-        self._tenants = Accounts(budget.tenant.allowance if has_many_tenants else UNBOUNDED)
-        self._addresses = Accounts(budget.address.allowance)
+        self.outboxes: Final = Outboxes(limits.outboxes_bytes)
+        self._limits = limits
+        self._siblings: Final = Holder()
+        self._keys = Accounts(limits.key)
+        self._tenants = Accounts(limits.tenant)
+        self._addresses = Accounts(limits.address)
         self._holders: OrderedDict[Hashable, Holder] = OrderedDict()
 
     def spent_by_tenant(self) -> Mapping[str, Account]:
@@ -51,7 +62,7 @@ class Budget:
 
     def connection(self) -> Account:
         """An account of one connection's own."""
-        return Account(self._connection, monotonic())
+        return Account(self._limits.connection, monotonic())
 
     def tenant(self, tenant: str) -> Holder:
         """Who hears in this tenant: what is said to it is charged to it."""
@@ -81,7 +92,9 @@ class Budget:
 
         A proxy of ours pays for none: it is only known whom it speaks for when a request has come.
         """
-        return self.heads(address) if is_proxy(address, self._trusted_proxies) else self._address("peer", address)
+        return (
+            self.heads(address) if is_proxy(address, self._limits.trusted_proxies) else self._address("peer", address)
+        )
 
     def heads(self, address: str) -> Holder:
         """Whoever begins a request there: it waits for a turn, and while everybody has spent all, but for no account.
@@ -98,14 +111,3 @@ class Budget:
             if len(self._holders) > MOST_HOLDERS:
                 self._holders.popitem(last=False)
         return holder
-
-
-def _of_a_connection(settings: Settings) -> Allowance:
-    """Unbounded where the operator took the rate off; never less than its messages need."""
-    per_second = settings.messages_per_second
-    if not per_second:
-        return UNBOUNDED
-    own = settings.budget.connection
-    frames = max(own.frames, FRAMES_PER_MESSAGE * per_second) if own.frames else 0
-    size = max(own.bytes, per_second * settings.max_message_bytes) if own.bytes else 0
-    return Allowance(size, frames, own.milliseconds)

@@ -16,8 +16,9 @@ from bridge.cli.lines import opened
 from bridge.cli.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
 from bridge.cli.redis_connection import with_redis
 from bridge.cli.tenants import TenantArgument
-from bridge.config.settings import EVERY_TENANT, TENANT_NAME, Settings
+from bridge.config.settings import EVERY_TENANT, Settings
 from bridge.tenants.id_map import Replacement, replace_id_map
+from bridge.tenants.tenant import TENANT_NAME
 
 
 def replace_ids(

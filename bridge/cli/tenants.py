@@ -15,9 +15,9 @@ from bridge.broker.addresses import Addresses
 from bridge.cli.options import ConfigOption, DataDirOption, JsonOption, RedisOption, fail, read_settings
 from bridge.cli.redis_connection import with_redis
 from bridge.cli.table import columns
-from bridge.config.settings import TENANT_NAME, Settings
+from bridge.config.settings import Settings
 from bridge.tenants.table import read_state
-from bridge.tenants.tenant import Tenant, TenantState
+from bridge.tenants.tenant import TENANT_NAME, Tenant, TenantState
 
 TenantArgument = Annotated[str, typer.Argument(metavar="T", help="The tenant's name.", show_default=False)]
 

@@ -1,13 +1,19 @@
-"""The `[budget]` of bridge.toml: what each holder may spend in a second. It only says what was asked for."""
+"""The `[budget]` of bridge.toml: what each holder may spend in a second. It only says what was asked for.
 
-from typing import Annotated
+Key and tenant are bounded only where the configuration has another of the same kind: alone, it may have the whole
+process.
+"""
+
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bridge.budget.accounts import Allowance
+from bridge.budget.accounts import UNBOUNDED, Allowance
 
 Count = Annotated[int, Field(ge=0)]
 Milliseconds = Annotated[float, Field(ge=0)]
+FRAMES_PER_MESSAGE: Final = 4
+"""Who may say so many messages a second may send at least so many frames for each."""
 
 
 class _Table(BaseModel):
@@ -63,3 +69,12 @@ class BudgetTable(_Table):
     address: _OfAddress = Field(_OfAddress(), description="Requests and handshakes from one address.")
     process: _OfProcess = Field(_OfProcess(), description="Everybody: beyond it, requests and handshakes wait.")
     turn_milliseconds: float = Field(4, gt=0, le=100, description="For how long is read, or said, in one go.")
+
+    def of_connection(self, messages_per_second: float, max_message_bytes: int) -> Allowance:
+        """Unbounded where the operator took the rate off (0); never less than its messages need."""
+        if not messages_per_second:
+            return UNBOUNDED
+        own = self.connection
+        frames = max(own.frames, FRAMES_PER_MESSAGE * messages_per_second) if own.frames else 0
+        size = max(own.bytes, messages_per_second * max_message_bytes) if own.bytes else 0
+        return Allowance(size, frames, own.milliseconds)

@@ -3,7 +3,6 @@
 It never reaches into Redis and never acts: it only says what was asked for, or why that cannot be.
 """
 
-import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -24,15 +23,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from redis.asyncio.connection import Connection, ConnectionPool, parse_url
 from redis.exceptions import RedisError
 
+from bridge.budget.accounts import UNBOUNDED
+from bridge.budget.budget import Limits
 from bridge.budget.client_address import networks_of
 from bridge.config.budget import BudgetTable
 from bridge.config.environment import NotJson, Variables
 from bridge.config.public_key import check_public_key
-from bridge.cutover.guards import NO_RULES, Rules
-from bridge.tenants.tenant import DEFAULT_TENANT, Routing, Stage, Tenant
+from bridge.tenants.guard_rules import NO_GUARDS, GuardRules
+from bridge.tenants.tenant import DEFAULT_TENANT, TENANT_NAME, Routing, Stage, Tenant
 from compat.dialect import Dialect, Rule
 
-TENANT_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 EVERY_TENANT: Final = "*"
 SHORTEST_HMAC_SECRET_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
@@ -68,7 +68,7 @@ class TenantTable(_Table):
     deprecated: date | None = None
     sunset: date | None = None
     dialect: dict[str, Rule] = {}
-    guard: Rules = NO_RULES
+    guard: GuardRules = NO_GUARDS
 
     @field_validator("dialect")
     @classmethod
@@ -251,6 +251,21 @@ class Settings(BaseSettings):
     @property
     def has_page(self) -> bool:
         return self.is_open if self.page is None else self.page
+
+    @property
+    def limits(self) -> Limits:
+        """What may be spent, and by whom."""
+        budget = self.budget
+        return Limits(
+            connection=budget.of_connection(self.messages_per_second, self.max_message_bytes),
+            key=budget.key.allowance if len(self.keys) > 1 else UNBOUNDED,
+            tenant=budget.tenant.allowance if len(self.known_tenants()) > 1 else UNBOUNDED,
+            address=budget.address.allowance,
+            everybody=budget.process.allowance,
+            turn_seconds=budget.turn_milliseconds / 1_000,
+            outboxes_bytes=self.outboxes_bytes,
+            trusted_proxies=self.trusted_proxies,
+        )
 
     def known_tenants(self) -> dict[str, Tenant]:
         """Every tenant that the configuration names, as it starts."""

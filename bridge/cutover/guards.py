@@ -9,35 +9,15 @@ back is whom the step is about.
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from bridge.records.rows import MILLISECONDS_PER_DAY
+from bridge.tenants.guard_rules import GuardName, GuardRules
 
 WATCHED_SECONDS: Final = 600
 """For so long after a step its guards are watched."""
 RECENT_DAYS: Final = 2
 """Conversions of so many days, today included, are judged: what was mended yesterday must not hold for ever."""
-MILLISECONDS_PER_DAY: Final = 86_400_000
-
-Name = Literal["stashed_percent", "quiet_days", "refusals_per_minute"]
-
-
-class Rules(BaseModel):
-    """The guards of one tenant; one that is left out always holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    stashed_percent: float | None = Field(None, ge=0, le=100, description="At most so many % of V2 messages stashed.")
-    quiet_days: float | None = Field(None, gt=0, description="No V2 message for so many days.")
-    refusals_per_minute: int | None = Field(None, ge=0, description="At most so many known clients refused a minute.")
-
-    @property
-    def any(self) -> bool:
-        """Whether there is any guard."""
-        return self != NO_RULES
-
-
-NO_RULES: Final = Rules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +36,7 @@ class Facts:
 class Verdict:
     """One guard: its limit, what was found (`None`: nothing yet), and a sentence for a person."""
 
-    name: Name
+    name: GuardName
     limit: float
     value: float | None
     holds: bool
@@ -73,7 +53,7 @@ class Verdict:
         }
 
 
-def judge(rules: Rules, facts: Facts) -> list[Verdict]:
+def judge(rules: GuardRules, facts: Facts) -> list[Verdict]:
     """A verdict for each guard that there is."""
     return [
         *([_stashed(rules.stashed_percent, facts)] if rules.stashed_percent is not None else []),

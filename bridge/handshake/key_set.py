@@ -16,7 +16,6 @@ import structlog
 
 from bridge.handshake.key_fetch import Fetch
 from bridge.handshake.published_keys import published_keys
-from bridge.runtime.logs import redact
 
 KEPT_SECONDS: Final = 300
 SILENCE: Final = 2
@@ -68,8 +67,7 @@ class KeySet:
             self._asked_at, self._asking = time.monotonic(), None
 
     def _tell(self, error: Exception) -> None:
-        """Once, until it goes well again."""
+        """Once, until it goes well again. A password in the address is cut out where the line is written."""
         if self._is_well:
-            reason = redact(f"{type(error).__name__}: {error}")
-            log.warning("keys_unreachable", address=redact(self._url), reason=reason)
+            log.warning("keys_unreachable", address=self._url, reason=f"{type(error).__name__}: {error}")
         self._is_well = False

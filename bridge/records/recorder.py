@@ -16,18 +16,10 @@ from bridge.broker.bus import Bus
 from bridge.records import refusals
 from bridge.records.counters import Counts
 from bridge.records.page import Page
-from bridge.records.rows import (
-    Conversion,
-    JsonType,
-    Language,
-    Noted,
-    ProprietaryKey,
-    Sample,
-    Visitor,
-    type_of,
-)
+from bridge.records.rows import Conversion, Language, Noted, ProprietaryKey, Sample, Visitor
 from bridge.records.speech import Audience, Speaker, Spoken, milliseconds
 from bridge.records.store import Roll, Rolls
+from legacy_v2.frames import JsonType, type_of
 from v3.messages import Content
 
 FLUSH_SECONDS: Final = 1.0

@@ -17,13 +17,13 @@ from redis.asyncio import Redis
 from bridge.broker.addresses import Addresses
 from bridge.broker.data_loss import read_lost_at
 from bridge.broker.link import end_if_cancelled
-from bridge.cutover.guards import MILLISECONDS_PER_DAY, RECENT_DAYS, Facts, Verdict, judge
+from bridge.cutover.guards import RECENT_DAYS, Facts, Verdict, judge
 from bridge.cutover.prediction import Predictor, Said, Seen
 from bridge.records import refusals, report_rows
 from bridge.records.fresh import Fresh
 from bridge.records.recorder import FLUSH_SECONDS
 from bridge.records.report_turns import ReportTurns
-from bridge.records.rows import Noted
+from bridge.records.rows import MILLISECONDS_PER_DAY, Noted
 from bridge.records.store import Roll, Rolls, Rows, read_rows
 from bridge.system.background import aside, aside_in_turns
 from bridge.tenants.change_log import Standing

@@ -6,12 +6,12 @@ often. Names and numbers are kept, never what was said; of a proprietary key onl
 
 import json
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
 Language = Literal["v2", "v3"]
-JsonType = Literal["string", "integer", "number", "boolean", "null", "object", "array"]
 
 LONGEST_USER_AGENT: Final = 160
+MILLISECONDS_PER_DAY: Final = 86_400_000
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -106,19 +106,3 @@ class Noted:
     last: int
     count: int
     remark: str = ""
-
-
-def type_of(value: Any) -> JsonType:
-    """The type of a JSON value."""
-    return _TYPES[type(value)]
-
-
-_TYPES: Final[dict[type, JsonType]] = {
-    str: "string",
-    int: "integer",
-    float: "number",
-    bool: "boolean",
-    type(None): "null",
-    dict: "object",
-    list: "array",
-}

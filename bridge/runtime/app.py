@@ -10,17 +10,14 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
 import structlog
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from redis.exceptions import RedisError, ResponseError
-from starlette.exceptions import HTTPException
+from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
-from bridge.admin import dashboard, events, refusals, routes, service
+from bridge.admin import dashboard, events, routes, service
 from bridge.api import client_files, errors, health, messages, playground
 from bridge.api import presence as presence_api
-from bridge.api.authority import Authority, HttpRefusal, answer
+from bridge.api.authority import Authority
 from bridge.broker.presence import Place, Presence
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
@@ -75,12 +72,8 @@ def create_app(settings: Settings, redis_url: str, siblings: Siblings | None = N
     """The ASGI application of one process; `redis_url` and the other workers are settled by the command."""
     lifespan = _lifespan(settings, redis_url, siblings)
     app = FastAPI(title="Aether Bridge", summary=SUMMARY, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
-    app.state.budget = Budget(settings)
-    app.add_exception_handler(HttpRefusal, _refused)
-    app.add_exception_handler(refusals.AdminRefusal, _refused_to_admin)
-    app.add_exception_handler(RedisError, _redis_away)
-    app.add_exception_handler(RequestValidationError, _unreadable)
-    app.add_exception_handler(HTTPException, _refused_by_framework)
+    app.state.budget = Budget(settings.limits)
+    errors.handle_errors(app)
     return app
 
 
@@ -198,27 +191,6 @@ def _mount_the_rest(app: FastAPI) -> None:
     for path in (v3_door.PATH, *(prefix + rest for prefix in v2_door.PREFIXES for rest in ("", "/{rest:path}"))):
         app.add_api_route(path, upgrade_required, methods=["GET"], include_in_schema=False)
     app.add_api_websocket_route("/{rest:rest}", unknown)  # the doors' own convertor: Starlette's ends at a line break
-
-
-async def _refused(_request: Request, refusal: Exception) -> Any:
-    return answer(cast(HttpRefusal, refusal))
-
-
-async def _refused_to_admin(_request: Request, refusal: Exception) -> Any:
-    return refusals.answer(cast(refusals.AdminRefusal, refusal))
-
-
-async def _redis_away(_request: Request, error: Exception) -> Any:
-    refused = isinstance(error, ResponseError)
-    return refusals.answer(refusals.redis_refuses(error) if refused else refusals.redis_away())
-
-
-async def _unreadable(_request: Request, error: Exception) -> Any:
-    return errors.unreadable_request(cast(RequestValidationError, error))
-
-
-async def _refused_by_framework(_request: Request, error: Exception) -> Any:
-    return errors.refused_by_framework(cast(HTTPException, error))
 
 
 def _end_with(running: "asyncio.Task[None]") -> None:

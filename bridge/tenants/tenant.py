@@ -4,13 +4,14 @@ Decided here: what Redis holds of a tenant (stage, share, routing, id map) wins 
 it starts; the words and dates of a tenant are the configuration's alone.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 from typing import Any, Final, Literal, get_args
 from zlib import crc32
 
-from bridge.cutover.guards import NO_RULES, Rules
+from bridge.tenants.guard_rules import NO_GUARDS, GuardRules
 from compat.dialect import STANDARD, Dialect
 from compat.identity import PLAIN_NAMES, Names
 
@@ -20,6 +21,7 @@ Routing = Literal["global", "group"]
 STAGES: Final = get_args(Stage)
 ROUTINGS: Final = get_args(Routing)
 DEFAULT_TENANT: Final = "default"
+TENANT_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 BUCKETS: Final = 100
 GENERATED_ID_BUCKET: Final = BUCKETS - 1
 GENERATED_ID_PREFIX: Final = "anonymous-"
@@ -40,7 +42,7 @@ class Tenant:
     sunset: date | None = None
     dialect: Dialect = field(default=STANDARD, compare=False)
     names: Names = field(default=PLAIN_NAMES, compare=False)
-    guard: Rules = NO_RULES
+    guard: GuardRules = NO_GUARDS
     version: int = 0
 
     def refuses_v2(self, client_id: str | None) -> str | None:

@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.link import is_wrong_type
-from bridge.config.settings import TENANT_NAME
+from bridge.tenants.tenant import TENANT_NAME
 
 NAMES_PER_COMMAND: Final = 500
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")

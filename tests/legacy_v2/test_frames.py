@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from compat.reading import NotJson, read
-from legacy_v2.frames import is_recipient, speaks_as_the_bridge, write
+from legacy_v2.frames import is_recipient, speaks_as_the_bridge, type_of, write
 from tests.compat.strategies import frames
 
 
@@ -72,3 +72,21 @@ def test_a_frame_that_could_be_taken_for_the_bridges_own_is_known(text: str) -> 
 )
 def test_any_other_is_the_clients_own(text: str) -> None:
     assert not speaks_as_the_bridge(text, reading(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('"a"', "string"),
+        ("1", "integer"),
+        (str(10**30), "integer"),
+        ("1.0", "number"),
+        ("1e3", "number"),
+        ("true", "boolean"),
+        ("null", "null"),
+        ("{}", "object"),
+        ("[]", "array"),
+    ],
+)
+def test_types_are_those_of_json(text: str, kind: str) -> None:
+    assert type_of(read(text)) == kind

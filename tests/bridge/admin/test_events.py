@@ -14,8 +14,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bridge.admin import events
 from bridge.admin.events import SILENT_LOOKS, Streams
-from bridge.admin.refusals import AdminRefusal
 from bridge.admin.service import Desk
+from bridge.api.errors import AdminRefusal
 from bridge.handshake.authentication import Administrator
 from tests.conftest import StartBridge
 from tests.end_to_end.clients import client

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bridge.admin import ids
 from bridge.admin.ids import MAX_IDS_BYTES, MOST_IDS, Maps, Reader, ids_in
 from bridge.admin.pace import Party
-from bridge.admin.refusals import AdminRefusal
+from bridge.api.errors import AdminRefusal
 
 UNREADABLE = (
     b"",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.admin.pace import ORDERS_AT_ONCE, ORDERS_PER_SECOND, Pace, Party, party_of
-from bridge.admin.refusals import AdminRefusal, answer
+from bridge.api.errors import AdminRefusal
 from bridge.handshake.authentication import Administrator
 
 ACME, OTHER, PLATFORM = ("acme", False), ("other", False), ("acme", True)
@@ -62,7 +62,7 @@ def test_the_refusal_says_when_to_come_back() -> None:
     taken(pace, ACME)
     with pytest.raises(AdminRefusal) as refused:
         pace.spend(ACME)
-    response = answer(refused.value)
+    response = refused.value.response()
     assert (response.status_code, refused.value.body["code"], response.headers["retry-after"]) == (
         429,
         "rate_limited",

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bridge.admin.refusals import AdminRefusal
 from bridge.admin.report_answer import ReportAnswer
+from bridge.api.errors import AdminRefusal
 from bridge.records.report_turns import MOST_OF_A_KEY, ReportTurns
 
 

@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 
 from bridge.admin.pace import ORDERS_AT_ONCE
-from bridge.admin.refusals import AdminRefusal
 from bridge.admin.service import ATTEMPTS, Desk
+from bridge.api.errors import AdminRefusal
 from bridge.cutover.changes import Wanted
 from bridge.handshake.authentication import Administrator, Admission
 from bridge.tenants.change_log import Stale

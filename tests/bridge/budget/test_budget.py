@@ -28,15 +28,15 @@ def overdrawn(budget: Budget, milliseconds: float = 1e6) -> set[str]:
 
 
 def test_a_key_spends_from_its_own_account_and_its_tenants() -> None:
-    assert overdrawn(Budget(Settings(keys=KEYS))) == {"key", "another key of the tenant", "tenant"}
+    assert overdrawn(Budget(Settings(keys=KEYS).limits)) == {"key", "another key of the tenant", "tenant"}
 
 
 def test_a_key_that_is_alone_may_have_the_whole_process() -> None:
-    assert overdrawn(Budget(Settings(keys=KEYS[:1]))) == set()
+    assert overdrawn(Budget(Settings(keys=KEYS[:1]).limits)) == set()
 
 
 def test_strangers_wait_while_everybody_together_has_spent_all() -> None:
-    budget = Budget(Settings())
+    budget = Budget(Settings().limits)
     budget.everybody.spend(0, 0, 1_500)
     now = time.monotonic()
     assert budget.stranger("192.0.2.1").wait_seconds(now)
@@ -44,7 +44,7 @@ def test_strangers_wait_while_everybody_together_has_spent_all() -> None:
 
 
 def test_one_address_does_not_spend_for_another() -> None:
-    budget = Budget(Settings())
+    budget = Budget(Settings().limits)
     budget.stranger("192.0.2.1").spend(10**9, 0, 0)
     now = time.monotonic()
     assert budget.stranger("192.0.2.1").wait_seconds(now)
@@ -52,7 +52,7 @@ def test_one_address_does_not_spend_for_another() -> None:
 
 
 def test_what_a_peer_sends_is_its_own_to_pay_for_unless_it_is_a_proxy_of_ours() -> None:
-    budget = Budget(Settings(trusted_proxies=("192.0.2.1",)))
+    budget = Budget(Settings(trusted_proxies=("192.0.2.1",)).limits)
     for peer in ("192.0.2.1", "192.0.2.2"):
         budget.peer(peer).spend(0, 0, 1e6)
         budget.stranger(peer).spend(0, 0, 1e6)
@@ -62,20 +62,20 @@ def test_what_a_peer_sends_is_its_own_to_pay_for_unless_it_is_a_proxy_of_ours() 
 
 
 def test_a_connection_may_always_send_what_its_rate_allows_it_to_say() -> None:
-    account = Budget(Settings(messages_per_second=1_000, max_message_bytes=1_048_576)).connection()
+    account = Budget(Settings(messages_per_second=1_000, max_message_bytes=1_048_576).limits).connection()
     account.spend(1_000 * 1_048_576 - 1, 3_999, 0)
     assert account.wait_seconds(time.monotonic()) == 0
 
 
 def test_where_the_rate_is_off_a_connection_is_not_bounded() -> None:
-    account = Budget(Settings(messages_per_second=0)).connection()
+    account = Budget(Settings(messages_per_second=0).limits).connection()
     account.spend(10**12, 10**9, 10**6)
     assert account.wait_seconds(time.monotonic()) == 0
 
 
 def test_holders_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget_module, "MOST_HOLDERS", 3)
-    budget = Budget(Settings())
+    budget = Budget(Settings().limits)
     first = budget.stranger("1")
     assert budget.stranger("1") is first
     for number in range(2, 5):
@@ -84,6 +84,6 @@ def test_holders_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_another_worker_passes_on_is_charged_to_no_address() -> None:
-    budget = Budget(Settings())
+    budget = Budget(Settings().limits)
     budget.stranger("").spend(10**9, 10**6, 10**6)
     assert budget.stranger("").wait_seconds(time.monotonic()) == 0

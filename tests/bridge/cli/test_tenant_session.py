@@ -9,8 +9,8 @@ import typer
 
 from bridge.cli.tenant_session import Operation, operate
 from bridge.config.settings import Settings, load
-from bridge.cutover.guards import Rules
 from bridge.tenants.change_log import Change, Standing, make
+from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import DAY, TENANT, Desk, now, v2
 from tests.bridge.cli.tenant_configuration import Stored
@@ -25,10 +25,10 @@ async def test_a_tenant_is_as_redis_says_with_the_guards_of_its_configuration(
     desk: Desk, redis_url: str, prefix: str
 ) -> None:
     at = Operation(desk.redis, settings_of(redis_url, prefix))
-    assert await at.tenant(TENANT) == Tenant(TENANT, "drain", 25, guard=Rules(quiet_days=7))
+    assert await at.tenant(TENANT) == Tenant(TENANT, "drain", 25, guard=GuardRules(quiet_days=7))
     before, after = Standing("drain", 25, "global"), Standing("v3", 25, "group")
     await make(desk.redis, desk.addresses, Change(TENANT, 0, "ann", "", before, after, ""))
-    assert await at.tenant(TENANT) == Tenant(TENANT, "v3", 25, "group", guard=Rules(quiet_days=7), version=1)
+    assert await at.tenant(TENANT) == Tenant(TENANT, "v3", 25, "group", guard=GuardRules(quiet_days=7), version=1)
 
 
 async def test_a_tenant_that_nobody_knows_ends_the_command(

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bridge.config.settings import Settings, SettingsError, load
-from bridge.cutover.guards import Rules
+from bridge.tenants.guard_rules import GuardRules
 
 SHA = "0" * 64
 OTHER_SHA = "1" * 64
@@ -102,8 +102,8 @@ def test_a_tenant_has_the_guards_that_its_table_names(configure: Configure) -> N
         "[tenants.other.guard]\nrefusals_per_minute = 30\n[tenants.free]\n"
     )
     tenants = settings.known_tenants()
-    assert tenants["acme"].guard == Rules(stashed_percent=5, quiet_days=0.5)
-    assert tenants["other"].guard == Rules(refusals_per_minute=30)
+    assert tenants["acme"].guard == GuardRules(stashed_percent=5, quiet_days=0.5)
+    assert tenants["other"].guard == GuardRules(refusals_per_minute=30)
     assert not tenants["free"].guard.any
 
 

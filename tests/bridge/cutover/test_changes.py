@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing, Wanted, is_guarded
-from bridge.cutover.guards import Rules
 from bridge.tenants.change_log import Change, Stale, Standing, latest
+from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.table import read_state
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import TENANT, Desk, now
 
-STASHED, REFUSED = Rules(stashed_percent=5), Rules(refusals_per_minute=3)
-BOTH = Rules(stashed_percent=5, refusals_per_minute=3)
+STASHED, REFUSED = GuardRules(stashed_percent=5), GuardRules(refusals_per_minute=3)
+BOTH = GuardRules(stashed_percent=5, refusals_per_minute=3)
 WHY = "the clients of the kiosk can wait"
 
 

@@ -16,15 +16,16 @@ from redis.asyncio import Redis
 from bridge.cutover import guard_watch
 from bridge.cutover.changes import Wanted
 from bridge.cutover.guard_watch import WATCHER, GuardWatch
-from bridge.cutover.guards import WATCHED_SECONDS, Rules
+from bridge.cutover.guards import WATCHED_SECONDS
 from bridge.tenants.change_log import Change, Standing, back, make
+from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import TENANT, Desk, now
 from tests.bridge.broker.parts import running, until
 
 BRIDGE, V3 = Standing("bridge", 0, "global"), Standing("v3", 0, "global")
-GUARD = Rules(stashed_percent=5, refusals_per_minute=3)
+GUARD = GuardRules(stashed_percent=5, refusals_per_minute=3)
 MANY = 4
 
 

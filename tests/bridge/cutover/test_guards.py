@@ -7,23 +7,25 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bridge.cutover.guards import MILLISECONDS_PER_DAY, NO_RULES, Facts, Rules, judge
+from bridge.cutover.guards import Facts, judge
+from bridge.records.rows import MILLISECONDS_PER_DAY
+from bridge.tenants.guard_rules import NO_GUARDS, GuardRules
 
 NOW = 1_790_000_000_000
 DAY = MILLISECONDS_PER_DAY
 
 
 def verdict(facts: Facts, **rules: Any) -> tuple[float | None, bool]:
-    (found,) = judge(Rules(**rules), facts)
+    (found,) = judge(GuardRules(**rules), facts)
     (name,) = rules
     assert (found.name, found.limit) == (name, rules[name])
     return found.value, found.holds
 
 
 def test_without_rules_there_is_no_guard() -> None:
-    assert judge(NO_RULES, Facts(NOW, 10, 10, NOW, 1_000)) == []
-    assert not Rules().any
-    assert Rules(refusals_per_minute=0).any
+    assert judge(NO_GUARDS, Facts(NOW, 10, 10, NOW, 1_000)) == []
+    assert not GuardRules().any
+    assert GuardRules(refusals_per_minute=0).any
 
 
 @pytest.mark.parametrize(
@@ -60,12 +62,12 @@ def test_so_many_handshakes_a_minute_may_be_refused(refused: int, holds: bool) -
 
 
 def test_one_day_is_no_days() -> None:
-    (quiet,) = judge(Rules(quiet_days=1), Facts(NOW, last_v2_message=NOW - DAY))
+    (quiet,) = judge(GuardRules(quiet_days=1), Facts(NOW, last_v2_message=NOW - DAY))
     assert quiet.sentence == "The last V2 message was 1 day ago; 1 day must be quiet."
 
 
 def test_each_guard_says_a_sentence_with_what_was_found_and_what_may_be() -> None:
-    rules = Rules(stashed_percent=5, quiet_days=7, refusals_per_minute=3)
+    rules = GuardRules(stashed_percent=5, quiet_days=7, refusals_per_minute=3)
     facts = Facts(NOW, 8, 1, NOW - 2 * DAY, 9)
     assert [one.as_json() for one in judge(rules, facts)] == [
         {
@@ -105,8 +107,8 @@ def test_each_guard_says_a_sentence_with_what_was_found_and_what_may_be() -> Non
 )
 def test_a_limit_that_makes_no_sense_is_refused(rules: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Rules(**rules)
+        GuardRules(**rules)
 
 
 def test_a_percentage_is_judged_before_it_is_rounded() -> None:
-    assert not judge(Rules(stashed_percent=0), Facts(0, 100_000, 1))[0].holds
+    assert not judge(GuardRules(stashed_percent=0), Facts(0, 100_000, 1))[0].holds

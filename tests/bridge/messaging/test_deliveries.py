@@ -39,7 +39,7 @@ class World:
 
     def __init__(self, milliseconds: float = 20) -> None:
         table = {"tenant": {"milliseconds": milliseconds, "bytes": 0, "frames": 0}}
-        self.budget = Budget(Settings.model_validate({"budget": table, "keys": KEYS}))
+        self.budget = Budget(Settings.model_validate({"budget": table, "keys": KEYS}).limits)
         self.hub = Hub()
         self.gaps: list[tuple[str, str]] = []
         self.deliveries = Deliveries(self.hub, self.budget, ADDRESSES, lambda *gap: self.gaps.append(gap))

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from bridge.broker.presence import Place
-from bridge.cutover.guards import Rules
 from bridge.records import reports
 from bridge.records.report_turns import MOST_AT_ONCE
 from bridge.records.reports import SETTLE_SECONDS
 from bridge.records.rows import Noted, ProprietaryKey, Sample, Speech, Visitor
 from bridge.records.store import ROWS_PER_PAGE, Roll
 from bridge.tenants.change_log import Standing
+from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.tenant import Tenant
 from compat.identity import Names
 from tests.bridge.admin.desk import DAY, TENANT, Desk, noted, now, v2, v3
@@ -255,7 +255,7 @@ async def test_an_hour_that_is_not_over_is_drawn_with_the_mean_of_its_minutes(de
 
 
 async def test_the_guards_judge_two_days_of_what_v2_said(desk: Desk) -> None:
-    tenant = Tenant(TENANT, guard=Rules(stashed_percent=5, quiet_days=1, refusals_per_minute=3))
+    tenant = Tenant(TENANT, guard=GuardRules(stashed_percent=5, quiet_days=1, refusals_per_minute=3))
     today = now()
     await desk.converted("stashed", 1_000, today - 2 * DAY)
     await desk.converted("stashed", 1, today - DAY)
@@ -269,7 +269,7 @@ async def test_the_guards_judge_two_days_of_what_v2_said(desk: Desk) -> None:
 
 
 async def test_v2_is_quiet_since_its_last_message_and_v3_counts_for_nothing(desk: Desk) -> None:
-    tenant = Tenant(TENANT, guard=Rules(quiet_days=3))
+    tenant = Tenant(TENANT, guard=GuardRules(quiet_days=3))
     await desk.converted("exact", 5, now() - 4 * DAY)
     await desk.converted("exact", 5, now(), "v3_to_v2")
     (quiet,) = await desk.reports.verdicts(tenant)
@@ -277,7 +277,7 @@ async def test_v2_is_quiet_since_its_last_message_and_v3_counts_for_nothing(desk
 
 
 async def test_refusals_are_counted_for_a_minute(desk: Desk) -> None:
-    tenant = Tenant(TENANT, guard=Rules(refusals_per_minute=3))
+    tenant = Tenant(TENANT, guard=GuardRules(refusals_per_minute=3))
     await desk.turned_away(2)
     await desk.turned_away(1, seconds_ago=50)
     await desk.turned_away(100, seconds_ago=70)
@@ -292,7 +292,7 @@ async def test_refusals_are_counted_for_a_minute(desk: Desk) -> None:
 
 
 async def test_a_prediction_says_everything_that_an_operator_decides_by(desk: Desk, at_once: None) -> None:
-    tenant = Tenant(TENANT, guard=Rules(quiet_days=1), version=7)
+    tenant = Tenant(TENANT, guard=GuardRules(quiet_days=1), version=7)
     first, last = now() - HOUR, now() - 1_000
     await desk.met(v2("42"), first, last, 12, "kiosk/1")
     await desk.met(v3("ann"), first, last)
@@ -416,7 +416,7 @@ async def test_what_somebody_else_wrote_under_our_names_is_no_row_of_a_report(de
     assert (await desk.reports.ledger(ACME))["keys"] == []
     assert (await desk.reports.history(ACME))["minutes"] == []
     assert (await desk.reports.predict(ACME, V3))["traffic"]["messages"] == 0
-    (quiet,) = await desk.reports.verdicts(Tenant(TENANT, guard=Rules(quiet_days=1)))
+    (quiet,) = await desk.reports.verdicts(Tenant(TENANT, guard=GuardRules(quiet_days=1)))
     assert quiet.holds
 
 
@@ -486,7 +486,7 @@ async def test_no_more_than_two_reports_are_made_at_once_whoever_asks(desk: Desk
 
 
 async def test_however_many_ask_for_guards_at_once_they_are_looked_at_once_more(desk: Desk) -> None:
-    tenant, looks = Tenant(TENANT, guard=Rules(quiet_days=1)), list[str]()
+    tenant, looks = Tenant(TENANT, guard=GuardRules(quiet_days=1)), list[str]()
     find = desk.reports._facts._find
 
     async def counted(name: str) -> Any:
@@ -509,7 +509,7 @@ async def test_whatever_type_stands_under_a_tenants_names_its_reports_say_the_re
     for name in names:
         await desk.redis.delete(name)
         await desk.redis.execute_command(garbage[0], name, *garbage[1:])  # type: ignore[no-untyped-call]
-    guarded = Tenant(TENANT, guard=Rules(stashed_percent=5, quiet_days=1, refusals_per_minute=0))
+    guarded = Tenant(TENANT, guard=GuardRules(stashed_percent=5, quiet_days=1, refusals_per_minute=0))
     assert (await desk.reports.census(guarded, "all"))["clients"] == []
     assert (await desk.reports.ledger(guarded))["keys"] == []
     assert (await desk.reports.history(guarded))["hours"] == []

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.records.rows import Conversion, ProprietaryKey, Row, Sample, Speech, Visitor, type_of
+from bridge.records.rows import Conversion, ProprietaryKey, Row, Sample, Speech, Visitor
 
 texts = st.text(max_size=12)
 names = st.none() | texts
@@ -63,21 +63,3 @@ def test_the_two_kinds_of_row_in_the_ledger_are_never_taken_for_each_other() -> 
     conversion, key = Conversion("v2_to_v3", "exact", "2026-01-01"), ProprietaryKey("reload", "boolean")
     assert ProprietaryKey.of(conversion.key()) is None
     assert Conversion.of(key.key()) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ('"a"', "string"),
-        ("1", "integer"),
-        (str(10**30), "integer"),
-        ("1.0", "number"),
-        ("1e3", "number"),
-        ("true", "boolean"),
-        ("null", "null"),
-        ("{}", "object"),
-        ("[]", "array"),
-    ],
-)
-def test_types_are_those_of_json(text: str, kind: str) -> None:
-    assert type_of(json.loads(text)) == kind

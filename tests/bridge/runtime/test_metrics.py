@@ -35,7 +35,7 @@ async def process(
             monkeypatch.delenv(name)
     file = tmp_path / "bridge.toml"
     file.write_text(CONFIG)
-    parts = Process(settings := load(file, prefix=prefix), redis_url, Budget(settings))
+    parts = Process(settings := load(file, prefix=prefix), redis_url, Budget(settings.limits))
     yield parts
     await parts.redis.aclose()
 

@@ -162,7 +162,7 @@ async def test_a_part_that_fails_begins_anew_and_the_others_do_not_notice(
 ) -> None:
     monkeypatch.setattr("bridge.runtime.process.PART_PAUSE_SECONDS", 0.01)
     settings = load(prefix=prefix)
-    process, frail = Process(settings, redis_url, Budget(settings)), Frail()
+    process, frail = Process(settings, redis_url, Budget(settings.limits)), Frail()
     process.added.parts.append(frail)
     with capture_logs() as logs:
         running = asyncio.create_task(process.run())

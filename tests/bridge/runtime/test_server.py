@@ -78,7 +78,7 @@ class Process:
 
 def server(settings: Settings, state: State) -> Server:
     app = FastAPI()
-    app.state.budget = Budget(settings)
+    app.state.budget = Budget(settings.limits)
     config = Config(app, settings)
     config.lifespan = "off"
     config.load()

@@ -74,7 +74,7 @@ class Serving:
 
     def __init__(self) -> None:
         self.strangers = Strangers(100, 100, 100)
-        self.budget = Budget(Settings())
+        self.budget = Budget(Settings().limits)
         kept = {"strangers": self.strangers, "budget": self.budget}
         protocol = type("Protocol", (HttpProtocol,), kept)
         websocket = type("WebSocket", (CountedWebSocket,), kept)

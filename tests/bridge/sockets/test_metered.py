@@ -31,7 +31,7 @@ class Served:
 
     def __init__(self, seconds: float = 0.0, budget: dict[str, Any] | None = None) -> None:
         self.seconds = seconds
-        self.budget = Budget(Settings.model_validate({"budget": budget or {}}))
+        self.budget = Budget(Settings.model_validate({"budget": budget or {}}).limits)
         self.metered = Metered(self.application, self.budget, lambda scope: scope["client"][0])
         self.done: list[str] = []
         self.sent: list[Any] = []

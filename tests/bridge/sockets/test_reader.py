@@ -25,7 +25,7 @@ class Source:
     """A socket that notes what was done with it."""
 
     def __init__(self, **budget: Any) -> None:
-        self.budget = Budget(Settings.model_validate({"budget": budget}))
+        self.budget = Budget(Settings.model_validate({"budget": budget}).limits)
         self.holder = Holder()
         self.reader = Reader(self, self.budget, self.holder)
         self.may_read = True

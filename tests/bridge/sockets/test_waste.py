@@ -15,7 +15,7 @@ class Wasteful:
     """A socket that is not heard, of a holder that may spend a millisecond at once and twenty a second."""
 
     def __init__(self) -> None:
-        turns = Budget(Settings()).turns
+        turns = Budget(Settings().limits).turns
         self.holder = Holder([Account(Allowance(milliseconds=20), time.monotonic())])
         self.holder.spend(0, 0, 19)
         self.is_read = True

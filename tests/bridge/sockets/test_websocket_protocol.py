@@ -84,7 +84,9 @@ class House:
 
 @asynccontextmanager
 async def served(app: Any, listener: socket.socket, **settings: Any) -> AsyncIterator[None]:
-    protocol = type("Protocol", (WebSocketProtocol,), {"outbox_bytes": OUTBOX_BYTES, "budget": Budget(Settings())})
+    protocol = type(
+        "Protocol", (WebSocketProtocol,), {"outbox_bytes": OUTBOX_BYTES, "budget": Budget(Settings().limits)}
+    )
     usual: dict[str, Any] = {"ws_max_size": 65_536, "ws_per_message_deflate": False, "log_config": None}
     config = uvicorn.Config(app, ws=protocol, lifespan="off", timeout_graceful_shutdown=1, **usual | settings)
     server = uvicorn.Server(config)
