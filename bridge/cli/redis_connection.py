@@ -9,8 +9,8 @@ from redis.exceptions import RedisError
 
 from bridge.broker.private_server import find_url
 from bridge.cli.options import fail
+from bridge.config.redaction import redact
 from bridge.config.settings import Settings
-from bridge.runtime.logs import redact
 
 ANSWER_SECONDS: Final = 10.0
 CONNECT_SECONDS: Final = 3.0

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import structlog
 
+from bridge.config.redaction import redact
 from bridge.handshake.key_fetch import Fetch
 from bridge.handshake.published_keys import published_keys
 
@@ -67,7 +68,8 @@ class KeySet:
             self._asked_at, self._asking = time.monotonic(), None
 
     def _tell(self, error: Exception) -> None:
-        """Once, until it goes well again. A password in the address is cut out where the line is written."""
+        """Once, until it goes well again."""
         if self._is_well:
-            log.warning("keys_unreachable", address=self._url, reason=f"{type(error).__name__}: {error}")
+            reason = redact(f"{type(error).__name__}: {error}")
+            log.warning("keys_unreachable", address=redact(self._url), reason=reason)
         self._is_well = False

@@ -6,7 +6,6 @@ held back before it; what is critical is always said.
 """
 
 import logging
-import re
 import sys
 import time
 from typing import Any, Final, Literal
@@ -14,23 +13,9 @@ from typing import Any, Final, Literal
 import structlog
 from structlog.typing import EventDict, Processor
 
+from bridge.config.redaction import CREDENTIAL_NAME, REDACTED, redact
 from bridge.runtime.log_restraint import Restraint
 from bridge.runtime.log_writer import LogWriter
-
-_QUERY: Final = re.compile(r"\?[^\s\"'\]]*")
-_USER_INFO: Final = re.compile(r"://[^\s\"']*@")
-_NAME: Final = r"(?:api[_-]?key|jwt|x[_-]account[_-]id|token|secret|password|authorization)[\w-]*"
-_BETWEEN: Final = r"(?:[\"'\\]*\s*[=:]\s*|[\"']\s*,\s*)(?:b(?=[\"']))?[\"'\\]*"
-_CREDENTIAL: Final = re.compile(rf"(?i)({_NAME}{_BETWEEN})(?:(?:bearer|basic)\s+)?[^\s,;&\"'\\]+")
-_CREDENTIAL_NAME: Final = re.compile(f"(?i){_NAME}")
-_TOKEN: Final = re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*")
-_REDACTED: Final = "[redacted]"
-
-
-def redact(text: str) -> str:
-    """A line without query strings, credentials, and passwords in addresses."""
-    text = _USER_INFO.sub("://", _QUERY.sub("?", text))
-    return _CREDENTIAL.sub(rf"\1{_REDACTED}", _TOKEN.sub(_REDACTED, text))
 
 
 def configure(log_format: Literal["auto", "json", "console"], level: str) -> None:
@@ -113,4 +98,4 @@ def _redacted(name: str, value: Any) -> Any:
     """What the formatter itself put there (its names begin with `_`) and plain numbers stay as they are."""
     if name.startswith("_") or value is None or isinstance(value, int | float):
         return value
-    return _REDACTED if _CREDENTIAL_NAME.search(name) else redact(value if isinstance(value, str) else repr(value))
+    return REDACTED if CREDENTIAL_NAME.search(name) else redact(value if isinstance(value, str) else repr(value))

@@ -195,7 +195,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "our word": {"bridge.messaging.publisher:speaks_as_the_bridge": never},
     "keep-alive": {"bridge.runtime.server:KEEP_ALIVE_SECONDS": 1},
     "log of its own thread": {"bridge.runtime.logs:LogWriter": logging.StreamHandler},
-    "redaction": {"bridge.runtime.logs:redact": str},
+    "redaction": {"bridge.config.redaction:redact": str},
     "closed directory": {"bridge.broker.private_server:_keep_to_ourselves": nothing},
     "hangups": {"bridge.cli.serve:_outlive_terminals": as_a_program_does},
     "claims": {"bridge.handshake.authentication:Admission._may_be_claimed": never},

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bridge.cli.checks.finding import Finding, ok, warn
+from bridge.config.redaction import redact
 from bridge.config.settings import EVERY_TENANT, LOOPBACK_HOSTS, Jwt, Settings
-from bridge.runtime.logs import redact
 
 
 def look(settings: Settings) -> Iterator[Finding]:

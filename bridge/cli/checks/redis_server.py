@@ -13,7 +13,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from bridge.broker.addresses import Addresses
 from bridge.cli.checks.finding import Finding, bad, ok, warn
-from bridge.runtime.logs import redact
+from bridge.config.redaction import redact
 from bridge.tenants.table import MOST_OTHERS
 
 ANSWER_SECONDS: Final = 3.0

@@ -210,7 +210,8 @@ async def test_a_head_that_comes_at_once_waits_for_no_account(serving: Serving) 
 async def test_a_proxy_of_ours_waits_for_none_with_a_body_either(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving.budget, "_trusted_proxies", ("127.0.0.0/8",))
+    believing = replace(Settings().limits, trusted_proxies=("127.0.0.0/8",))
+    monkeypatch.setattr(serving.budget, "_limits", believing)
     serving.budget.stranger("127.0.0.1").spend(0, 0, 1e9)
     raw = await serving.open()
     await raw.send(request("/echo", HOST | {"Content-Length": "2"}, "POST"))
