@@ -7,8 +7,6 @@ import structlog
 
 from bridge.runtime.logs import configure, flush, lost_lines
 
-TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2lnbmF0dXJl-_x"
-
 pytestmark = pytest.mark.usefixtures("loggers_as_they_were")
 
 
