@@ -18,7 +18,7 @@ from starlette.responses import StreamingResponse
 from bridge.admin.refusals import REFUSED
 from bridge.admin.service import Desk
 from bridge.api.errors import AdminRefusal, redis_away
-from bridge.config.settings import EVERY_TENANT
+from bridge.config.tables import EVERY_TENANT
 from bridge.handshake.authentication import Administrator
 
 LOOK_SECONDS: Final = 1.0

@@ -10,7 +10,7 @@ from typing import Final
 
 from bridge.api.errors import AdminRefusal
 from bridge.budget.rate import Bucket
-from bridge.config.settings import EVERY_TENANT
+from bridge.config.tables import EVERY_TENANT
 from bridge.handshake.authentication import Administrator
 
 ORDERS_AT_ONCE: Final = 100

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bridge.cli.options import fail
 from bridge.cli.toml import toml_array, toml_text
-from bridge.config.settings import Grant, Key
+from bridge.config.tables import Grant, Key
 from bridge.tenants.tenant import DEFAULT_TENANT
 
 KEY_PREFIX: Final = "aether_"

@@ -16,7 +16,8 @@ from bridge.cli.lines import opened
 from bridge.cli.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
 from bridge.cli.redis_connection import with_redis
 from bridge.cli.tenants import TenantArgument
-from bridge.config.settings import EVERY_TENANT, Settings
+from bridge.config.settings import Settings
+from bridge.config.tables import EVERY_TENANT
 from bridge.tenants.id_map import Replacement, replace_id_map
 from bridge.tenants.tenant import TENANT_NAME
 

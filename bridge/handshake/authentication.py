@@ -18,7 +18,8 @@ from typing import Any, Final, Literal
 import jwt
 from jwt.exceptions import PyJWTError
 
-from bridge.config.settings import EVERY_TENANT, Grant, Jwt, Key, Settings
+from bridge.config.settings import Settings
+from bridge.config.tables import EVERY_TENANT, Grant, Jwt, Key
 from bridge.handshake.key_set import KeySet
 from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant
 

@@ -16,7 +16,8 @@ from bridge.broker.bus import Bus
 from bridge.broker.subscriber import Subscriber
 from bridge.budget.budget import Budget
 from bridge.budget.shares import Kind, Shares
-from bridge.config.settings import LOOPBACK_HOSTS, Settings
+from bridge.config.sections import LOOPBACK_HOSTS
+from bridge.config.settings import Settings
 from bridge.messaging.connections import Connections
 from bridge.sockets.later import later
 

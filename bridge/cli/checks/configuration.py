@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 from bridge.cli.checks.finding import Finding, ok, warn
 from bridge.config.redaction import redact
-from bridge.config.settings import EVERY_TENANT, LOOPBACK_HOSTS, Jwt, Settings
+from bridge.config.sections import LOOPBACK_HOSTS
+from bridge.config.settings import Settings
+from bridge.config.tables import EVERY_TENANT, Jwt
 
 
 def look(settings: Settings) -> Iterator[Finding]:

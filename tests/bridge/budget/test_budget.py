@@ -6,7 +6,8 @@ import pytest
 
 from bridge.budget import budget as budget_module
 from bridge.budget.budget import Budget
-from bridge.config.settings import Key, Settings
+from bridge.config.settings import Settings
+from bridge.config.tables import Key
 
 KEYS = tuple(
     Key(name=name, sha256=character * 64, tenants=(name,)) for name, character in (("acme", "a"), ("beta", "b"))

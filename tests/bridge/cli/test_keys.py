@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bridge.config.settings import Key, load
+from bridge.config.settings import load
+from bridge.config.tables import Key
 from bridge.handshake.authentication import Admission
 from bridge.tenants.tenant import Tenant
 from tests.bridge.cli.running import run, sentence

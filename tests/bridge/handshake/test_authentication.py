@@ -13,7 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from bridge.config.settings import Grant, Jwt, Key, Settings
+from bridge.config.settings import Settings
+from bridge.config.tables import Grant, Jwt, Key
 from bridge.handshake.authentication import LEEWAY_SECONDS, Admission, Identity, NotAdmitted
 from bridge.tenants.tenant import Tenant
 from tests.bridge.handshake.key_server import KeyServer, Mood, key_server

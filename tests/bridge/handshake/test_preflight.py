@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from starlette.datastructures import Headers
 
-from bridge.config.settings import Key, Settings
+from bridge.config.settings import Settings
+from bridge.config.tables import Key
 from bridge.handshake.preflight import OriginCheck
 
 ALLOWED = "https://app.example.com"

@@ -10,7 +10,8 @@ import pytest
 from bridge.broker.addresses import Addresses
 from bridge.broker.message import BusMessage, read
 from bridge.budget.budget import Budget
-from bridge.config.settings import Key, Settings
+from bridge.config.settings import Settings
+from bridge.config.tables import Key
 from bridge.messaging import deliveries as module
 from bridge.messaging.deliveries import Deliveries
 from bridge.messaging.hub import Hub, Listener

@@ -1,0 +1,108 @@
+"""The tables of bridge.toml: one tenant, one key, and which tokens are believed. They only say what was asked for."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from bridge.config.public_key import check_public_key
+from bridge.tenants.guard_rules import NO_GUARDS, GuardRules
+from bridge.tenants.tenant import TENANT_NAME, Routing, Stage, Tenant
+from compat.dialect import Dialect, Rule
+
+EVERY_TENANT: Final = "*"
+SHORTEST_HMAC_SECRET_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
+
+Grant = Literal["none", "tenant", "platform"]
+Algorithm = Literal[
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]
+
+
+def _tenant_name(name: str) -> str:
+    if not TENANT_NAME.fullmatch(name):
+        raise ValueError("a tenant's name is 1 to 64 of A-Z a-z 0-9 _ -")
+    return name
+
+
+TenantName = Annotated[str, AfterValidator(_tenant_name)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TenantSettings(_Table):
+    """One `[tenants.NAME]` of the file."""
+
+    stage: Stage = "bridge"
+    share: int = Field(0, ge=0, le=100)
+    v2_routing: Routing = "global"
+    hosts: tuple[str, ...] = Field((), examples=[["acme.example.com"]])
+    deprecated: date | None = None
+    sunset: date | None = None
+    dialect: dict[str, Rule] = {}
+    guard: GuardRules = NO_GUARDS
+
+    @field_validator("dialect")
+    @classmethod
+    def _no_collisions(cls, rules: dict[str, Rule]) -> dict[str, Rule]:
+        Dialect(rules)
+        return rules
+
+    def tenant(self, name: str) -> Tenant:
+        """The tenant of this name, as it starts."""
+        return Tenant(
+            name=name,
+            stage=self.stage,
+            share=self.share,
+            v2_routing=self.v2_routing,
+            hosts=tuple(host.lower() for host in self.hosts),
+            deprecated=self.deprecated,
+            sunset=self.sunset,
+            dialect=Dialect(self.dialect),
+            guard=self.guard,
+        )
+
+
+class Key(_Table):
+    """One `[[keys]]` of the file: what `aether-bridge keys new` prints."""
+
+    name: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    tenants: tuple[str, ...] = Field(min_length=1)
+    broadcast: Grant = "tenant"
+    admin: bool = False
+
+    @field_validator("tenants")
+    @classmethod
+    def _names(cls, tenants: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name if name == EVERY_TENANT else _tenant_name(name) for name in tenants)
+
+
+class Jwt(_Table):
+    """The `[jwt]` of the file: which tokens are believed. Algorithms come from here alone, never from a token."""
+
+    algorithms: tuple[Algorithm, ...] = Field(("HS256",), examples=[["RS256"]])
+    secret: SecretStr | None = None
+    public_key_file: Path | None = None
+    jwks_url: str | None = None
+    issuer: str | None = None
+    audience: str | None = None
+    account_claim: str = "account_id"
+    client_claim: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source_of_keys(self) -> Self:
+        if sum(source is not None for source in (self.secret, self.public_key_file, self.jwks_url)) != 1:
+            raise ValueError("set exactly one of secret (or BRIDGE_JWT_SECRET), public_key_file, jwks_url")
+        symmetric = {algorithm.startswith("HS") for algorithm in self.algorithms}
+        if symmetric != {self.secret is not None}:
+            raise ValueError("HS algorithms need a secret, RS, PS, ES and EdDSA a public key; one kind only")
+        shortest = max(SHORTEST_HMAC_SECRET_BYTES.get(algorithm, 0) for algorithm in self.algorithms)
+        if self.secret is not None and len(self.secret.get_secret_value().encode()) < shortest:
+            raise ValueError(f"secret must have at least {shortest} bytes, or it can be guessed")
+        if self.public_key_file is not None:
+            check_public_key(self.public_key_file, self.algorithms)
+        return self
