@@ -1,0 +1,103 @@
+"""Which channels this process wants to hear, and which of them Redis has confirmed. It opens no link, and reads none.
+
+A channel is wanted as long as anybody holds it. Commands are collected for one turn of the event
+loop. After a link was lost everything that is wanted is asked for again.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from bridge.broker.link import pack
+
+CHANNELS_PER_COMMAND: Final = 500
+
+
+class Subscriptions:
+    """The channels of one subscriber. `ask` is called when there is something to send in this turn of the loop."""
+
+    def __init__(self, ask: Callable[[], object]) -> None:
+        self._ask = ask
+        self._holders: Counter[bytes] = Counter()
+        self._confirmed: set[bytes] = set()
+        self._outstanding: Counter[bytes] = Counter()
+        self._waiting: dict[bytes, list[asyncio.Future[None]]] = {}
+        self._unsent: list[tuple[str, bytes]] = []
+
+    def __len__(self) -> int:
+        """How many channels are wanted."""
+        return len(self._holders)
+
+    @property
+    def are_confirmed(self) -> bool:
+        """Whether Redis has confirmed all of them."""
+        return len(self._confirmed) >= len(self._holders)
+
+    def hold(self, channels: Iterable[bytes]) -> list["asyncio.Future[None]"]:
+        """Want these channels; what is returned is done when each is heard. Each `hold` needs its `release`."""
+        unconfirmed = []
+        for channel in channels:
+            self._holders[channel] += 1
+            if self._holders[channel] == 1:
+                self._order("SUBSCRIBE", channel)
+            if channel not in self._confirmed:
+                unconfirmed.append(self._confirmation(channel))
+        return unconfirmed
+
+    def release(self, channels: Iterable[bytes]) -> None:
+        """Take back one `hold`; the last one unsubscribes."""
+        for channel in channels:
+            self._holders[channel] -= 1
+            if self._holders[channel] <= 0:
+                del self._holders[channel]
+                self._confirmed.discard(channel)
+                self._waiting.pop(channel, None)
+                self._order("UNSUBSCRIBE", channel)
+
+    def confirm(self, channel: bytes) -> None:
+        """Redis says that a channel is subscribed; the confirmation of an earlier SUBSCRIBE does not count."""
+        self._outstanding[channel] -= 1
+        if self._outstanding[channel] > 0:
+            return  # an UNSUBSCRIBE and another SUBSCRIBE are still on their way
+        del self._outstanding[channel]
+        if channel in self._holders:
+            self._confirmed.add(channel)
+        for future in self._waiting.pop(channel, ()):
+            if not future.done():
+                future.set_result(None)
+
+    def renew(self) -> None:
+        """There is a new link, which knows of nothing: subscribe to everything that is wanted."""
+        self.lose()
+        for channel in self._holders:
+            self._order("SUBSCRIBE", channel)
+
+    def lose(self) -> None:
+        """The link is lost, and with it every subscription, and every command that was not sent."""
+        self._confirmed.clear()
+        self._outstanding.clear()
+        self._unsent.clear()
+
+    def take_commands(self) -> list[bytes]:
+        """What is to be sent now, packed; neighbours of one kind in one command."""
+        orders, self._unsent = self._unsent, []
+        commands, start = [], 0
+        for end in range(1, len(orders) + 1):
+            command = orders[start][0]
+            if end == len(orders) or orders[end][0] != command or end - start == CHANNELS_PER_COMMAND:
+                commands.append(pack(command, *(channel for _, channel in orders[start:end])))
+                start = end
+        return commands
+
+    def _confirmation(self, channel: bytes) -> "asyncio.Future[None]":
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(channel, []).append(future)
+        return future
+
+    def _order(self, command: str, channel: bytes) -> None:
+        if not self._unsent:
+            self._ask()
+        self._unsent.append((command, channel))
+        if command == "SUBSCRIBE":
+            self._outstanding[channel] += 1
