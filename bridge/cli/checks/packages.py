@@ -3,11 +3,12 @@
 import importlib.metadata
 import importlib.util
 import platform
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from packaging.requirements import Requirement
 
 from bridge.cli.checks.finding import Finding, bad, ok, warn
 
@@ -16,9 +17,6 @@ OLDEST_PYTHON: Final = (3, 11)
 MODULE: Final = "socketio"
 DEAD_PACKAGE: Final = "socketio"
 LIVING_PACKAGE: Final = "python-socketio"
-
-_REQUIREMENT: Final = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*(?P<bounds>[^;]*)(?:;(?P<marker>.*))?")
-_BOUND: Final = re.compile(r"(>=|<=|==|<|>)\s*([0-9.]+)")
 
 
 def look() -> Iterator[Finding]:
@@ -48,37 +46,18 @@ def _packages() -> Finding:
     return ok("packages", f"all {len(required)} requirements of {PROJECT} that apply here are met")
 
 
-def _problem(requirement: str) -> str | None:
+def _problem(text: str) -> str | None:
     """Why a requirement such as `redis<8.2,>=8.1` is not met; `None` where it is, or does not apply here."""
-    match = _REQUIREMENT.match(requirement)
-    marker = match["marker"] if match is not None else None
-    if match is None or "extra" in (marker or "") or (marker and platform.system() == "Windows"):
+    requirement = Requirement(text)
+    if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
         return None
-    name, bounds = match["name"], match["bounds"].strip()
     try:
-        installed = importlib.metadata.version(name)
+        installed = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
-        return f"{name} is not installed"
-    if all(_holds(installed, sign, bound) for sign, bound in _BOUND.findall(bounds)):
+        return f"{requirement.name} is not installed"
+    if requirement.specifier.contains(installed, prereleases=True):
         return None
-    return f"{name} is {installed} and should be {bounds}"
-
-
-def _holds(installed: str, sign: str, bound: str) -> bool:
-    have, limit = _numbers(installed), _numbers(bound)
-    length = max(len(have), len(limit))
-    have, limit = (numbers + (0,) * (length - len(numbers)) for numbers in (have, limit))
-    return {
-        ">=": have >= limit,
-        "<=": have <= limit,
-        "==": have == limit,
-        "<": have < limit,
-        ">": have > limit,
-    }[sign]
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", re.match(r"[0-9.]*", version)[0]))  # type: ignore[index]
+    return f"{requirement.name} is {installed} and should be {requirement.specifier}"
 
 
 def _socketio() -> Finding:
