@@ -53,7 +53,7 @@ def read(text: str, payload_word: str = "payload") -> Any:
     return value
 
 
-def address_of(text: str, recipients: Sequence[str], targets: Sequence[str]) -> dict[str, Any]:
+def address_of(text: str, recipients: Sequence[str], targets: Sequence[str]) -> dict[str, object]:
     """What names the audience of a frame that was `TooMuch`: its members of these names that are strings or integers.
 
     Where it is nested too deep even for that, the first recipient counts that stands anywhere in the text, so that
@@ -77,14 +77,14 @@ def _finder_of(*names: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(msgspec.defstruct("Members", members, rename=fields))
 
 
-def _short_value(written: msgspec.Raw) -> Any:
+def _short_value(written: msgspec.Raw) -> object:
     try:
         return form.from_json(bytes(written)) if len(written) <= MOST_ADDRESS_BYTES else None
     except ValueError:
         return None
 
 
-def _first_value(text: str, name: str) -> Any:
+def _first_value(text: str, name: str) -> object:
     word, at = f'"{name}"', -1
     for _ in range(MOST_LOOKS):
         at = text.find(word, at + 1)
@@ -96,7 +96,7 @@ def _first_value(text: str, name: str) -> Any:
     return None
 
 
-def is_too_deep(value: Any, payload_word: str = "payload") -> bool:
+def is_too_deep(value: object, payload_word: str = "payload") -> bool:
     """Deeper than a frame may be; an object named `payload_word` is measured by itself."""
     if not isinstance(value, dict) or not isinstance(value.get(payload_word), dict):
         return form.depth(value) > MAX_DEPTH

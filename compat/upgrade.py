@@ -36,7 +36,7 @@ class Upgraded:
 
     content: Content
     outcome: Outcome
-    frame: Any = field(default=None, compare=False)
+    frame: object = field(default=None, compare=False)
 
 
 def upgrade_text(text: str, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> Upgraded:
@@ -55,7 +55,7 @@ def _as_text(text: str, address: Mapping[str, str]) -> Upgraded:
     return Upgraded({"msg_type": "msg", **address, "msg": text}, EXACT)  # type: ignore[typeddict-item]
 
 
-def upgrade(frame: Any, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> Upgraded:
+def upgrade(frame: object, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> Upgraded:
     """Any JSON value; one that is no object becomes `payload.value`."""
     if not isinstance(frame, dict):
         return Upgraded({"msg_type": "msg", "target": "group", "payload": {VALUE: frame}}, EXACT, frame)
@@ -70,7 +70,7 @@ class _Reading:
         self.unused = dict(frame)
         self.names = names
         self.dialect = dialect
-        self.disbelieved: dict[str, Any] = {}
+        self.disbelieved: dict[str, object] = {}
 
     def upgraded(self) -> Upgraded:
         spellings = self.dialect.spellings
@@ -81,7 +81,7 @@ class _Reading:
         word = None if cmd is not None else self._command_word(msg_type)
         if word is not None:
             cmd = self.dialect.commands[word]
-        said: dict[str, Any] = {"msg_type": msg_type or ("msg" if cmd is None else "cmd"), **self.address()}
+        said: dict[str, object] = {"msg_type": msg_type or ("msg" if cmd is None else "cmd"), **self.address()}
         said |= {
             name: text
             for name, text in (("cmd", cmd), ("msg", self._take(spellings["msg"], _is_text)))
@@ -92,7 +92,7 @@ class _Reading:
             said["payload"] = payload
         return Upgraded(said, outcome, self.frame)  # type: ignore[arg-type]
 
-    def _find(self, words: Sequence[str], fits: Callable[[Any], bool]) -> str | None:
+    def _find(self, words: Sequence[str], fits: Callable[[object], bool]) -> str | None:
         return next((word for word in words if word in self.unused and fits(self.unused[word])), None)
 
     def _take(self, words: Sequence[str], fits: Callable[[Any], bool]) -> Any:
@@ -124,7 +124,7 @@ class _Reading:
             return {"target": target}
         return {"target": target, "to_id": self.names.name_of(self.unused.pop(recipient))}
 
-    def _payload(self, command_word: str | None) -> tuple[dict[str, Any] | None, Outcome]:
+    def _payload(self, command_word: str | None) -> tuple[dict[str, object] | None, Outcome]:
         word = self._find(self.dialect.spellings["payload"], lambda value: isinstance(value, dict))
         container = None if word is None else self.unused.pop(word)
         places, stash = self._settle(container or {}, command_word)
@@ -137,7 +137,9 @@ class _Reading:
             places[frames.STASH] = stash
         return (None if container is None and not places else places), (STASHED if stash else EXACT)
 
-    def _settle(self, container: Mapping[str, Any], command_word: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _settle(
+        self, container: Mapping[str, object], command_word: str | None
+    ) -> tuple[dict[str, object], dict[str, object]]:
         """Each unused member in its place in the payload, or in the stash where that place is taken or not its own."""
         places, stash = dict(container), dict(self.disbelieved)
         unused = dict(self.unused)
@@ -157,13 +159,13 @@ class _Reading:
 _MSG_TYPES_OF_V3: Final = ("msg", "cmd", "heartbeat", "presence")
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_type_word(value: Any) -> bool:
+def _is_type_word(value: object) -> bool:
     return isinstance(value, str) and value in frames.TYPE_WORDS
 
 
-def _is_target(value: Any, *, has_recipient: bool) -> bool:
+def _is_target(value: object, *, has_recipient: bool) -> bool:
     return value in ("group", "broadcast") or (value == "direct" and has_recipient)

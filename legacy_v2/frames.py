@@ -7,7 +7,7 @@ level is refused to whoever said it, however it is spelled. Any other value unde
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic_core import to_json
 
@@ -39,7 +39,7 @@ TYPE_WORDS: Final[Mapping[str, str]] = {
 }
 
 
-def write(frame: Any) -> str:
+def write(frame: object) -> str:
     """A JSON value as the compact text of one frame."""
     return to_json(frame).decode()
 
@@ -50,7 +50,7 @@ _ANY_OBJECT: Final = re.compile(r":\s*\{")
 _BRIDGE_OBJECT: Final = re.compile(rf'"{BRIDGE}"\s*:\s*\{{')
 
 
-def speaks_as_the_bridge(text: str, frame: Any) -> bool:
+def speaks_as_the_bridge(text: str, frame: object) -> bool:
     """Whether a client's frame could be taken for the bridge's own word.
 
     `frame` is what was read, `None` where it is text to us. Other readers take much of that for JSON: there any object
@@ -68,14 +68,14 @@ def speaks_as_the_bridge(text: str, frame: Any) -> bool:
     return f'"{BRIDGE}"' in text and _BRIDGE_OBJECT.search(text) is not None
 
 
-def is_recipient(value: Any) -> bool:
+def is_recipient(value: object) -> bool:
     """A recipient is a string of 1 to 128 characters, or an integer."""
     if isinstance(value, str):
         return 1 <= len(value) <= MAX_ID_CHARACTERS
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def type_of(value: Any) -> JsonType:
+def type_of(value: object) -> JsonType:
     """The type of a JSON value."""
     return _TYPES[type(value)]
 

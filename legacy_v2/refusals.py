@@ -6,7 +6,7 @@ where the connection stays open.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from legacy_v2.frames import BRIDGE, write
 
@@ -52,14 +52,14 @@ REFUSALS: Final[Mapping[str, Refusal]] = {
 MOVED: Final = frozenset({"v2_retired", "moved_to_v3"})
 
 
-def refusal_frame(refusal: Refusal, **extra: Any) -> bytes:
+def refusal_frame(refusal: Refusal, **extra: object) -> bytes:
     """The refusal as one frame of UTF-8."""
     return write(refusal_value(refusal, **extra)).encode()
 
 
-def refusal_value(refusal: Refusal, **extra: Any) -> dict[str, Any]:
+def refusal_value(refusal: Refusal, **extra: object) -> dict[str, object]:
     """`{"bridge": {"error": …, "msg": …}}`; a client that is sent to V3 is also told `notice` and its `successor`."""
-    said: dict[str, Any] = {"error": refusal.code, "msg": refusal.sentence}
+    said: dict[str, object] = {"error": refusal.code, "msg": refusal.sentence}
     if refusal.code in MOVED:
         said["notice"] = refusal.code
     return {BRIDGE: said | extra}

@@ -65,7 +65,7 @@ class WS_Message_V3(BaseModel):  # noqa: N801 - the name is the guide's
     group_id: str = Field("", description="The sender's group id. Set by the server from the path.")
     cmd: str | None = Field(None, description="An action keyword, such as `RELOAD_UI`.")
     msg: str | None = Field(None, description="Human-readable text.")
-    payload: dict[str, Any] | None = Field(None, description="Free key-value data, nested at most 32 deep.")
+    payload: dict[str, object] | None = Field(None, description="Free key-value data, nested at most 32 deep.")
     sent_at: str = Field("", description="ISO 8601, UTC, microseconds, `Z`. Set by the server.")
 
 
@@ -76,13 +76,13 @@ class _SaidByClient(TypedDict, total=False):
     version: Literal["3"]
     msg_type: Required[MsgType]
     target: Required[Target]
-    from_id: Any
+    from_id: object
     to_id: str | None
-    group_id: Any
+    group_id: object
     cmd: str | None
     msg: str | None
-    payload: dict[str, Any] | None
-    sent_at: Any
+    payload: dict[str, object] | None
+    sent_at: object
 
 
 @with_config(ConfigDict(extra="ignore", strict=True))
@@ -124,7 +124,9 @@ class Problem(TypedDict):
 class Unreadable(ValueError):
     """A frame that is no valid message. `code` is `invalid_json` or `invalid_message`."""
 
-    def __init__(self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.problems = list(problems)
@@ -136,7 +138,7 @@ def is_vision_id(value: str) -> bool:
     return _VISION_ID.fullmatch(value) is not None and value != SERVER_ID
 
 
-def read_said(text: str) -> dict[str, Any]:
+def read_said(text: str) -> dict[str, object]:
     """What a client said, its server fields as it sent them. Raises `Unreadable`; never trusts, never routes."""
     shape = _form_of(text)
     value = _value_of(text)
@@ -149,7 +151,7 @@ def read_said(text: str) -> dict[str, Any]:
     return said
 
 
-def check_event(said: Mapping[str, Any]) -> None:
+def check_event(said: Mapping[str, object]) -> None:
     """Raises `Unreadable` where a client says, to others, who has come or gone: only the server does."""
     if said["msg_type"] == "presence" and said["target"] != "echo" and said.get("cmd") in SERVER_EVENTS:
         problem = _problem("cmd", "is for the server to say, which tells everyone who has come and who has gone")
@@ -240,7 +242,7 @@ def _form_of(text: str) -> form.Form:
         raise Unreadable("invalid_message", [_problem(_deepest_field(text), _TOO_MUCH)]) from None
 
 
-def _value_of(text: str) -> Any:
+def _value_of(text: str) -> object:
     try:
         return form.from_json(text, allow_inf_nan=False)
     except ValueError as reason:
@@ -249,7 +251,7 @@ def _value_of(text: str) -> Any:
         raise Unreadable("invalid_json", [_problem("", str(reason))]) from None
 
 
-def _fields_of(value: Any) -> dict[str, Any]:
+def _fields_of(value: object) -> dict[str, object]:
     """A message's fields, each of its kind. What is no field is looked for first: there may be thousands."""
     unknown = list(islice((name for name in value if name not in _FIELDS), MAX_PROBLEMS)) if type(value) is dict else ()
     if len(unknown) == MAX_PROBLEMS:
@@ -263,7 +265,7 @@ def _fields_of(value: Any) -> dict[str, Any]:
         raise Unreadable("invalid_message", map(_problem_of, details[:MAX_PROBLEMS]), _echo(value)) from None
 
 
-def _check_recipient(said: Mapping[str, Any]) -> None:
+def _check_recipient(said: Mapping[str, object]) -> None:
     to_id = said.get("to_id")
     if said["target"] == "direct":
         if not to_id:
@@ -303,7 +305,7 @@ def _problem_of(detail: ErrorDetails) -> Problem:
     return _problem(field, detail["msg"])
 
 
-def _echo(value: Any) -> dict[str, Any]:
+def _echo(value: object) -> dict[str, object]:
     """What of a refused message its sender needs to tell which it was."""
     if not isinstance(value, dict):
         return {}

@@ -6,7 +6,7 @@ one message is refused and the connection stays open. `retry` says whether the s
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from v3.messages import SERVER_ID, Content, Problem, write
 
@@ -80,8 +80,8 @@ def error(
     sent_at: str,
     *,
     problems: Iterable[Problem] = (),
-    refused: Mapping[str, Any] | None = None,
-    extra: Mapping[str, Any] | None = None,
+    refused: Mapping[str, object] | None = None,
+    extra: Mapping[str, object] | None = None,
 ) -> bytes:
     """The ERROR message for a refusal: itself a valid `WS_Message_V3`, as one line of UTF-8."""
     payload = payload_of(refusal, problems, refused) | dict(extra or {})
@@ -96,7 +96,7 @@ def error(
 
 
 def payload_of(
-    refusal: Refusal, problems: Iterable[Problem] = (), refused: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+    refusal: Refusal, problems: Iterable[Problem] = (), refused: Mapping[str, object] | None = None
+) -> dict[str, object]:
     """What a program reads of a refusal."""
     return {"code": refusal.code, "retry": refusal.retry, "detail": list(problems), "refused": dict(refused or {})}

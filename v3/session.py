@@ -6,7 +6,7 @@ answered with one ERROR and never ends the connection by itself.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from v3.messages import Content, Problem, Unreadable, check_event, content_of, read_said, write, write_members
 from v3.ports import Guest, Ports, Rate, Receipt, Socket
@@ -49,7 +49,7 @@ class Session:
         self._act(content_of(said), receipt)
 
     def refuse(
-        self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, Any] | None = None, **extra: Any
+        self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, object] | None = None, **extra: object
     ) -> None:
         """Tell the client why, and close where the closed list says so."""
         refusal = REFUSALS[code]
@@ -65,7 +65,7 @@ class Session:
         code: str,
         receipt: Receipt | None,
         problems: Iterable[Problem] = (),
-        refused: Mapping[str, Any] | None = None,
+        refused: Mapping[str, object] | None = None,
     ) -> None:
         if receipt is None:
             self.refuse(code, problems, refused)
@@ -120,7 +120,7 @@ class Session:
         content["to_id"] = to_id
         return True
 
-    def _say(self, content: Content, said: Mapping[str, Any], receipt: Receipt | None) -> None:
+    def _say(self, content: Content, said: Mapping[str, object], receipt: Receipt | None) -> None:
         def refused(code: str) -> None:
             self._refuse_message(code, receipt, refused=said)
 
@@ -141,5 +141,5 @@ class Session:
         return f"{self._second_text}{fraction:06d}Z"
 
 
-def _refused(content: Content) -> dict[str, Any]:
+def _refused(content: Content) -> dict[str, object]:
     return {name: content[name] for name in ("msg_type", "target", "to_id", "cmd") if name in content}

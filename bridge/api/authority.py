@@ -28,7 +28,7 @@ OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy", "rate_lim
 class HttpRefusal(RefusedRequest):
     """A request is refused with a code of the closed list: the ERROR's payload, and its sentence."""
 
-    def __init__(self, code: str, problems: Any = (), refused: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, code: str, problems: Any = (), refused: Mapping[str, object] | None = None) -> None:
         entry = REFUSALS[code]
         headers = {"Retry-After": "1"} if entry.http_status in (429, 503) else {}
         super().__init__(entry.http_status, payload_of(entry, problems, refused) | {"msg": entry.sentence}, headers)
@@ -51,7 +51,7 @@ class RefusalBody(BaseModel):
     msg: str
 
 
-def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
+def documented(*codes: str) -> dict[int | str, dict[str, object]]:
     """These codes as FastAPI's `responses`: one for each status, naming its codes."""
     statuses: dict[int | str, list[str]] = {}
     for code in codes:

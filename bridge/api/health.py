@@ -1,7 +1,6 @@
 """`/healthz`, `/readyz`, `/metrics`, `/v3/schema`: what operators and their machines ask. Nothing here is secret."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -46,7 +45,7 @@ def router(
 
     @routes.head("/v3/schema", include_in_schema=False)
     @routes.get("/v3/schema", summary="JSON Schema of WS_Message_V3")
-    async def schema() -> dict[str, Any]:
+    async def schema() -> dict[str, object]:
         return json_schema()
 
     return routes

@@ -115,7 +115,7 @@ async def _body(request: Request, most_bytes: int) -> str:
         raise HttpRefusal("invalid_json") from None
 
 
-def _read(body: str) -> dict[str, Any]:
+def _read(body: str) -> dict[str, object]:
     try:
         said = read_said(body)
         check_event(said)
@@ -124,7 +124,7 @@ def _read(body: str) -> dict[str, Any]:
     return said
 
 
-def _guest(said: dict[str, Any], identity: Identity, tenant: Tenant) -> Guest:
+def _guest(said: dict[str, object], identity: Identity, tenant: Tenant) -> Guest:
     group = _name(said, "group_id", DEFAULT_GROUP, tenant)
     client = SERVER_ID if said.get("from_id") in (None, SERVER_ID) else _name(said, "from_id", SERVER_ID, tenant)
     if not (identity.admin or identity.may_be(client, said.get("from_id"))):
@@ -171,5 +171,5 @@ def _settle(answered: "asyncio.Future[str | None]") -> Any:
     return settle
 
 
-def _echo(content: Content) -> dict[str, Any]:
+def _echo(content: Content) -> dict[str, object]:
     return {name: content[name] for name in ("msg_type", "target", "to_id", "cmd") if name in content}

@@ -90,7 +90,7 @@ def _problem(problem: dict[str, Any]) -> dict[str, str]:
     return {"field": ".".join(str(part) for part in problem["loc"]), "problem": problem["msg"]}
 
 
-def _upgraded(asked: Asked, tenant: Tenant) -> dict[str, Any]:
+def _upgraded(asked: Asked, tenant: Tenant) -> dict[str, object]:
     said = _said_to_listener(asked.text, tenant) if asked.heard else None
     if said is not None:
         return said
@@ -98,7 +98,7 @@ def _upgraded(asked: Asked, tenant: Tenant) -> dict[str, Any]:
     return _answer(upgraded, upgraded.content)
 
 
-def _said_to_listener(text: str, tenant: Tenant) -> dict[str, Any] | None:
+def _said_to_listener(text: str, tenant: Tenant) -> dict[str, object] | None:
     """The V3 message behind a frame that the bridge wrote for V2 listeners; `None` for any other frame."""
     try:
         frame = read(text, tenant.dialect.said_as["payload"])
@@ -119,13 +119,13 @@ def _facts(frame: Any) -> list[Any] | None:
     return facts if facts and all(map(frames.is_recipient, facts[:2])) and isinstance(facts[2], str) else None
 
 
-def _answer(upgraded: Upgraded, content: Any) -> dict[str, Any]:
+def _answer(upgraded: Upgraded, content: object) -> dict[str, object]:
     if upgraded.content["msg_type"] == "heartbeat":
         return {"content": None, "outcome": SUPPRESSED}
     return {"content": content, "outcome": upgraded.outcome}
 
 
-def _downgraded(asked: Asked, tenant: Tenant) -> dict[str, Any]:
+def _downgraded(asked: Asked, tenant: Tenant) -> dict[str, object]:
     try:
         message = read_said(asked.text)
     except Unreadable as unreadable:
@@ -136,7 +136,7 @@ def _downgraded(asked: Asked, tenant: Tenant) -> dict[str, Any]:
     return {"content": _as_v2_hears(content, message, asked, tenant), "outcome": EXACT}
 
 
-def _as_v2_hears(content: Content, message: dict[str, Any], asked: Asked, tenant: Tenant) -> dict[str, Any]:
+def _as_v2_hears(content: Content, message: dict[str, object], asked: Asked, tenant: Tenant) -> dict[str, object]:
     from_id, group_id, sent_at = (message.get(name) for name in ("from_id", "group_id", "sent_at"))
     if asked.heard and isinstance(from_id, str) and isinstance(group_id, str) and isinstance(sent_at, str):
         return hear(content, from_id, group_id, sent_at, tenant.names, tenant.dialect)

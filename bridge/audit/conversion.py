@@ -8,7 +8,7 @@ client may say: what went to the stash is. Its recipient must be one that V2 can
 """
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic_core import to_json
 
@@ -77,7 +77,7 @@ def read_message(text: str) -> Content:
     return content
 
 
-def _read_deeper(text: str) -> dict[str, Any] | None:
+def _read_deeper(text: str) -> dict[str, object] | None:
     """A message whose payload is deeper than a client's, but not deeper than a stash makes it; `None` if it is not."""
     try:
         value = read(text)

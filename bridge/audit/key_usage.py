@@ -7,7 +7,7 @@ is longer than `LONGEST_KEY`, members are only counted together.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from bridge.audit.conversion import outcome_of
 from bridge.audit.trials import Remedies
@@ -42,7 +42,7 @@ class Key:
     crowded: int = 0
     mended: Counter[Meaning] = field(default_factory=Counter)
 
-    def note(self, value: Any, *, is_wordless: bool, is_alone: bool, is_stashed: bool, is_crowded: bool) -> None:
+    def note(self, value: object, *, is_wordless: bool, is_alone: bool, is_stashed: bool, is_crowded: bool) -> None:
         """One frame that had this key."""
         self.frames += 1
         self.types[type_of(value)] += 1
@@ -81,7 +81,7 @@ class Ledger:
             return
         self.note(frame, upgrade(frame, PLAIN_NAMES, self._dialect))
 
-    def note(self, frame: Any, upgraded: Upgraded) -> None:
+    def note(self, frame: object, upgraded: Upgraded) -> None:
         """One JSON value that was a frame, and what it became."""
         outcome = outcome_of(upgraded)
         self.outcomes[outcome] += 1
@@ -107,7 +107,7 @@ class Ledger:
         if outcome == STASHED:
             self._seek_remedy(frame, stash)
 
-    def _seek_remedy(self, frame: dict[str, Any], stash: Mapping[str, Any]) -> None:
+    def _seek_remedy(self, frame: dict[str, object], stash: Mapping[str, object]) -> None:
         """What the stashed key would have to mean; where two were stashed, one rule leaves one."""
         match list(stash.keys() - {frames.STASH}):
             case [name] if name in self.keys:

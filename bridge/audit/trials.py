@@ -4,7 +4,7 @@ It never judges whether a rule says the truth: `proposals.py` proposes, a person
 """
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from bridge.audit.conversion import outcome_of
 from compat.dialect import Dialect, Meaning, Rule
@@ -22,7 +22,7 @@ class Remedies:
         self._dialect = dialect
         self._trials: dict[str, dict[Meaning, Dialect]] = {}
 
-    def of(self, frame: Any, name: str) -> list[Meaning]:
+    def of(self, frame: object, name: str) -> list[Meaning]:
         """Each meaning of the key `name`, of which the dialect knows none, that makes this stashed frame exact."""
         if name not in self._trials:
             self._trials[name] = {rule.meaning: self._beside(name, rule) for rule in remedies(name)}

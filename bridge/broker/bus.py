@@ -36,10 +36,10 @@ class _Receipt:
         self.remaining = remaining
         self.done = done
         self.deadline = deadline
-        self.reply: Any = 0
+        self.reply: object = 0
         self.failed = False
 
-    def take(self, reply: Any) -> bool:
+    def take(self, reply: object) -> bool:
         """One reply; true when it was the last."""
         self.remaining -= 1
         if isinstance(reply, Exception):
@@ -113,7 +113,7 @@ class Bus:
         """Any packed command. `done` gets the reply, an exception that Redis replied with, or `None`: bus down."""
         self._send([command], done)
 
-    def _said(self, reply: Any, done: Done) -> None:
+    def _said(self, reply: object, done: Done) -> None:
         if reply is None or isinstance(reply, Exception):
             self.failed += 1
             done(None)
@@ -149,7 +149,7 @@ class Bus:
                 receipt = self._waiting.popleft()
                 self._answer(receipt, receipt.reply)
 
-    def _answer(self, receipt: _Receipt, reply: Any) -> None:
+    def _answer(self, receipt: _Receipt, reply: object) -> None:
         try:
             receipt.done(reply)
         except Exception:
@@ -183,7 +183,7 @@ class Bus:
                 if link is self._keeper.link and self._is_overdue():
                     self._end()
 
-    def _probed(self, reply: Any) -> None:
+    def _probed(self, reply: object) -> None:
         self._refused_by_redis = isinstance(reply, Exception)
 
     def _is_overdue(self) -> bool:

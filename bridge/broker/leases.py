@@ -5,7 +5,7 @@ The renewal is also how this process learns what Redis has forgotten of it. It n
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -59,7 +59,7 @@ class Leases:
         self._bus.command(pack("ZREM", self._addresses.processes, self._process), _ignore)
         self._bus.command(pack("UNLINK", self._addresses.held_by(self._process)), _ignore)
 
-    def _renewed(self, reply: Any) -> None:
+    def _renewed(self, reply: object) -> None:
         if not isinstance(reply, list):
             self.trouble = "Redis cannot be reached" if reply is None else str(reply)
             return
@@ -87,7 +87,7 @@ class Leases:
         keys = [self._addresses.processes, self._addresses.swept(dead)]
         scripts.CLAIM.run(self._bus, keys, [dead, SWEEP_SECONDS], lambda reply: self._claimed(dead, reply))
 
-    def _claimed(self, dead: str, reply: Any) -> None:
+    def _claimed(self, dead: str, reply: object) -> None:
         if reply == 1:
             log.warning("process_died", process=dead)
             Sweep(self._bus, self._addresses, self._presence, dead, lambda: self._swept(dead)).go_on()
@@ -99,5 +99,5 @@ class Leases:
         self.swept += 1
 
 
-def _ignore(reply: Any) -> None:
+def _ignore(reply: object) -> None:
     """A lease that stays is over by itself."""

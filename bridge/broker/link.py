@@ -21,7 +21,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-Replies = Sequence[Any]
+Replies = Sequence[object]
 CONNECT_SECONDS: Final = 1.0
 FIRST_PAUSE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 0.5
@@ -155,7 +155,7 @@ def is_wrong_type(error: Exception) -> bool:
     return "WRONGTYPE" in str(error)
 
 
-async def rows_of(asked: Awaitable[Any]) -> Any:
+async def rows_of(asked: Awaitable[object]) -> Any:
     """What Redis answers; nothing where something of another type stands under the name that was asked for."""
     try:
         return await asked

@@ -192,7 +192,7 @@ class Presence:
         if is_due:
             self._say("LEAVE", entry, members)
 
-    def _is_done(self, entry: Entry, reply: Any) -> bool:
+    def _is_done(self, entry: Entry, reply: object) -> bool:
         """Whether Redis did what it was asked; if not, `settle` asks again."""
         if isinstance(reply, list):
             self._unsettled.pop(entry, None)
@@ -215,7 +215,7 @@ class Presence:
             self._end(entry)
 
     def _end(self, entry: Entry) -> None:
-        def ended(reply: Any) -> None:
+        def ended(reply: object) -> None:
             if isinstance(reply, list):
                 if reply[0]:
                     self._members.forget((entry.place.tenant, entry.place.group))
@@ -238,7 +238,7 @@ class Presence:
         """By their names, a chunk a turn: what others hold there may be very much."""
         some, others = entries[:CHUNK], entries[CHUNK:]
 
-        def counted(reply: Any) -> None:
+        def counted(reply: object) -> None:
             if isinstance(reply, int) and reply < len(some):
                 self._again(some)
 
@@ -251,7 +251,7 @@ class Presence:
         """Where we hold entries, for whoever has to clean up after us."""
         held_by = self._addresses.held_by(self._process)
 
-        def answered(reply: Any) -> None:
+        def answered(reply: object) -> None:
             if isinstance(reply, Exception):
                 self._bus.command(
                     pack("UNLINK", held_by), _ignore
@@ -271,7 +271,7 @@ class Presence:
         return [self._addresses.presence(tenant, group), self._addresses.holders(tenant, group)]
 
 
-def _ignore(reply: Any) -> None:
+def _ignore(reply: object) -> None:
     """Word of a group in which nobody is costs one look in vain."""
 
 

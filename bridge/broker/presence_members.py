@@ -10,7 +10,7 @@ by their client's name are told.
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from pydantic_core import to_json
 
@@ -28,13 +28,13 @@ MOST_HOLDERS: Final = 20_000
 
 Answer = Callable[[bytes | None], None]
 """Called once, with a JSON list, or `None` where Redis did not say."""
-Ask = Callable[[Group, bytes, Callable[[Any], None]], None]
+Ask = Callable[[Group, bytes, Callable[[object], None]], None]
 """Some holders of a group, after this one: a list of those whose client is present, and after which to go on."""
 Member = tuple[int, str, bytes]
 """Since when, by which protocol, and the whole as JSON."""
 
 
-def who(client: str, protocol: str, since: int) -> dict[str, Any]:
+def who(client: str, protocol: str, since: int) -> dict[str, object]:
     """One member, as everybody is told; `since` in microseconds."""
     return {"client_id": client, "protocol": protocol, "since": timestamp(since)}
 
@@ -89,7 +89,7 @@ class MembersOfGroups:
         asked.times += 1
         self._ask(group, after, lambda reply: self._told_some(group, asked, reply))
 
-    def _told_some(self, group: Group, asked: _Asked, reply: Any) -> None:
+    def _told_some(self, group: Group, asked: _Asked, reply: object) -> None:
         if not isinstance(reply, list):
             self._answered(group, asked, None)
             return

@@ -7,7 +7,7 @@ Whoever was cancelled ends at the command that it is at, and not a loop later: r
 cancellation with a success (while it sends) or an error of its own, and whoever asks in a loop would go on.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.client import Pipeline
@@ -37,7 +37,7 @@ class Connections(BlockingConnectionPool):
 class Reading(Redis):
     """The client; its pipelines are of the same kind."""
 
-    async def execute_command(self, *arguments: Any, **options: Any) -> Any:
+    async def execute_command(self, *arguments: object, **options: object) -> object:
         try:
             return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
         finally:
@@ -50,13 +50,13 @@ class Reading(Redis):
 class ReadingPipeline(Pipeline):
     """Where several commands are one."""
 
-    async def immediate_execute_command(self, *arguments: Any, **options: Any) -> Any:
+    async def immediate_execute_command(self, *arguments: object, **options: object) -> object:
         try:
             return await super().immediate_execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
         finally:
             end_if_cancelled()
 
-    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002
+    async def execute(self, raise_on_error: bool = True) -> list[object]:  # noqa: FBT001, FBT002
         try:
             return await super().execute(raise_on_error)
         finally:
@@ -73,7 +73,7 @@ class ReadingPipeline(Pipeline):
 def reading(redis_url: str) -> Redis:
     """A connection that was lost is made again, a Redis that does not answer is not asked twice."""
     retry = Retry(ExponentialBackoff(0.1, 0.01), RETRIES, supported_errors=(RedisConnectionError,))
-    bounds: dict[str, Any] = {"max_connections": MOST_CONNECTIONS, "timeout": ANSWER_SECONDS}
+    bounds: dict[str, object] = {"max_connections": MOST_CONNECTIONS, "timeout": ANSWER_SECONDS}
     return Reading.from_pool(
         Connections.from_url(redis_url, protocol=2, socket_timeout=ANSWER_SECONDS, retry=retry, **bounds)
     )

@@ -42,7 +42,7 @@ class Sweep:
         arguments: list[Any] = [self._dead, SWEEP_SECONDS, self._next, GROUPS_AT_ONCE]
         scripts.HELD_BY.run(self._bus, keys, arguments, self._begin_some)
 
-    def _begin_some(self, reply: Any) -> None:
+    def _begin_some(self, reply: object) -> None:
         if not isinstance(reply, list):
             return  # tried again when the claim is over
         self._next, self._some = reply
@@ -57,7 +57,7 @@ class Sweep:
         self._group_done()
 
     def _sweep(self, group: Group, cursor: bytes) -> None:
-        def swept(reply: Any) -> None:
+        def swept(reply: object) -> None:
             if not isinstance(reply, list):
                 self._has_failed = True
                 self._group_done()
@@ -85,5 +85,5 @@ class Sweep:
             self.go_on()
 
 
-def _ignore(reply: Any) -> None:
+def _ignore(reply: object) -> None:
     """What is not struck off costs one look in vain."""

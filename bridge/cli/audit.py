@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -65,7 +65,7 @@ def _count(file: Path, dialect: Dialect) -> tuple[Ledger, int]:
     return ledger, unreadable
 
 
-def _facts(ledger: Ledger, unreadable: int, rules: dict[str, Rule], toml: str) -> dict[str, Any]:
+def _facts(ledger: Ledger, unreadable: int, rules: dict[str, Rule], toml: str) -> dict[str, object]:
     return {
         "frames": ledger.frames,
         "not_utf8": unreadable,

@@ -4,7 +4,7 @@ It prints defaults alone, never what is configured where it runs.
 """
 
 import json
-from typing import Any, Final
+from typing import Final
 
 import typer
 from pydantic import BaseModel
@@ -48,7 +48,7 @@ def _entry(name: str, field: FieldInfo) -> str:
 
 def _default(name: str, field: FieldInfo) -> str:
     """As pydantic reads it from the environment: text as it is, anything else as JSON."""
-    default: Any = None if name in OF_THE_USER else field.default
+    default: object = None if name in OF_THE_USER else field.default
     if default is None:
         return ""
     if isinstance(default, BaseModel):

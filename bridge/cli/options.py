@@ -1,7 +1,7 @@
 """What several commands take, and how a command ends that cannot go on: one sentence, exit status 1."""
 
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -23,7 +23,7 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def read_settings(config: Path | None, **given: Any) -> Settings:
+def read_settings(config: Path | None, **given: object) -> Settings:
     """The settings, or the end of the command."""
     try:
         return load(config, **given)

@@ -6,7 +6,7 @@ It changes nothing.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from redis.asyncio import Redis
@@ -115,7 +115,7 @@ def _id_map(one: Known) -> Mapping[str, str]:
     return one.state.id_map if one.state is not None else {}
 
 
-def _facts(one: Known) -> dict[str, Any]:
+def _facts(one: Known) -> dict[str, object]:
     tenant = one.tenant
     return {
         "name": tenant.name,

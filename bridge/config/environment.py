@@ -17,7 +17,7 @@ class NotJson(Exception):
 class Variables(EnvSettingsSource):
     """The variables of the environment. Raises `NotJson` when it is read."""
 
-    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> object:
         try:
             return super().decode_complex_value(field_name, field, value)  # type: ignore[arg-type]
         except (ValueError, RecursionError):

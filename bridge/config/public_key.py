@@ -6,7 +6,7 @@ the largest RSA key allowed takes some 0.6 ms, and no elliptic curve takes more.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -31,7 +31,7 @@ def check_public_key(file: Path, algorithms: Iterable[str]) -> None:
         raise ValueError(f"public_key_file: {file} holds no PEM public key for {', '.join(algorithms)}")
 
 
-def can_verify(key: Any, verifier: Algorithm) -> bool:
+def can_verify(key: object, verifier: Algorithm) -> bool:
     """Whether this is a public key for the algorithm, as PEM or read: not too short for it, and not too dear."""
     try:
         prepared = verifier.prepare_key(key)

@@ -8,7 +8,7 @@ held back before it; what is critical is always said.
 import logging
 import sys
 import time
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -85,16 +85,16 @@ class _Restrained(logging.Filter):
         return held_back is not None
 
 
-def _say_held_back(_logger: Any, _method: str, event: EventDict) -> EventDict:
+def _say_held_back(_logger: object, _method: str, event: EventDict) -> EventDict:
     held_back = getattr(event["_record"], "held_back", 0)
     return {**event, "suppressed": held_back} if held_back else event
 
 
-def _redact_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
+def _redact_event(_logger: object, _method: str, event: EventDict) -> EventDict:
     return {name: _redacted(name, value) for name, value in event.items()}
 
 
-def _redacted(name: str, value: Any) -> Any:
+def _redacted(name: str, value: object) -> object:
     """What the formatter itself put there (its names begin with `_`) and plain numbers stay as they are."""
     if name.startswith("_") or value is None or isinstance(value, int | float):
         return value

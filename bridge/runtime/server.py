@@ -117,7 +117,7 @@ def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> boo
     _tune_garbage_collection()
     server = Server(Config(app, settings), app.state, settings.drain_seconds)
 
-    def end(_number: int, _frame: Any) -> None:
+    def end(_number: int, _frame: object) -> None:
         server.should_exit = True
         server.last_resort.begin()
 

@@ -22,7 +22,7 @@ MOST_NAMED: Final = 10
 log = structlog.get_logger(__name__)
 
 
-async def end_all(tasks: Collection[asyncio.Task[Any]], seconds: float) -> None:
+async def end_all(tasks: Collection[asyncio.Task[object]], seconds: float) -> None:
     """Cancel them until each has ended, but not longer than this."""
     ends_at = asyncio.get_running_loop().time() + seconds
     while (going_on := [task for task in tasks if not task.done()]) and asyncio.get_running_loop().time() < ends_at:
@@ -72,5 +72,5 @@ def going_on(loop: asyncio.AbstractEventLoop | None) -> dict[str, Any]:
     return {"tasks": tasks[:MOST_NAMED], "threads": threads[:MOST_NAMED], "of_tasks": len(tasks)}
 
 
-def _name(task: asyncio.Task[Any]) -> str:
+def _name(task: asyncio.Task[object]) -> str:
     return f"{task.get_name()}: {getattr(task.get_coro(), '__qualname__', '?')}"

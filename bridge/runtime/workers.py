@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -87,7 +87,7 @@ class Workers:
         else:
             self._start(number)
 
-    def _stop(self, _number: int, _frame: Any) -> None:
+    def _stop(self, _number: int, _frame: object) -> None:
         self._is_stopping = True
         for pid in self._started:
             os.kill(pid, signal.SIGTERM)

@@ -12,7 +12,7 @@ Linux with glibc, and CPython with its own allocator. Elsewhere nothing is chang
 import ctypes
 from pathlib import Path
 from resource import getpagesize
-from typing import Any, Final
+from typing import Final
 
 _RAW, _MEMORY, _OBJECTS = 0, 1, 2
 """Python's three domains; the first is the C library's always."""
@@ -35,8 +35,8 @@ class CLibrary:
         self._depth = 0
         self.is_used = _can_give_back() and _has_own()
         domains = (_MEMORY, _OBJECTS) if self.is_used else ()
-        self._own: Final[list[tuple[int, Any]]] = [(domain, ctypes.byref(_functions(domain))) for domain in domains]
-        self._library: Final[list[tuple[int, Any]]] = [(domain, ctypes.byref(_mixed(domain))) for domain in domains]
+        self._own: Final[list[tuple[int, object]]] = [(domain, ctypes.byref(_functions(domain))) for domain in domains]
+        self._library: Final[list[tuple[int, object]]] = [(domain, ctypes.byref(_mixed(domain))) for domain in domains]
 
     def __enter__(self) -> None:
         self._depth += 1

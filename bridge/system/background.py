@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from bridge.system.allocator import c_library
 
@@ -38,13 +38,13 @@ def _call(call: Callable[[], T]) -> T:
         return call()
 
 
-async def aside_in_turns(steps: Iterator[Any]) -> None:
+async def aside_in_turns(steps: Iterator[object]) -> None:
     """Take all steps, some of them at a time: others' pieces come between."""
     while await aside(_take_some, steps):
         pass
 
 
-def _take_some(steps: Iterator[Any]) -> bool:
+def _take_some(steps: Iterator[object]) -> bool:
     """Whether there may be more."""
     until = perf_counter() + TURN_SECONDS
     return any(perf_counter() > until for _ in steps)

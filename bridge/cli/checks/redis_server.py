@@ -23,7 +23,9 @@ SMALLEST_PUBSUB_BUFFER: Final = 32 * 1024 * 1024
 SCRIPT: Final = "redis.call('ZADD', KEYS[1], redis.call('TIME')[1], 'x') return redis.call('UNLINK', KEYS[1])"
 NO_DIGEST: Final = "0" * 40
 
-Look = Callable[[Any, Addresses], Iterator[Finding]]
+Server = Any
+"""A redis-py client: what it answers has no types."""
+Look = Callable[[Server, Addresses], Iterator[Finding]]
 
 
 def look(url: str, prefix: str, *, is_private: bool) -> Iterator[Finding]:
@@ -43,7 +45,7 @@ def look(url: str, prefix: str, *, is_private: bool) -> Iterator[Finding]:
         yield bad("redis", f"{where}: {error}", "start it, or mend --redis, its user and its password")
 
 
-def _guarded(part: Look, server: Any, addresses: Addresses) -> Iterator[Finding]:
+def _guarded(part: Look, server: Server, addresses: Addresses) -> Iterator[Finding]:
     try:
         yield from part(server, addresses)
     except ResponseError as error:
@@ -51,7 +53,7 @@ def _guarded(part: Look, server: Any, addresses: Addresses) -> Iterator[Finding]
         yield warn(check, f"could not be looked at: {error}", "let this user ask, or ask whoever runs the server")
 
 
-def _version(server: Any, _addresses: Addresses) -> Iterator[Finding]:
+def _version(server: Server, _addresses: Addresses) -> Iterator[Finding]:
     facts = server.info("server")
     compatible = str(facts["redis_version"])
     name = f"Valkey {facts['valkey_version']}" if "valkey_version" in facts else f"Redis {compatible}"
@@ -62,7 +64,7 @@ def _version(server: Any, _addresses: Addresses) -> Iterator[Finding]:
         yield ok("version", name)
 
 
-def _permissions(server: Any, addresses: Addresses) -> Iterator[Finding]:
+def _permissions(server: Server, addresses: Addresses) -> Iterator[Finding]:
     """Every kind of command that a bridge gives, on keys of our own."""
     key = f"{addresses.prefix}:{{doctor}}:{secrets.token_hex(6)}"
     commands = (
@@ -85,7 +87,7 @@ def _permissions(server: Any, addresses: Addresses) -> Iterator[Finding]:
     yield bad("permissions", f"refused: {', '.join(refused)} ({list(refused.values())[-1]})", remedy)
 
 
-def _refusal(server: Any, command: tuple[Any, ...]) -> str | None:
+def _refusal(server: Server, command: tuple[str | int, ...]) -> str | None:
     try:
         server.execute_command(*command)
     except redis.exceptions.NoScriptError:
@@ -95,7 +97,7 @@ def _refusal(server: Any, command: tuple[Any, ...]) -> str | None:
     return None
 
 
-def _pubsub(server: Any, addresses: Addresses) -> Iterator[Finding]:
+def _pubsub(server: Server, addresses: Addresses) -> Iterator[Finding]:
     channel, said = f"{addresses.prefix}:{{doctor:{secrets.token_hex(6)}}}", secrets.token_bytes(8)
     remedy = f"let this user SUBSCRIBE and PUBLISH on &{addresses.prefix}:*"
     try:
@@ -113,7 +115,7 @@ def _pubsub(server: Any, addresses: Addresses) -> Iterator[Finding]:
         yield ok("pub/sub", "what is published is heard")
 
 
-def _pubsub_buffer(server: Any, _addresses: Addresses) -> Iterator[Finding]:
+def _pubsub_buffer(server: Server, _addresses: Addresses) -> Iterator[Finding]:
     limits = str(server.config_get("client-output-buffer-limit").get("client-output-buffer-limit", "")).split()
     if "pubsub" not in limits:
         return
@@ -132,7 +134,7 @@ def _megabytes(number: int) -> str:
     return f"{number / 1024 / 1024:.0f} MB"
 
 
-def _maxmemory_policy(server: Any, _addresses: Addresses) -> Iterator[Finding]:
+def _maxmemory_policy(server: Server, _addresses: Addresses) -> Iterator[Finding]:
     facts = server.info("memory")
     policy, most = str(facts.get("maxmemory_policy", "noeviction")), int(facts.get("maxmemory", 0))
     said = f"{policy}, maxmemory {_megabytes(most) if most else 'unlimited'}"
@@ -143,7 +145,7 @@ def _maxmemory_policy(server: Any, _addresses: Addresses) -> Iterator[Finding]:
     yield bad("maxmemory policy", said, remedy) if most else warn("maxmemory policy", said, remedy)
 
 
-def _persistence(server: Any, _addresses: Addresses) -> Iterator[Finding]:
+def _persistence(server: Server, _addresses: Addresses) -> Iterator[Finding]:
     facts: Mapping[str, Any] = server.info("persistence")
     if int(facts.get("aof_enabled", 0)):
         yield ok("persistence", "appendonly: stages, id maps and their record outlive a restart")
@@ -152,7 +154,7 @@ def _persistence(server: Any, _addresses: Addresses) -> Iterator[Finding]:
     yield warn("persistence", "no append-only file: a restart may forget the last changes of tenants, or all", remedy)
 
 
-def _clock(server: Any, _addresses: Addresses) -> Iterator[Finding]:
+def _clock(server: Server, _addresses: Addresses) -> Iterator[Finding]:
     before = time.time()
     seconds, microseconds = server.time()
     skew = seconds + microseconds / 1_000_000 - (before + time.time()) / 2
@@ -163,7 +165,7 @@ def _clock(server: Any, _addresses: Addresses) -> Iterator[Finding]:
         yield ok("clock", said)
 
 
-def _tenants(server: Any, addresses: Addresses) -> Iterator[Finding]:
+def _tenants(server: Server, addresses: Addresses) -> Iterator[Finding]:
     number = int(server.hlen(addresses.tenants))
     said = f"{number:,} are known to Redis"
     if number > MOST_OTHERS:
@@ -175,15 +177,15 @@ def _tenants(server: Any, addresses: Addresses) -> Iterator[Finding]:
         yield ok("tenants", said)
 
 
-def _living(server: Any, addresses: Addresses) -> int:
+def _living(server: Server, addresses: Addresses) -> int:
     return int(server.zcount(addresses.processes, int(server.time()[0]), "+inf"))
 
 
-def _own_processes(server: Any, addresses: Addresses) -> Iterator[Finding]:
+def _own_processes(server: Server, addresses: Addresses) -> Iterator[Finding]:
     yield ok("processes", f"{_living(server, addresses)} bridge processes run on this private server")
 
 
-def _processes(server: Any, addresses: Addresses) -> Iterator[Finding]:
+def _processes(server: Server, addresses: Addresses) -> Iterator[Finding]:
     living = _living(server, addresses)
     if not living:
         yield ok("processes", f"no bridge runs under the prefix {addresses.prefix!r}")
