@@ -1,11 +1,16 @@
 """What several commands take, and how a command ends that cannot go on: one sentence, exit status 1."""
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Concatenate, Final, NoReturn, ParamSpec
 
 import typer
 
 from bridge.config.settings import Settings, SettingsError, load
+
+P = ParamSpec("P")
 
 STANDARD_INPUT: Final = Path("-")
 
@@ -29,3 +34,25 @@ def read_settings(config: Path | None, **given: object) -> Settings:
         return load(config, **given)
     except SettingsError as error:
         fail(str(error))
+
+
+def with_settings(command: Callable[Concatenate[Settings, P], None]) -> Callable[..., None]:
+    """A command that works at the Redis of the bridges: it takes --redis, --config and --data-dir, and gets `Settings`.
+
+    The first argument of the function is the settings; the others are the command's own arguments and options.
+    """
+    call: Callable[..., None] = command
+
+    @wraps(command)
+    def with_options(redis: RedisOption, config: ConfigOption, data_dir: DataDirOption, **own: object) -> None:
+        call(read_settings(config, redis_url=redis, data_dir=data_dir), **own)
+
+    _, *own = inspect.signature(command).parameters.values()
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+        for name, option in (("redis", RedisOption), ("config", ConfigOption), ("data_dir", DataDirOption))
+    ]
+    own_by_name = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+    with_options.__signature__ = inspect.Signature([*own_by_name, *options])  # type: ignore[attr-defined]
+    del with_options.__wrapped__  # its signature is another
+    return with_options

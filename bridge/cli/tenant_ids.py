@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from bridge.broker.addresses import Addresses
 from bridge.cli.id_map_file import read_id_map
 from bridge.cli.lines import opened
-from bridge.cli.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
+from bridge.cli.options import fail, with_settings
 from bridge.cli.redis_connection import with_redis
 from bridge.cli.tenants import TenantArgument
 from bridge.config.settings import Settings
@@ -22,12 +22,11 @@ from bridge.tenants.id_map import Replacement, replace_id_map
 from bridge.tenants.tenant import TENANT_NAME
 
 
+@with_settings
 def replace_ids(
+    settings: Settings,
     name: TenantArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="v2_id,vision_id a line; - is standard input.")],
-    redis: RedisOption = None,
-    config: ConfigOption = None,
-    data_dir: DataDirOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and compare, and change nothing.")] = False,
     clear: Annotated[bool, typer.Option("--clear", help="Let an empty file take the whole map away.")] = False,
 ) -> None:
@@ -41,7 +40,6 @@ def replace_ids(
     aether-bridge tenants ids acme ids.csv --dry-run --redis redis://127.0.0.1:6379/0
     ```
     """
-    settings = read_settings(config, redis_url=redis, data_dir=data_dir)
     id_map = _read(file)
     if not id_map and not clear:
         fail(f"{file} holds no ids: to take the whole map of {name} away, add --clear")

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from bridge.cli.options import ConfigOption, DataDirOption, JsonOption, RedisOption, fail, read_settings
+from bridge.cli.options import JsonOption, fail, with_settings
 from bridge.cli.table import columns
 from bridge.cli.tenant_session import Operation, operate
 from bridge.cli.tenants import TenantArgument
 from bridge.cli.toml import toml_key
+from bridge.config.settings import Settings
 from bridge.records.report_rows import PROTOCOLS
 from bridge.tenants.tenant import Tenant
 
@@ -20,12 +21,11 @@ MOST_ROWS: Final = 100
 ALL: Final = "all"
 
 
+@with_settings
 def show_census(
+    settings: Settings,
     name: TenantArgument,
     protocol: Annotated[str | None, typer.Option(help="v2, v3, socketio or all; left out, who speaks V2.")] = None,
-    redis: RedisOption = None,
-    config: ConfigOption = None,
-    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Who is still on V2: every client that was seen, the newest first.
@@ -41,14 +41,13 @@ def show_census(
         census = await at.reports.census(tenant, protocol)
         typer.echo(json.dumps(census, indent=2) if as_json else _census(census))
 
-    operate(read_settings(config, redis_url=redis, data_dir=data_dir), name, show)
+    operate(settings, name, show)
 
 
+@with_settings
 def show_ledger(
+    settings: Settings,
     name: TenantArgument,
-    redis: RedisOption = None,
-    config: ConfigOption = None,
-    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What became of messages on their way to the other side, and the proprietary keys among them; never a value.
@@ -62,14 +61,13 @@ def show_ledger(
         ledger = await at.reports.ledger(tenant)
         typer.echo(json.dumps(ledger, indent=2) if as_json else _ledger(ledger))
 
-    operate(read_settings(config, redis_url=redis, data_dir=data_dir), name, show)
+    operate(settings, name, show)
 
 
+@with_settings
 def show_guards(
+    settings: Settings,
     name: TenantArgument,
-    redis: RedisOption = None,
-    config: ConfigOption = None,
-    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What a tenant's guards say now. Exit status 1 if one of them fails.
@@ -90,7 +88,7 @@ def show_guards(
         if not all(verdict.holds for verdict in verdicts):
             raise typer.Exit(1)
 
-    operate(read_settings(config, redis_url=redis, data_dir=data_dir), name, show)
+    operate(settings, name, show)
 
 
 def _census(census: dict[str, Any]) -> str:

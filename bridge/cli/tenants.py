@@ -12,7 +12,7 @@ import typer
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
-from bridge.cli.options import ConfigOption, DataDirOption, JsonOption, RedisOption, fail, read_settings
+from bridge.cli.options import JsonOption, fail, with_settings
 from bridge.cli.redis_connection import with_redis
 from bridge.cli.table import columns
 from bridge.config.settings import Settings
@@ -36,16 +36,14 @@ class Known:
         return ["configuration"] * self.is_configured + ["redis"] * (self.state is not None)
 
 
-def list_tenants(
-    redis: RedisOption = None, config: ConfigOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
-) -> None:
+@with_settings
+def list_tenants(settings: Settings, as_json: JsonOption = False) -> None:
     """List every tenant: where it stands, who hears what, how many ids are mapped.
 
     ```sh
     aether-bridge tenants list --redis redis://127.0.0.1:6379/0 --config bridge.toml
     ```
     """
-    settings = read_settings(config, redis_url=redis, data_dir=data_dir)
     known = with_redis(settings, lambda client: read_tenants(client, settings))
     if as_json:
         typer.echo(json.dumps([_facts(one) for one in known], indent=2))
@@ -57,11 +55,10 @@ def list_tenants(
             typer.echo(f"aether-bridge: {one.tenant.name}: {one.problem}", err=True)
 
 
+@with_settings
 def show_tenant(
+    settings: Settings,
     name: TenantArgument,
-    redis: RedisOption = None,
-    config: ConfigOption = None,
-    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one tenant whole. With --json its dialect and its id map are there too.
@@ -70,7 +67,6 @@ def show_tenant(
     aether-bridge tenants show acme --redis redis://127.0.0.1:6379/0 --config bridge.toml
     ```
     """
-    settings = read_settings(config, redis_url=redis, data_dir=data_dir)
     known = with_redis(settings, lambda client: read_tenants(client, settings))
     one = named(known, name)
     if as_json:
