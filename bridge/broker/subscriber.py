@@ -12,10 +12,10 @@ from typing import Final
 import structlog
 from redis.asyncio.connection import ConnectionPool
 
+from bridge.broker.channels import Channels
 from bridge.broker.incoming import Incoming
 from bridge.broker.link import Keeper, Replies, pack
 from bridge.broker.message import BusMessage
-from bridge.broker.subscriptions import Subscriptions
 
 PING_SECONDS: Final = 1.0
 SILENCE_SECONDS: Final = 4.0
@@ -44,14 +44,14 @@ class Subscriber:
         self._deliver = deliver
         self._gap = gap
         self._incoming = Incoming(arrived_at, max_bytes)
-        self._subscriptions = Subscriptions(lambda: self._loop.call_soon(self._send))
+        self._channels = Channels(lambda: self._loop.call_soon(self._send))
         self._heard_at = self._loop.time()
         self._asked_at: float | None = None
         self._missed_since: float | None = None
         self.gaps = 0
         self.expect: Final[Callable[[bytes, BusMessage], None]] = self._incoming.recent.keep
         """Told what this process says now: should it hear these bytes, it need not read them."""
-        self.release: Final[Callable[[Iterable[bytes]], None]] = self._subscriptions.release
+        self.release: Final[Callable[[Iterable[bytes]], None]] = self._channels.release
         """Takes back one `hold`; the last one unsubscribes."""
 
     async def run(self) -> None:
@@ -73,7 +73,7 @@ class Subscriber:
     @property
     def channels(self) -> int:
         """How many channels are wanted."""
-        return len(self._subscriptions)
+        return len(self._channels)
 
     @property
     def received(self) -> int:
@@ -87,26 +87,26 @@ class Subscriber:
 
     async def hold(self, channels: Iterable[bytes]) -> None:
         """Hear these channels from the moment that this returns; each `hold` needs its `release`."""
-        unconfirmed = self._subscriptions.hold(channels)
+        unconfirmed = self._channels.hold(channels)
         if unconfirmed:
             await asyncio.gather(*unconfirmed)
 
     def _send(self) -> None:
         """What is wanted while there is no link is asked for when there is one."""
-        commands, link = self._subscriptions.take_commands(), self._keeper.link
+        commands, link = self._channels.take_commands(), self._keeper.link
         if link is not None:
             for command in commands:
                 link.write(command)
 
     def _opened(self) -> None:
         self._heard_at, self._asked_at = self._loop.time(), None
-        self._subscriptions.renew()
+        self._channels.renew()
         self._announce_if_whole()
 
     def _lost(self) -> None:
         if self._missed_since is None:
             self._missed_since = self._heard_at
-        self._subscriptions.lose()
+        self._channels.lose()
 
     def _replied(self, replies: Replies) -> None:
         self._heard_at, self._asked_at = self._loop.time(), None
@@ -123,11 +123,11 @@ class Subscriber:
             log.error("subscription_refused", reason=str(reply))
             self._end()
         elif isinstance(reply, list) and reply[0] == b"subscribe":
-            self._subscriptions.confirm(reply[1])
+            self._channels.confirm(reply[1])
             self._announce_if_whole()
 
     def _announce_if_whole(self) -> None:
-        if self._missed_since is None or not self._subscriptions.are_confirmed:
+        if self._missed_since is None or not self._channels.are_confirmed:
             return
         silence = self._loop.time() - self._missed_since
         self._missed_since = None

@@ -15,10 +15,10 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from bridge.broker import subscriber as subscriber_module
+from bridge.broker.channels import CHANNELS_PER_COMMAND
 from bridge.broker.link import pool
 from bridge.broker.message import BusMessage
 from bridge.broker.subscriber import Subscriber
-from bridge.broker.subscriptions import CHANNELS_PER_COMMAND
 from tests.bridge.broker.parts import (
     ANSWER_SECONDS,
     ARRIVED_AT,

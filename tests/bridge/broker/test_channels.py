@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
+from bridge.broker.channels import CHANNELS_PER_COMMAND, Channels
 from bridge.broker.link import pack
-from bridge.broker.subscriptions import CHANNELS_PER_COMMAND, Subscriptions
 
 
-class Asked(Subscriptions):
+class Asked(Channels):
     """The channels of a subscriber that counts how often it is asked to send."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from bridge.broker.link import pack
 CHANNELS_PER_COMMAND: Final = 500
 
 
-class Subscriptions:
+class Channels:
     """The channels of one subscriber. `ask` is called when there is something to send in this turn of the loop."""
 
     def __init__(self, ask: Callable[[], object]) -> None:
