@@ -1,1 +1,1 @@
-"""What anybody may spend: rates, accounts, shares and turns, by connection, key, tenant and address. No I/O."""
+"""Rates, work accounts, connection shares and turns: what each connection, key, tenant and address may use. No I/O."""

@@ -1,14 +1,16 @@
-"""What may be spent, in bytes, frames and milliseconds: by a connection, a key, a tenant, an address, and everybody.
+"""Accounts of work, in bytes, frames and milliseconds, for a connection, a key, a tenant, an address or the process.
 
-Pure: it is told the time, and never reads, waits or refuses by itself. Work is bounded here, where the messages that a
-client may say are only counted (`rate.py`): a frame can cost a hundred times what another costs.
+Pure: callers pass in the time. An account only counts; it never reads a socket, waits, or refuses anything. `rate.py`
+limits the number of messages of a connection. These accounts limit the work, because one frame can cost a hundred times
+as much as another.
 
-An account may be overdrawn by what was under way when it ran out. Then nothing is bought until time has paid it back:
-whoever spends from it waits, with reading paused. A connection whose own account is overdrawn on end is refused what it
-says, unread, and at last closed. Nobody is refused or closed for what others spend from a shared account.
+An account can be overdrawn by the work that was under way when it ran out. Until time has refilled it, no more work is
+done for its holders: they wait, and reading from their sockets is paused. When a connection keeps its own account
+overdrawn, its frames are first refused without being read; later the connection is closed (see `Patience`). Nobody is
+refused or closed because others have overdrawn a shared account.
 
-Decided here: time is the wall's, capped at `MOST_MILLISECONDS_AT_ONCE` for one piece of work, so that a machine that
-stood still charges nobody for it.
+Decided here: time is wall-clock time, and one piece of work is charged at most `MOST_MILLISECONDS_AT_ONCE`. So nobody
+is charged for the time during which the whole machine stood still.
 """
 
 from collections import OrderedDict
@@ -20,18 +22,20 @@ from typing import Final, Literal, Protocol
 from bridge.budget.rate import FORGIVEN_SECONDS, PATIENCE_SECONDS
 
 BURST_SECONDS: Final = 1.0
-"""What an account can save up: so many seconds of its allowance."""
+"""Capacity of an account, in seconds of its allowance."""
 REFUSED_AFTER_SECONDS: Final = PATIENCE_SECONDS / 2
+"""After so many seconds overdrawn without a pause, a connection's frames are refused unread."""
 MOST_MILLISECONDS_AT_ONCE: Final = 20.0
+"""The most that one piece of work is charged."""
 MOST_ACCOUNTS: Final = 10_000
-"""Of one kind. Beyond, the one that was opened longest ago starts anew."""
+"""Accounts of one kind. Beyond that, the one opened first is dropped, and its holder gets a new one."""
 
 Standing = Literal["within", "over", "far_over"]
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one account gets each second; 0 does not bound that kind."""
+    """What one account gets each second; 0 means that this unit has no limit."""
 
     bytes: float = 0
     frames: float = 0
@@ -42,7 +46,10 @@ UNBOUNDED: Final = Allowance()
 
 
 class Account:
-    """What one holder has left. Filled up lazily, and only once something ran out: spending must cost nothing."""
+    """What one holder has left to spend.
+
+    It is refilled only when a unit has run out, and only when `wait_seconds` is called: spending must cost nothing.
+    """
 
     __slots__ = ("_allowance", "_at", "_bytes", "_frames", "_milliseconds", "spent_bytes", "spent_milliseconds")
 
@@ -56,7 +63,7 @@ class Account:
         self.spent_milliseconds = 0.0
 
     def spend(self, size_bytes: int, frames: int, milliseconds: float) -> None:
-        """Take this from what is left, also where that is not enough."""
+        """Subtract this. The result may be negative: the account is then overdrawn."""
         self._bytes -= size_bytes
         self._frames -= frames
         self._milliseconds -= milliseconds
@@ -64,7 +71,7 @@ class Account:
         self.spent_milliseconds += milliseconds
 
     def wait_seconds(self, now_seconds: float) -> float:
-        """How long until what was overdrawn is paid back; 0 where more may be spent now."""
+        """Seconds until no unit is overdrawn any more; 0 when more may be spent now."""
         if self._bytes > 0 and self._frames > 0 and self._milliseconds > 0:
             return 0.0
         allowance, passed = self._allowance, now_seconds - self._at
@@ -92,7 +99,10 @@ def _owed_seconds(left: float, per_second: float) -> float:
 
 
 class Patience:
-    """How long one holder has been over on end, and what follows. A pause of `FORGIVEN_SECONDS` forgives."""
+    """How long one connection has kept its account overdrawn, and what follows.
+
+    `FORGIVEN_SECONDS` without an overdraft resets the time.
+    """
 
     __slots__ = ("_over_at", "_over_since")
 
@@ -100,13 +110,13 @@ class Patience:
         self._over_since = self._over_at = -inf
 
     def over(self, now_seconds: float) -> None:
-        """It is over now."""
+        """Note that the account is overdrawn now."""
         if now_seconds - self._over_at > FORGIVEN_SECONDS:
             self._over_since = now_seconds
         self._over_at = now_seconds
 
     def standing(self, now_seconds: float) -> Standing:
-        """`over`: what it says is refused unread. `far_over`: it is closed."""
+        """`within`: read on. `over`: its frames are refused unread. `far_over`: the connection is closed."""
         if now_seconds - self._over_at > FORGIVEN_SECONDS:
             return "within"
         seconds = now_seconds - self._over_since
@@ -116,14 +126,14 @@ class Patience:
 
 
 class Accounts:
-    """The accounts of one kind, by the name of their holders."""
+    """All accounts of one kind (for example of all tenants), by the name of their holder. At most `MOST_ACCOUNTS`."""
 
     def __init__(self, allowance: Allowance) -> None:
         self._allowance = allowance
         self.opened: Final[OrderedDict[str, Account]] = OrderedDict()
 
     def of(self, holder: str, now_seconds: float) -> Account:
-        """The holder's account, opened if need be."""
+        """The account of this holder; a new one is opened when there is none."""
         account = self.opened.get(holder)
         if account is None:
             account = self.opened[holder] = Account(self._allowance, now_seconds)
@@ -133,41 +143,45 @@ class Accounts:
 
 
 class Work(Protocol):
-    """What can be done a piece at a time."""
+    """Work that is done one piece at a time."""
 
     def go_on(self) -> None:
-        """Do one piece, synchronously; what is left has to wait anew."""
+        """Do one piece, synchronously. When some work is left, it must queue again."""
 
 
 Line = OrderedDict[Work, None]
-"""Who waits, the first at its beginning; whoever leaves it leaves no gap."""
+"""A queue: the first to be served comes first. An entry can be removed from any position in constant time."""
 
 
 class Holder:
-    """Whose work it is. It is charged to `accounts`; while one of them, or of `behind`, is overdrawn none is done."""
+    """The owner of queued work, and the accounts that pay for it.
+
+    `accounts` are charged. No work is done while one of `accounts` or of `behind` is overdrawn; those in `behind` are
+    not charged. Work that was put with `is_new` is done before all other work.
+    """
 
     __slots__ = ("_newcomers", "_waiting", "_waits_for", "accounts", "is_listed")
 
     def __init__(self, accounts: Sequence[Account] = (), behind: Sequence[Account] = ()) -> None:
         self.accounts: Final = tuple(accounts)
         self._waits_for: Final = (*accounts, *behind)
-        self._newcomers: Line | None = None  # there are thousands of holders, and few for whom anything waits
+        self._newcomers: Line | None = None  # made only when needed: few holders ever queue work
         self._waiting: Line | None = None
         self.is_listed = False
-        """Whether its turn will come: it waits in line, or sleeps until an account is paid back."""
+        """Whether its turn is arranged: it is in the queue of `Turns`, or sleeps until an account is paid back."""
 
     @property
     def has_work(self) -> bool:
-        """Whether anything of it waits."""
+        """Whether any work is queued."""
         return self._newcomers is not None or self._waiting is not None
 
     @property
     def waiting(self) -> int:
-        """How many pieces of its work wait."""
+        """How many pieces of work are queued."""
         return len(self._newcomers or ()) + len(self._waiting or ())
 
     def put(self, work: Work, *, is_new: bool) -> None:
-        """It waits from now on; what is new goes before all that is not."""
+        """Queue this work. New work goes before all work that is not new."""
         if is_new:
             self._newcomers = self._newcomers or OrderedDict()
             self._newcomers[work] = None
@@ -176,14 +190,14 @@ class Holder:
             self._waiting[work] = None
 
     def next(self) -> Work:
-        """What is to be done next; it waits no longer. Raises `KeyError` where there is nothing."""
+        """Remove the next piece of work from the queue, and return it. Raises `KeyError` when the queue is empty."""
         line = self._newcomers or self._waiting or OrderedDict()
         work, _ = line.popitem(last=False)
         self._forget_empty_lines()
         return work
 
     def withdraw(self, work: Work) -> None:
-        """It waits no longer, if it did."""
+        """Remove this work from the queue, if it is there."""
         for line in (self._newcomers, self._waiting):
             if line is not None:
                 line.pop(work, None)
@@ -193,12 +207,12 @@ class Holder:
         self._newcomers, self._waiting = self._newcomers or None, self._waiting or None
 
     def spend(self, size_bytes: int, frames: int, milliseconds: float) -> None:
-        """From each of the accounts."""
+        """Charge this to each of `accounts`."""
         for account in self.accounts:
             account.spend(size_bytes, frames, milliseconds)
 
     def wait_seconds(self, now_seconds: float) -> float:
-        """How long until everything is paid back that it waits for; 0 where its work may be done now."""
+        """Seconds until none of `accounts` and `behind` is overdrawn; 0 when work may be done now."""
         longest = 0.0
         for account in self._waits_for:
             longest = max(longest, account.wait_seconds(now_seconds))

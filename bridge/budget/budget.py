@@ -1,7 +1,7 @@
-"""The budget of one process: whose account everything that is done is charged to. It decides by `accounts.py` alone.
+"""The budget of one process: which account pays for which work. What an account allows is decided in `accounts.py`.
 
-Who is known by a key spends from the key's account and the tenant's; a stranger from its address's, and only while
-everybody together leaves something.
+A client that is identified by a key is charged to the account of the key and of its tenant. A client that is not
+identified yet is charged to its address, and is served only while the account of the whole process is not overdrawn.
 """
 
 from collections import Counter, OrderedDict
@@ -16,19 +16,26 @@ from bridge.budget.outboxes import Outboxes
 from bridge.budget.turns import Turns
 
 MOST_HOLDERS: Final = 10_000
+"""Holders that are remembered. When there are more, the one that was made first is forgotten."""
 
 AccountsAt = Callable[[float], Sequence[Account]]
+"""Opens the accounts of a holder; the argument is the time in seconds."""
 
 
 Over = Literal["refused_unread", "flood_ended", "request_refused"]
-"""What befell those who were over: a frame was not read, a connection closed, a request answered with 503."""
+"""What was done because an account was overdrawn.
+
+`refused_unread`: a frame was refused unread. `flood_ended`: a connection was closed. `request_refused`: an HTTP request
+was answered with 503.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be spent in a second: one connection, key, tenant and address each, and everybody in one process.
+    """What may be spent each second: by one connection, key, tenant or address, and by the whole process (`everybody`).
 
-    `turn_seconds`: for how long is read, or said, in one go. `outboxes_bytes`: what may wait for all connections.
+    `turn_seconds`: how long one turn of reading or delivering may take. `outboxes_bytes`: how much may be queued for
+    all connections of the process together. `trusted_proxies`: as configured, see `client_address.py`.
     """
 
     connection: Allowance
@@ -42,7 +49,7 @@ class Limits:
 
 
 class Budget:
-    """One for each process. `over`: how often which of these was done."""
+    """All accounts and holders of one process. `over` counts what was done because an account was overdrawn."""
 
     def __init__(self, limits: Limits) -> None:
         self.everybody: Final = Account(limits.everybody, monotonic())
@@ -57,27 +64,28 @@ class Budget:
         self._holders: OrderedDict[Hashable, Holder] = OrderedDict()
 
     def spent_by_tenant(self) -> Mapping[str, Account]:
-        """What each tenant has spent that was here."""
+        """The accounts of all tenants that spent anything in this process, by the tenant's name."""
         return self._tenants.opened
 
     def connection(self) -> Account:
-        """An account of one connection's own."""
+        """A new account for one connection."""
         return Account(self._limits.connection, monotonic())
 
     def tenant(self, tenant: str) -> Holder:
-        """Who hears in this tenant: what is said to it is charged to it."""
+        """The holder of deliveries to this tenant's listeners."""
         return self._holder(("tenant", tenant), lambda now: [self._tenants.of(tenant, now)])
 
     def key(self, tenant: str, key_name: str) -> Holder:
-        """Whoever came with this key to this tenant; without a key the name is empty."""
+        """The holder for clients of this tenant that use this key. `key_name` is empty for clients without a key."""
         return self._holder(
             ("key", tenant, key_name), lambda now: [self._keys.of(key_name, now), self._tenants.of(tenant, now)]
         )
 
     def stranger(self, address: str) -> Holder:
-        """Whoever comes from this address, and has not said who it is.
+        """The holder for clients at this address that are not identified yet.
 
-        Without an address it came by a unix socket, where another worker passes on whom it has charged already.
+        `address` is empty for a peer on a unix socket. That is another worker, which passes a request on and has
+        charged it already: nothing is charged again.
         """
         return self._address("stranger", address)
 
@@ -88,23 +96,27 @@ class Budget:
         return self._holder(name, lambda now: [self._addresses.of(address, now)], behind=(self.everybody,))
 
     def peer(self, address: str) -> Holder:
-        """Who pays for what is read of requests: the address they come from. What does not come at once waits for that.
+        """The holder that is charged for reading requests: the address that the bytes come from.
 
-        A proxy of ours pays for none: it is only known whom it speaks for when a request has come.
+        A request that does not arrive all at once waits for the accounts of this holder. One of our own proxies is not
+        charged (see `heads`): which client it forwards for is known only when a request has arrived.
         """
         return (
             self.heads(address) if is_proxy(address, self._limits.trusted_proxies) else self._address("peer", address)
         )
 
     def heads(self, address: str) -> Holder:
-        """Whoever begins a request there: it waits for a turn, and while everybody has spent all, but for no account.
+        """The holder for the first read of a request. It has no account, since only the request shows whose it is.
 
-        Only when it was read it is known whom it is for.
+        It waits for its turn, and while the account of the whole process is overdrawn.
         """
         return self._holder(("heads", address), lambda _: (), behind=(self.everybody,))
 
     def _holder(self, name: Hashable, accounts: AccountsAt, behind: Sequence[Account] = ()) -> Holder:
-        """Bounded: the one that was made longest ago is forgotten; who still has it goes on with it."""
+        """The holder of this name, made if there is none.
+
+        Beyond `MOST_HOLDERS` the oldest is forgotten; code that has a reference to it keeps using it.
+        """
         holder = self._holders.get(name)
         if holder is None:
             holder = self._holders[name] = Holder(accounts(monotonic()), behind)

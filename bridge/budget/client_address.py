@@ -1,11 +1,12 @@
-"""Whose address a request counts for: its peer's, or the one that a proxy of ours says it passes on. Pure.
+"""The client address that a request is counted for: the peer's, or one from `X-Forwarded-For` of a trusted proxy. Pure.
 
-It must never believe a header of a peer that is not among the trusted proxies: anyone can write one. What it yields is
-for counting and for nothing else; nobody is let in because of an address.
+It must never believe the header of a peer that is not a trusted proxy: anyone can write one. The address is used for
+counting only; nobody is let in because of an address.
 
-Decided here: an IPv6 client is its /64, since whoever has one address has all of them. Of a chain of proxies the last
-address counts that is none of ours; with `*`, which trusts every peer, the last one, since the peer itself wrote that.
-A header that cannot be read means the peer.
+Decided here: an IPv6 client is counted by its /64 network, because a client usually controls all addresses in it. In a
+chain of proxies the last address that is not one of our proxies counts. With `*`, which trusts every peer, it is the
+last address of the chain, since the peer itself wrote it. When the header cannot be parsed, the peer's own address
+counts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,19 +16,21 @@ from typing import Any, Final
 
 ANY_PEER: Final = "*"
 NOBODY: Final = ""
-"""Stands for a peer without an address, as behind a unix socket."""
+"""The peer has no address, as on a unix socket."""
 HEADER: Final = b"x-forwarded-for"
 PREFIX_OF_ONE: Final = 64
+"""Prefix length of the IPv6 network that counts as one client."""
 MOST_PROXIES: Final = 16
-"""So many addresses of a chain are read, from its end."""
+"""So many addresses of a chain are looked at, from its end."""
 NO_PORT: Final = 1
+"""Colons in an IPv4 address with a port; text with more colons is an IPv6 address without one."""
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
 
 def client_address(scope: Mapping[str, Any], trusted_proxies: tuple[str, ...]) -> str:
-    """The address for which an ASGI request counts; `trusted_proxies` as they are configured."""
+    """The address that the request of this ASGI scope is counted for. `trusted_proxies` as configured."""
     peer = scope.get("client")
     headers: Iterable[tuple[bytes, bytes]] = scope.get("headers", ())
     said = b",".join(value for name, value in headers if name == HEADER)
@@ -35,7 +38,7 @@ def client_address(scope: Mapping[str, Any], trusted_proxies: tuple[str, ...]) -
 
 
 def address_of(peer: str, forwarded_for: str, trusted_proxies: tuple[str, ...]) -> str:
-    """The address of whoever sent a request: `203.0.113.7`, or `2001:db8:0:1::/64`."""
+    """The same, from the peer's address and the header's value: for example `203.0.113.7`, or `2001:db8:0:1::/64`."""
     proxy, networks = _read(peer), networks_of(trusted_proxies)
     if forwarded_for and (ANY_PEER in trusted_proxies or _is_among(proxy, networks)):
         return _counted(_passed_on(forwarded_for, networks) or proxy, peer)
@@ -43,13 +46,13 @@ def address_of(peer: str, forwarded_for: str, trusted_proxies: tuple[str, ...]) 
 
 
 def is_proxy(peer: str, trusted_proxies: tuple[str, ...]) -> bool:
-    """Whether this peer is believed when it says whom it speaks for."""
+    """Whether the `X-Forwarded-For` of this peer is believed."""
     return ANY_PEER in trusted_proxies or _is_among(_read(peer), networks_of(trusted_proxies))
 
 
 @lru_cache(maxsize=16)
 def networks_of(trusted_proxies: tuple[str, ...]) -> tuple[Network, ...]:
-    """The networks of the trusted proxies. Raises `ValueError`, saying which of them is none."""
+    """The networks of the trusted proxies, without `*`. Raises `ValueError` naming the first that cannot be parsed."""
     return tuple(_network(name) for name in trusted_proxies if name != ANY_PEER)
 
 
@@ -61,7 +64,10 @@ def _network(name: str) -> Network:
 
 
 def _passed_on(forwarded_for: str, networks: tuple[Network, ...]) -> Address | None:
-    """The last address of a chain that is none of our proxies'; its first where all are. `None` for garbage."""
+    """The last address of a chain that is not one of our proxies; when all are, the first one that was looked at.
+
+    `None` when an address cannot be parsed.
+    """
     address = None
     for said in _from_the_end(forwarded_for):
         address = _read(_without_port(said))
@@ -79,7 +85,7 @@ def _from_the_end(chain: str) -> Iterator[str]:
 
 
 def _without_port(said: str) -> str:
-    """Some proxies write `203.0.113.7:1234` and `[2001:db8::1]:1234`."""
+    """The address without its port: some proxies write `203.0.113.7:1234` or `[2001:db8::1]:1234`."""
     if said.startswith("["):
         return said[1:].partition("]")[0]
     return said.partition(":")[0] if said.count(":") == NO_PORT else said
@@ -98,7 +104,7 @@ def _is_among(address: Address | None, networks: tuple[Network, ...]) -> bool:
 
 
 def _counted(address: Address | None, peer: str) -> str:
-    """As it is counted; a peer that is no address counts by its own name."""
+    """The name that an address is counted under; for a peer whose address cannot be parsed, the peer's own text."""
     if isinstance(address, IPv6Address):
         return str(IPv6Network((int(address), PREFIX_OF_ONE), strict=False))
     return peer if address is None else str(address)

@@ -1,57 +1,59 @@
-"""What waits for all connections of this process together, and its bound. It writes nothing.
+"""The bound on bytes queued for all connections of this process together. It writes to no socket.
 
-Each outbox has a bound of its own; a thousand that are never read would still fill the memory. So those in which much
-waits are known here, and while they hold too much together the fullest are cut.
+Each outbox has its own bound, but a thousand full ones would still fill the memory. So every connection with many
+queued bytes is registered here. While these hold more than the bound together, those with the most queued bytes are cut
+off.
 """
 
 import asyncio
 from typing import Final, Protocol
 
 LOOK_SECONDS: Final = 0.1
+"""Pause between two checks of the bound."""
 MUCH_BYTES: Final = 65_536
-"""Where less waits for a connection, it is not looked at."""
+"""A connection with fewer queued bytes is not registered."""
 
 
 class Full(Protocol):
-    """A connection for which much waits."""
+    """A connection with many queued bytes."""
 
     def waiting_bytes(self) -> int:
-        """How much waits for it now."""
+        """Bytes that are queued for it now."""
 
     def cut(self) -> None:
-        """It is a slow consumer: queue nothing more for it, and end it."""
+        """End it as a slow consumer, and queue nothing more for it."""
 
 
 class Outboxes:
-    """The outboxes of one process in which much waits."""
+    """All connections of one process that have many queued bytes."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._full: dict[Full, None] = {}
         self.cut = 0
-        """Connections that were cut because all together held too much."""
+        """Connections that were cut off because all together held too much."""
 
     def fill(self, one: Full) -> None:
-        """Much waits for this one from now on."""
+        """Register a connection: many bytes are queued for it."""
         self._full[one] = None
 
     def drain(self, one: Full) -> None:
-        """No longer; harmless when repeated."""
+        """Remove a connection. Repeating this does no harm."""
         self._full.pop(one, None)
 
     @property
     def waiting_bytes(self) -> int:
-        """How much waits, in those in which much does."""
+        """Bytes queued for all registered connections together."""
         return sum(one.waiting_bytes() for one in self._full)
 
     async def run(self) -> None:
-        """Look after the bound until cancelled."""
+        """Check the bound every `LOOK_SECONDS`, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.look()
 
     def look(self) -> None:
-        """Cut the fullest, until what is left is within the bound."""
+        """Cut off the connections with the most queued bytes, until the rest is within the bound."""
         if not self._full:
             return
         sizes = sorted(((one.waiting_bytes(), number, one) for number, one in enumerate(self._full)), reverse=True)

@@ -1,19 +1,20 @@
-"""How fast one connection may speak: a token bucket. Pure: it is told the time.
+"""Token bucket for one connection's message rate. Pure: callers pass in the time.
 
-What exceeds the rate is refused, message by message; a connection that goes on being refused for `PATIENCE_SECONDS` is
-closed. A pause of `FORGIVEN_SECONDS` without any refusal forgives.
+Each message over the rate is refused. A connection whose messages are refused for `PATIENCE_SECONDS` is closed.
+`FORGIVEN_SECONDS` without a refused message reset that time.
 """
 
 from typing import Final, Literal
 
 Pace = Literal["within", "over", "far_over"]
+"""`within` the rate: accepted. `over`: the message is refused. `far_over`: the connection is to be closed."""
 
 PATIENCE_SECONDS: Final = 10.0
 FORGIVEN_SECONDS: Final = 2.0
 
 
 class Bucket:
-    """`per_second` messages on average, `burst` at once; `per_second` 0 allows everything."""
+    """Allows `per_second` messages on average and `burst` at once; with `per_second` 0 everything is allowed."""
 
     __slots__ = ("_at", "_burst", "_over_at", "_over_since", "_per_second", "_tokens")
 
@@ -25,7 +26,7 @@ class Bucket:
         self._over_since = self._over_at = float("-inf")
 
     def spend(self, now_seconds: float) -> Pace:
-        """Count one message."""
+        """Count one message, and return whether it is within the rate."""
         if self._per_second == 0:
             return "within"
         self._tokens = min(self._burst, self._tokens + (now_seconds - self._at) * self._per_second)

@@ -1,12 +1,14 @@
-"""How many of the connections of a process one tenant, key or address may hold. Pure: it counts, and opens nothing.
+"""Limits how many of a process's connections one tenant, key or address may hold. Pure: it only counts.
 
-While a fifth of all places is free anybody may take one. The last fifth is for those who hold less than an equal share
-of the whole, so that nobody shuts the others out, and each may use what the others leave: by their tenant, where there
-are several; else by their key; else by their address. A key that holds less than its share still gets in beside
-another of its tenant that holds too much, but not into the last tenth.
+While less than 80% of all places are taken, everyone gets one. After that a newcomer must belong to a tenant, key or
+address that holds less than an equal share of all places, so that nobody can shut the others out. Compared are tenants,
+if several are configured, and keys, if several are configured; addresses only if neither is. From 80% to 90% one of
+these comparisons is enough: a key that holds less than its share gets in even if another key of its tenant holds too
+much. From 90% on the first of them alone decides, which is the tenant if several are configured.
 
-Decided here: an equal share is one of as many as hold connections now, the newcomer included; of tenants and keys, of
-at least two. An address counts only where nothing else tells people apart, since anyone can come from many.
+Decided here: an equal share is all places divided by the number of those who hold any, the newcomer included. For
+tenants and keys that number is at least two. Addresses are compared only where nothing else tells clients apart, since
+one client can use many addresses.
 """
 
 from collections import Counter
@@ -14,13 +16,15 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 FREE_FOR_ALL: Final = 0.8
+"""Part of all places that anyone may take."""
 FREE_FOR_KEYS: Final = 0.9
+"""Up to this part of all places, one comparison of several is enough."""
 
 Kind = Literal["tenant", "key", "address"]
 
 
 class Owner(NamedTuple):
-    """Whose a connection is."""
+    """The tenant, key and address that one connection is counted for."""
 
     tenant: str
     key: str
@@ -28,7 +32,7 @@ class Owner(NamedTuple):
 
 
 class Shares:
-    """Who holds how many of `most` places. `several`: of which kinds the configuration has more than one."""
+    """Counts the holders of `most` places. `several`: whether the configuration has more than one tenant, and key."""
 
     def __init__(self, most: int, several: Mapping[Kind, bool]) -> None:
         self._most = most
@@ -38,11 +42,11 @@ class Shares:
 
     @property
     def is_full(self) -> bool:
-        """Whether nobody at all can be let in."""
+        """Whether all places are taken."""
         return self.taken >= self._most
 
     def has_room_for(self, owner: Owner) -> bool:
-        """Whether one more connection of this owner may be let in."""
+        """Whether a new connection of this owner may be let in."""
         if self.taken < self._most * FREE_FOR_ALL:
             return True
         kinds = self._kinds if self.taken < self._most * FREE_FOR_KEYS else self._kinds[:1]
@@ -54,13 +58,13 @@ class Shares:
         return held[name] < self._most / (holders if kind == "address" else max(2, holders))
 
     def take(self, owner: Owner) -> None:
-        """One more, let in; each `take` needs its `give_back`."""
+        """Count a new connection; each `take` needs its `give_back`."""
         self.taken += 1
         for kind, held in self._held.items():
             held[getattr(owner, kind)] += 1
 
     def give_back(self, owner: Owner) -> None:
-        """One is over."""
+        """Count a connection that has ended."""
         self.taken -= 1
         for kind, held in self._held.items():
             name = getattr(owner, kind)

@@ -1,10 +1,11 @@
-"""Whose turn it is: work that waits is done a little at a time, fairly by holder, and never for long in one go.
+"""Scheduler of one process: queued work is done in small pieces, round robin over its holders.
 
-It decides nothing about the work, and reads no socket by itself. Whatever is ready at once and finds nobody waiting is
-done at once; else it queues behind others of its holder, and each turn of the loop takes one piece from each holder
-after another, until `turn_seconds` are spent. So one who floods waits for itself, and everybody else for a turn.
+It knows nothing about the work, and reads no socket itself. Work is done at once when it may be done now and nothing is
+queued. Otherwise it is queued with its holder. In each turn of the event loop one piece of each holder is done, one
+holder after the other, until `turn_seconds` are used up. So a client that floods waits for itself; everybody else waits
+for one turn.
 
-Bounded: a piece of work waits in one place at most, and so there are never more than there are sockets and tenants.
+Bounded: a piece of work is queued at most once, so there are never more than there are sockets and tenants.
 """
 
 import asyncio
@@ -17,20 +18,22 @@ import structlog
 from bridge.budget.accounts import MOST_MILLISECONDS_AT_ONCE, Account, Holder, Work
 
 A_READ_SECONDS: Final = 0.000_02
-"""What it takes to learn that something has come, however little that is; not measured by whoever is handed it."""
+"""Price of noticing that bytes have arrived, however few. The code that handles the bytes cannot measure it."""
 A_CONNECTION_SECONDS: Final = 0.000_1
-"""What it takes to accept one, and to end it."""
+"""Price of accepting a connection and of ending it."""
 SHORTEST_SLEEP_SECONDS: Final = 0.002
+"""A holder whose account is overdrawn sleeps at least so long before it is looked at again."""
 LONGEST_SLEEP_SECONDS: Final = 5.0
+"""A holder whose account is overdrawn sleeps at most so long before it is looked at again."""
 
 log = structlog.get_logger(__name__)
 
 
 class Turns:
-    """The work of one process that waits, and how much of this turn is spent."""
+    """The queue of one process, and how much of the current turn is used."""
 
     def __init__(self, turn_seconds: float, everybody: Account) -> None:
-        """`everybody` is the account of the whole process."""
+        """`turn_seconds` bounds one turn; `everybody` is the account of the whole process."""
         self._turn_seconds = turn_seconds
         self._everybody = everybody
         self._ready: deque[Holder] = deque()
@@ -40,10 +43,10 @@ class Turns:
         self._used_seconds = thread_time()
         self.errors = 0
         self.waited = 0
-        """Pieces of work that had to wait."""
+        """How many pieces of work were queued."""
 
     def may_go_on(self, holder: Holder) -> bool:
-        """Whether this holder's work may be done now, without waiting."""
+        """Whether this holder's work may be done now, without being queued."""
         return (
             self._spent_seconds < self._turn_seconds
             and not self._ready
@@ -52,27 +55,30 @@ class Turns:
         )
 
     def spent(self, holder: Holder, size_bytes: int, frames: int, seconds: float) -> None:
-        """So much was spent in this turn, on a holder's account and everybody's."""
+        """Charge work that was done in this turn to the holder; its bytes and frames also to the whole process."""
         milliseconds = min(seconds * 1_000, MOST_MILLISECONDS_AT_ONCE)
         holder.spend(size_bytes, frames, milliseconds)
-        self._everybody.spend(size_bytes, frames, 0)  # and its time by the processor's own clock
+        self._everybody.spend(size_bytes, frames, 0)  # its time is charged by `_charge_everybody`
         self._spent_seconds += seconds
         self._come_again()
 
     def stepped(self, holder: Holder, seconds: float) -> None:
-        """So much was spent on a step of something that was begun."""
+        """Charge one step of a coroutine that has begun (a request or a handshake)."""
         self._stepped_seconds += seconds
         self.spent(holder, 0, 0, seconds)
 
     @property
     def may_step(self) -> bool:
-        """Whether steps have any of this turn left: a turn's time of their own, so that all come to an end."""
+        """Whether coroutines may take another step in this turn.
+
+        Steps have `turn_seconds` of their own, so that everything that has begun comes to its end.
+        """
         return self._stepped_seconds < self._turn_seconds
 
     def wait(self, holder: Holder, work: Work, *, is_new: bool = False) -> None:
-        """Do this work when its turn comes. It must not wait already; work that is over by then does nothing.
+        """Queue this work. It must not be queued already. Work that has become obsolete by its turn must do nothing.
 
-        `is_new`: of a holder's work, what comes before all that is not.
+        `is_new`: it goes before all work of this holder that is not new.
         """
         self.waited += 1
         holder.put(work, is_new=is_new)
@@ -99,20 +105,20 @@ class Turns:
             self._come_again()
 
     def _charge_everybody(self) -> None:
-        """What this thread has really used since the last turn, of which nobody measures all."""
+        """Charge the processor time of this thread since the last turn: no other measurement covers all of it."""
         used_seconds = thread_time()
         self._everybody.spend(0, 0, (used_seconds - self._used_seconds) * 1_000)
         self._used_seconds = used_seconds
 
     def _serve(self, holder: Holder) -> None:
-        """One piece of a holder's work; or none, while one of its accounts is overdrawn."""
+        """Do one piece of a holder's work; while one of its accounts is overdrawn, let the holder sleep."""
         seconds = holder.wait_seconds(monotonic())
         if seconds:
             seconds = min(max(seconds, SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)
             asyncio.get_running_loop().call_later(seconds, self._list, holder)
             return
         try:
-            if holder.has_work:  # it may all have been withdrawn meanwhile
+            if holder.has_work:  # all of its work may have been withdrawn meanwhile
                 holder.next().go_on()
         except Exception:
             self.errors += 1
