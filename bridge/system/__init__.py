@@ -1,1 +1,1 @@
-"""What the machine lends a process: memory, open files, and a thread for long work."""
+"""What one process uses of the machine: memory, open files, and a thread for long work."""

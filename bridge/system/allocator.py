@@ -1,12 +1,13 @@
-"""Where the objects of a connection come from, and how what none needs any more goes back to the system.
+"""Chooses the memory allocator for a connection's objects, and returns unused memory to the operating system.
 
-Python's own allocator keeps memory by the MiB: of a wave of connections one small object that outlives it, in each MiB,
-keeps all that they took. The C library gives back every page on which nothing lies, when asked. So whoever knocks is
-let in on memory of the C library; what is said afterwards has Python's own, which is quicker. Whatever is freed goes to
-where it came from: Python's allocator passes on what is not its own, as it always has for what is larger than 512
-bytes. It decides nothing.
+Python's own allocator holds memory in arenas of 1 MiB, and frees an arena only when nothing in it is used. After a wave
+of connections one small object left in each arena keeps all memory of that wave. The C library, when asked
+(`malloc_trim`), returns every page that holds nothing. So the objects of a new connection are allocated by the C
+library (`with c_library:`). Messages use Python's allocator, which is faster. Every object is freed by the allocator
+that made it: Python's allocator hands memory that is not its own to the C library, as it always does for objects over
+512 bytes. This module does not decide what uses which allocator.
 
-Linux with glibc, and CPython with its own allocator. Elsewhere nothing is changed, and nothing given back.
+Works on Linux with glibc, on CPython with its own allocator. Elsewhere it changes nothing and gives nothing back.
 """
 
 import ctypes
@@ -15,21 +16,21 @@ from resource import getpagesize
 from typing import Final
 
 _RAW, _MEMORY, _OBJECTS = 0, 1, 2
-"""Python's three domains; the first is the C library's always."""
+"""CPython's three allocator domains; the raw domain always uses the C library."""
 _RESIDENT: Final = 1
-"""Which number in `statm` counts the pages that are in memory."""
+"""Index of the number of resident pages in `/proc/self/statm`."""
 _library: Final = ctypes.CDLL(None)
 _set: Final = ctypes.pythonapi.PyMem_SetAllocator
 
 
 class _Functions(ctypes.Structure):
-    """`PyMemAllocatorEx`: what a domain is served by."""
+    """The C struct `PyMemAllocatorEx`: the functions of one domain."""
 
     _fields_ = tuple((name, ctypes.c_void_p) for name in ("context", "allocate", "allocate_zeroed", "change", "free"))
 
 
 class CLibrary:
-    """`with c_library:` what is made in there comes from the C library. It may be nested; nothing may await in it."""
+    """Context manager: objects made in it are allocated by the C library. It can be nested; never await in it."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -52,12 +53,12 @@ class CLibrary:
 
 
 def resident_bytes() -> int:
-    """How much of this process is in memory."""
+    """Bytes of this process that are in memory. Linux only; raises `OSError` when no file can be opened."""
     return int(Path("/proc/self/statm").read_text().split()[_RESIDENT]) * getpagesize()
 
 
 def give_back() -> None:
-    """Every whole page on which nothing lies."""
+    """Return every page that holds nothing to the operating system. glibc only."""
     _library.malloc_trim(0)
 
 
@@ -66,7 +67,7 @@ def _can_give_back() -> bool:
 
 
 def _has_own() -> bool:
-    """Whether objects come from Python's own allocator: `PYTHONMALLOC` and tools that look on put others there."""
+    """Whether Python's own allocator is in use: `PYTHONMALLOC` and debugging tools can replace it."""
     try:
         name = ctypes.pythonapi._PyMem_GetCurrentAllocatorName  # noqa: SLF001 - nothing else tells
     except AttributeError:
@@ -82,7 +83,7 @@ def _functions(domain: int) -> _Functions:
 
 
 def _mixed(domain: int) -> _Functions:
-    """The C library's to make something, and this domain's own to change or free it, wherever it came from."""
+    """The C library's functions to allocate, and this domain's own to resize and free, whoever allocated."""
     functions, library = _functions(domain), _functions(_RAW)
     functions.allocate, functions.allocate_zeroed = library.allocate, library.allocate_zeroed
     return functions

@@ -1,10 +1,11 @@
-"""Long work beside the event loop: in one thread, one piece after the other, which gives way to the loop all the time.
+"""Runs long work in one background thread, one call after the other, so that the event loop goes on.
 
-For work of Python's own steps alone: a single call into C that takes long holds everybody up, wherever it is made.
+Only for work in Python code: the thread yields the interpreter between Python instructions, so one long call into C
+would hold up the event loop too.
 
-First come, first served, over all tenants: so a piece must be short, or be taken in turns (`aside_in_turns`), and
-whoever has work made must have few pieces waiting. Those are the two reports that are made at once
-(`records/report_turns.py`), the facts of a tenant's guards, one each, and one id map.
+Calls are served in order of arrival, for all tenants together. So a call must be short, or be split into steps
+(`aside_in_turns`), and each caller must bound how many calls it has waiting. These callers are: the two reports that
+may run at once (`records/report_turns.py`), the facts for each tenant's guards, one call each, and one id map.
 """
 
 import asyncio
@@ -17,8 +18,9 @@ from typing import Final, ParamSpec, TypeVar
 from bridge.system.allocator import c_library
 
 GIVE_WAY_SECONDS: Final = 0.0005
-"""So long the loop waits for the interpreter while the thread has it; Python's own 5 ms would be felt by everyone."""
+"""How long the event loop waits for the interpreter while the thread has it. Python's default of 5 ms would be felt."""
 TURN_SECONDS: Final = 0.01
+"""How long the steps of one `aside_in_turns` run before other calls have their turn."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,24 +29,24 @@ _thread: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aside")
 
 
 async def aside(call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """What `call` returns or raises."""
+    """Run `call` in the thread; return what it returns, raise what it raises."""
     sys.setswitchinterval(GIVE_WAY_SECONDS)
     return await asyncio.get_running_loop().run_in_executor(_thread, _call, lambda: call(*arguments, **named))
 
 
 def _call(call: Callable[[], T]) -> T:
-    """On memory of the C library, since what is made here is much, and goes: but for a few objects, which stay."""
+    """Run with the C library's allocator: the call makes many objects, and nearly all of them are soon freed."""
     with c_library:
         return call()
 
 
 async def aside_in_turns(steps: Iterator[object]) -> None:
-    """Take all steps, some of them at a time: others' pieces come between."""
+    """Take every item of `steps` in the thread, for `TURN_SECONDS` at a time; other calls run in between."""
     while await aside(_take_some, steps):
         pass
 
 
 def _take_some(steps: Iterator[object]) -> bool:
-    """Whether there may be more."""
+    """Take items for `TURN_SECONDS`; return whether there may be more."""
     until = perf_counter() + TURN_SECONDS
     return any(perf_counter() > until for _ in steps)

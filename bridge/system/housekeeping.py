@@ -1,9 +1,8 @@
-"""Gives back the memory of whoever is gone. A look now and then, and something to do only while there is much to give.
+"""Returns the memory of ended connections to the operating system: checks regularly, acts only when there is much.
 
-A wave of connections leaves things of Python's own behind that are small, few, and all over the place: emptied tuples
-and handles kept for the next ones, names in the table of looked-up methods. Each keeps a page. They are dropped first;
-of those, the tuples only go with a look through all objects, which takes long where many are connected, and is left out
-there.
+After a wave of connections Python keeps small objects for reuse, scattered over the memory: empty tuples and handles in
+free lists, names in the method cache. Each of them keeps a whole page in use. They are dropped first. Tuples are
+dropped only by a full garbage collection. That takes long while many clients are connected, and is left out then.
 """
 
 import asyncio
@@ -16,22 +15,28 @@ from typing import Final
 from bridge.system import allocator
 
 LOOK_SECONDS: Final = 5.0
+"""Pause between two checks."""
 MUCH_BYTES: Final = 2 * 1024 * 1024
+"""Memory is returned when the process uses so much more than its least use so far."""
 FEW_CONNECTED: Final = 100
-MOST_KEPT: Final = 255  # of a kind; by uvloop 250
+"""A full garbage collection runs only while no more clients than this are connected."""
+MOST_KEPT: Final = 255  # objects in one free list; uvloop keeps 250
 
 
 class Housekeeping:
-    """A part of one process, for as long as it runs."""
+    """The memory checks of one process, for as long as it runs."""
 
     def __init__(self, connected: Sized, has_much_in_hand: Callable[[], bool] = bool) -> None:
-        """`has_much_in_hand`: whether there are many objects for now, which a look through all would take long over."""
+        """`connected`: the open connections.
+
+        `has_much_in_hand` tells whether there are many objects now, so that a full garbage collection would take long.
+        """
         self._connected = connected
         self._has_much_in_hand = has_much_in_hand
         self._least_bytes = inf
 
     async def run(self) -> None:
-        """Look at once, and now and then until cancelled. Where nothing can be given back nobody looks."""
+        """Check at once and every `LOOK_SECONDS`, until cancelled. Where memory cannot be returned it only waits."""
         if not allocator.c_library.is_used:
             await asyncio.Event().wait()
         while True:
@@ -39,7 +44,7 @@ class Housekeeping:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Give back, while much more is in memory than once sufficed."""
+        """Return memory, if the process uses `MUCH_BYTES` more than its least use so far."""
         try:
             resident = allocator.resident_bytes()
         except OSError:  # no file can be opened now
@@ -57,7 +62,11 @@ class Housekeeping:
 
 
 async def _exchange_kept() -> None:
-    """Have others kept: take out all there are, make as many that lie together, and let go of the old ones last."""
+    """Fill Python's free lists with new objects that lie close together, so that the old, scattered ones are freed.
+
+    Takes all objects out of the free lists, makes as many new ones, and drops the old ones last, when the lists are
+    full.
+    """
     loop = asyncio.get_running_loop()
     future = loop.create_future()
     with allocator.c_library:
@@ -67,11 +76,11 @@ async def _exchange_kept() -> None:
     for handle in timed:
         handle.cancel()
     del handle
-    await asyncio.sleep(0)  # the loop has let go of those that were called
+    await asyncio.sleep(0)  # the loop has dropped the handles that were called
     for taken in (called, timed, awaited):
         while taken:
             taken.pop()
 
 
 def _nothing() -> None:
-    """Whoever is called for nothing."""
+    """Does nothing: only the handle that calls it is needed."""

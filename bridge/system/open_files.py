@@ -1,31 +1,31 @@
-"""How many files this process may have open: each socket is one. It opens none, and keeps none for anybody."""
+"""How many files this process may have open; each socket is one. It opens no file and reserves none."""
 
 import contextlib
 import resource
 from typing import Final
 
 MOST: Final = 1_048_576
-"""What stands for no limit at all."""
+"""Returned instead of "no limit"."""
 LEAST: Final = 128
-"""With fewer a bridge does not start: half of them are its own, and the others would serve nobody."""
+"""With fewer a bridge does not start: it needs half of them itself, and the rest would not be enough for clients."""
 
 SHARE_PASSED_ON: Final = 8
-"""Each request that is passed on to another worker costs one more: for those is one in so many."""
+"""A request that is passed on to another worker needs one more file. One file in so many is reserved for these."""
 
 
 def limits() -> tuple[int, int]:
-    """How many may be open now, and to how many the process may raise that by itself."""
+    """`(soft, hard)`: how many files may be open now, and up to how many the process may raise that itself."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _counted(soft), _counted(hard)
 
 
 def passed_on() -> int:
-    """How many are for requests that are passed on."""
+    """How many files are reserved for requests that are passed on."""
     return limits()[0] // SHARE_PASSED_ON
 
 
 def allow_most() -> None:
-    """As many as the system lets us have."""
+    """Raise the soft limit to the hard limit, if the system allows it."""
     soft, hard = limits()
     if soft < hard:
         with contextlib.suppress(OSError, ValueError):
