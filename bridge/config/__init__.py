@@ -1,1 +1,1 @@
-"""The settings: what may be configured, and where it is read from."""
+"""The settings: what can be configured, and where it is read from."""

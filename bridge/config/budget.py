@@ -1,7 +1,7 @@
-"""The `[budget]` of bridge.toml: what each holder may spend in a second. It only says what was asked for.
+"""The table `[budget]` of bridge.toml: what each holder may spend per second. It only holds values; it limits nothing.
 
-Key and tenant are bounded only where the configuration has another of the same kind: alone, it may have the whole
-process.
+A key or a tenant is limited only when another of its kind is configured: a single one may use the whole process (see
+`Settings.limits`).
 """
 
 from typing import Annotated, Final
@@ -13,7 +13,7 @@ from bridge.budget.accounts import UNBOUNDED, Allowance
 Count = Annotated[int, Field(ge=0)]
 Milliseconds = Annotated[float, Field(ge=0)]
 FRAMES_PER_MESSAGE: Final = 4
-"""Who may say so many messages a second may send at least so many frames for each."""
+"""A connection may send at least so many frames for each message that its rate allows."""
 
 
 class _Table(BaseModel):
@@ -21,7 +21,7 @@ class _Table(BaseModel):
 
 
 class _PerSecond(_Table):
-    """One `[budget.HOLDER]`; 0 does not bound that kind."""
+    """One table `[budget.HOLDER]`; 0 means that this unit has no limit."""
 
     bytes: Count = 0
     frames: Count = 0
@@ -61,7 +61,7 @@ class _OfProcess(_PerSecond):
 
 
 class BudgetTable(_Table):
-    """The whole `[budget]`. See `bridge/budget/accounts.py` for what happens to whoever spends more."""
+    """The whole table `[budget]`. `bridge/budget/accounts.py` says what happens when more is spent."""
 
     connection: _OfConnection = Field(_OfConnection(), description="One connection.")
     key: _OfKey = Field(_OfKey(), description="All that came with one key, where there is another key.")
@@ -71,7 +71,10 @@ class BudgetTable(_Table):
     turn_milliseconds: float = Field(4, gt=0, le=100, description="For how long is read, or said, in one go.")
 
     def of_connection(self, messages_per_second: float, max_message_bytes: int) -> Allowance:
-        """Unbounded where the operator took the rate off (0); never less than its messages need."""
+        """The allowance of one connection: never less than the messages that its rate allows may need.
+
+        No limit at all when the operator has turned the message rate off (0).
+        """
         if not messages_per_second:
             return UNBOUNDED
         own = self.connection

@@ -1,7 +1,7 @@
-"""Whether tokens can be verified with a public key, and whether a file holds one. It keeps nothing of what it reads.
+"""Checks whether a public key, or a file that holds one, can verify tokens. It keeps nothing of what it reads.
 
-Each token is verified on the event loop, with the key that it names. So no key is believed that would make that dear:
-the largest RSA key allowed takes some 0.6 ms, and no elliptic curve takes more.
+Tokens are verified on the event loop, with the key that the token names. So a key that makes this slow is not accepted:
+the largest allowed RSA key takes about 0.6 ms, and no elliptic curve takes longer.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ MOST_EXPONENT_BITS: Final = 32
 
 
 def check_public_key(file: Path, algorithms: Iterable[str]) -> None:
-    """Raises `ValueError` where none of these algorithms could verify a token with the key in the file."""
+    """Raise `ValueError` unless at least one of these algorithms can verify a token with the key in this file."""
     if not file.is_file():
         raise ValueError(f"public_key_file: {file} is no file")
     try:
@@ -32,7 +32,7 @@ def check_public_key(file: Path, algorithms: Iterable[str]) -> None:
 
 
 def can_verify(key: object, verifier: Algorithm) -> bool:
-    """Whether this is a public key for the algorithm, as PEM or read: not too short for it, and not too dear."""
+    """Whether `key` (PEM, or an object) is a public key for this algorithm, and neither too short nor too slow."""
     try:
         prepared = verifier.prepare_key(key)
     except (PyJWTError, UnsupportedAlgorithm, TypeError, ValueError):
@@ -42,7 +42,7 @@ def can_verify(key: object, verifier: Algorithm) -> bool:
 
 
 def _is_dear(key: object) -> bool:
-    """A curve is of one size; what RSA takes is for whoever made the key to say."""
+    """Whether verifying with this key is too slow. Only RSA keys can be: the size of a curve is fixed."""
     if not isinstance(key, RSAPublicKey):
         return False
     return key.key_size > MOST_MODULUS_BITS or key.public_numbers().e.bit_length() > MOST_EXPONENT_BITS

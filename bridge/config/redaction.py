@@ -14,6 +14,6 @@ REDACTED: Final = "[redacted]"
 
 
 def redact(text: str) -> str:
-    """A line without query strings, credentials, and passwords in addresses."""
+    """The text without query strings, credentials, and passwords in addresses."""
     text = _USER_INFO.sub("://", _QUERY.sub("?", text))
     return _CREDENTIAL.sub(rf"\1{REDACTED}", _TOKEN.sub(REDACTED, text))

@@ -1,4 +1,4 @@
-"""The settings that are no tables, section by section. They only say what was asked for, or why that cannot be."""
+"""The settings that are plain values, in sections. They only hold and validate values; they act on nothing."""
 
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -14,12 +14,12 @@ from bridge.config.tables import TenantName
 
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
 
-# The private server has a working directory of its own, where a relative path would be another.
+# Absolute, because the private server has another working directory, where a relative path would be wrong.
 AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
 
 
 class EndpointSettings(BaseModel):
-    """Where a bridge listens, and where its Redis is."""
+    """Where the bridge listens, and where its Redis is."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
@@ -42,7 +42,7 @@ class EndpointSettings(BaseModel):
 
 
 class AdmissionSettings(BaseModel):
-    """Who may come in, and by which doors."""
+    """Who may connect, and through which optional doors."""
 
     allowed_origins: tuple[str, ...] = Field(
         (),
@@ -67,7 +67,7 @@ class AdmissionSettings(BaseModel):
 
 
 class BoundSettings(BaseModel):
-    """How large, how many, how fast, and for how long."""
+    """Limits on sizes, counts, rates and times."""
 
     max_message_bytes: int = Field(65_536, ge=128, le=8_388_608, description="Largest frame of a client, in bytes.")
     messages_per_second: float = Field(100, ge=0, description="Messages a second of one connection; 0 turns it off.")
@@ -90,7 +90,7 @@ class BoundSettings(BaseModel):
 
 
 class RecordSettings(BaseModel):
-    """What is written down: the records in Redis, and the log."""
+    """What is recorded in Redis, and how the log is written."""
 
     records: bool = Field(True, description="Keep census, ledger and history of each tenant in Redis.")
     census_days: int = Field(35, ge=1, le=400, description="Days for which who and what was seen is kept.")
@@ -103,11 +103,14 @@ class RecordSettings(BaseModel):
 
 
 def _check_redis_url(url: str) -> None:
-    """Raises `ValueError` where redis-py could make no connection. Nothing is connected, and no value is quoted."""
+    """Raise `ValueError` if redis-py cannot make a connection object from this URL.
+
+    It connects to nothing, and its messages quote no part of the URL: that may be a password.
+    """
     try:
         _port = urlsplit(url).port
     except ValueError:
-        # The error's own text may hold a piece of the password.
+        # The error's own text may contain a part of the password.
         raise ValueError("its host and port cannot be read; in a password write / as %2F and # as %23") from None
     options: dict[str, Any] = {**parse_url(url)}
     connection, given = options.pop("connection_class", Connection), {}

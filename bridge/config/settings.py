@@ -1,6 +1,6 @@
-"""Every knob, typed and frozen, read once. The command line wins over the environment, which wins over the file.
+"""All settings, typed and frozen, read once. Command line before environment before file.
 
-It never reaches into Redis and never acts: it only says what was asked for, or why that cannot be.
+They only hold and validate values: this module never connects to Redis, and starts nothing.
 """
 
 from pathlib import Path
@@ -19,9 +19,10 @@ from bridge.tenants.tenant import DEFAULT_TENANT, Tenant
 
 
 class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSettings, BaseSettings):
-    """All settings. Each is also `BRIDGE_<NAME>` in the environment and a line of `bridge.toml`.
+    """All settings. Each is also `BRIDGE_<NAME>` in the environment and a key of `bridge.toml`.
 
-    The sections stand from the last to the first: so pydantic has their fields in the order of the reference.
+    The base classes stand in reverse order, because pydantic then lists the fields in the order of the reference
+    documentation.
     """
 
     model_config = SettingsConfigDict(
@@ -80,7 +81,7 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
 
     @property
     def is_open(self) -> bool:
-        """Whether everyone is let in, because no keys are configured."""
+        """Whether everyone may connect, because no keys are configured."""
         return not self.keys
 
     @property
@@ -89,7 +90,7 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
 
     @property
     def limits(self) -> Limits:
-        """What may be spent, and by whom."""
+        """The limits for `bridge/budget`. A key or a tenant is limited only if another one is configured."""
         budget = self.budget
         return Limits(
             connection=budget.of_connection(self.messages_per_second, self.max_message_bytes),
@@ -103,7 +104,7 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
         )
 
     def known_tenants(self) -> dict[str, Tenant]:
-        """Every tenant that the configuration names, as it starts."""
+        """Every tenant that the configuration names, in its configured (initial) state, by name."""
         tables = dict(self.tenants)
         names = {name for key in self.keys for name in key.tenants if name != EVERY_TENANT}
         names |= {self.v2_anonymous_tenant} if self.v2_anonymous_tenant else set()
@@ -112,11 +113,14 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
 
 
 class SettingsError(ValueError):
-    """The configuration cannot be used; the message says where and why, a line for each problem."""
+    """The configuration is invalid; the message has one line for each problem: where, and why."""
 
 
 def load(config: Path | None = None, **given: Any) -> Settings:
-    """Settings from what was given, the environment, and the file. Raises `SettingsError`."""
+    """Read the settings: `given` (the command line) wins over the environment, and that over the file `config`.
+
+    Raises `SettingsError`. A value of `None` in `given` counts as not given.
+    """
     if config is not None and not config.is_file():
         raise SettingsError(f"{config}: no such file")
 

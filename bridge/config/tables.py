@@ -1,4 +1,4 @@
-"""The tables of bridge.toml: one tenant, one key, and which tokens are believed. They only say what was asked for."""
+"""The tables of bridge.toml: tenants, keys, and which tokens are accepted. They only hold and validate values."""
 
 from datetime import date
 from pathlib import Path
@@ -34,7 +34,7 @@ class _Table(BaseModel):
 
 
 class TenantSettings(_Table):
-    """One `[tenants.NAME]` of the file."""
+    """One table `[tenants.NAME]` of the file."""
 
     stage: Stage = "bridge"
     share: int = Field(0, ge=0, le=100)
@@ -52,7 +52,7 @@ class TenantSettings(_Table):
         return rules
 
     def tenant(self, name: str) -> Tenant:
-        """The tenant of this name, as it starts."""
+        """The tenant with this name, in its configured (initial) state."""
         return Tenant(
             name=name,
             stage=self.stage,
@@ -67,7 +67,7 @@ class TenantSettings(_Table):
 
 
 class Key(_Table):
-    """One `[[keys]]` of the file: what `aether-bridge keys new` prints."""
+    """One table `[[keys]]` of the file, as `aether-bridge keys new` prints it."""
 
     name: str
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -82,7 +82,10 @@ class Key(_Table):
 
 
 class Jwt(_Table):
-    """The `[jwt]` of the file: which tokens are believed. Algorithms come from here alone, never from a token."""
+    """The table `[jwt]` of the file: which tokens are accepted.
+
+    Which algorithms are allowed is decided by this table, never by a token.
+    """
 
     algorithms: tuple[Algorithm, ...] = Field(("HS256",), examples=[["RS256"]])
     secret: SecretStr | None = None
