@@ -1,1 +1,1 @@
-"""The study of recorded V2 frames: which keys are proprietary, and which dialect would translate them. Pure."""
+"""Studies recorded V2 frames offline: which keys are proprietary, and which dialect would translate them. Pure."""

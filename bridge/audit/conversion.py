@@ -1,10 +1,11 @@
-"""One line of one language -> one line of the other, content alone: who said it, where and when stays out. Pure.
+"""Converts one message from V2 to V3 or back: only its content, without sender, group and time. Pure.
 
-It never decides who hears a message. What the other side would not hear is `suppressed`; V2's heartbeats have words in
-V3 all the same, and are given in them.
+It never decides who receives a message. Content that the other version does not transmit is `suppressed`. A V2
+heartbeat is suppressed too, but its V3 form is returned all the same.
 
-Decided here: a V3 line may be what `upgrade` made of a frame, and then its payload may be one level deeper than what a
-client may say: what went to the stash is. Its recipient must be one that V2 can name and that comes back the same.
+Decided here: a V3 line may be the output of `upgrade`, and then its payload may be one level deeper than a client's
+payload, because of the stash. Its recipient must be one that V2 can name, and must be the same after conversion to V2
+and back.
 """
 
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Converted:
 
 
 def to_v3(line: bytes, dialect: Dialect = STANDARD) -> Converted:
-    """A V2 frame, as a client would send it, in V3 words. Only what is not UTF-8 is refused."""
+    """Convert a V2 frame, as a client would send it, to V3. Only text that is not UTF-8 is refused."""
     try:
         text = line.decode()
     except UnicodeDecodeError:
@@ -45,7 +46,7 @@ def to_v3(line: bytes, dialect: Dialect = STANDARD) -> Converted:
 
 
 def to_v2(line: bytes, dialect: Dialect = STANDARD) -> Converted:
-    """A V3 message in V2 words; the server's fields are passed over."""
+    """Convert a V3 message to V2. Fields that only the server sets are ignored."""
     try:
         content = read_message(line.decode())
     except UnicodeDecodeError:
@@ -58,12 +59,12 @@ def to_v2(line: bytes, dialect: Dialect = STANDARD) -> Converted:
 
 
 def outcome_of(upgraded: Upgraded) -> Outcome:
-    """What became of a frame on its way to V3: a heartbeat is heard by no V3 client."""
+    """The outcome of an upgrade. A heartbeat counts as suppressed, since no V3 client receives it."""
     return SUPPRESSED if upgraded.content["msg_type"] == "heartbeat" else upgraded.outcome
 
 
 def read_message(text: str) -> Content:
-    """The content of a V3 message, said by a client or made by `upgrade`. Raises `Unreadable`."""
+    """The content of a V3 message, sent by a client or made by `upgrade`. Raises `Unreadable`."""
     try:
         said = read_said(text)
     except Unreadable:
@@ -78,7 +79,7 @@ def read_message(text: str) -> Content:
 
 
 def _read_deeper(text: str) -> dict[str, object] | None:
-    """A message whose payload is deeper than a client's, but not deeper than a stash makes it; `None` if it is not."""
+    """A message whose payload is deeper than a client's may be, but not deeper than a stash makes it; else `None`."""
     try:
         value = read(text)
     except NotJson:

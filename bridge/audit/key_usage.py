@@ -1,7 +1,7 @@
-"""What was said in V2, counted: what became of it on its way to V3, and which keys no standard word of V2 is. Pure.
+"""Counts V2 frames: the outcome of each one's upgrade to V3, and which of its keys are not standard V2 keys. Pure.
 
-Names of keys, numbers and types of values are kept, never a value. Bounded: beyond `MOST_KEYS` keys, and where a name
-is longer than `LONGEST_KEY`, members are only counted together.
+It keeps names of keys, counts, and types of values, never a value. Bounded: when `MOST_KEYS` keys are known, further
+keys are counted together only; so are keys with names longer than `LONGEST_KEY`.
 """
 
 from collections import Counter
@@ -19,18 +19,23 @@ from legacy_v2 import frames
 from legacy_v2.frames import JsonType, type_of
 
 MOST_KEYS: Final = 1_000
+"""Proprietary keys that are counted one by one."""
 LONGEST_KEY: Final = 128
+"""Longest name of such a key, in characters."""
 
 Shape = Literal["object", "value", "text"]
+"""What a frame was: a JSON object, another JSON value, or text that is not JSON."""
 
 
 @dataclass(slots=True)
 class Key:
-    """One proprietary key. `spaced`: strings with white space in them; `stashed`: its place was taken.
+    """Counts for one proprietary key; each counts frames that have the key.
 
-    `wordless`: frames that said neither `msg` nor `cmd`; `alone`: those of them where it was the only proprietary key.
-    `crowded`: exact frames that would be stashed if it were a command, whose value needs a place of its own.
-    `mended`: the stashed frames that would be exact if it meant this, and nothing else were changed.
+    `types`: by the JSON type of the value. `spaced`: the value is a string with white space in it. `stashed`: the key
+    was put into the stash, because its place in the payload was taken. `wordless`: the frame had neither `msg` nor
+    `cmd`; `alone`: of these, the frames in which this was the only proprietary key. `crowded`: the frame is exact now,
+    but would be stashed if this key were a command, because the value then needs a place of its own. `mended`: the
+    stashed frames that would be exact if the key had this meaning and nothing else changed.
     """
 
     frames: int = 0
@@ -43,7 +48,7 @@ class Key:
     mended: Counter[Meaning] = field(default_factory=Counter)
 
     def note(self, value: object, *, is_wordless: bool, is_alone: bool, is_stashed: bool, is_crowded: bool) -> None:
-        """One frame that had this key."""
+        """Count one frame that has this key; `value` is the key's value there."""
         self.frames += 1
         self.types[type_of(value)] += 1
         self.spaced += isinstance(value, str) and any(map(str.isspace, value))
@@ -54,7 +59,7 @@ class Key:
 
 
 class Ledger:
-    """The counts of one tenant, or of one recording."""
+    """The counts for one tenant, or for one recording."""
 
     def __init__(self, dialect: Dialect = STANDARD) -> None:
         self._dialect = dialect
@@ -72,7 +77,7 @@ class Ledger:
         return self.shapes.total()
 
     def add(self, text: str) -> None:
-        """One V2 frame, as it was sent."""
+        """Count one V2 frame, as it was sent."""
         try:
             frame = read(text, self._dialect.said_as["payload"])
         except NotJson:
@@ -82,7 +87,7 @@ class Ledger:
         self.note(frame, upgrade(frame, PLAIN_NAMES, self._dialect))
 
     def note(self, frame: object, upgraded: Upgraded) -> None:
-        """One JSON value that was a frame, and what it became."""
+        """Count one frame that is a JSON value, and the result of its upgrade."""
         outcome = outcome_of(upgraded)
         self.outcomes[outcome] += 1
         if not isinstance(frame, dict):
@@ -108,7 +113,10 @@ class Ledger:
             self._seek_remedy(frame, stash)
 
     def _seek_remedy(self, frame: dict[str, object], stash: Mapping[str, object]) -> None:
-        """What the stashed key would have to mean; where two were stashed, one rule leaves one."""
+        """Count the meanings that would make this stashed frame exact.
+
+        Only for a frame with a single stashed key: if two are stashed, one rule leaves one of them in the stash.
+        """
         match list(stash.keys() - {frames.STASH}):
             case [name] if name in self.keys:
                 self.keys[name].mended.update(self._remedies.of(frame, name))

@@ -1,8 +1,8 @@
-"""Which proprietary keys want a dialect rule, and which rule: a proposal for a person to judge. Pure.
+"""Proposes dialect rules for proprietary keys; a person decides whether to use them. Pure.
 
-A key without a rule is not lost: it crosses in the payload under its own name, or in the stash where that place is
-taken. A rule is worth proposing where a key is what its frames are about (a command), where it says what a V3 field
-says (another spelling), and where it keeps what its frames say out of the stash.
+A key without a rule is not lost: it is carried in the payload under its own name, or in the stash if that place is
+taken. A rule is worth proposing in three cases: the frames are about this key (it is a command), the key means the same
+as a V3 field (another spelling), or the rule keeps content of its frames out of the stash.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from compat.dialect import SAID_AS, STANDARD, Dialect, Rule
 from legacy_v2.frames import JsonType
 
 MOST: Final = 0.9
-"""The share of a key's frames that must agree before it is given a meaning."""
+"""The share of a key's frames that must agree before a meaning is proposed."""
 
 _SPELLINGS: Final[Mapping[str, frozenset[str]]] = {
     "msg": frozenset({"body", "caption", "content", "msgtext", "messagetext"}),
@@ -29,7 +29,10 @@ _FITTING: Final[Mapping[str, tuple[JsonType, ...]]] = {
 
 
 def propose(ledger: Ledger, dialect: Dialect = STANDARD) -> dict[str, Rule]:
-    """Rules that can be added to `dialect` as they stand, the most frequent key first. One meaning is spoken once."""
+    """Rules that can be added to `dialect` unchanged, by key, the most frequent key first.
+
+    `speak` is true for at most one rule for each meaning: only that one is used when V3 is converted to V2.
+    """
     rules: dict[str, Rule] = {}
     commands = set(dialect.command_words)
     fields = {name for name, word in dialect.said_as.items() if word != SAID_AS[name]} | set(ledger.fields)
@@ -60,13 +63,16 @@ def _rule(name: str, key: Key) -> Rule | None:
 
 
 def _remedy(name: str, key: Key) -> Rule | None:
-    """The rule that makes the most stashed frames exact; of equals the first that was tried."""
+    """The rule that makes the most stashed frames exact; of several, the first in the order of `remedies`."""
     useful = [rule for rule in remedies(name) if key.mended[rule.meaning]]
     return max(useful, key=lambda rule: key.mended[rule.meaning], default=None)
 
 
 def _takes_what_it_gives(rule: Rule, key: Key) -> bool:
-    """Whether it stashes as many frames as it makes exact: a command's value wants the place of `payload.value`."""
+    """Whether the rule stashes at least as many frames as it makes exact.
+
+    A command's value is put in `payload.value`, and that place may be taken.
+    """
     return rule.cmd is not None and 0 < key.crowded >= key.mended[rule.meaning]
 
 

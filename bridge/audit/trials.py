@@ -1,6 +1,7 @@
-"""Which dialect rules would make a stashed frame exact: each is tried on that very frame. Pure.
+"""Finds the dialect rules that would make a stashed frame exact, by trying each rule on that frame. Pure.
 
-It never judges whether a rule says the truth: `proposals.py` proposes, a person decides. Names are kept, never a value.
+It does not judge whether a rule has the right meaning: `proposals.py` proposes rules, and a person decides. It keeps
+names of keys, never a value.
 """
 
 import re
@@ -16,14 +17,14 @@ _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class Remedies:
-    """What one rule more would do for one dialect. The dialects that were tried are kept, for each key asked for."""
+    """The effect of one additional rule on one dialect. It keeps each dialect that it has built, by key."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._trials: dict[str, dict[Meaning, Dialect]] = {}
 
     def of(self, frame: object, name: str) -> list[Meaning]:
-        """Each meaning of the key `name`, of which the dialect knows none, that makes this stashed frame exact."""
+        """Each meaning for the key `name`, which has no rule in the dialect, that makes this stashed frame exact."""
         if name not in self._trials:
             self._trials[name] = {rule.meaning: self._beside(name, rule) for rule in remedies(name)}
         trials = self._trials[name].items()
@@ -35,10 +36,10 @@ class Remedies:
 
 
 def remedies(name: str) -> list[Rule]:
-    """The rules that may keep a key out of the stash, the likeliest first; the empty key can have none."""
+    """The rules that may keep this key out of the stash, the most likely first; none for an empty key."""
     return [Rule(cmd=command_name(name)), Rule(field="msg")] if name else []
 
 
 def command_name(key: str) -> str:
-    """A keyword for what a key orders, in the way of V3: `reloadUi` is `RELOAD_UI`."""
+    """A command name in the style of V3: `reloadUi` becomes `RELOAD_UI`."""
     return _NO_LETTER.sub("_", _CAMEL.sub("_", key)).strip("_").upper() or key
