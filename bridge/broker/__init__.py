@@ -1,1 +1,1 @@
-"""All that knows Redis as such: names, links, the bus, presence, leases, and the server that comes with us."""
+"""Everything that talks to Redis as such: key names, links, the bus, presence, leases, and the private Redis server."""

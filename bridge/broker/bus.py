@@ -1,7 +1,8 @@
-"""The way to Redis: what is published in one turn of the loop leaves in one write, and its receipts come back in order.
+"""The publishing connection to Redis. Commands of one turn of the event loop are sent in one write; replies keep order.
 
-A PUBLISH is never retried: it would be heard twice. What is not known to have been said is answered with `None`, within
-two seconds whatever Redis does. Time in which this process itself was late does not count: Redis may have answered.
+A PUBLISH is never retried, because listeners could get the message twice. When a command could not be sent, or it is
+not known whether Redis executed it, its callback gets `None`, at most two seconds after the call, whatever Redis does.
+Time in which this process itself was late does not count, because Redis may have answered meanwhile.
 """
 
 import asyncio
@@ -17,8 +18,11 @@ from bridge.broker.link import Keeper, Replies, pack
 Done = Callable[[Any], None]
 
 ANSWER_SECONDS: Final = 1.4
+"""How long the oldest command may wait for its reply."""
 CHECK_SECONDS: Final = 0.2
+"""Pause between two checks of the oldest command."""
 GRACE_SECONDS: Final = 0.05
+"""Before a link is ended, replies that have arrived unread get so long to be read."""
 POLL_SECONDS: Final = 0.01
 MAX_WAITING_COMMANDS: Final = 200_000
 MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
@@ -28,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class _Receipt:
-    """What one `publish` or `command` waits for."""
+    """The pending replies of one `publish` or `command`, and its callback."""
 
     __slots__ = ("deadline", "done", "failed", "remaining", "reply")
 
@@ -40,7 +44,7 @@ class _Receipt:
         self.failed = False
 
     def take(self, reply: object) -> bool:
-        """One reply; true when it was the last."""
+        """Take one reply; return whether it was the last one. Integers are added up; an error stays."""
         self.remaining -= 1
         if isinstance(reply, Exception):
             self.failed, self.reply = True, reply
@@ -50,10 +54,13 @@ class _Receipt:
 
 
 class Bus:
-    """The publishing side of this process. Bounded: beyond `MAX_WAITING_*` everything is answered `None` at once."""
+    """The publishing side of this process.
+
+    Bounded: when more than `MAX_WAITING_COMMANDS` or `MAX_WAITING_BYTES` wait, every call is answered `None` at once.
+    """
 
     def __init__(self, links: ConnectionPool, probe: bytes) -> None:
-        """`probe` is a channel on which nobody listens: what Redis does with a PUBLISH there, it does with any."""
+        """`probe`: a channel without listeners. How Redis answers a PUBLISH there shows whether it accepts any."""
         self._keeper = Keeper(links, self._replied, "bus")
         self._probe = pack("PUBLISH", probe, b"")
         self._loop = asyncio.get_running_loop()
@@ -64,26 +71,28 @@ class Bus:
         self._late_seconds = 0.0
         self.published = 0
         self.failed = 0
+        """How many publishes got `None`."""
         self.errors = 0
+        """How many callbacks raised an exception."""
 
     async def run(self) -> None:
-        """Keep the link open, and watch that it answers. Ends by cancellation."""
+        """Keep the link open, and check that Redis answers on it. Ends only by cancellation."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keeper.run(self._opened, self._lost))
             tasks.create_task(self._watch())
 
     def when_back(self, call: Callable[[], None]) -> None:
-        """Call this, synchronously, each time that Redis can be reached (again)."""
+        """Call this, synchronously, each time that a link to Redis opens."""
         self._back.append(call)
 
     @property
     def is_up(self) -> bool:
-        """Whether there is a link, and Redis takes what is said."""
+        """Whether there is a link, and Redis accepts a PUBLISH on it."""
         return self.is_linked and not self._refused_by_redis
 
     @property
     def is_linked(self) -> bool:
-        """Whether Redis answers at all, though it may refuse what is said."""
+        """Whether there is a link, even if Redis refuses commands on it."""
         return self._keeper.link is not None
 
     @property
@@ -92,25 +101,34 @@ class Bus:
         return self._keeper.reconnects
 
     async def wait_until_up(self, seconds: float) -> bool:
-        """Wait for the first link, but not longer than this; whether there is one."""
+        """Wait for the first link, at most for so long; return whether there is one."""
         deadline = self._loop.time() + seconds
         while self._keeper.link is None and self._loop.time() < deadline:  # noqa: ASYNC110 - only at the start
             await asyncio.sleep(POLL_SECONDS)
         return self._keeper.link is not None
 
     async def wait_until_answered(self) -> None:
-        """Wait until everything said before was answered: answers come in order, and so after them that of a PING."""
+        """Wait until everything sent before was answered.
+
+        Replies keep order, so a PING sent now is answered after all of them.
+        """
         answered: asyncio.Future[None] = self._loop.create_future()
         self.command(_PING, lambda _: None if answered.done() else answered.set_result(None))
         await answered
 
     def publish(self, channels: Sequence[bytes], data: bytes, done: Done) -> None:
-        """Say `data` on each channel. `done` gets how many processes heard it in all, or `None`: bus down."""
+        """Publish `data` on each channel.
+
+        `done` gets how many processes received it in all, or `None` if it was not sent, failed, or was not answered.
+        """
         self.published += 1
         self._send([pack("PUBLISH", channel, data) for channel in channels], lambda reply: self._said(reply, done))
 
     def command(self, command: bytes, done: Done) -> None:
-        """Any packed command. `done` gets the reply, an exception that Redis replied with, or `None`: bus down."""
+        """Send one packed command.
+
+        `done` gets the reply, Redis's error as an exception, or `None` if it was not sent or not answered.
+        """
         self._send([command], done)
 
     def _said(self, reply: object, done: Done) -> None:
@@ -134,7 +152,7 @@ class Bus:
         self._waiting.append(_Receipt(len(commands), done, self._lived_seconds() + ANSWER_SECONDS))
 
     def flush(self) -> None:
-        """Send now what was said in this turn of the loop, instead of at its end."""
+        """Write the commands of this turn of the event loop now, instead of at its end."""
         unsent, self._unsent = self._unsent, []
         if unsent and self._keeper.link is not None:
             self._keeper.link.write(b"".join(unsent))
@@ -142,7 +160,7 @@ class Bus:
     def _replied(self, replies: Replies) -> None:
         for reply in replies:
             if not self._waiting:
-                # Redis says what nobody asked for: from here on an answer could be taken for another's.
+                # A reply without a command: from now on replies could be matched to the wrong commands.
                 self._end()
                 return
             if self._waiting[0].take(reply):
@@ -168,7 +186,10 @@ class Bus:
             self._answer(receipt, None)
 
     async def _watch(self) -> None:
-        """A link whose oldest command waits too long is ended: Redis is frozen, or the network swallows."""
+        """Check every `CHECK_SECONDS`; end a link whose oldest command waits too long.
+
+        Redis is then frozen, or the network drops packets.
+        """
         while True:
             due_at = self._loop.time() + CHECK_SECONDS
             await asyncio.sleep(CHECK_SECONDS)
@@ -178,7 +199,7 @@ class Bus:
                 continue
             self.command(self._probe, self._probed)
             if self._is_overdue():
-                # After a stall of our own the answers may lie unread: read them before judging.
+                # If this process itself stood still, the replies may have arrived unread: read them before judging.
                 await asyncio.sleep(GRACE_SECONDS)
                 if link is self._keeper.link and self._is_overdue():
                     self._end()
@@ -190,7 +211,7 @@ class Bus:
         return bool(self._waiting) and self._waiting[0].deadline < self._lived_seconds()
 
     def _lived_seconds(self) -> float:
-        """The loop's time without what it was late by."""
+        """The event loop's time, minus the time by which this process was late."""
         return self._loop.time() - self._late_seconds
 
     def _end(self) -> None:

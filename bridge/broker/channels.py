@@ -1,7 +1,7 @@
-"""Which channels this process wants to hear, and which of them Redis has confirmed. It opens no link, and reads none.
+"""Keeps track of the channels that this process wants, and of those that Redis has confirmed. It has no link itself.
 
-A channel is wanted as long as anybody holds it. Commands are collected for one turn of the event
-loop. After a link was lost everything that is wanted is asked for again.
+A channel is wanted while at least one caller holds it. Commands are collected for one turn of the event loop. After a
+link was lost, all wanted channels are subscribed again.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ CHANNELS_PER_COMMAND: Final = 500
 
 
 class Channels:
-    """The channels of one subscriber. `ask` is called when there is something to send in this turn of the loop."""
+    """The channels of one subscriber. `ask` is called when there are commands to take in this turn of the loop."""
 
     def __init__(self, ask: Callable[[], object]) -> None:
         self._ask = ask
@@ -31,11 +31,14 @@ class Channels:
 
     @property
     def are_confirmed(self) -> bool:
-        """Whether Redis has confirmed all of them."""
+        """Whether Redis has confirmed every wanted channel."""
         return len(self._confirmed) >= len(self._holders)
 
     def hold(self, channels: Iterable[bytes]) -> list["asyncio.Future[None]"]:
-        """Want these channels; what is returned is done when each is heard. Each `hold` needs its `release`."""
+        """Want these channels. Each future that is returned is done when its channel is confirmed.
+
+        Each `hold` needs its `release`.
+        """
         unconfirmed = []
         for channel in channels:
             self._holders[channel] += 1
@@ -56,7 +59,7 @@ class Channels:
                 self._order("UNSUBSCRIBE", channel)
 
     def confirm(self, channel: bytes) -> None:
-        """Redis says that a channel is subscribed; the confirmation of an earlier SUBSCRIBE does not count."""
+        """Redis has confirmed one SUBSCRIBE of this channel. Only the confirmation of the latest one counts."""
         self._outstanding[channel] -= 1
         if self._outstanding[channel] > 0:
             return  # an UNSUBSCRIBE and another SUBSCRIBE are still on their way
@@ -68,19 +71,19 @@ class Channels:
                 future.set_result(None)
 
     def renew(self) -> None:
-        """There is a new link, which knows of nothing: subscribe to everything that is wanted."""
+        """There is a new link: subscribe to all wanted channels."""
         self.lose()
         for channel in self._holders:
             self._order("SUBSCRIBE", channel)
 
     def lose(self) -> None:
-        """The link is lost, and with it every subscription, and every command that was not sent."""
+        """The link is lost: forget all confirmations, and all commands that were not sent."""
         self._confirmed.clear()
         self._outstanding.clear()
         self._unsent.clear()
 
     def take_commands(self) -> list[bytes]:
-        """What is to be sent now, packed; neighbours of one kind in one command."""
+        """The commands to send now, packed. Neighbouring channels with the same command share one."""
         orders, self._unsent = self._unsent, []
         commands, start = [], 0
         for end in range(1, len(orders) + 1):

@@ -1,6 +1,6 @@
-"""What comes from the bus, checked once per message, and grouped by channel in order. It hands nothing on.
+"""Validates the messages that arrive from the bus, each once, and groups them by channel, in order.
 
-What is too large is not read at all; what is no message is counted, and left out.
+It delivers nothing. A message that is too large is not parsed; each invalid message is counted, by reason, and dropped.
 """
 
 from collections import Counter
@@ -17,21 +17,24 @@ Batches = Mapping[bytes, list[BusMessage]]
 
 
 class Incoming:
-    """The messages of one subscriber."""
+    """The messages that one subscriber receives."""
 
     def __init__(self, arrived_at: Callable[[], str], max_bytes: int) -> None:
-        """`arrived_at` gives a `sent_at` to what another service published without; `max_bytes` bounds a message."""
+        """`arrived_at` returns the `sent_at` for messages that other services published without one.
+
+        `max_bytes` bounds one message as it is on the bus.
+        """
         self._arrived_at = arrived_at
         self._max_bytes = max_bytes
         self._previous: tuple[bytes, BusMessage] | None = None
         self.recent: Final = Recent()
-        """What this process said a moment ago: it need not be read when it comes back."""
+        """Messages that this process has just published: they need not be parsed when they arrive."""
         self.received = 0
         self.rejected: Final[Counter[str]] = Counter()
-        """Reason -> messages that were not delivered."""
+        """Reason -> how many messages were dropped."""
 
     def read(self, replies: Replies, other: Callable[[object], None]) -> Batches:
-        """The messages among what Redis says; `other` gets each reply that is none."""
+        """The messages among the replies; `other` is called with each reply that is not a message."""
         batches: dict[bytes, list[BusMessage]] = {}
         for reply in replies:
             if isinstance(reply, list) and reply[0] == b"message":
@@ -45,7 +48,7 @@ class Incoming:
     def _checked(self, data: bytes) -> BusMessage | None:
         self.received += 1
         if self._previous is not None and self._previous[0] == data:
-            return self._previous[1]  # spoken on a second channel right after the first
+            return self._previous[1]  # published on a second channel right after the first
         if len(data) > self._max_bytes:
             self.rejected["too_big"] += 1
             return None

@@ -1,6 +1,7 @@
-"""A process lives while it renews its lease; whoever finds one that is over cleans up after the dead.
+"""The lease of each process in Redis. A process whose lease has expired is dead, and another one cleans up after it.
 
-The renewal is also how this process learns what Redis has forgotten of it. It never touches the entries of the living.
+The renewal also tells this process what Redis has forgotten about it. The presence entries of living processes are
+never touched.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class Leases:
-    """This process's lease, and the sweeping after others."""
+    """This process's lease, and the clean-up after dead processes."""
 
     def __init__(self, bus: Bus, addresses: Addresses, process: str, presence: Presence) -> None:
         self._bus = bus
@@ -33,28 +34,30 @@ class Leases:
         self._forgotten: list[Callable[[], None]] = []
         self._has_ended = False
         self.trouble: str | None = None
+        """Why the last renewal failed; `None` if it did not."""
         self.swept = 0
+        """How many dead processes this one has cleaned up after."""
         bus.when_back(self.renew)
 
     async def run(self) -> None:
-        """Renew until cancelled."""
+        """Renew the lease every `RENEWAL_SECONDS`, until cancelled."""
         while True:
             await asyncio.sleep(RENEWAL_SECONDS)
             self.renew()
 
     def when_forgotten(self, call: Callable[[], None]) -> None:
-        """Call this, synchronously, when Redis is found not to know us: it came back empty, or was flushed."""
+        """Call this, synchronously, when Redis does not know this process: it was restarted empty, or flushed."""
         self._forgotten.append(call)
 
     def renew(self) -> None:
-        """Renew the lease now; the answer says what has happened meanwhile. Nothing once it was given back."""
+        """Renew the lease now; the reply tells what has happened since the last renewal. Does nothing after `end`."""
         if self._has_ended:
             return
         keys = [self._addresses.processes, self._addresses.swept(self._process)]
         scripts.LEASE.run(self._bus, keys, [self._process, LEASE_SECONDS], self._renewed)
 
     def end(self) -> None:
-        """Give the lease back: this process has said LEAVE for all of its clients."""
+        """Delete the lease. Only after this process has announced LEAVE for all of its clients."""
         self._has_ended = True
         self._bus.command(pack("ZREM", self._addresses.processes, self._process), _ignore)
         self._bus.command(pack("UNLINK", self._addresses.held_by(self._process)), _ignore)
@@ -93,11 +96,14 @@ class Leases:
             Sweep(self._bus, self._addresses, self._presence, dead, lambda: self._swept(dead)).go_on()
 
     def _swept(self, dead: str) -> None:
-        """Only now is the dead forgotten: what failed before this is tried again when the claim is over."""
+        """All is cleaned up: remove the dead process from Redis.
+
+        Not earlier: if something failed before, another process tries again when the claim has expired.
+        """
         self._bus.command(pack("UNLINK", self._addresses.held_by(dead)), _ignore)
         scripts.SWEPT.run(self._bus, [self._addresses.processes, self._addresses.swept(dead)], [dead], _ignore)
         self.swept += 1
 
 
 def _ignore(reply: object) -> None:
-    """A lease that stays is over by itself."""
+    """Nothing to do: a lease that could not be deleted expires by itself."""

@@ -1,11 +1,12 @@
-"""One connection to Redis whose both ends are synchronous: commands are appended, replies come back in order.
+"""A connection to Redis with a synchronous interface: commands are written, and replies come to a callback, in order.
 
-redis-py opens it (address, TLS, credentials, database) and packs every command; then its socket is ours, so that what
-Redis says is handled in the same turn of the loop in which it arrives. RESP2, no read timeout. A link never reconnects
-and never retries: it ends once, calls `lost` once, and whoever owns it opens another.
+redis-py opens the connection (address, TLS, credentials, database). Then this module takes over its socket, so that
+replies are handled in the same turn of the event loop in which they arrive. RESP2, no read timeout. A link never
+reconnects and never retries: it ends once and calls `lost` once, and its owner opens another.
 
-Where much arrives at once it is handled for `TURN_SECONDS`, and a piece more; the rest of it in the next turns, and
-nothing is read until then. So whoever floods us through Redis keeps no socket waiting: it is Redis that waits.
+When much arrives at once, it is handled for `TURN_SECONDS` and at most one piece more, and the rest in later turns of
+the loop. Nothing is read from the socket meanwhile. So a flood through Redis does not hold up the client sockets: Redis
+has to wait.
 """
 
 import asyncio
@@ -23,22 +24,26 @@ from redis.exceptions import ResponseError
 
 Replies = Sequence[object]
 CONNECT_SECONDS: Final = 1.0
+"""How long opening a link may take."""
 FIRST_PAUSE_SECONDS: Final = 0.05
+"""Pause before the second attempt to open a link; it doubles with each further one."""
 LONGEST_PAUSE_SECONDS: Final = 0.5
 STABLE_SECONDS: Final = 0.1
+"""A link that lived longer resets the pause."""
 TURN_SECONDS: Final = 0.004
+"""How long replies that came at once are handled in one turn of the event loop."""
 PIECE_BYTES: Final = 16_384
-"""So much is handed over in one go, a millisecond of small messages; a larger reply comes with its last piece."""
+"""Replies are parsed in pieces of this size: a millisecond of small messages. A larger reply takes several pieces."""
 
 log = structlog.get_logger(__name__)
 
 
 class LinkError(ConnectionError):
-    """Redis could not be reached, or did not let us in; the message says which and why."""
+    """Redis could not be reached, or refused the connection; the message says which and why."""
 
 
 class Link(asyncio.Protocol):
-    """An open link. `replies` gets everything that came in one read; `lost` is called once, when it ends."""
+    """An open link. `replies` is called with all replies of one read; `lost` is called once, when the link ends."""
 
     def __init__(
         self, connection: AbstractConnection, replies: Callable[[Replies], None], lost: Callable[[], None]
@@ -53,19 +58,19 @@ class Link(asyncio.Protocol):
         self._transport.set_protocol(self)
 
     def write(self, commands: bytes) -> None:
-        """Packed commands, sent in order with everything else that is written in this turn of the loop.
+        """Write packed commands; they are sent in order, after everything that was written before.
 
-        What is written to a link that has ended is lost, as its owner learns from `lost`.
+        If the link has ended they are dropped; the owner learns of the end from `lost`.
         """
         if not self._transport.is_closing():
             self._transport.write(commands)
 
     def waiting_bytes(self) -> int:
-        """What Redis has not taken yet."""
+        """Bytes that were written and not yet sent."""
         return self._transport.get_write_buffer_size()
 
     def end(self) -> None:
-        """End at once; `lost` is called before this returns."""
+        """End the link at once; `lost` is called before this returns."""
         if not self._transport.is_closing():
             self._transport.abort()
         self._end()
@@ -80,7 +85,7 @@ class Link(asyncio.Protocol):
             self._go_on()
 
     def _go_on(self) -> None:
-        """With what was read, for one turn; then the sockets have theirs, before anything more is read."""
+        """Handle what was read for one turn. Then let other sockets have theirs, before more is read."""
         ends_at = perf_counter() + TURN_SECONDS
         while self._unread_from < len(self._unread):
             start, self._unread_from = self._unread_from, self._unread_from + PIECE_BYTES
@@ -112,7 +117,7 @@ class Link(asyncio.Protocol):
             self._hand_over(replies)
 
     def _hand_over(self, replies: Replies) -> None:
-        """A reply that cannot be used ends the link: nobody could say any more which command the next one answers."""
+        """Hand over the replies. An error ends the link: replies could no longer be matched to their commands."""
         try:
             self._replies(replies)
         except Exception:
@@ -134,12 +139,12 @@ _INCOMPLETE: Final = object()
 
 
 def pack(*parts: bytes | str | float) -> bytes:
-    """One command in the Redis protocol."""
+    """One command as bytes in the Redis protocol."""
     return cast(bytes, hiredis.pack_command(cast(Any, parts)))
 
 
 def pool(url: str, name: str) -> ConnectionPool:
-    """What opens links to `url`; `name` is what `CLIENT LIST` shows."""
+    """The pool that opens links to `url`; `name` is shown by `CLIENT LIST`. It never retries."""
     return ConnectionPool.from_url(
         url,
         protocol=2,
@@ -151,12 +156,12 @@ def pool(url: str, name: str) -> ConnectionPool:
 
 
 def is_wrong_type(error: Exception) -> bool:
-    """Whether Redis says that something of another type stands under that name."""
+    """Whether this error is WRONGTYPE: the key holds another type."""
     return "WRONGTYPE" in str(error)
 
 
 async def rows_of(asked: Awaitable[object]) -> Any:
-    """What Redis answers; nothing where something of another type stands under the name that was asked for."""
+    """What `asked` returns, or an empty list if the key holds another type. Raises any other error."""
     try:
         return await asked
     except ResponseError as error:
@@ -166,7 +171,7 @@ async def rows_of(asked: Awaitable[object]) -> Any:
 
 
 async def open_link(links: ConnectionPool, replies: Callable[[Replies], None], lost: Callable[[], None]) -> Link:
-    """A new link. Raises `LinkError`; gives up after `CONNECT_SECONDS` whatever Redis does."""
+    """Open a link. Raises `LinkError`; gives up after `CONNECT_SECONDS`, whatever Redis does."""
     connection: AbstractConnection | None = None
     try:
         connection = cast(AbstractConnection, links.make_connection())  # type: ignore[no-untyped-call]
@@ -174,7 +179,7 @@ async def open_link(links: ConnectionPool, replies: Callable[[Replies], None], l
             await connection.connect()  # type: ignore[no-untyped-call]
         end_if_cancelled()
         return Link(connection, replies, lost)
-    except Exception as error:  # noqa: BLE001 - no files left, a name that is none, a socket that the loop says is closed
+    except Exception as error:  # noqa: BLE001 - no files left, an unknown host, a socket already closed
         await _give_up(connection)
         end_if_cancelled()
         raise LinkError(f"{type(error).__name__}: {error}") from None
@@ -190,9 +195,9 @@ async def _give_up(connection: AbstractConnection | None) -> None:
 
 
 def end_if_cancelled() -> None:
-    """Call this after redis-py.
+    """Raise `CancelledError` if the current task was cancelled. Call this after each await of redis-py.
 
-    It may answer a cancellation with an error of its own, or with success: the task would never end.
+    redis-py may answer a cancellation with an error of its own, or with success; then the task would never end.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
@@ -200,7 +205,7 @@ def end_if_cancelled() -> None:
 
 
 class Keeper:
-    """Keeps one link open for as long as `run` runs: whoever owns the task owns the link."""
+    """Keeps one link open while `run` runs, and opens another when it ends."""
 
     def __init__(self, links: ConnectionPool, replies: Callable[[Replies], None], name: str) -> None:
         self._links = links
@@ -212,9 +217,10 @@ class Keeper:
         self.reconnects = 0
 
     async def run(self, opened: Callable[[], None], lost: Callable[[], None]) -> None:
-        """`opened` after each link opens, `lost` after each ends; both synchronous. Ends only by cancellation.
+        """Keep a link open until cancelled. `opened` is called after each link opens, `lost` after each ends.
 
-        Between two attempts lies a pause, which grows as long as no link lives for `STABLE_SECONDS`.
+        Both are called synchronously. Between two attempts there is a pause, which grows as long as no link lives for
+        `STABLE_SECONDS`.
         """
         pause = FIRST_PAUSE_SECONDS
         while True:
@@ -224,7 +230,7 @@ class Keeper:
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _keep_one(self, opened: Callable[[], None], lost: Callable[[], None]) -> float:
-        """One attempt; for how many seconds there was a link."""
+        """Open a link and wait for its end; return for how many seconds it was open."""
         try:
             self.link = await open_link(self._links, self._replies, self._end)
         except LinkError as error:
@@ -251,7 +257,7 @@ class Keeper:
             lost()
 
     def _log_once(self, trouble: str) -> None:
-        """An outage is one line, not one for each attempt."""
+        """Log a reason once, not at each attempt."""
         if trouble != self._trouble:
             self._trouble = trouble
             log.warning("redis_unreachable", link=self._name, reason=trouble)

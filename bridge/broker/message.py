@@ -1,10 +1,10 @@
-"""A message as it travels on the bus: one line of V3 and, only if it was born on V2, a newline and the V2 text. Pure.
+"""The message format on the bus: one line of V3 JSON and, if the sender spoke V2, a newline and its V2 text. Pure.
 
-What arrives is checked once, here, and never again per listener. It is never changed on its way: V3 listeners get the
-line's own bytes, unless another service wrote it without the fields that are the server's.
+What arrives is validated once, here, and not again for each listener. It is not changed on the way: V3 listeners get
+the bytes of the line, except when another service published it without the fields that the server sets.
 
-Decided here: a newline with nothing after it is an empty V2 frame only where the message says so (`msg` is empty), so
-that a service which ends its JSON with a newline is understood.
+Decided here: a newline with nothing after it means an empty V2 frame only when the message says so (`msg` is empty). So
+a service that ends its JSON with a newline is understood.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from typing import Any, Final
 from v3.messages import SERVER_ID, Content, Heard, Unreadable, content_in, read_heard, write
 
 FACTOR_OF_MAX_MESSAGE_BYTES: Final = 8
-"""A message born on V2 is on the bus twice, one of the two perhaps escaped: its bound is so many frames' bound."""
+"""A message from V2 is on the bus twice, once perhaps escaped: so its bound is this many times a frame's."""
 
 
 class BusMessage:
-    """One checked message. `line` is what V3 listeners hear; `v2_text` is what V2 listeners hear verbatim, if set.
+    """One validated message. `line`: what V3 listeners get; `v2_text`: what V2 listeners get unchanged, if not `None`.
 
-    `content` is the sender's own part, for whoever says it in other words. `said_to_v2` is for whoever puts it into V2
-    words: the tenant for whom that was done last, and what it came to.
+    `content`: the sender's part of the message, for conversion. `said_to_v2` caches a conversion to V2: the tenant for
+    which it was done last, and the result.
     """
 
     __slots__ = ("_content", "heard", "line", "said_to_v2", "v2_text")
@@ -46,17 +46,17 @@ class BusMessage:
 
     @property
     def data(self) -> bytes:
-        """What is published: the V3 line, and the exact V2 text if it was born there."""
+        """The bytes to publish: the V3 line, and the original V2 text if the sender spoke V2."""
         return self.line if self.v2_text is None else b"%b\n%b" % (self.line, self.v2_text)
 
     @property
     def content(self) -> Content:
-        """What was heard of another process is read anew each time: few want it."""
+        """The sender's part. For a message of another process it is parsed each time: few callers need it."""
         return content_in(self.line) if self._content is None else self._content
 
 
 def said(content: Content, from_id: str, group_id: str, sent_at: str, v2_text: str | None = None) -> BusMessage:
-    """What this process itself says: as `read` would give it, without reading."""
+    """A message that this process sends: equal to what `read` would return, without parsing."""
     line = write(content, from_id, group_id, sent_at)
     heard: Any = {"version": "3", **content, "from_id": from_id, "group_id": group_id, "sent_at": sent_at}
     if "payload" in content:
@@ -65,7 +65,7 @@ def said(content: Content, from_id: str, group_id: str, sent_at: str, v2_text: s
 
 
 def read(data: bytes, arrived_at: Callable[[], str]) -> BusMessage:
-    """Check what arrived; `arrived_at` gives a `sent_at` to what has none. Raises `Unreadable`."""
+    """Validate what arrived; `arrived_at` returns the `sent_at` for a message without one. Raises `Unreadable`."""
     line, separator, rest = data.partition(b"\n")
     try:
         heard = read_heard(line)
@@ -86,7 +86,7 @@ def _utf8(text: bytes) -> bytes:
 
 
 def _complete(line: bytes, v2_text: bytes | None, heard: Heard, arrived_at: Callable[[], str]) -> BusMessage:
-    """As it is where the server's fields are set and it is one line; else written anew with what is missing."""
+    """The message unchanged if it is one line and has the server's fields; else written again with the missing ones."""
     if heard.get("from_id") and heard.get("group_id") is not None and heard.get("sent_at") and b"\n" not in line:
         return BusMessage(line, v2_text, heard)
     from_id, group_id = heard.get("from_id") or SERVER_ID, heard.get("group_id") or ""

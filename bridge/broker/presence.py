@@ -1,8 +1,9 @@
-"""Who is here: the entries that this process holds in Redis, and what it is told of the rest.
+"""Presence: the entries that this process holds in Redis for its clients, and its requests about other clients.
 
-A client is present in a group while any of its connections is. Everything is on its way to Redis when a call returns.
-What Redis did not confirm it is asked again, and what it forgets (restarted empty, flushed, deleted) is written again
-from memory, quietly. Who died is cleaned up after by `leases.py`. It never decides who may be present.
+A client is present in a group while at least one of its connections is. Every call has handed its command to the bus
+when it returns. A command that Redis did not confirm is sent again. Entries that Redis has lost (restarted empty,
+flushed, deleted) are written again from memory, without a JOIN. `leases.py` cleans up after processes that died. This
+module never decides who may be present.
 """
 
 import asyncio
@@ -21,14 +22,22 @@ from bridge.broker.presence_members import HOLDERS_AT_ONCE, Answer, MembersOfGro
 __all__ = ["Place", "Presence", "Protocol"]
 
 CHECK_SECONDS: Final = 0.5
+"""Pause between two checks of the own entries."""
 CHECKS_PER_ROUND: Final = 24
+"""Each group is compared with Redis once in so many checks."""
 EXPIRY_MARGIN_SECONDS: Final = 1.0
+"""So much later than Redis this process takes an entry for expired, since Redis counts whole seconds."""
 CHUNK: Final = 500
+"""Entries that are handled in one turn of the event loop."""
 TOUCHES_PER_LIFETIME: Final = 60
+"""`touch` writes at most so many refreshes in one lifetime."""
 
 
 class Presence:
-    """The presence of this process's clients."""
+    """The presence of this process's clients.
+
+    `microseconds` is the wall clock; `lifetime_seconds`: how long an entry lives without a sign of life.
+    """
 
     def __init__(
         self,
@@ -50,11 +59,12 @@ class Presence:
         self._empty = asyncio.Event()
         self._empty.set()
         self._members = MembersOfGroups(self._ask_members, self._now)
-        self._unsettled: dict[Entry, None] = {}  # bounded by the connections that there were when Redis went away
+        self._unsettled: dict[Entry, None] = {}  # bounded by the number of connections when Redis went away
         self.failures = 0
+        """How many commands Redis did not confirm."""
 
     async def run(self) -> None:
-        """Say LEAVE for whom nothing refreshes, and see that Redis holds the others. Ends by cancellation."""
+        """Announce LEAVE for expired entries, and check that Redis holds the others. Ends only by cancellation."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             self._expire()
@@ -66,7 +76,7 @@ class Presence:
         await self._empty.wait()
 
     def enter(self, place: Place, done: Callable[[], None]) -> None:
-        """One more connection of a client; `done` once Redis answered, whatever it answered."""
+        """Add one connection of a client. `done` is called once Redis has replied, also if that is an error."""
         entry = self._entries.get(place)
         if entry is None:
             self._empty.clear()
@@ -77,7 +87,7 @@ class Presence:
         self._refresh(entry, done)
 
     def leave(self, place: Place) -> None:
-        """One connection of a client less."""
+        """Remove one connection of a client."""
         entry = self._entries.get(place)
         if entry is None:
             return
@@ -91,44 +101,45 @@ class Presence:
                 self._take_word_back((place.tenant, place.group))
 
     def refresh(self, place: Place) -> None:
-        """A sign of life: present for another lifetime."""
+        """A heartbeat: the client is present for another lifetime."""
         entry = self._entries.get(place)
         if entry is not None:
             self._refresh(entry, _nothing)
-            self._bus.flush()  # on its way before whatever its caller answers
+            self._bus.flush()  # the refresh must be sent before the caller's answer
 
     def touch(self, place: Place) -> None:
-        """A sign of life that comes often: refreshes only when it is worth a command."""
+        """A frequent sign of life: refreshes the entry only if the last refresh is long enough ago."""
         entry = self._entries.get(place)
         if entry is not None and self._now() - entry.touched_at > self._lifetime_seconds / TOUCHES_PER_LIFETIME:
             self._refresh(entry, _nothing)
 
     def members(self, tenant: str, group: str, answer: Answer) -> None:
-        """The members of a group as JSON, a list of `{"client_id", "protocol", "since"}`, or `None`: bus down.
+        """Call `answer` with the members of a group, a JSON list of `{"client_id", "protocol", "since"}`.
 
-        Whoever has entered here is among them; who came or went elsewhere in the last 250 ms may be missing or there.
+        `None` means that Redis could not be asked. Clients that have entered in this process are in the list. Changes
+        of the last 250 ms in other processes may be missing from it.
         """
         self._members.ask((tenant, group), answer)
 
     def rebuild(self) -> None:
-        """Redis has forgotten us: write every entry again, quietly, since nobody was told that anyone had left."""
+        """Redis has lost this process's entries: write them again, without JOIN, since no LEAVE was announced."""
         self._leave_word(self._entries.groups)
         self._again(list(self._entries))
 
     def return_from_the_dead(self) -> None:
-        """Another process said LEAVE for all of our clients: say JOIN for those who are here."""
+        """Another process announced LEAVE for all of our clients: announce JOIN for those that are connected."""
         self._unsettled.clear()
         for entry in self._entries:
             entry.is_known, entry.is_unsure = False, True
         self.rebuild()
 
     def settle(self) -> None:
-        """Ask again for everything that Redis did not confirm."""
+        """Send again every command that Redis did not confirm."""
         unsettled, self._unsettled = self._unsettled, {}
         self._again(list(unsettled))
 
     def say_left(self, tenant: str, group: str, holder: bytes, members: int) -> None:
-        """Another process's client is gone with its process."""
+        """Announce LEAVE for a client of a dead process. `holder`: its entry in Redis; `members`: how many remain."""
         known = holder_in(holder)
         if known is None:
             unreadable.skip("holder")
@@ -140,7 +151,7 @@ class Presence:
         scripts.MEMBERS.run(self._bus, self._keys(*group), [after, HOLDERS_AT_ONCE], answered)
 
     def _again(self, entries: Sequence[Entry]) -> None:
-        """A chunk a turn: other work goes on meanwhile."""
+        """Write these entries again, `CHUNK` in one turn of the event loop, so that other work goes on meanwhile."""
         for entry in entries[:CHUNK]:
             if entry.connections == 0:
                 self._withdraw(entry)
@@ -175,7 +186,7 @@ class Presence:
         if is_due:
             self._say("JOIN", entry, members)
         if entry.connections == 0:
-            self._withdraw(entry)  # Redis did not know the script, and the second try came after the LEAVE
+            self._withdraw(entry)  # Redis did not know the script, and the second attempt came after the LEAVE
 
     def _withdraw(self, entry: Entry) -> None:
         keys = self._keys(entry.place.tenant, entry.place.group)
@@ -193,7 +204,7 @@ class Presence:
             self._say("LEAVE", entry, members)
 
     def _is_done(self, entry: Entry, reply: object) -> bool:
-        """Whether Redis did what it was asked; if not, `settle` asks again."""
+        """Whether Redis executed the command; if not, the entry is kept for `settle`."""
         if isinstance(reply, list):
             self._unsettled.pop(entry, None)
             return True
@@ -208,7 +219,7 @@ class Presence:
         self._events.say(event, place.tenant, place.group, member, members)
 
     def _expire(self) -> None:
-        now = self._now() - EXPIRY_MARGIN_SECONDS  # Redis counts whole seconds, and must have found it over too
+        now = self._now() - EXPIRY_MARGIN_SECONDS  # Redis counts whole seconds, and the time must be over there too
         while (entry := self._entries.first_over(now)) is not None:
             self._entries.refresh(entry, self._now(), self._lifetime_seconds)
             entry.is_over = True
@@ -228,14 +239,14 @@ class Presence:
         scripts.EXPIRE.run(self._bus, keys, [entry.place.client], ended)
 
     def _verify(self) -> None:
-        """Ask Redis of some groups whether it still holds what we do; of all of them in `CHECKS_PER_ROUND` checks."""
+        """Compare the entries of some groups with Redis; of all groups in `CHECKS_PER_ROUND` checks."""
         groups = self._entries.next_groups(len(self._entries.groups) // CHECKS_PER_ROUND + 1)
         self._leave_word(list(groups))
         for (tenant, group), entries in groups.items():
             self._verify_group(self._keys(tenant, group), entries)
 
     def _verify_group(self, keys: list[str], entries: Sequence[Entry]) -> None:
-        """By their names, a chunk a turn: what others hold there may be very much."""
+        """Ask for our own entries by name, `CHUNK` in one turn: other processes may hold very many in the group."""
         some, others = entries[:CHUNK], entries[CHUNK:]
 
         def counted(reply: object) -> None:
@@ -248,14 +259,14 @@ class Presence:
             asyncio.get_running_loop().call_soon(self._verify_group, keys, others)
 
     def _leave_word(self, groups: Sequence[Group]) -> None:
-        """Where we hold entries, for whoever has to clean up after us."""
+        """Record in Redis in which groups we hold entries, for the process that must clean up if we die."""
         held_by = self._addresses.held_by(self._process)
 
         def answered(reply: object) -> None:
             if isinstance(reply, Exception):
                 self._bus.command(
                     pack("UNLINK", held_by), _ignore
-                )  # something else under our name; the next check mends it
+                )  # the key holds another type; the next check writes it again
 
         for start in range(0, len(groups), CHUNK):
             names = (":".join(group) for group in groups[start : start + CHUNK])
@@ -272,8 +283,8 @@ class Presence:
 
 
 def _ignore(reply: object) -> None:
-    """Word of a group in which nobody is costs one look in vain."""
+    """Nothing to do: a recorded group without entries only costs one useless look."""
 
 
 def _nothing() -> None:
-    """Nobody waits."""
+    """Nothing is waiting for the reply."""

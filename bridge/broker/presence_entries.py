@@ -1,6 +1,6 @@
-"""What this process holds of presence: its entries by place, by group, and in the order in which they end. Pure.
+"""The presence entries of this process, by place, by group, and in the order in which they expire. Pure.
 
-It never asks Redis: what is written there of these entries is for `presence.py`.
+It never talks to Redis: `presence.py` writes the entries there.
 """
 
 import re
@@ -16,12 +16,12 @@ Group = tuple[str, str]
 
 
 _HOLDER: Final = re.compile(rb"([A-Za-z0-9_-]+):[^:]+:(v2|v3|socketio):([0-9]{1,17})")
-"""Of so many digits each is a time that can be said."""
+"""At most 17 digits, so that each number is a valid time in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One client of one protocol in one group: what its connections in this process share."""
+    """One client on one protocol in one group. All its connections in this process share one entry."""
 
     tenant: str
     group: str
@@ -30,10 +30,10 @@ class Place:
 
 
 class Entry:
-    """What is known of a place. Times are the loop's, in seconds; `since` is the wall clock's, in microseconds.
+    """The state of one place. Times are the event loop's, in seconds; `since` is wall-clock time in microseconds.
 
-    `is_known`: Redis confirmed it, so that JOIN was said if it was due. `is_unsure`: Redis may have done what it was
-    last asked without our hearing of it. `is_over`: nothing has refreshed it for a lifetime.
+    `is_known`: Redis confirmed the entry, and JOIN was announced if needed. `is_unsure`: Redis may have executed the
+    last command, but its reply did not arrive. `is_over`: no sign of life for one lifetime.
     """
 
     __slots__ = ("connections", "expires_at", "is_known", "is_over", "is_unsure", "place", "since", "touched_at")
@@ -48,13 +48,13 @@ class Entry:
 
 
 def holder_in(holder: bytes) -> tuple[str, str, int] | None:
-    """Client, protocol and since when (µs), of what stands in Redis; `None` for somebody else's, under our name."""
+    """`(client, protocol, since)` from a holder in Redis, `since` in microseconds; `None` if it is not one of ours."""
     match = _HOLDER.fullmatch(holder)
     return None if match is None else (match[1].decode(), match[2].decode(), int(match[3]))
 
 
 class Entries:
-    """All entries of this process; the one that ends first comes first."""
+    """All entries of this process, the first to expire first."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[Place, Entry] = OrderedDict()
@@ -74,11 +74,11 @@ class Entries:
 
     @property
     def groups(self) -> list[Group]:
-        """Where there are entries."""
+        """The groups in which there are entries."""
         return list(self._groups)
 
     def add(self, entry: Entry) -> bool:
-        """Whether it is the first of its group."""
+        """Add an entry; return whether it is the first of its group."""
         group = (entry.place.tenant, entry.place.group)
         self._entries[entry.place] = entry
         is_first = group not in self._groups
@@ -86,7 +86,7 @@ class Entries:
         return is_first
 
     def discard(self, entry: Entry) -> bool:
-        """Whether it was the last of its group."""
+        """Remove an entry; return whether it was the last of its group."""
         group = (entry.place.tenant, entry.place.group)
         del self._entries[entry.place]
         del self._groups[group][entry.place]
@@ -96,22 +96,22 @@ class Entries:
         return True
 
     def refresh(self, entry: Entry, now: float, lifetime_seconds: float) -> None:
-        """It ends a lifetime from now, and so last."""
+        """Let the entry expire one lifetime from now, so last of all."""
         entry.touched_at, entry.expires_at = now, now + lifetime_seconds
         self._entries.move_to_end(entry.place)
 
     def end_now(self, entry: Entry) -> None:
-        """It is over with the next look."""
+        """Let the entry expire at the next check."""
         entry.expires_at = 0.0
         self._entries.move_to_end(entry.place, last=False)
 
     def first_over(self, now: float) -> Entry | None:
-        """An entry whose time is over, if there is one; it is looked at again after it was refreshed or ended."""
+        """An expired entry, if there is one. It is returned again until it was refreshed or removed."""
         entry = next(iter(self._entries.values()), None)
         return entry if entry is not None and entry.expires_at <= now else None
 
     def next_groups(self, number: int) -> dict[Group, list[Entry]]:
-        """The present entries of so many groups; the next call goes on with the next ones, round and round."""
+        """The entries that are not over, of so many groups; each call goes on with the next groups, in rotation."""
         chosen = {}
         for group in list(islice(self._groups, number)):
             entries = self._groups[group] = self._groups.pop(group)

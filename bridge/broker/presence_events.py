@@ -1,6 +1,6 @@
-"""JOIN and LEAVE, said to the group. What happens in a group is said together, a little later; large groups are spared.
+"""Announces JOIN and LEAVE to a group: delayed, several at a time, and not at all in large groups.
 
-What cannot be said because Redis is away is said when it is back. It never asks who is present: it is told.
+While Redis is unreachable the events wait. This module never asks who is present: its callers tell it.
 """
 
 import asyncio
@@ -15,11 +15,15 @@ from v3.session import timestamp
 Event = Literal["JOIN", "LEAVE"]
 
 DELAY_SECONDS: Final = 0.2
+"""How long an event waits for others of its group."""
 MAX_EVENTS_PER_GROUP: Final = 1_000
 
 
 class PresenceEvents:
-    """The events that wait to be said. Bounded per group: beyond the bound they are counted and not said."""
+    """The events that wait. Bounded for each group: beyond `MAX_EVENTS_PER_GROUP` they are counted and dropped.
+
+    `most_members`: in larger groups nothing is announced.
+    """
 
     def __init__(self, bus: Bus, addresses: Addresses, microseconds: Callable[[], int], most_members: int) -> None:
         self._bus = bus
@@ -28,13 +32,14 @@ class PresenceEvents:
         self._most_members = most_members
         self._waiting: dict[tuple[str, str], list[bytes]] = {}
         self.suppressed = 0
+        """How many events were dropped: the group was too large, or too many waited."""
 
     def say(self, event: Event, tenant: str, group: str, who: dict[str, Any], members: int) -> None:
-        """`who` is `{client_id, protocol, since}`; `members` how many the group has now."""
+        """Announce an event later. `who` is `{client_id, protocol, since}`; `members`: how many the group has now."""
         waiting = self._waiting.get((tenant, group))
-        size = members + 1 if event == "LEAVE" else members  # whoever leaves was one of them
+        size = members + 1 if event == "LEAVE" else members  # the client that left was one of them
         if size > self._most_members:
-            # What waits was said of a smaller group, but would be heard by this one.
+            # These events were meant for a smaller group, but this large one would get them.
             self.suppressed += 1 + len(waiting or ())
             if waiting:
                 waiting.clear()
@@ -50,7 +55,7 @@ class PresenceEvents:
         waiting.append(write(content, who["client_id"], group, sent_at))
 
     def flush(self) -> None:
-        """Say at once what waits: the process is about to end."""
+        """Publish all waiting events at once: the process is about to end."""
         for tenant, group in list(self._waiting):
             self._flush(tenant, group)
 
@@ -69,4 +74,4 @@ class PresenceEvents:
 
 
 def _ignore(heard_by: int | None) -> None:
-    """Presence can be asked for at any time: an event that was not heard is not repeated."""
+    """Nothing to do: an event that nobody received is not repeated, since presence can be asked for at any time."""

@@ -1,10 +1,10 @@
-"""Who is in a group, asked from Redis once for all who want to know it at the same time. It never asks by itself.
+"""The members of a group, read from Redis once for all who ask at the same time. It asks only when it is called.
 
-A group of a thousand costs 10 ms to read and to write down, and anybody may ask: so an answer serves everyone for
-`FRESH_SECONDS`, as the bytes that are sent. Whatever this process learns of a coming or going ends it at once.
+Reading and writing out a group of a thousand takes 10 ms, and any client may ask. So an answer, as the bytes to send,
+is used again for `FRESH_SECONDS`. It is dropped at once when this process learns that someone came or went.
 
-Bounded: some holders at a time are asked for and read. Of a group with more than `MOST_HOLDERS`, those that come first
-by their client's name are told.
+Bounded: holders are read `HOLDERS_AT_ONCE` at a time, and at most `MOST_HOLDERS` of a group, in the order of the
+client's name; others are left out.
 """
 
 from collections import OrderedDict
@@ -19,28 +19,34 @@ from bridge.broker.presence_entries import Group, holder_in
 from v3.session import timestamp
 
 FRESH_SECONDS: Final = 0.25
+"""How long an answer is used again."""
 MOST_ANSWERS: Final = 1_000
+"""Groups whose answers are kept."""
 MOST_ASKERS: Final = 10_000
-"""Who wait for one answer; whoever comes then is told that there is none."""
+"""How many may wait for one answer; further ones get `None` at once."""
 MOST_MEMBERS_REMEMBERED: Final = 16_384
+"""Members whose JSON is cached."""
 HOLDERS_AT_ONCE: Final = 500
 MOST_HOLDERS: Final = 20_000
 
 Answer = Callable[[bytes | None], None]
-"""Called once, with a JSON list, or `None` where Redis did not say."""
+"""Called once, with a JSON list as bytes, or with `None` if Redis did not answer."""
 Ask = Callable[[Group, bytes, Callable[[object], None]], None]
-"""Some holders of a group, after this one: a list of those whose client is present, and after which to go on."""
+"""Asks Redis for some holders of a group, after the given one (empty: from the start).
+
+The reply is a list of two: the holders whose client is present, and the holder after which to go on (empty at the end).
+"""
 Member = tuple[int, str, bytes]
-"""Since when, by which protocol, and the whole as JSON."""
+"""`(since in microseconds, protocol, the member as JSON)`."""
 
 
 def who(client: str, protocol: str, since: int) -> dict[str, object]:
-    """One member, as everybody is told; `since` in microseconds."""
+    """One member as it is sent to clients; `since` in microseconds."""
     return {"client_id": client, "protocol": protocol, "since": timestamp(since)}
 
 
 class _Asked:
-    """One question to Redis: who waits for it, and the answer once it is there."""
+    """One question to Redis: the callbacks that wait for its answer, and the answer once there is one."""
 
     __slots__ = ("answer", "fresh_until", "members", "times", "waiting")
 
@@ -53,16 +59,16 @@ class _Asked:
 
 
 class MembersOfGroups:
-    """The answers that are still fresh. Bounded: of too many, the oldest is forgotten."""
+    """The answers that are still fresh. Bounded: beyond `MOST_ANSWERS` the oldest is forgotten."""
 
     def __init__(self, ask: Ask, now: Callable[[], float]) -> None:
-        """`now` in seconds, of any clock that does not go back."""
+        """`now` returns seconds of any clock that never goes back."""
         self._ask: Final = ask
         self._now: Final = now
         self._asked: OrderedDict[Group, _Asked] = OrderedDict()
 
     def ask(self, group: Group, answer: Answer) -> None:
-        """At once where the answer is fresh, else when Redis has said."""
+        """Call `answer`: at once if there is a fresh answer, else when Redis has replied."""
         asked = self._asked.get(group)
         if asked is not None and asked.answer is not None and self._now() < asked.fresh_until:
             answer(asked.answer)
@@ -74,7 +80,7 @@ class MembersOfGroups:
             answer(None)
 
     def forget(self, group: Group) -> None:
-        """Who is in it has changed. Whoever waits already gets the answer that is on its way."""
+        """The members have changed: drop the answer. Callbacks that wait already get the answer that is on its way."""
         self._asked.pop(group, None)
 
     def _ask_anew(self, group: Group, answer: Answer) -> None:
@@ -110,7 +116,7 @@ class MembersOfGroups:
 
 
 def add_members(members: dict[str, Member], holders: Iterable[bytes]) -> None:
-    """One member a client: of several connections, the one that has been there longest."""
+    """Add the holders as members, one for each client: of several holders the oldest counts."""
     for holder in holders:
         known = _member_of(holder)
         if known is None:
@@ -121,13 +127,13 @@ def add_members(members: dict[str, Member], holders: Iterable[bytes]) -> None:
 
 
 def as_json(members: Mapping[str, Member]) -> bytes:
-    """A list of them, by their names."""
+    """The members as a JSON list, sorted by client."""
     return b"[%b]" % b",".join(members[client][2] for client in sorted(members))
 
 
 @lru_cache(MOST_MEMBERS_REMEMBERED)
 def _member_of(holder: bytes) -> tuple[str, Member] | None:
-    """What stands in Redis, as a client and since when, by which protocol, and as JSON."""
+    """A holder in Redis as `(client, member)`; `None` if it is not one of ours."""
     known = holder_in(holder)
     if known is None:
         return None

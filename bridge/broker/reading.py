@@ -1,10 +1,10 @@
-"""How Redis is asked for what may wait: orders, reports, tenants. Never what clients say.
+"""The Redis client for requests that may wait: operators' orders, reports, tenants. Never for clients' messages.
 
-Bounded: beyond `MOST_CONNECTIONS` whoever asks waits for one, and is told after a while that Redis is away. What a
-burst has opened is closed again but for a few.
+Bounded: at most `MOST_CONNECTIONS` connections. When all are in use, a caller waits for one, and after `ANSWER_SECONDS`
+gets redis-py's `ConnectionError`. After a burst all but `MOST_IDLE` are closed again.
 
-Whoever was cancelled ends at the command that it is at, and not a loop later: redis-py by itself may answer a
-cancellation with a success (while it sends) or an error of its own, and whoever asks in a loop would go on.
+A cancelled task ends at its current command. redis-py itself may answer a cancellation with a success (while it sends)
+or with an error of its own, and a task that reads in a loop would go on.
 """
 
 from typing import Final
@@ -25,17 +25,17 @@ ANSWER_SECONDS: Final = 2.0
 
 
 class Connections(BlockingConnectionPool):
-    """Of those that nobody uses, no more than a few stay open."""
+    """A connection pool that keeps at most `MOST_IDLE` unused connections open."""
 
     async def release(self, connection: AbstractConnection) -> None:
-        """Whoever used it needs it no more; the one that was not used for longest makes room."""
+        """Give a connection back. If too many are unused, the one that has been unused for longest is closed."""
         await super().release(connection)
         while len(self._available_connections) > MOST_IDLE:
             await self._available_connections.pop(0).disconnect(nowait=True)
 
 
 class Reading(Redis):
-    """The client; its pipelines are of the same kind."""
+    """The Redis client. It ends when cancelled, and so do its pipelines."""
 
     async def execute_command(self, *arguments: object, **options: object) -> object:
         try:
@@ -48,7 +48,7 @@ class Reading(Redis):
 
 
 class ReadingPipeline(Pipeline):
-    """Where several commands are one."""
+    """A pipeline that ends when cancelled."""
 
     async def immediate_execute_command(self, *arguments: object, **options: object) -> object:
         try:
@@ -63,7 +63,7 @@ class ReadingPipeline(Pipeline):
             end_if_cancelled()
 
     async def reset(self) -> None:  # type: ignore[override]
-        """It also unwatches, which is a command."""
+        """Also sends UNWATCH, a command that can be cancelled too."""
         try:
             await super().reset()  # type: ignore[no-untyped-call]
         finally:
@@ -71,7 +71,7 @@ class ReadingPipeline(Pipeline):
 
 
 def reading(redis_url: str) -> Redis:
-    """A connection that was lost is made again, a Redis that does not answer is not asked twice."""
+    """A client for `redis_url`. It opens lost connections again, and does not repeat a command that timed out."""
     retry = Retry(ExponentialBackoff(0.1, 0.01), RETRIES, supported_errors=(RedisConnectionError,))
     bounds: dict[str, object] = {"max_connections": MOST_CONNECTIONS, "timeout": ANSWER_SECONDS}
     return Reading.from_pool(

@@ -1,8 +1,9 @@
-"""What this process said a moment ago, by its bytes: when Redis brings it back it is known, and is not read again.
+"""A cache of the messages that this process has just published, by their bytes: they need not be parsed on return.
 
-Pure: whoever keeps it says when time has passed. It never decides what may be said.
+Pure: its owner calls `turn` when time has passed. It never decides what may be published.
 
-Bounded: what is older than two turns is forgotten, and so is what there is no room for; then it is read like any other.
+Bounded: messages older than two turns are forgotten, and older ones when there is no room. A forgotten message is
+parsed like any other.
 """
 
 from typing import Final
@@ -10,11 +11,11 @@ from typing import Final
 from bridge.broker.message import BusMessage
 
 MOST_BYTES_PER_TURN: Final = 524_288
-"""Of what is on the bus. What was read of it may be some ten times as much."""
+"""Bytes as they are on the bus. The parsed messages may take ten times as much memory."""
 
 
 class Recent:
-    """Messages of this turn and the one before it."""
+    """The messages of this turn and of the one before it."""
 
     __slots__ = ("_before", "_bytes", "_now")
 
@@ -24,7 +25,7 @@ class Recent:
         self._bytes = 0
 
     def keep(self, data: bytes, message: BusMessage) -> None:
-        """What `data` is read as, for the time of at least one turn where there is room."""
+        """Remember `message` for the bytes `data`, for at least one turn if there is room."""
         self._bytes += len(data)
         if self._bytes > MOST_BYTES_PER_TURN:
             self.turn()
@@ -32,9 +33,9 @@ class Recent:
         self._now[data] = message
 
     def find(self, data: bytes) -> BusMessage | None:
-        """What exactly these bytes are read as, where it is known."""
+        """The message for exactly these bytes, or `None`."""
         return self._now.get(data) or self._before.get(data)
 
     def turn(self) -> None:
-        """Time has passed: what was kept before the last turn is forgotten."""
+        """Begin a new turn: messages from before the last turn are forgotten."""
         self._before, self._now, self._bytes = self._now, {}, 0

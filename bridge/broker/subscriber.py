@@ -1,7 +1,7 @@
-"""The way from Redis: a pump that survives everything, and the channels that this process must hear.
+"""The subscribing connection to Redis: receives messages, and keeps the wanted channels subscribed.
 
-All wanted channels are subscribed again after every reconnect; a subscription that Redis did not confirm is not one.
-What came in one read is handed on channel by channel. It never puts anything on the bus.
+It survives every error. After each reconnect all wanted channels are subscribed again; a subscription counts only when
+Redis has confirmed it. The messages of one read are handed over channel by channel. It never publishes anything.
 """
 
 import asyncio
@@ -18,8 +18,11 @@ from bridge.broker.link import Keeper, Replies, pack
 from bridge.broker.message import BusMessage
 
 PING_SECONDS: Final = 1.0
+"""Pause between two PINGs."""
 SILENCE_SECONDS: Final = 4.0
+"""A link without any reply for so long after a PING is ended."""
 GRACE_SECONDS: Final = 0.05
+"""Before a link is ended, replies that have arrived unread get so long to be read."""
 _PING: Final = pack("PING")
 
 log = structlog.get_logger(__name__)
@@ -28,7 +31,7 @@ Deliver = Callable[[bytes, Sequence[BusMessage]], None]
 
 
 class Subscriber:
-    """The listening side of this process."""
+    """The subscribing side of this process."""
 
     def __init__(
         self,
@@ -38,7 +41,10 @@ class Subscriber:
         arrived_at: Callable[[], str],
         max_bytes: int,
     ) -> None:
-        """`gap` gets for how many seconds the bus was not heard, once it is heard again; the others see `Incoming`."""
+        """`gap` gets for how many seconds messages may have been missed, once all channels are subscribed again.
+
+        `arrived_at` and `max_bytes`: see `Incoming`.
+        """
         self._keeper = Keeper(links, self._replied, "subscriber")
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver
@@ -50,19 +56,24 @@ class Subscriber:
         self._missed_since: float | None = None
         self.gaps = 0
         self.expect: Final[Callable[[bytes, BusMessage], None]] = self._incoming.recent.keep
+<<<<<<< HEAD
         """Told what this process says now: should it hear these bytes, it need not read them."""
         self.release: Final[Callable[[Iterable[bytes]], None]] = self._channels.release
+=======
+        """Called with what this process publishes now: when these bytes arrive, they need not be parsed."""
+        self.release: Final[Callable[[Iterable[bytes]], None]] = self._subscriptions.release
+>>>>>>> ff842bd (Broker: docstrings in plain words)
         """Takes back one `hold`; the last one unsubscribes."""
 
     async def run(self) -> None:
-        """Keep the link open, and watch that it speaks. Ends by cancellation."""
+        """Keep the link open, and check that Redis answers on it. Ends only by cancellation."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keeper.run(self._opened, self._lost))
             tasks.create_task(self._watch())
 
     @property
     def is_up(self) -> bool:
-        """Whether everything that is wanted is heard."""
+        """Whether there is a link, and every wanted channel is subscribed."""
         return self._keeper.link is not None and self._missed_since is None
 
     @property
@@ -86,14 +97,24 @@ class Subscriber:
         return self._incoming.rejected
 
     async def hold(self, channels: Iterable[bytes]) -> None:
+<<<<<<< HEAD
         """Hear these channels from the moment that this returns; each `hold` needs its `release`."""
         unconfirmed = self._channels.hold(channels)
+=======
+        """Subscribe to these channels; returns when Redis has confirmed all. Each `hold` needs its `release`."""
+        unconfirmed = self._subscriptions.hold(channels)
+>>>>>>> ff842bd (Broker: docstrings in plain words)
         if unconfirmed:
             await asyncio.gather(*unconfirmed)
 
     def _send(self) -> None:
+<<<<<<< HEAD
         """What is wanted while there is no link is asked for when there is one."""
         commands, link = self._channels.take_commands(), self._keeper.link
+=======
+        """Write the pending commands. Without a link they are dropped: the next link subscribes to all channels."""
+        commands, link = self._subscriptions.take_commands(), self._keeper.link
+>>>>>>> ff842bd (Broker: docstrings in plain words)
         if link is not None:
             for command in commands:
                 link.write(command)
@@ -118,7 +139,7 @@ class Subscriber:
                 log.exception("batch_undeliverable", channel=channel.decode(errors="replace"))
 
     def _heed(self, reply: object) -> None:
-        """Confirmations, pongs, and what Redis refuses."""
+        """Handle replies that are not messages: confirmations, pongs, and errors."""
         if isinstance(reply, Exception):
             log.error("subscription_refused", reason=str(reply))
             self._end()
@@ -135,13 +156,16 @@ class Subscriber:
         self._gap(silence)
 
     async def _watch(self) -> None:
-        """A link that says nothing, not even to a PING, is ended: Redis is frozen, or the network swallows."""
+        """Check every `PING_SECONDS`; end a link that does not even answer a PING.
+
+        Redis is then frozen, or the network drops packets.
+        """
         while True:
             due_at = self._loop.time() + PING_SECONDS
             await asyncio.sleep(PING_SECONDS)
             self._incoming.recent.turn()
             if self._asked_at is not None:
-                self._asked_at += max(0.0, self._loop.time() - due_at)  # this process was late, and not Redis
+                self._asked_at += max(0.0, self._loop.time() - due_at)  # this process was late, not Redis
             await self._ask_or_judge()
 
     async def _ask_or_judge(self) -> None:
@@ -152,7 +176,7 @@ class Subscriber:
             self._asked_at = self._loop.time()
             link.write(_PING)
         elif self._is_silent():
-            # After a stall of our own the answer may lie unread: read it before judging.
+            # If this process itself stood still, the answer may have arrived unread: read it before judging.
             await asyncio.sleep(GRACE_SECONDS)
             if link is self._keeper.link and self._is_silent():
                 self._end()

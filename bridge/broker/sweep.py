@@ -1,7 +1,8 @@
-"""Cleaning up after one dead process, a little at a time: what it held in Redis may be anybody's work, and very much.
+"""Removes the presence entries of one dead process from Redis, in small steps, since there may be very many.
 
-Some groups are on their way at once, and of each some holders; the next ones when Redis has answered, and the claim is
-renewed with them. What is done is struck off, so that whoever begins anew goes on from there. It claims nothing itself.
+About `GROUPS_AT_ONCE` groups are under way at a time, and `HOLDERS_AT_ONCE` holders of each. The next groups begin when
+Redis has answered for all of these; that also renews the claim. Finished groups are removed from the list, so that
+another attempt goes on from there. It does not make the claim itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,15 +16,15 @@ from bridge.broker.presence import Presence
 from bridge.broker.presence_entries import Group
 
 SWEEP_SECONDS: Final = 10
-"""How long a claim holds."""
+"""How long a claim lasts: the right of one process to clean up after a dead one."""
 GROUPS_AT_ONCE: Final = 200
 HOLDERS_AT_ONCE: Final = 200
 _BEGIN: Final = b"0"
-"""What Redis calls the beginning of a scan, and its end."""
+"""The cursor that begins a scan in Redis, and marks its end."""
 
 
 class Sweep:
-    """One attempt. `done` is called when nothing is left; never, where Redis did not do what it was asked."""
+    """One attempt. `done` is called when nothing is left, and never if a command failed."""
 
     def __init__(self, bus: Bus, addresses: Addresses, presence: Presence, dead: str, done: Callable[[], None]) -> None:
         self._bus = bus
@@ -37,14 +38,14 @@ class Sweep:
         self._has_failed = False
 
     def go_on(self) -> None:
-        """With the next groups; the answers come later, and go on by themselves."""
+        """Begin the next groups. The replies come later, and continue by themselves."""
         keys = [self._addresses.processes, self._addresses.held_by(self._dead)]
         arguments: list[Any] = [self._dead, SWEEP_SECONDS, self._next, GROUPS_AT_ONCE]
         scripts.HELD_BY.run(self._bus, keys, arguments, self._begin_some)
 
     def _begin_some(self, reply: object) -> None:
         if not isinstance(reply, list):
-            return  # tried again when the claim is over
+            return  # another process tries again when the claim has expired
         self._next, self._some = reply
         self._remaining = 1
         for member in self._some:
@@ -86,4 +87,4 @@ class Sweep:
 
 
 def _ignore(reply: object) -> None:
-    """What is not struck off costs one look in vain."""
+    """Nothing to do: a group that is not removed from the list only costs one useless look."""

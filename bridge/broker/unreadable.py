@@ -1,7 +1,7 @@
-"""What stands in Redis under our names and is none of ours: whoever meets it goes on without it, and says so here.
+"""Counts and logs data under our names in Redis that the bridge cannot have written; the reader skips it.
 
-It costs only itself. It is counted by what it should have been, and logged by the event, of which the log has one line
-a second at most. Never by its content: that is somebody else's.
+It is counted by what it should have been. The log writes at most one line a second for one event. The content is never
+logged: it belongs to another program.
 """
 
 from collections import Counter
@@ -10,14 +10,15 @@ from typing import Final
 import structlog
 
 WHAT: Final = ("process", "group", "holder", "headcount")
+"""What it should have been: the values of the metric's label."""
 
 log = structlog.get_logger(__name__)
 
 skipped: Final[Counter[str]] = Counter()
-"""How often, in this process, by what it should have been."""
+"""What it should have been -> how often, in this process."""
 
 
 def skip(what: str) -> None:
-    """One thing more that cannot be read."""
+    """Count one value that cannot be read. `what` is one of `WHAT`."""
     skipped[what] += 1
     log.warning("unreadable_in_redis", what=what)
