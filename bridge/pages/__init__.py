@@ -1,1 +1,1 @@
-"""What a person looks at: static files, no build step, and how they are served."""
+"""The pages for people: static files without a build step, and how they are served."""

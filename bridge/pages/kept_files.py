@@ -1,7 +1,7 @@
-"""Files that are served from memory: asking for one, or for one that is not there, touches neither disk nor thread.
+"""Serves static files from memory: a request, even for a missing file, uses neither the disk nor a thread.
 
-A file is its name in a table and nothing else, so that no path is ever walked for a stranger. It reads nothing by
-itself, and knows neither pages nor scripts.
+A file is found by its name in a table, and never by a path on disk: no client can reach other files. This module reads
+no files itself, and knows nothing of their content.
 """
 
 import hashlib
@@ -20,24 +20,24 @@ MEDIA_TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 READ_ONLY: Final[Mapping[str, Any]] = {"methods": ["GET", "HEAD"], "include_in_schema": False}
-"""How a route is added that serves files."""
+"""Arguments for adding a route that serves files."""
 
 
 class KeptFiles:
-    """Files by their names, all with the same headers."""
+    """Files by name, all served with the same headers."""
 
     def __init__(self, files: Mapping[str, bytes], headers: Mapping[str, str]) -> None:
         self._files: Final = {name: _File(name, content, headers) for name, content in files.items()}
 
     def mount(self, app: FastAPI, path: str) -> None:
-        """Serve each at `path/name`."""
+        """Serve each file at `path/name`."""
 
         @app.api_route(f"{path}/{{name:path}}", **READ_ONLY)
         async def file(name: str, request: Request) -> Response:
             return self.answer(name, request)
 
     def answer(self, name: str, request: Request) -> Response:
-        """That file; 304 where the client has it already. Raises `HTTPException` where there is none of that name."""
+        """This file, or 304 if the client has it already. Raises `HTTPException` (404) if there is none."""
         file = self._files.get(name)
         if file is None:
             raise HTTPException(404)
@@ -53,6 +53,6 @@ class _File:
 
     def answer(self, request: Request) -> Response:
         known = request.headers.get("if-none-match", "")
-        if self._tag in known or known == "*":  # a list, each of whose tags a proxy may have made a weak one
+        if self._tag in known or known == "*":  # a list of tags; a proxy may have made each a weak one
             return Response(status_code=304, headers=self._headers)
         return Response(self._content, headers=self._headers, media_type=self._media_type)

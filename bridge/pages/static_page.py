@@ -1,4 +1,7 @@
-"""A page served from this package: its files, and the policy that lets it load nothing else. It knows no page."""
+"""Serves one page of this package: its files, and a Content-Security-Policy that lets it load nothing else.
+
+It knows nothing about the page's content.
+"""
 
 from pathlib import Path
 from typing import Final
@@ -10,7 +13,7 @@ from bridge.pages.kept_files import READ_ONLY, KeptFiles
 
 PAGES: Final = Path(__file__).parent.parent / "pages"
 INDEX: Final = "index.html"
-# The last two: data cannot become HTML, not even by a mistake of ours.
+# The last two directives: no data can become HTML, not even by a mistake of ours.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {connections}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -19,7 +22,7 @@ _POLICY: Final = (
 
 
 class StaticPage:
-    """One folder of `bridge/pages`, read once. `connections`: where its scripts may connect, in the policy's words."""
+    """One folder of `bridge/pages`, read once. `connections`: the policy's sources for `connect-src`."""
 
     def __init__(self, folder: str, connections: str) -> None:
         headers = {
@@ -31,7 +34,7 @@ class StaticPage:
         self._files: Final = KeptFiles(_files_below(PAGES / folder), headers)
 
     def mount(self, app: FastAPI, addresses: tuple[str, ...], files: str) -> None:
-        """Serve the page itself at each of `addresses`, and what it loads below `files`."""
+        """Serve the page at each of `addresses` (paths), and its other files below the path `files`."""
 
         async def index(request: Request) -> Response:
             return self._files.answer(INDEX, request)
