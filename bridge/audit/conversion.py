@@ -28,7 +28,10 @@ NOT_UTF_8: Final = "is not UTF-8; no client can have sent it as text"
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """`line` is compact JSON in UTF-8, or `None` where there is nothing to say; `problem` says what was refused."""
+    """The result of a conversion.
+
+    `line`: compact JSON in UTF-8, or `None` if there is no output. `problem`: why the input was refused, else empty.
+    """
 
     line: bytes | None
     outcome: Outcome | Literal["refused"]

@@ -31,7 +31,10 @@ class Remedies:
         return [meaning for meaning, trial in trials if outcome_of(upgrade(frame, PLAIN_NAMES, trial)) == EXACT]
 
     def _beside(self, name: str, rule: Rule) -> Dialect:
-        """Never spoken: what is tried must not collide with what is said for the same meaning already."""
+        """The dialect with this rule added.
+
+        `speak` is false, because a rule for the same meaning may be spoken already, and the two would collide.
+        """
         return Dialect({**self._dialect.rules, name: rule.model_copy(update={"speak": False})})
 
 

@@ -1,7 +1,7 @@
-"""Writes the lines of the log from a thread of its own, so that whoever does not read them keeps nobody waiting.
+"""Writes log lines in a thread of its own, so that a slow reader of standard error delays nobody.
 
-The lines that wait have a bound; what is over it is dropped, counted, and said once there is room again. It never
-decides what is logged. A worker that was forked off has a thread, and lines, of its own.
+At most `MOST_WAITING_LINES` lines wait. Further ones are dropped and counted; a line says how many, when there is room
+again. It never decides what is logged. After a fork the child has its own thread and lines.
 """
 
 import contextlib
@@ -15,11 +15,13 @@ from typing import Final, TextIO
 
 MOST_WAITING_LINES: Final = 1_000
 FLUSH_SECONDS: Final = 1.0
+"""The longest that `flush` waits."""
 RETRY_SECONDS: Final = 0.05
+"""Pause before another attempt when standard error takes nothing."""
 
 
 class LogWriter(logging.Handler):
-    """Formats a line where it is logged, and writes it to standard error when it can."""
+    """A logging handler: formats a line in the caller's thread, and writes it to standard error in its own."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         super().__init__()
@@ -34,20 +36,20 @@ class LogWriter(logging.Handler):
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Never waits, and never raises."""
+        """Queue a line. Never waits, and never raises."""
         if self._lines.qsize() >= MOST_WAITING_LINES:
             self.dropped += 1
             return
         try:
             self._lines.put(self.format(record) + "\n")
-        except Exception:  # noqa: BLE001 - a line that cannot be formatted is one line less
+        except Exception:  # noqa: BLE001 - a line that cannot be formatted is dropped
             self.dropped += 1
         if self._thread is None:
             self._thread = threading.Thread(target=self._write_all, args=(self._lines,), name="log", daemon=True)
             self._thread.start()
 
     def flush(self) -> None:
-        """Wait until what was logged is written, but not for whoever does not read."""
+        """Wait until all lines are written, but at most `FLUSH_SECONDS`, if nobody reads them."""
         if self._thread is not None:
             written = threading.Event()
             self._lines.put(written)
@@ -70,12 +72,12 @@ class LogWriter(logging.Handler):
 
 
 def _write(stream: TextIO, line: str) -> None:
-    """Past the stream's own buffer: a thread that holds its lock would bring the interpreter down as it ends."""
+    """Write without the stream's own buffer: Python crashes at exit if a thread then holds the buffer's lock."""
     with contextlib.suppress(OSError, ValueError):
         try:
             number = stream.fileno()
         except OSError:
-            stream.write(line)  # it is no file: a test's, or a shell's within Python
+            stream.write(line)  # not a file, but for example an object of a test
             return
         rest = line.encode(errors="backslashreplace")
         while rest:

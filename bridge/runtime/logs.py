@@ -1,8 +1,8 @@
-"""What is logged, and what never is. One line per event, JSON or for a terminal; credentials are cut out of every line.
+"""Configures logging: one line for each event, as JSON or for a terminal, with credentials cut out of every line.
 
-Whatever anyone logs passes here, uvicorn's own lines included: a query string is never written, whatever it holds.
-Nothing waits for whoever reads the log, and of one cause there is at most one line a second, which says how many were
-held back before it; what is critical is always said.
+Everything that any library logs passes through here, uvicorn's lines too. A query string is never written. Logging
+never waits for the reader of the log. Lines with the same cause are written at most once a second; the next one says
+how many were held back. Critical lines are always written.
 """
 
 import logging
@@ -19,7 +19,7 @@ from bridge.runtime.log_writer import LogWriter
 
 
 def configure(log_format: Literal["auto", "json", "console"], level: str) -> None:
-    """Send everything that any library logs through one formatter, to standard error."""
+    """Send everything that any library logs through one formatter to standard error, from this level up."""
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     renderer: Processor = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
     shared: list[Processor] = [
@@ -50,18 +50,21 @@ def configure(log_format: Literal["auto", "json", "console"], level: str) -> Non
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    # At INFO uvicorn writes two lines for each connection, the path of each among them.
+    # At INFO uvicorn writes two lines for each connection, with its path.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
 
 
 def flush() -> None:
-    """Write what was logged, in a second at most. For a process that ends without Python's own farewell."""
+    """Write all waiting lines, in one second at most. For a process that ends by `os._exit`."""
     for handler in logging.getLogger().handlers:
         handler.flush()
 
 
 def lost_lines() -> dict[str, int]:
-    """How many lines were not written: held back, since their cause had just spoken, or dropped, since nobody read."""
+    """How many lines were not written.
+
+    `held_back`: by the limit of one a second for each cause. `dropped`: because nobody read the log.
+    """
     writers = [handler for handler in logging.getLogger().handlers if isinstance(handler, LogWriter)]
     held_back = [
         one.restraint.held_back for writer in writers for one in writer.filters if isinstance(one, _Restrained)
@@ -70,7 +73,7 @@ def lost_lines() -> dict[str, int]:
 
 
 class _Restrained(logging.Filter):
-    """Holds back a line whose cause has just spoken: its level, its logger, and its words without their values."""
+    """Holds back a line if one with the same cause was just written: same level, logger, and message without values."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +98,7 @@ def _redact_event(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _redacted(name: str, value: object) -> object:
-    """What the formatter itself put there (its names begin with `_`) and plain numbers stay as they are."""
+    """The value without credentials. Values of the formatter itself (names with `_`) and numbers stay as they are."""
     if name.startswith("_") or value is None or isinstance(value, int | float):
         return value
     return REDACTED if CREDENTIAL_NAME.search(name) else redact(value if isinstance(value, str) else repr(value))

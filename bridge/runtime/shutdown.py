@@ -1,7 +1,8 @@
-"""How what goes on by itself is ended, and a last resort for what does not end. It knows none of it.
+"""Ends tasks, and ends the process by force if something does not end. It knows nothing about what the tasks do.
 
-A library may answer a cancellation with a success or an error of its own, and its caller goes on; so it is said again
-and again. What then still holds the process, be it a task or a thread, is named in one line, and the process ends.
+A library may answer a cancellation with a success or with an error of its own, and the task goes on. So tasks are
+cancelled again and again. If a task or a thread still keeps the process from ending, one log line names it, and the
+process ends.
 """
 
 import asyncio
@@ -17,13 +18,15 @@ import structlog
 from bridge.runtime import logs
 
 AGAIN_SECONDS: Final = 0.1
+"""Pause before tasks that have not ended are cancelled again."""
 MOST_NAMED: Final = 10
+"""Tasks, and threads, that the log line names."""
 
 log = structlog.get_logger(__name__)
 
 
 async def end_all(tasks: Collection[asyncio.Task[object]], seconds: float) -> None:
-    """Cancel them until each has ended, but not longer than this."""
+    """Cancel these tasks, again and again, until all have ended, but for `seconds` at most."""
     ends_at = asyncio.get_running_loop().time() + seconds
     while (going_on := [task for task in tasks if not task.done()]) and asyncio.get_running_loop().time() < ends_at:
         for task in going_on:
@@ -32,26 +35,26 @@ async def end_all(tasks: Collection[asyncio.Task[object]], seconds: float) -> No
 
 
 class LastResort:
-    """Ends the process, with status 0, when so many seconds after `begin` nobody has said that it is `over`.
+    """Ends the process with status 0 if `over` is not called within `seconds` after `begin`.
 
-    By a thread of its own, for the loop may be what stands still.
+    It uses a thread of its own, because the event loop may be what hangs. `loop`: the loop whose tasks are named.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._has_begun = False
-        self._said: SimpleQueue[None] = SimpleQueue()  # a signal may come amid a `put`
+        self._said: SimpleQueue[None] = SimpleQueue()  # not a Queue: a signal handler may interrupt a `put`
         self.loop: asyncio.AbstractEventLoop | None = None
         threading.Thread(target=self._watch, name="last resort", daemon=True).start()
 
     def begin(self) -> None:
-        """From now on the time counts. May be called by a signal, and again."""
+        """Start the time. May be called by a signal handler, and more than once."""
         if not self._has_begun:
             self._has_begun = True
             self._said.put(None)
 
     def over(self) -> None:
-        """The process ends as it should."""
+        """The process ends normally: do nothing more."""
         self.begin()
         self._said.put(None)
 
@@ -66,7 +69,10 @@ class LastResort:
 
 
 def going_on(loop: asyncio.AbstractEventLoop | None) -> dict[str, Any]:
-    """Some of the tasks of a loop, and of the threads that Python would wait for, by name."""
+    """Names of tasks of `loop`, and of threads that Python would wait for, at most `MOST_NAMED` each.
+
+    `{"tasks": [...], "threads": [...], "of_tasks": number of all tasks}`
+    """
     tasks = [] if loop is None else sorted(map(_name, asyncio.all_tasks(loop)))
     threads = [one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
     return {"tasks": tasks[:MOST_NAMED], "threads": threads[:MOST_NAMED], "of_tasks": len(tasks)}

@@ -1,7 +1,8 @@
-"""The workers of one command: each says its numbers to whichever of them is asked for all. It counts nothing by itself.
+"""Metrics of several workers: the worker that is scraped asks the others, and adds the numbers up.
 
-A scrape reaches one worker, whichever the kernel chose, and must be answered for all of them: numbers are added up,
-except where a sum says nothing. Each worker listens on a socket in the command's own directory, and nowhere else.
+It counts nothing itself. A scrape reaches one worker, which the kernel chooses, and must be answered for all. Numbers
+are added up, except where a sum means nothing (`NOT_ADDED`). Each worker listens on a unix socket in the command's own
+directory, and nowhere else.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 ANSWER_SECONDS: Final = 1.0
-_NUMBER: Final = re.compile(r"0|[1-9][0-9]?")  # of a worker; a stranger may ask for any
+"""A worker that does not answer in this time is left out."""
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]?")  # of a worker; clients may send anything
 NOT_ADDED: Final[Mapping[str, Callable[[Iterable[float]], float]]] = {
     "bridge_bus_up": min,
     "bridge_subscriber_up": min,
@@ -26,13 +28,14 @@ NOT_ADDED: Final[Mapping[str, Callable[[Iterable[float]], float]]] = {
     "process_max_fds": min,
     "python_info": max,
 }
-"""Metrics that are no sum over processes, and what they are instead."""
+"""Metrics that are not added up over processes, and how they are combined instead."""
 
 Exposition = Callable[[], bytes]
+"""Returns the metrics of this worker in the Prometheus text format."""
 
 
 class Siblings:
-    """One worker among its siblings. `directory` is the command's, `number` this worker's own."""
+    """One worker, and how it reaches the others. `directory`: of the command; `number`: this worker's."""
 
     def __init__(self, directory: Path, number: int) -> None:
         self.number: Final = number
@@ -41,7 +44,7 @@ class Siblings:
         self._exposition: Exposition = bytes
 
     def listen(self) -> socket.socket:
-        """Where this worker takes requests that another passes on."""
+        """A new unix socket on which this worker accepts requests that another worker passes on."""
         place = self._directory / f"{self.number}.http"
         place.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
@@ -49,25 +52,25 @@ class Siblings:
         return listener
 
     def place_of(self, number: str) -> Path | None:
-        """Where another worker takes requests; `None` for this one, and for what is no worker's number."""
+        """The socket path of another worker for such requests; `None` for this worker and for unknown numbers."""
         if not _NUMBER.fullmatch(number) or int(number) == self.number:
             return None
         place = self._directory / f"{number}.http"
         return place if place.exists() else None
 
     def say(self, exposition: Exposition) -> None:
-        """What this worker says when it is asked for its own numbers."""
+        """Set what this worker answers when it is asked for its own metrics."""
         self._exposition = exposition
 
     async def run(self) -> None:
-        """Answer until cancelled."""
+        """Answer other workers until cancelled."""
         self._place.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(self._answer, self._place)
         async with server:
             await server.serve_forever()
 
     async def everyone(self) -> bytes:
-        """The numbers of all workers that live, as one. One that does not answer in time is left out."""
+        """The metrics of all living workers, as one. A worker that does not answer in time is left out."""
         others = [place for place in sorted(self._directory.glob("*.sock")) if place != self._place]
         said = await asyncio.gather(*map(_ask, others))
         return added_up([self._exposition(), *filter(None, said)])
@@ -87,11 +90,11 @@ async def _ask(place: Path) -> bytes:
             finally:
                 writer.close()
     except (OSError, TimeoutError):
-        return b""  # it is starting, or gone
+        return b""  # the worker is starting, or has ended
 
 
 class _Sum:
-    """Expositions, added up: what `generate_latest` needs of a registry."""
+    """The sum of several expositions, with the part of a registry's interface that `generate_latest` uses."""
 
     def __init__(self, expositions: Iterable[bytes]) -> None:
         self._families: dict[str, Metric] = {}
@@ -107,7 +110,7 @@ class _Sum:
             self._values.setdefault(key, []).append(sample.value)
 
     def collect(self) -> Iterable[Metric]:
-        """Each family once."""
+        """Each metric family once, with its values combined."""
         for name, family in self._families.items():
             whole = Metric(name, family.documentation, family.type)
             for (of, sample, labels), values in self._values.items():
@@ -117,5 +120,5 @@ class _Sum:
 
 
 def added_up(expositions: Iterable[bytes]) -> bytes:
-    """The numbers of several processes as those of one."""
+    """One exposition from those of several processes."""
     return generate_latest(cast(CollectorRegistry, _Sum(expositions)))

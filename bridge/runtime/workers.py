@@ -1,7 +1,7 @@
-"""Several processes on one port: starts them, starts another where one dies, and ends with all of them.
+"""Several worker processes on one port: starts them, starts another when one dies, and ends after all of them.
 
-The parent serves nothing and holds no event loop. Each worker has a listening socket of its own on the same port, so
-that the kernel spreads connections over them.
+The parent serves nothing and has no event loop. Each worker has its own listening socket on the same port, so that the
+kernel spreads connections over them.
 """
 
 import ctypes
@@ -17,7 +17,9 @@ import structlog
 from bridge.runtime import logs
 
 SHORTEST_LIFE_SECONDS: Final = 2.0
+"""A worker that dies earlier counts as short-lived."""
 MOST_SHORT_LIVES: Final = 3
+"""After so many short-lived workers in a row no more are started."""
 PR_SET_PDEATHSIG: Final = 1
 ENDS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -25,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class Workers:
-    """`count` processes that each run `work`, with a number of their own from 0; it returns an exit status."""
+    """Runs `count` processes. Each calls `work` with its number, from 0, and exits with the status it returns."""
 
     def __init__(self, count: int, work: Callable[[int], int]) -> None:
         self._count = count
@@ -35,7 +37,7 @@ class Workers:
         self._is_stopping = False
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT, or until workers die as soon as they start; the exit status."""
+        """Run until SIGTERM or SIGINT, or until workers die as soon as they start. Returns the exit status."""
         for number in ENDS:
             signal.signal(number, self._stop)
         for worker in range(self._count):
@@ -46,7 +48,10 @@ class Workers:
         return 1 if self._short_lives >= MOST_SHORT_LIVES else 0
 
     def _start(self, number: int) -> None:
-        """No signal comes between: the parent would not know of the child, or the child take it for its parent's."""
+        """Fork a worker, with signals blocked until both processes are ready.
+
+        Otherwise the parent might not know the child yet, or the child might run the parent's signal handler.
+        """
         parent = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
         try:
@@ -61,7 +66,7 @@ class Workers:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
 
     def _child(self, number: int, parent: int) -> int:
-        """In the new process: end when the parent does, however that ends."""
+        """In the new process: run `work`; the exit status. It is ended when the parent ends, for whatever reason."""
         for end in ENDS:
             signal.signal(end, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)

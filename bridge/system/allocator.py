@@ -1,11 +1,11 @@
-"""Chooses the memory allocator for a connection's objects, and returns unused memory to the operating system.
+"""Switches allocation between Python's allocator and the C library, and returns unused memory to the system.
 
 Python's own allocator holds memory in arenas of 1 MiB, and frees an arena only when nothing in it is used. After a wave
 of connections one small object left in each arena keeps all memory of that wave. The C library, when asked
 (`malloc_trim`), returns every page that holds nothing. So the objects of a new connection are allocated by the C
 library (`with c_library:`). Messages use Python's allocator, which is faster. Every object is freed by the allocator
 that made it: Python's allocator hands memory that is not its own to the C library, as it always does for objects over
-512 bytes. This module does not decide what uses which allocator.
+512 bytes. Callers decide what uses which allocator.
 
 Works on Linux with glibc, on CPython with its own allocator. Elsewhere it changes nothing and gives nothing back.
 """
