@@ -55,7 +55,7 @@ class Addresses:
         return f"{self.prefix}:{{{tenant}:b}}".encode()
 
     def everyone_on_v2(self, tenant: str) -> bytes:
-        """Channel: messages to all V2 connections of a tenant, in whatever group."""
+        """Channel: messages to all V2 connections of a tenant, in all groups."""
         return f"{self.prefix}:{{{tenant}:v2}}".encode()
 
     def tenant_of(self, channel: bytes) -> str:

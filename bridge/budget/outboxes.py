@@ -21,7 +21,7 @@ class Full(Protocol):
         """Bytes that are queued for it now."""
 
     def cut(self) -> None:
-        """End it as a slow consumer, and queue nothing more for it."""
+        """End the connection as a slow consumer, and queue nothing more for it."""
 
 
 class Outboxes:
