@@ -106,7 +106,7 @@ class Entries:
         self._entries.move_to_end(entry.place, last=False)
 
     def first_over(self, now: float) -> Entry | None:
-        """An expired entry, if there is one. It is returned again until it was refreshed or removed."""
+        """An expired entry, or `None`. The same one is returned until it was refreshed or removed."""
         entry = next(iter(self._entries.values()), None)
         return entry if entry is not None and entry.expires_at <= now else None
 

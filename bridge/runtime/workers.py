@@ -66,7 +66,10 @@ class Workers:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
 
     def _child(self, number: int, parent: int) -> int:
-        """In the new process: run `work`; the exit status. It is ended when the parent ends, for whatever reason."""
+        """In the new process: run `work`, and return the exit status.
+
+        On Linux this process gets SIGTERM when the parent dies, for whatever reason.
+        """
         for end in ENDS:
             signal.signal(end, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
