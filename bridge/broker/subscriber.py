@@ -56,13 +56,8 @@ class Subscriber:
         self._missed_since: float | None = None
         self.gaps = 0
         self.expect: Final[Callable[[bytes, BusMessage], None]] = self._incoming.recent.keep
-<<<<<<< HEAD
-        """Told what this process says now: should it hear these bytes, it need not read them."""
-        self.release: Final[Callable[[Iterable[bytes]], None]] = self._channels.release
-=======
         """Called with what this process publishes now: when these bytes arrive, they need not be parsed."""
-        self.release: Final[Callable[[Iterable[bytes]], None]] = self._subscriptions.release
->>>>>>> ff842bd (Broker: docstrings in plain words)
+        self.release: Final[Callable[[Iterable[bytes]], None]] = self._channels.release
         """Takes back one `hold`; the last one unsubscribes."""
 
     async def run(self) -> None:
@@ -97,24 +92,14 @@ class Subscriber:
         return self._incoming.rejected
 
     async def hold(self, channels: Iterable[bytes]) -> None:
-<<<<<<< HEAD
-        """Hear these channels from the moment that this returns; each `hold` needs its `release`."""
-        unconfirmed = self._channels.hold(channels)
-=======
         """Subscribe to these channels; returns when Redis has confirmed all. Each `hold` needs its `release`."""
-        unconfirmed = self._subscriptions.hold(channels)
->>>>>>> ff842bd (Broker: docstrings in plain words)
+        unconfirmed = self._channels.hold(channels)
         if unconfirmed:
             await asyncio.gather(*unconfirmed)
 
     def _send(self) -> None:
-<<<<<<< HEAD
-        """What is wanted while there is no link is asked for when there is one."""
-        commands, link = self._channels.take_commands(), self._keeper.link
-=======
         """Write the pending commands. Without a link they are dropped: the next link subscribes to all channels."""
-        commands, link = self._subscriptions.take_commands(), self._keeper.link
->>>>>>> ff842bd (Broker: docstrings in plain words)
+        commands, link = self._channels.take_commands(), self._keeper.link
         if link is not None:
             for command in commands:
                 link.write(command)
