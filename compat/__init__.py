@@ -1,1 +1,1 @@
-"""The translator between the two languages. Pure: it takes a value and returns a value."""
+"""Conversion between the V2 and the V3 protocol. Pure: every function takes values and returns values."""

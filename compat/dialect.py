@@ -1,9 +1,9 @@
-"""A tenant's proprietary V2 keys, declared and not coded. Pure.
+"""The V2 dialect of one tenant: its proprietary keys, declared in the configuration instead of in code. Pure.
 
-`reload = {cmd = "RELOAD_UI"}` means `{"reload": X}` <->
-`{"msg_type": "cmd", "cmd": "RELOAD_UI", "payload": {"value": X}}`; `caption = {field = "msg"}` is another spelling of a
-V3 field. A rule with `speak = false` is understood and never said.
-Rules that collide are a configuration error: every construction raises `ValueError` with a sentence for the operator.
+`reload = {cmd = "RELOAD_UI"}` declares a key for a command: `{"reload": X}` <->
+`{"msg_type": "cmd", "cmd": "RELOAD_UI", "payload": {"value": X}}`. `caption = {field = "msg"}` declares another
+spelling of a V3 field. A rule with `speak = false` is used to read V2 frames, and never to write them.
+Rules that collide are a configuration error: the constructors raise `ValueError` with a sentence for the operator.
 """
 
 from collections.abc import Mapping
@@ -30,13 +30,17 @@ SAID_AS: Final = {
     "msg": "msg",
     "payload": "payload",
 }
+"""V3 field -> the V2 key under which it is written where no dialect rule names another."""
 
 Meaning = tuple[str | None, str | None]
-"""A command, or a field: the other is `None`."""
+"""`(cmd, field)`: the command or the V3 field for which a key stands. The other one is `None`."""
 
 
 class Rule(BaseModel):
-    """What one proprietary key means: a command, or another spelling of a field."""
+    """What one proprietary key means: the command `cmd`, or another spelling of the V3 field `field`.
+
+    `speak`: whether the key is also used in the frames that V2 listeners receive.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,12 +58,15 @@ class Rule(BaseModel):
 
     @property
     def meaning(self) -> Meaning:
-        """What is understood, whether it is ever said or not."""
+        """The command or field for which the key stands. It does not depend on `speak`."""
         return self.cmd, self.field
 
 
 class Dialect:
-    """All rules of one tenant, in the order of its configuration. Immutable."""
+    """All rules of one tenant, in the order of its configuration. Immutable.
+
+    Raises `ValueError` for a key that V2 itself uses, and for two rules with `speak` that have one meaning.
+    """
 
     def __init__(self, rules: Mapping[str, Rule] | None = None) -> None:
         rules = dict(rules or {})

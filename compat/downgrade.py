@@ -1,7 +1,7 @@
-"""V3 words -> V2 words. Pure, and the inverse of upgrade: what it says, upgrade reads back as the same content.
+"""Conversion of V3 content to V2 frames. Pure. The inverse of `upgrade`, which reads a frame back as the same content.
 
-It never decides who hears a message. What V2 has no word for (presence, heartbeats, echoes) is suppressed, by the one
-predicate `is_spoken`.
+It never decides who receives a message. What V2 has no word for (presence, heartbeats, echoes) is suppressed: V2
+listeners do not receive it. `is_spoken` is the only predicate for this.
 """
 
 from compat.dialect import STANDARD, Dialect
@@ -11,12 +11,12 @@ from v3.messages import Content
 
 
 def is_spoken(content: Content) -> bool:
-    """Whether V2 has a word for this at all."""
+    """Whether V2 can express this content: a `msg` or a `cmd` that is not an echo."""
     return content["msg_type"] in ("msg", "cmd") and content["target"] != "echo"
 
 
 def downgrade(content: Content, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> dict[str, object]:
-    """The content in V2 words. `target` is said only where upgrade would not guess it."""
+    """The content as a V2 frame. `target` is written only where `upgrade` would not infer it from the rest."""
     said_as = dialect.said_as
     frame: dict[str, object] = {said_as["msg_type"]: content["msg_type"]}
     if "msg" in content:
@@ -31,7 +31,10 @@ def downgrade(content: Content, names: Names = PLAIN_NAMES, dialect: Dialect = S
 def hear(
     content: Content, from_id: str, group_id: str, sent_at: str, names: Names, dialect: Dialect
 ) -> dict[str, object]:
-    """The frame for a listener: the content, and who said it where and when."""
+    """The frame that a V2 listener receives: the content, with its sender, its group and its time.
+
+    `from_id` and `group_id` are V3 names; the frame holds their V2 ids. `sent_at` is ISO 8601.
+    """
     frame = downgrade(content, names, dialect)
     frame["client_id"] = names.v2_id_of(from_id)
     frame["group_id"] = names.v2_id_of(group_id)

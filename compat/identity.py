@@ -1,11 +1,12 @@
-"""Who is who on either side: a V2 id is a name in V3, and a name in V3 is a V2 id. Pure.
+"""The mapping of client and group ids: every V2 id has a V3 name, and every V3 name has a V2 id. Pure.
 
-An id that is a Vision ID already stays as it is. Any other becomes `v2-` and its UTF-8 bytes, those outside
-`[A-Za-z0-9-]` written `_hh`. A tenant's id map replaces that name in both directions; the name it replaced stays as an
-alias, so that nobody who used it is left alone.
+A V2 id that is already a Vision ID is its own V3 name, unless it begins with `v2-`. The V3 name of any other id is
+`v2-` and the id's UTF-8 bytes; a byte outside `[A-Za-z0-9-]` is written `_hh` (two hexadecimal digits).
+A tenant's id map replaces this computed name in both directions. The computed name stays valid as an alias, so that
+messages from clients that still use it arrive.
 
-Decided here: a map whose value is itself the name that another entry replaces would give one person two names, and is
-refused like a doubled value.
+Decided here: a map in which the Vision ID of one entry is the computed name of another entry is refused, like a map in
+which a Vision ID occurs twice. That name would stand for two clients.
 """
 
 import re
@@ -19,30 +20,31 @@ PREFIX: Final = "v2-"
 
 _TO_ESCAPE: Final = re.compile(r"[^A-Za-z0-9-]+")
 _ESCAPED: Final = re.compile(r"_([0-9a-f]{2})")
-# 4300 digits are what JSON readers and Python take for an integer.
+# JSON readers and Python accept an integer of at most 4300 digits.
 _MOST_DIGITS: Final = 4_300
 _CANONICAL_DECIMAL: Final = re.compile(rf"0|-?[1-9][0-9]{{0,{_MOST_DIGITS - 1}}}", re.ASCII)
 _LONGEST_NAME: Final = len(PREFIX) + len("-") + _MOST_DIGITS
-"""A V2 id in a path is shorter: `MAX_ID_CHARACTERS` of at most four bytes each. What is longer was nobody's id."""
+"""Characters. No V2 id has a longer name: an integer has at most `_MOST_DIGITS` digits, and any other id has at most
+`MAX_ID_CHARACTERS` characters of at most four bytes each."""
 
 V2Id = str | int
 
 
 def encode(v2_id: str) -> str:
-    """The V3 name of a V2 id that no map replaces: `42` is `v2-42`, `a b` is `v2-a_20b`, `dev_1` is `dev_1`."""
+    """The V3 name of a V2 id, without an id map: `42` -> `v2-42`, `a b` -> `v2-a_20b`, `dev_1` -> `dev_1`."""
     if is_vision_id(v2_id) and not v2_id.startswith(PREFIX):
         return v2_id
     return PREFIX + _TO_ESCAPE.sub(_escape, v2_id)
 
 
 def decode(name: str) -> V2Id:
-    """The V2 id behind a V3 name, as V2 clients write it: a canonical decimal becomes an integer."""
+    """The V2 id of a V3 name, without an id map, as V2 clients write it: a canonical decimal becomes an integer."""
     v2_id = _unescape(name) if name.startswith(PREFIX) else None
     return name if v2_id is None else _as_v2_client_writes(v2_id)
 
 
 def is_name(name: str) -> bool:
-    """Whether a V3 client may be called so: a Vision ID, or the `v2-` name of some V2 id."""
+    """Whether a V3 client may have this name: it is a Vision ID, or the `v2-` name of a V2 id."""
     if not name.startswith(PREFIX):
         return is_vision_id(name)
     v2_id = _unescape(name)
@@ -54,7 +56,7 @@ def _escape(run: re.Match[str]) -> str:
 
 
 def _unescape(name: str) -> str | None:
-    """The text behind a `v2-` name, or `None` for a name that no V2 id yields."""
+    """The V2 id, as text, that `encode` turns into this `v2-` name; `None` if there is no such id."""
     if len(name) > _LONGEST_NAME or not name.isascii():
         return None
     data = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), name[len(PREFIX) :])
@@ -66,27 +68,27 @@ def _unescape(name: str) -> str | None:
 
 
 class Names:
-    """One tenant's names: the rule above, and its id map (V2 id as text -> Vision ID). Immutable."""
+    """The names of one tenant: the computed names, and its id map (V2 id as text -> Vision ID). Immutable."""
 
     def __init__(self, id_map: Mapping[str, str] | None = None) -> None:
-        """Raises `ValueError`, saying which entry, for a map that is not one to one."""
+        """Raises what `check_id_map` raises."""
         self.id_map: Final = dict(id_map or {})
         check_id_map(self.id_map)
         self._v2_ids: Final = {name: _as_v2_client_writes(v2_id) for v2_id, name in self.id_map.items()}
         self._aliases: Final = {encode(v2_id): name for v2_id, name in self.id_map.items()}
 
     def name_of(self, v2_id: V2Id) -> str:
-        """V2 id -> V3 name. Every V2 id has one."""
+        """The V3 name of a V2 id. Every V2 id has one."""
         text = str(v2_id)
         return self.id_map.get(text) or encode(text)
 
     def v2_id_of(self, name: str) -> V2Id:
-        """V3 name -> V2 id, as V2 clients write it."""
+        """The V2 id of a V3 name, as V2 clients write it: a canonical decimal is an integer."""
         mapped = self._v2_ids.get(name)
         return decode(name) if mapped is None else mapped
 
     def resolve(self, name: str) -> str | None:
-        """The one name of whoever is called `name` in V3, its aliases followed; `None` for what is no name."""
+        """The current V3 name of a client or group: an alias is replaced. `None` if `name` is not a valid name."""
         mapped = self._aliases.get(name)
         if mapped is not None:
             return mapped
@@ -94,7 +96,7 @@ class Names:
 
 
 def check_id_map(id_map: Mapping[str, str]) -> None:
-    """Raises `ValueError` with a sentence for the operator when the map is not one to one."""
+    """Raises `ValueError` with a sentence about the wrong entry if an id is invalid or the map is not one to one."""
     owners: dict[str, str] = {}
     replaced = {encode(v2_id): v2_id for v2_id in id_map}
     for v2_id, name in id_map.items():

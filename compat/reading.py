@@ -1,9 +1,11 @@
-"""How a V2 frame is read: what it says as JSON, or that it is text to us. Pure, and it never refuses a frame.
+"""The parser for V2 frames: the JSON value of a frame, or the answer that it is plain text. Pure.
 
-Decided here: a frame deeper than `MAX_DEPTH` containers, or with more structure than `MAX_WEIGHT` (see `v3/form.py`),
-is text, like anything else that is not strict JSON. Only the member that carries a payload may itself be
-`PAYLOAD_DEPTH` deep: it is how a V3 payload of the full depth, or one with a stash in it, is said to V2, and what was
-said must be readable again.
+A frame that is not strict JSON counts as plain text. It is never refused.
+
+Decided here: a frame that is nested deeper than `MAX_DEPTH` containers, or has more structure than `MAX_WEIGHT` (see
+`v3/form.py`), counts as text too. Only the member that carries the payload may itself be `PAYLOAD_DEPTH` deep. V2
+listeners receive a V3 payload of the full depth, or one that contains a stash, in that member; the bridge must be able
+to read back each frame that it has written.
 """
 
 import re
@@ -18,17 +20,18 @@ from v3 import form
 MAX_DEPTH: Final = 32
 PAYLOAD_DEPTH: Final = MAX_DEPTH + 1
 MOST_ADDRESS_BYTES: Final = 1_024
-"""Of a recipient as it is written: 128 characters, each of them perhaps escaped."""
+"""Of a recipient as JSON text: 128 characters, each possibly escaped."""
 MOST_LOOKS: Final = 16
+"""Occurrences of a key that are tried in a text which cannot be parsed."""
 _SHORT_VALUE: Final = re.compile(r'\s*:\s*("[^"\\\x00-\x1f]{1,128}"|-?[1-9][0-9]{0,18}(?![0-9.eE]))')
 
 
 class NotJson(ValueError):
-    """The frame is text to us: no JSON, no finite numbers, nested too deep, or too much of it."""
+    """The frame counts as text: it is not JSON, holds a number that is not finite, is too deep, or too much."""
 
 
 class TooMuch(NotJson):
-    """It was not read: it has more structure than a frame may have."""
+    """The frame was not parsed, because it has more structure than a frame may have."""
 
     def __init__(self) -> None:
         super().__init__("too many values")
@@ -37,7 +40,7 @@ class TooMuch(NotJson):
 def read(text: str, payload_word: str = "payload") -> Any:
     """The JSON value of a frame; of a doubled key the last value counts. Raises `NotJson`.
 
-    `payload_word` is the name under which this tenant is told a payload that stays whole.
+    `payload_word`: the key under which this tenant's V2 listeners receive a payload that is kept as one object.
     """
     try:
         shape = form.form_of(text)
@@ -54,10 +57,10 @@ def read(text: str, payload_word: str = "payload") -> Any:
 
 
 def address_of(text: str, recipients: Sequence[str], targets: Sequence[str]) -> dict[str, object]:
-    """What names the audience of a frame that was `TooMuch`: its members of these names that are strings or integers.
+    """The members that address a frame that was `TooMuch`: the strings and integers under these keys.
 
-    Where it is nested too deep even for that, the first recipient counts that stands anywhere in the text, so that
-    what was meant for one is never heard by all.
+    Empty if the text is not JSON. If the frame is nested too deep even for this, each key of `recipients` is searched
+    for in the whole text, and its first usable value counts: a message for one client must never reach all of them.
     """
     try:
         members = _finder_of(*recipients, *targets).decode(text)
@@ -71,7 +74,7 @@ def address_of(text: str, recipients: Sequence[str], targets: Sequence[str]) -> 
 
 @lru_cache
 def _finder_of(*names: str) -> msgspec.json.Decoder[Any]:
-    """It finds these members of an object as they are written; of what else there is it makes nothing."""
+    """A decoder that returns these members of an object as raw JSON text, and creates no objects for the others."""
     fields = {f"member_{number}": name for number, name in enumerate(names)}
     members = [(field, msgspec.Raw, msgspec.Raw()) for field in fields]
     return msgspec.json.Decoder(msgspec.defstruct("Members", members, rename=fields))
@@ -97,7 +100,7 @@ def _first_value(text: str, name: str) -> object:
 
 
 def is_too_deep(value: object, payload_word: str = "payload") -> bool:
-    """Deeper than a frame may be; an object named `payload_word` is measured by itself."""
+    """Whether a value is nested deeper than a frame may be. An object under `payload_word` is measured by itself."""
     if not isinstance(value, dict) or not isinstance(value.get(payload_word), dict):
         return form.depth(value) > MAX_DEPTH
     others = {name: member for name, member in value.items() if name != payload_word}

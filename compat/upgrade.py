@@ -1,12 +1,12 @@
-"""V2 words -> V3 words. Pure, total, and without loss: every V2 frame has a V3 content, and every member of it is kept.
+"""Conversion of V2 frames to V3 content. Pure and without loss: every frame has a content, and every member is kept.
 
-It never decides who hears a message: it says what was meant. `from_id`, `group_id` and `sent_at` are never taken from a
-frame; what claims to be one of them is kept in the stash, `payload._v2`, and not believed. So is a `JOIN` or `LEAVE`
-that a presence frame claims: only the server says these in V3.
+It never decides who receives a message; it returns what the sender meant. `from_id`, `group_id` and `sent_at` are
+never taken from a frame. A member that claims one of them is not believed; it is kept in the stash, `payload._v2`. The
+same holds for `JOIN` or `LEAVE` in a presence frame, because in V3 only the server sends these.
 
-Decided here: a dialect word that names a command puts its value into `payload.value`; where a `payload` object brought
-its own `value`, the word's value goes into the stash under its own name, and the command is still given. A frame with
-too much structure to be read is text, but whom it names is read from it, so that nobody else hears it.
+Decided here: a dialect key for a command puts its value into `payload.value`. If the frame has a `payload` object with
+a `value` of its own, the key's value goes into the stash under the key's name, and the command is still set. A frame
+with too much structure to be parsed becomes text, but its recipient is still read, so that nobody else receives it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,9 +29,9 @@ VALUE: Final = "value"
 
 @dataclass(frozen=True, slots=True)
 class Upgraded:
-    """What a V2 frame means in V3, and whether anything of it had to go to the stash.
+    """The V3 content of a V2 frame, and whether a part of the frame had to go to the stash.
 
-    `frame` is the JSON value that was read, `None` where it was text.
+    `frame` is the parsed JSON value, or `None` if the frame counts as text.
     """
 
     content: Content
@@ -40,7 +40,7 @@ class Upgraded:
 
 
 def upgrade_text(text: str, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> Upgraded:
-    """Any V2 text frame; one that is no JSON becomes `msg` with the text."""
+    """The V3 content of any V2 text frame. A frame that is not JSON becomes a `msg` with that text."""
     try:
         frame = read(text, dialect.said_as["payload"])
     except TooMuch:
@@ -56,14 +56,14 @@ def _as_text(text: str, address: Mapping[str, str]) -> Upgraded:
 
 
 def upgrade(frame: object, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> Upgraded:
-    """Any JSON value; one that is no object becomes `payload.value`."""
+    """The V3 content of any JSON value. A value that is not an object becomes `payload.value`."""
     if not isinstance(frame, dict):
         return Upgraded({"msg_type": "msg", "target": "group", "payload": {VALUE: frame}}, EXACT, frame)
     return _Reading(frame, names, dialect).upgraded()
 
 
 class _Reading:
-    """One frame being read: each word that is understood leaves `unused`, and what stays there becomes payload."""
+    """The conversion of one frame. Each member that is used is removed from `unused`; the rest becomes the payload."""
 
     def __init__(self, frame: Mapping[str, Any], names: Names, dialect: Dialect) -> None:
         self.frame = frame
@@ -140,7 +140,11 @@ class _Reading:
     def _settle(
         self, container: Mapping[str, object], command_word: str | None
     ) -> tuple[dict[str, object], dict[str, object]]:
-        """Each unused member in its place in the payload, or in the stash where that place is taken or not its own."""
+        """The payload and the stash that hold the unused members.
+
+        A member goes into the payload under its own name. It goes into the stash if that name is taken, or if only the
+        server may set the field of that name.
+        """
         places, stash = dict(container), dict(self.disbelieved)
         unused = dict(self.unused)
         if command_word is not None:
