@@ -1,4 +1,4 @@
-"""The old language: loose JSON on `/ws/…` and `/ws_redis/…`.
+"""The V2 protocol: loose JSON on `/ws/…` and `/ws_redis/…`.
 
-Nothing in this folder may import anything of ours from outside it; what it needs, it names in `ports.py`.
+This folder imports no other package of this project. What it needs from outside, it declares in `ports.py`.
 """

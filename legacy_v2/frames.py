@@ -1,8 +1,8 @@
-"""Every word of V2, and how a V2 frame is written. Pure: it never routes.
+"""The vocabulary of V2 (its keys and message types), and how a V2 frame is written. Pure: it never routes.
 
-Decided here: `bridge` is the one word that the bridge took for itself, in its refusals and notices. V2 listeners hear
-a frame byte for byte, so a client that said it could speak in our name: a frame with an object of that name at its top
-level is refused to whoever said it, however it is spelled. Any other value under that name is theirs.
+Decided here: the key `bridge` is reserved for the bridge's own refusals and notices. V2 listeners receive a frame byte
+for byte, so a client that sends this key could pretend to be the bridge. A frame whose top level has an object under
+this key, plain or escaped, is refused to its sender. Any other value under this key belongs to the client.
 """
 
 import re
@@ -40,21 +40,21 @@ TYPE_WORDS: Final[Mapping[str, str]] = {
 
 
 def write(frame: object) -> str:
-    """A JSON value as the compact text of one frame."""
+    """A JSON value as the text of one frame, without white space."""
     return to_json(frame).decode()
 
 
 _BEGUN: Final = (f'"{BRIDGE[0]}', rf'"\u00{ord(BRIDGE[0]):x}')
-"""How the word begins, plainly and escaped: few texts have any of it."""
+"""The first characters of the quoted key, plain and escaped. Most texts hold neither: the longer search is skipped."""
 _ANY_OBJECT: Final = re.compile(r":\s*\{")
 _BRIDGE_OBJECT: Final = re.compile(rf'"{BRIDGE}"\s*:\s*\{{')
 
 
 def speaks_as_the_bridge(text: str, frame: object) -> bool:
-    """Whether a client's frame could be taken for the bridge's own word.
+    """Whether V2 listeners could take a client's frame for a message of the bridge itself.
 
-    `frame` is what was read, `None` where it is text to us. Other readers take much of that for JSON: there any object
-    of this name counts.
+    `frame` is the parsed value, or `None` if the frame counts as text. Other JSON parsers accept much of what counts
+    as text here; in such a frame an object under the key counts at any depth.
     """
     if frame is not None:
         return isinstance(frame, dict) and isinstance(frame.get(BRIDGE), dict)
@@ -69,14 +69,14 @@ def speaks_as_the_bridge(text: str, frame: object) -> bool:
 
 
 def is_recipient(value: object) -> bool:
-    """A recipient is a string of 1 to 128 characters, or an integer."""
+    """Whether a value can name a recipient: a string of 1 to 128 characters, or an integer."""
     if isinstance(value, str):
         return 1 <= len(value) <= MAX_ID_CHARACTERS
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def type_of(value: object) -> JsonType:
-    """The type of a JSON value."""
+    """The JSON type of a parsed value."""
     return _TYPES[type(value)]
 
 

@@ -1,7 +1,7 @@
-"""The closed list of what V2 is refused: one code, one close code, one sentence each. Pure: it never decides when.
+"""The closed list of V2 refusals: a code, a close code and a sentence for each. Pure: it never decides when to refuse.
 
-V2 never refuses what legacy accepted; what is left are handshakes, limits, and a bus that is down. `close` is `None`
-where the connection stays open.
+What the legacy server accepted is not refused, apart from the reserved key `bridge`. The codes are for handshakes,
+limits, a recipient that is not connected, and a bus that is down. `close` is `None` if the connection stays open.
 """
 
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from typing import Final
 from legacy_v2.frames import BRIDGE, write
 
 FLOODED: Final = 4429
-"""The close code of a connection that was refused as `rate_limited` for ten seconds on end."""
+"""Close code of a connection whose messages were refused as `rate_limited` for ten seconds without a pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One reason to refuse. `sentence` says what to do."""
+    """One reason to refuse. `sentence` says what the client should do."""
 
     code: str
     close: int | None
@@ -53,12 +53,15 @@ MOVED: Final = frozenset({"v2_retired", "moved_to_v3"})
 
 
 def refusal_frame(refusal: Refusal, **extra: object) -> bytes:
-    """The refusal as one frame of UTF-8."""
+    """The refusal as one text frame, UTF-8; `extra` as in `refusal_value`."""
     return write(refusal_value(refusal, **extra)).encode()
 
 
 def refusal_value(refusal: Refusal, **extra: object) -> dict[str, object]:
-    """`{"bridge": {"error": …, "msg": …}}`; a client that is sent to V3 is also told `notice` and its `successor`."""
+    """The refusal as JSON: `{"bridge": {"error": code, "msg": sentence, **extra}}`.
+
+    A client that is sent to V3 also gets `notice`, the code again. `extra` then holds its `successor`, a V3 path.
+    """
     said: dict[str, object] = {"error": refusal.code, "msg": refusal.sentence}
     if refusal.code in MOVED:
         said["notice"] = refusal.code

@@ -1,6 +1,7 @@
-"""What one V2 client may do: say anything. It acts through its ports, never awaits, and never reads what is said.
+"""The session of one V2 connection, whose client may send anything. It acts through its ports.
 
-Every text frame is passed on as it is; only a flood, and a bus that is down, are answered.
+It never awaits and never parses a frame: every text frame is passed to the bus unchanged. The client is answered only
+when a frame is refused: by the session, if it exceeds the rate, or by the bus.
 """
 
 from functools import partial
@@ -21,7 +22,7 @@ class Session:
         self._last_sent_at = 0
 
     def receive(self, text: str, receipt: Receipt | None = None) -> None:
-        """One text frame from the client. A refusal goes to the receipt where there is one."""
+        """Handle one text frame from the client. A refusal goes to `receipt`, or without one to the client."""
         pace = self._rate.spend()
         if pace != "within":
             self._refuse_frame("rate_limited", receipt)
@@ -44,7 +45,7 @@ class Session:
             receipt.refused(refusal_value(REFUSALS[code]))
 
     def refuse(self, code: str, **extra: object) -> None:
-        """Tell the client why, and close where the closed list says so."""
+        """Send the refusal with this code to the client. Close the connection if the closed list has a close code."""
         refusal = REFUSALS[code]
         self._ports.tally.refused(self.guest.tenant, code)
         frame = refusal_frame(refusal, **extra)

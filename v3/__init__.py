@@ -1,4 +1,4 @@
-"""The modern language: strict `WS_Message_V3` messages on `/v3/ws/…`.
+"""The V3 protocol: strict `WS_Message_V3` messages on `/v3/ws/…`.
 
-Nothing in this folder may import anything of ours from outside it; what it needs, it names in `ports.py`.
+This folder imports no other package of this project. What it needs from outside, it declares in `ports.py`.
 """

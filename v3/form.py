@@ -1,15 +1,16 @@
-"""The form of a JSON text: what stands outside its strings, each digit a `0`. Pure, and never a loop over characters.
+"""The form and the weight of a JSON text: how much structure it has, measured before the text is parsed. Pure.
 
-Both languages are read so: this knows JSON, and no word of either. All that is asked here of a text takes time linear
-in its length, whatever it holds, and is asked before anything is read. Of a text that is no JSON the answers mean
-nothing; whoever reads it says so.
+The form is what stands outside the strings, with a `0` for each digit. Frames of V2 and of V3 are both measured here;
+this module knows JSON, and no word of either protocol. It never loops over characters: each measurement takes time
+linear in the length of the text, whatever the text holds. The results mean nothing for a text that is not JSON; the
+parser, which runs afterwards, reports that error.
 
-Decided here: how much structure one frame may hold. Reading makes an object of each value, so that 60 KB of `[],`
-cost twenty times what 60 KB of text cost. Weighed by what they cost on the whole way, from a client to listeners of
-both languages: an integer in a list weighs 1, a string 1 more, a member of an object 3 more, an object or a list 6
-more, a fraction 3, an exponent 2, each 19 digits in a row 20, and three escaped quotes or backslashes 1. No frame of
-`MAX_WEIGHT` costs three times what plain text of its length costs (2.7 times at most, for 60 KB). That is 10,000
-integers, 5,000 strings, 2,500 fractions, 300 rows of five named columns, or 1,400 lists.
+Decided here: how much structure one frame may have. A parser creates an object for each value, so 60 KB of `[],` cost
+twenty times as much as 60 KB of text. The weights follow the cost on the whole way from a client to listeners of both
+protocols: an integer in a list weighs 1, a string 1 more, a member of an object 3 more, an object or a list 6 more, a
+fraction 3, an exponent 2, each 19 digits in a row 20, and three escaped quotes or backslashes 1. No frame of
+`MAX_WEIGHT` costs three times as much as plain text of its length (2.7 times at most, for 60 KB). `MAX_WEIGHT` allows
+10,000 integers, 5,000 strings, 2,500 fractions, 300 rows of five named columns, or 1,400 lists.
 """
 
 from functools import partial
@@ -19,7 +20,7 @@ import pydantic_core
 from pydantic_core import to_json
 
 from_json: Final = partial(pydantic_core.from_json, cache_strings="none")
-"""The value of a JSON text. No string is kept for the next that is the same: a client's would stay for good."""
+"""The value of a JSON text. Without pydantic's cache of strings, where a client's strings would stay for good."""
 
 MAX_WEIGHT: Final = 10_240
 STRING_WEIGHT: Final = 1
@@ -29,11 +30,12 @@ MEMBER_WEIGHT: Final = 3
 FRACTION_WEIGHT: Final = 3
 EXPONENT_WEIGHT: Final = 2
 LONG_NUMBER_WEIGHT: Final = 20
-"""Of each 19 digits in a row: such numbers are no machine's, and their digits are counted out in Python."""
+"""For each 19 digits in a row: such a number does not fit a machine integer, and Python converts its digits."""
 
 _FORM: Final = bytes.maketrans(b"123456789E{}", b"000000000e[]")
 _IGNORED: Final = bytes(set(range(256)) - set(b'"[]{},:.-0123456789eENI'))
-"""White space and letters, of which only `e` says something about a number, and `N` and `I` that it is none."""
+"""Bytes that are removed: white space and letters. Kept are `e` and `E`, which mark an exponent, and `N` and `I`, which
+begin `NaN` and `Infinity`."""
 _WHITE_SPACE: Final = b" \t\r\n"
 _NUMBERS: Final = bytes.maketrans(b"123456789-NI[:", b"000000000000,,")
 _BEGUN_NUMBER: Final = b",0"
@@ -42,12 +44,13 @@ _CONTAINERS: Final = (dict, list)
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]"))
 _LONG_NUMBER: Final = b"0" * 19
 _ENDLESS_NUMBER: Final = b"0" * 200
-"""A double ends at 1e308: without three digits of exponent it takes two hundred of them to get there."""
+"""A double ends at 1e308. With an exponent of at most two digits, only a number of more than two hundred digits is
+larger."""
 _FEW_QUOTES: Final = 512
 
 
 class TooMuch(ValueError):
-    """There is more structure in the text than its reader allows; `weight` is how much at least."""
+    """The text has more structure than allowed. `weight`: a lower bound of its weight."""
 
     def __init__(self, weight: int) -> None:
         super().__init__("too many values")
@@ -55,9 +58,9 @@ class TooMuch(ValueError):
 
 
 class Form(NamedTuple):
-    """What there is outside of strings: the `brackets` (braces among them), and how much in all.
+    """What a text has outside of its strings: `brackets`, in order, with braces as brackets; and its total `weight`.
 
-    `may_be_infinite`: a number among them may be none that a double holds, or no number at all.
+    `may_be_infinite`: the text may hold a number that is too large for a double, or `NaN` or `Infinity`.
     """
 
     brackets: bytes
@@ -65,7 +68,7 @@ class Form(NamedTuple):
     may_be_infinite: bool
 
     def is_deeper(self, most: int) -> bool:
-        """Whether containers stand in each other more than `most` deep."""
+        """Whether containers are nested more than `most` deep."""
         brackets = self.brackets
         for _ in range(most):
             brackets = brackets.replace(b"[]", b"")
@@ -73,12 +76,12 @@ class Form(NamedTuple):
 
 
 def form_of(text: str, most: int = MAX_WEIGHT) -> Form:
-    """The form of a text. Raises `TooMuch` where it weighs more than `most`."""
+    """The form of a text. Raises `TooMuch` if it weighs more than `most`."""
     whole_characters = len(text)
     if '\\"' in text:
         text = text.replace("\\\\", "").replace('\\"', "")
     escapes, quotes = (whole_characters - len(text)) // 2, text.count('"')
-    if quotes > most:  # there is a comma or a colon for each string but one
+    if quotes > most:  # each string but one comes with a comma or a colon, which weighs too
         raise TooMuch(quotes)
     if quotes <= _FEW_QUOTES:
         outline = "".join(text.split('"')[::2]).encode(errors="replace").translate(_FORM, _IGNORED)
@@ -92,9 +95,9 @@ def form_of(text: str, most: int = MAX_WEIGHT) -> Form:
 
 
 def may_weigh_more(data: bytes, most: int) -> bool:
-    """Whether the containers and members of a text may weigh more than `most`: a look that costs next to nothing.
+    """Whether the containers and members of a text may weigh more than `most`: an estimate that costs almost nothing.
 
-    It does not tell what stands in strings from what does not, and so it only says who must be weighed before reading.
+    It also counts what stands inside strings, so it only says which texts must be weighed before they are parsed.
     """
     if len(data) * CONTAINER_WEIGHT <= most:
         return False
@@ -103,7 +106,7 @@ def may_weigh_more(data: bytes, most: int) -> bool:
 
 
 def _outside(marks: bytes) -> bytes:
-    """What stands outside of strings. Most strings have nothing left in them by now."""
+    """The bytes outside of strings. Most strings are empty here: the callers have removed the bytes without meaning."""
     return b"".join(marks.replace(b'""', b"").split(b'"')[::2])
 
 
@@ -140,12 +143,12 @@ def _form_outside(outline: bytes, quotes: int, escapes: int, most: int) -> Form:
 
 
 def is_finite(value: object) -> bool:
-    """Whether every number in a value that was read is finite."""
+    """Whether every number in a parsed value is finite."""
     return to_json(value) == to_json(value, inf_nan_mode="null")
 
 
 def depth(value: object) -> int:
-    """How many containers deep a value is; a scalar is 0. Never recursive: the input is hostile."""
+    """How many containers deep a parsed value is; a scalar is 0. Not recursive, because the input may be hostile."""
     deepest, level = 0, [value] if isinstance(value, _CONTAINERS) else []
     while level:
         deepest += 1

@@ -1,13 +1,12 @@
-"""Every word of V3: what a client may say, what a listener hears, and how both are read and written.
+"""The V3 message: what a client may send, what a listener receives, and how both are parsed and written.
 
-Pure: it never routes, never asks the clock, and never decides who may say what. Source: the Aether V3 guide, section 3.
+Pure: it never routes, never asks the clock, never decides who may send what. Source: the Aether V3 guide, section 3.
 
-Decided here: `null` in an optional field means that it is not set, but `version` is not optional and is refused unless
-it is `"3"`. A number that JSON has no word for (`NaN`, `1e400`) makes the frame no JSON at all. A frame with more
-structure than `MAX_WEIGHT` (see `form.py`) is refused before it is read; on the bus, where a number may be written
-longer than it was said, twice that, and any text, since what is escaped in it is no structure. `JOIN` and `LEAVE`, in
-just this case, are the server's words about who is present: no client may say them with `presence` to anybody but
-itself.
+Decided here: `null` in an optional field means that the field is not set; `version`, if it is sent, must be `"3"`. A
+number that JSON cannot express (`NaN`, `1e400`) makes a frame invalid JSON. A frame with more structure than
+`MAX_WEIGHT` (see `form.py`) is refused before it is parsed. On the bus the limit is twice that, because a number may
+be longer there than the client wrote it; escapes in a text have no limit there, because they are no structure. `JOIN`
+and `LEAVE`, in upper case, are the server's presence events: a client may send them with `presence` only to itself.
 """
 
 import re
@@ -27,7 +26,7 @@ MAX_PROBLEMS: Final = 8
 MAX_ECHO_CHARACTERS: Final = 128
 SERVER_ID: Final = "server"
 SERVER_EVENTS: Final = frozenset({"JOIN", "LEAVE"})
-"""What the server says with `presence`."""
+"""The `cmd` of presence events."""
 DEFAULT_GROUP: Final = "lobby"
 
 MsgType = Literal["msg", "cmd", "heartbeat", "presence"]
@@ -40,7 +39,7 @@ _ECHOED_FIELDS: Final = ("msg_type", "target", "to_id", "cmd")
 
 
 class Content(TypedDict, total=False):
-    """What a sender decides: a message without what only the server knows. A field that is not set is absent."""
+    """The fields of a message that its sender sets. A field that is not set is absent."""
 
     msg_type: Required[MsgType]
     target: Required[Target]
@@ -71,7 +70,7 @@ class WS_Message_V3(BaseModel):  # noqa: N801 - the name is the guide's
 
 @with_config(_STRICT)
 class _SaidByClient(TypedDict, total=False):
-    """A client may put any JSON value into a field that is the server's; it is discarded."""
+    """A message as a client sends it. The server's fields may hold any JSON value; `content_of` discards them."""
 
     version: Literal["3"]
     msg_type: Required[MsgType]
@@ -87,14 +86,14 @@ class _SaidByClient(TypedDict, total=False):
 
 @with_config(ConfigDict(extra="ignore", strict=True))
 class _Unread(TypedDict):
-    """An object of which no member is looked at."""
+    """An object whose members are not checked."""
 
 
 @with_config(_STRICT)
 class Heard(TypedDict, total=False):
-    """A message as it travels on the bus. A field that is not set is absent, or `None` from another service.
+    """A message as it travels on the bus. A field that is not set is absent, or `None` if another service wrote it.
 
-    Of the payload it says only whether there is one: most listeners are given the line as it is.
+    The members of the payload are not kept, because most listeners receive the line unchanged.
     """
 
     version: Required[Literal["3"]]
@@ -111,18 +110,18 @@ class Heard(TypedDict, total=False):
 
 _said_by_client: Final = TypeAdapter(_SaidByClient)
 _heard: Final = SchemaValidator(TypeAdapter(Heard).core_schema, CoreConfig(cache_strings="none"))
-"""Without a cache of strings, as `form.from_json`."""
+"""Validates a line of the bus, without a cache of strings: see `form.from_json`."""
 
 
 class Problem(TypedDict):
-    """One field of a refused message, and what is wrong with it."""
+    """One field of a refused message (empty for the whole frame), and what is wrong with it."""
 
     field: str
     problem: str
 
 
 class Unreadable(ValueError):
-    """A frame that is no valid message. `code` is `invalid_json` or `invalid_message`."""
+    """A frame is not a valid message. `code`: `invalid_json` or `invalid_message`; `refused`: see `_echo`."""
 
     def __init__(
         self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, object] | None = None
@@ -134,12 +133,12 @@ class Unreadable(ValueError):
 
 
 def is_vision_id(value: str) -> bool:
-    """A Vision ID: 1 to 64 of `[A-Za-z0-9_-]`, not all digits, and not `server`."""
+    """Whether a value is a Vision ID: 1 to 64 of `[A-Za-z0-9_-]`, not all digits, and not `server`."""
     return _VISION_ID.fullmatch(value) is not None and value != SERVER_ID
 
 
 def read_said(text: str) -> dict[str, object]:
-    """What a client said, its server fields as it sent them. Raises `Unreadable`; never trusts, never routes."""
+    """The message in a client's frame, with the server's fields as the client sent them. Raises `Unreadable`."""
     shape = _form_of(text)
     value = _value_of(text)
     if shape.may_be_infinite and not form.is_finite(value):
@@ -152,19 +151,19 @@ def read_said(text: str) -> dict[str, object]:
 
 
 def check_event(said: Mapping[str, object]) -> None:
-    """Raises `Unreadable` where a client says, to others, who has come or gone: only the server does."""
+    """Raises `Unreadable` if a client sends a presence event to others: only the server may."""
     if said["msg_type"] == "presence" and said["target"] != "echo" and said.get("cmd") in SERVER_EVENTS:
         problem = _problem("cmd", "is for the server to say, which tells everyone who has come and who has gone")
         raise Unreadable("invalid_message", [problem], _echo(said))
 
 
 def content_of(said: Mapping[str, Any]) -> Content:
-    """The sender's own part of a message, without fields that are not set."""
+    """The fields of a message that its sender sets, without those that are not set."""
     return {name: said[name] for name in _CONTENT_FIELDS if said.get(name) is not None}  # type: ignore[return-value]
 
 
 def write(content: Content, from_id: str, group_id: str, sent_at: str) -> bytes:
-    """The message as listeners hear it: compact JSON, UTF-8, one line, the fields in the order of the guide's table."""
+    """The message as listeners receive it: JSON on one line, UTF-8, its fields in the order of the guide's table."""
     message: dict[str, Any] = {
         "version": "3",
         "msg_type": content["msg_type"],
@@ -182,10 +181,11 @@ def write(content: Content, from_id: str, group_id: str, sent_at: str) -> bytes:
 
 
 def write_members(content: Content, from_id: str, group_id: str, sent_at: str, members: bytes) -> bytes:
-    """The message with `payload.members`, which is given as JSON: the same for everyone who asks."""
+    """The message with `members`, JSON that is made once for all who ask, as `payload.members`."""
     others = {name: value for name, value in content.get("payload", {}).items() if name != "members"}
     line = write({**content, "payload": others | {"members": None}}, from_id, group_id, sent_at)
-    end = len(line) - len(to_json({"sent_at": sent_at})) - len("}")  # `null},"sent_at":"…"}`, the brace for a comma
+    # The line ends with `null},"sent_at":"…"}`. `{"sent_at":"…"}` is as long as `,"sent_at":"…"}`.
+    end = len(line) - len(to_json({"sent_at": sent_at})) - len("}")
     return line[: end - len("null")] + members + line[end:]
 
 
@@ -202,12 +202,12 @@ def read_heard(line: bytes) -> Heard:
 
 
 def _form_on_the_bus(line: bytes) -> form.Form:
-    """Before anything is read. A message whose text is all quotes has many escapes, and is none too heavy."""
+    """The form of a line that is not yet parsed. Escapes are free: a text of quotes alone has many, and is allowed."""
     return form.form_of(line.decode(), MAX_LINE_WEIGHT + line.count(b"\\") // form.ESCAPES_PER_WEIGHT)
 
 
 def _check_payload(line: bytes, shape: form.Form | None) -> None:
-    """Nothing else in a message can hold a number, or more than one value."""
+    """Raises `ValueError` for too heavy a payload, or a number in it that is not finite. Other fields are strings."""
     shape = shape or form.form_of(line.decode(), MAX_LINE_WEIGHT)
     if shape.weight > MAX_LINE_WEIGHT:
         raise form.TooMuch(shape.weight)
@@ -216,7 +216,7 @@ def _check_payload(line: bytes, shape: form.Form | None) -> None:
 
 
 def content_in(line: bytes) -> Content:
-    """The sender's own part of a line that `read_heard` has checked."""
+    """The fields that the sender set, in a line that `read_heard` has checked."""
     return content_of(form.from_json(line))
 
 
@@ -225,7 +225,7 @@ def json_schema() -> dict[str, Any]:
     return WS_Message_V3.model_json_schema()
 
 
-# A key of an object, another string (to be passed over), or a bracket.
+# Matches a key of an object, another string (which is skipped), or a bracket.
 _TOKEN: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(?:\s*(:))?|[\[\]{}]')
 _MOST_TOKENS: Final = 500
 _FAR_ENOUGH: Final = 8_192
@@ -252,7 +252,7 @@ def _value_of(text: str) -> object:
 
 
 def _fields_of(value: object) -> dict[str, object]:
-    """A message's fields, each of its kind. What is no field is looked for first: there may be thousands."""
+    """The validated fields of a message. Unknown fields are looked for first, because there may be thousands."""
     unknown = list(islice((name for name in value if name not in _FIELDS), MAX_PROBLEMS)) if type(value) is dict else ()
     if len(unknown) == MAX_PROBLEMS:
         raise Unreadable(
@@ -277,7 +277,7 @@ def _check_recipient(said: Mapping[str, object]) -> None:
 
 
 def _deepest_field(text: str) -> str:
-    """The top-level field under which a frame is nested deepest, as far as one looks. Never recursive."""
+    """The top-level field that is nested deepest, within `_FAR_ENOUGH` characters. Not recursive."""
     depth, deepest, field, found = 0, 0, "", ""
     for token in islice(_TOKEN.finditer(text, 0, _FAR_ENOUGH), _MOST_TOKENS):
         mark = token[0][0]
@@ -306,7 +306,7 @@ def _problem_of(detail: ErrorDetails) -> Problem:
 
 
 def _echo(value: object) -> dict[str, object]:
-    """What of a refused message its sender needs to tell which it was."""
+    """The fields by which a sender recognises its refused message."""
     if not isinstance(value, dict):
         return {}
     said = {name: value[name] for name in _ECHOED_FIELDS if isinstance(value.get(name), str)}

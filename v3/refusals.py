@@ -1,7 +1,7 @@
-"""The closed list of what V3 refuses: one code, one close code, one sentence each. Pure: it never decides when.
+"""The closed list of V3 refusals: a code, a close code and a sentence for each. Pure: it never decides when to refuse.
 
-Close codes 4000-4499 mean "do not come back unchanged", 4500-4999 "come back after a pause"; `close` is `None` where
-one message is refused and the connection stays open. `retry` says whether the same thing may succeed later.
+Close codes 4000-4499 mean "connect again only after a change", 4500-4999 "connect again after a pause". `close` is
+`None` if one message is refused and the connection stays open. `retry`: whether the same request may succeed later.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,12 +11,12 @@ from typing import Final
 from v3.messages import SERVER_ID, Content, Problem, write
 
 FLOODED: Final = 4429
-"""The close code of a connection that was refused as `rate_limited` for ten seconds on end."""
+"""Close code of a connection whose messages were refused as `rate_limited` for ten seconds without a pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One reason to refuse. `sentence` says what to do; `http_status` is its answer on the HTTP surface."""
+    """One reason to refuse. `sentence` says what the client should do; `http_status` is for HTTP requests."""
 
     code: str
     close: int | None
@@ -83,7 +83,10 @@ def error(
     refused: Mapping[str, object] | None = None,
     extra: Mapping[str, object] | None = None,
 ) -> bytes:
-    """The ERROR message for a refusal: itself a valid `WS_Message_V3`, as one line of UTF-8."""
+    """The ERROR message for a refusal: a valid `WS_Message_V3` as one line, UTF-8.
+
+    `extra`: further members of the payload. The others are those of `payload_of`.
+    """
     payload = payload_of(refusal, problems, refused) | dict(extra or {})
     content: Content = {
         "msg_type": "cmd",
@@ -98,5 +101,5 @@ def error(
 def payload_of(
     refusal: Refusal, problems: Iterable[Problem] = (), refused: Mapping[str, object] | None = None
 ) -> dict[str, object]:
-    """What a program reads of a refusal."""
+    """The part of a refusal for programs: `{"code", "retry", "detail": problems, "refused"}`."""
     return {"code": refusal.code, "retry": refusal.retry, "detail": list(problems), "refused": dict(refused or {})}

@@ -1,7 +1,8 @@
-"""What one V3 client may do. It decides, and acts through its ports; it never awaits, and never sees Redis or a socket.
+"""The session of one V3 connection: it decides what the client may do, and acts through its ports.
 
-A message is read, stamped with what only the server knows, and handed to whoever its target names. A refused message is
-answered with one ERROR and never ends the connection by itself.
+It never awaits, and knows neither Redis nor the transport. A message is parsed, gets the fields that only the server
+sets, and goes to the listeners that its target names. A refused message is answered with one ERROR message; a refusal
+does not end the connection by itself.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,9 +15,9 @@ from v3.refusals import FLOODED, REFUSALS, error, payload_of
 
 
 def timestamp(microseconds: int) -> str:
-    """Microseconds since the epoch as ISO 8601, UTC, `Z`."""
+    """Microseconds since the epoch as ISO 8601 in UTC, with six decimals and `Z`."""
     seconds, fraction = divmod(microseconds, 1_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)  # a zone would have to be asked how it is called
+    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)  # naive, so `isoformat` asks for no offset
     return f"{moment.isoformat()}.{fraction:06d}Z"
 
 
@@ -33,10 +34,10 @@ class Session:
         self._second_text = ""
 
     def receive(self, text: str, receipt: Receipt | None = None) -> None:
-        """One text frame from the client. A refusal goes to the receipt where there is one, else it is an ERROR."""
+        """Handle one text frame from the client. A refusal goes to `receipt`, or without one to the client."""
         pace = self._rate.spend()
         if pace != "within":
-            self._refuse_message("rate_limited", receipt)  # unread: refusing must cost less than reading
+            self._refuse_message("rate_limited", receipt)  # not parsed: refusing must cost less
             if pace == "far_over":
                 self._socket.close(FLOODED, "rate_limited")
             return
@@ -51,7 +52,7 @@ class Session:
     def refuse(
         self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, object] | None = None, **extra: object
     ) -> None:
-        """Tell the client why, and close where the closed list says so."""
+        """Send the ERROR with this code to the client. Close the connection if the closed list has a close code."""
         refusal = REFUSALS[code]
         self._ports.tally.refused(self.guest.tenant, code)
         message = error(refusal, self.guest.group_id, self._stamp(), problems=problems, refused=refused, extra=extra)
@@ -74,7 +75,7 @@ class Session:
             receipt.refused(payload_of(REFUSALS[code], problems, refused) | {"msg": REFUSALS[code].sentence})
 
     def _act(self, content: Content, receipt: Receipt | None) -> None:
-        said = _refused(content)  # as its sender named the recipient
+        said = _refused(content)  # with `to_id` as the sender wrote it
         if "to_id" in content and not self._resolve(content, receipt):
             return
         if content["msg_type"] == "heartbeat":
@@ -101,7 +102,7 @@ class Session:
         self._ports.presence.members(self.guest, answer)
 
     def _return(self, content: Content, receipt: Receipt | None, members: bytes | None = None) -> None:
-        """To the sending connection, and nobody else."""
+        """Send the message back to the connection that sent it, and to nobody else."""
         sent_at = self._stamp()
         if members is None:
             self._socket.send(self._write(content, sent_at))
@@ -111,7 +112,7 @@ class Session:
             receipt.taken(sent_at)
 
     def _resolve(self, content: Content, receipt: Receipt | None) -> bool:
-        """Put the recipient's one name into the message; false where it is no name and was refused."""
+        """Replace `to_id` with the recipient's current name. False, after a refusal, if it is no valid name."""
         to_id = self._ports.names.resolve(self.guest.tenant, content["to_id"])
         if to_id is None:
             problem: Problem = {"field": "to_id", "problem": "is no Vision ID: use the random string id, not a number"}
@@ -132,7 +133,7 @@ class Session:
         return write(content, self.guest.client_id, self.guest.group_id, sent_at)
 
     def _stamp(self) -> str:
-        """Strictly increasing for what this connection is sent at."""
+        """The `sent_at` of the next message. Strictly increasing within one connection."""
         now = max(self._ports.clock.microseconds(), self._last_sent_at + 1)
         self._last_sent_at = now
         second, fraction = divmod(now, 1_000_000)
