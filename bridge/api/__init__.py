@@ -1,1 +1,1 @@
-"""Everybody else's HTTP: messages, presence, health, the playground and the client's files. One router a file."""
+"""The HTTP API apart from the admin API: messages, presence, health, playground and client files, a file for each."""

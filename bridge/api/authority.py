@@ -1,6 +1,8 @@
-"""Who may use the HTTP surface: the same credentials as at the handshake, the key in a header. A dependency, no routes.
+"""Authorisation of HTTP requests, as a FastAPI dependency. It has no routes.
 
-Decided here: the origin of a web page is checked as at the handshake, so that no page on the web can post to a
+The credentials are those of the WebSocket handshake, with the API key in a header.
+
+Decided here: the `Origin` of a web page is checked as at the handshake, so that no page on the web can post to a
 developer's bridge.
 """
 
@@ -22,11 +24,11 @@ from v3.refusals import REFUSALS, payload_of
 
 API_KEY_HEADER: Final = "x-api-key"
 OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy", "rate_limited")
-"""What `Authority` refuses with."""
+"""The refusal codes of `Authority`."""
 
 
 class HttpRefusal(RefusedRequest):
-    """A request is refused with a code of the closed list: the ERROR's payload, and its sentence."""
+    """A request is refused with a code of V3's closed list. The body is the payload of the ERROR message, and `msg`."""
 
     def __init__(self, code: str, problems: Any = (), refused: Mapping[str, object] | None = None) -> None:
         entry = REFUSALS[code]
@@ -52,7 +54,7 @@ class RefusalBody(BaseModel):
 
 
 def documented(*codes: str) -> dict[int | str, dict[str, object]]:
-    """These codes as FastAPI's `responses`: one for each status, naming its codes."""
+    """FastAPI's `responses` for these codes: an entry for each HTTP status, whose description lists its codes."""
     statuses: dict[int | str, list[str]] = {}
     for code in codes:
         statuses.setdefault(REFUSALS[code].http_status, []).append(f"`{code}`")
@@ -62,7 +64,7 @@ def documented(*codes: str) -> dict[int | str, dict[str, object]]:
 
 
 class Authority:
-    """Settles who sends a request."""
+    """Identifies and authorises the sender of an HTTP request."""
 
     def __init__(self, admission: Admission, table: TenantTable, origins: OriginCheck, budget: Budget) -> None:
         self._admission = admission
@@ -71,7 +73,7 @@ class Authority:
         self._budget = budget
 
     async def __call__(self, request: Request) -> tuple[Identity, Tenant]:
-        """The identity and its tenant. Raises `HttpRefusal`."""
+        """The sender's identity and its tenant. Raises `HttpRefusal` with one of `OF_AUTHORITY`."""
         if not self._origins.passes(request.headers):
             raise HttpRefusal("forbidden")
         query = [(name, value) for name, value in request.query_params.multi_items() if name != "api_key"]

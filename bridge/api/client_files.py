@@ -1,8 +1,9 @@
-"""`GET /client/…`: what front ends load from the bridge, from whatever origin they come. Nothing here is secret.
+"""`GET /client/…`: the JavaScript files that front ends load from the bridge, from any origin. They hold no secrets.
 
-Decided here: each script is one file, since a page loads it by one line, and whoever keeps a copy keeps one file. Its
-source is modules; they are joined when the bridge starts, each before whatever imports it, without what made them
-modules. The shim is a classic script, and `aether.js` a module that exports what its last part exports.
+Decided here: each script is served as one file, so that a page loads it with one line and a copy of it is one file. Its
+source is several ES modules. They are joined when the bridge starts: each module stands before the modules that import
+it, and `import` and `export` are removed. The shim is a classic script. `aether.js` is a module that exports what its
+last part exports.
 """
 
 import re
@@ -31,7 +32,7 @@ _EXPORT: Final = re.compile(r"^export (?=function |class |const )", re.MULTILINE
 
 
 def mount(app: FastAPI) -> None:
-    """Add the files to the application."""
+    """Add the routes of the files to the application."""
     files = {
         "aether.js": aether_script().encode(),
         "aether.d.ts": (FOLDER / "aether.d.ts").read_bytes(),
@@ -41,13 +42,13 @@ def mount(app: FastAPI) -> None:
 
 
 def aether_script() -> str:
-    """The client as one module."""
+    """The text of `aether.js`: the client as one ES module."""
     *parts, last = (_part("aether", name) for name in _AETHER)
     return "\n".join([*(_EXPORT.sub("", part) for part in parts), last])
 
 
 def shim_script() -> str:
-    """The shim as one classic script, which leaves nothing behind but what it means to."""
+    """The text of `v2-shim.js`: one classic script in a function, so that its names do not become global."""
     parts = [_EXPORT.sub("", _part("v2_shim", name)) for name in _SHIM]
     return "\n".join([_part("v2_shim", "about"), '(() => {\n"use strict";\n', *parts, "})();\n"])
 

@@ -1,6 +1,6 @@
-"""What no route takes, in the words of every other refusal: a code for programs, a sentence for people. No routes.
+"""Errors of HTTP requests and their handlers: each is answered with a code for programs and a sentence. No routes.
 
-It never says back what was sent: that may be anything, also what no JSON can hold.
+An answer never repeats what the client sent: that may be anything, even something that JSON cannot express.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,11 +15,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 LONGEST_REASON: Final = 160
-"""Characters of what Redis says."""
+"""Characters of an error message of Redis that are put into an answer."""
 
 
 class RefusedRequest(Exception):
-    """A request is answered with this instead. Each part of the surface has a subclass with words of its own."""
+    """Raised to answer a request with this status and body. Each part of the HTTP API has a subclass of its own."""
 
     def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
         super().__init__(body["msg"])
@@ -28,7 +28,7 @@ class RefusedRequest(Exception):
         self._headers: Final = headers
 
     def response(self) -> JSONResponse:
-        """As it is said."""
+        """The answer."""
         return JSONResponse(self.body, self.status, self._headers)
 
 
@@ -37,7 +37,7 @@ _HEADERS: Final[Mapping[int, Mapping[str, str]]] = {401: {"WWW-Authenticate": "B
 
 
 class AdminRefusal(RefusedRequest):
-    """What an operator hears: a code for programs, a sentence that says what to do; `more` stands beside them."""
+    """A refusal for operators: `{"code", "msg", **more}`, where `msg` is a sentence that says what to do."""
 
     def __init__(self, status: int, code: str, sentence: str, **more: Any) -> None:
         super().__init__(status, {"code": code, "msg": sentence, **more}, _HEADERS.get(status, {}))
@@ -51,17 +51,17 @@ class RefusedField(BaseModel):
 
 
 def redis_away() -> AdminRefusal:
-    """What every route answers while Redis is away."""
+    """The answer of every route while Redis cannot be reached: 503, `bus_down`."""
     return AdminRefusal(503, "bus_down", "Redis cannot be reached; try again.")
 
 
 def redis_refuses(error: Exception) -> AdminRefusal:
-    """Redis is there, and will not do what an order needs: full, read-only, or not ours to use."""
+    """The answer if Redis rejects a command (it is full, read-only, or denies permission): 503, `bus_down`."""
     return AdminRefusal(503, "bus_down", f"Redis refuses: {str(error)[:LONGEST_REASON]}")
 
 
 def unreadable(code: str, problems: Iterable[Mapping[str, Any]]) -> AdminRefusal:
-    """The refusal of a request that pydantic could not read: which field, and what is wrong with it."""
+    """The answer to a request that pydantic could not validate: 422, with each field and what is wrong with it."""
     detail = [{"field": _field(problem["loc"]), "problem": _said(problem["msg"])} for problem in problems]
     sentences = (f"{one['field']}: {one['problem']}." if one["field"] else f"{one['problem']}." for one in detail)
     return AdminRefusal(422, code, " ".join(sentences), detail=detail)
@@ -76,7 +76,7 @@ def _said(sentence: str) -> str:
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Have the application answer all of these in the words of this module."""
+    """Register the handlers of these errors, and of the framework's own errors, in the application."""
     app.add_exception_handler(RefusedRequest, _refused)
     app.add_exception_handler(RedisError, _redis_failed)
     app.add_exception_handler(RequestValidationError, _unreadable_request)
@@ -93,12 +93,12 @@ async def _redis_failed(_request: Request, error: Exception) -> Response:
 
 
 async def _unreadable_request(_request: Request, error: Exception) -> Response:
-    """A field of the address is not what it should be."""
+    """A parameter in the path or the query is not valid."""
     return unreadable("invalid_request", cast(RequestValidationError, error).errors()).response()
 
 
 async def _refused_by_framework(_request: Request, error: Exception) -> Response:
-    """An unknown path, a method that is not served there, a body that cannot be read."""
+    """An unknown path, a method that the path does not serve, or a body that cannot be read."""
     refused = cast(HTTPException, error)
     phrase = HTTPStatus(refused.status_code).phrase
     body = {"code": phrase.lower().replace(" ", "_"), "msg": f"{phrase}. What is served is described at /docs."}

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz`, `/metrics`, `/v3/schema`: what operators and their machines ask. Nothing here is secret."""
+"""`/healthz`, `/readyz`, `/metrics`, `/v3/schema`: routes for operators and their programs. They hold no secrets."""
 
 from collections.abc import Awaitable, Callable
 
@@ -19,7 +19,7 @@ def router(
     connections: Connections,
     exposition: Callable[[], Awaitable[bytes]],
 ) -> APIRouter:
-    """The routes; `exposition` is what Prometheus is answered."""
+    """The routes. `exposition` returns the metrics in Prometheus' text format."""
     routes = APIRouter()
 
     @routes.head("/healthz", include_in_schema=False)

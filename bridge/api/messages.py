@@ -1,7 +1,7 @@
-"""`POST /v3/messages`: a backend says a message without a connection. Its `from_id` and `group_id` are believed.
+"""`POST /v3/messages`: a backend sends a message without a WebSocket. Its `from_id` and `group_id` are trusted.
 
-Decided here: `echo` and heartbeats belong to a connection and are refused; where a client claim is configured,
-`from_id` must be that claim unless the key is an admin's.
+Decided here: `echo` and heartbeats need a connection and are refused. If a client claim is configured, `from_id` must
+be the value of that claim, unless the key is an admin key.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ def router(authority: Authority, crossing: Crossing, settings: Settings, clock: 
 
 
 class Meters:
-    """One rate for each key. Bounded: the one that was used longest ago starts anew."""
+    """One rate for each API key. Bounded by `MAX_METERS`: beyond it, the least recently used one is forgotten."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -106,7 +106,7 @@ class Meters:
 
 
 async def _body(request: Request, most_bytes: int) -> str:
-    """The body as text. A client that goes away in the middle is answered too, though nobody reads it."""
+    """The body as text. A client that disconnects before its end is answered too, though nobody reads the answer."""
     try:
         return (await read_body(request, most_bytes)).decode()
     except TooLong:
@@ -133,7 +133,7 @@ def _guest(said: dict[str, object], identity: Identity, tenant: Tenant) -> Guest
 
 
 def _name(said: dict[str, Any], field: str, default: str, tenant: Tenant) -> str:
-    """The one name of who or what is meant; a tenant may have mapped the default group too."""
+    """The current name of the client or group in `field`. An id map may rename the default, too."""
     value = default if said.get(field) is None else said[field]
     name = tenant.names.resolve(value) if isinstance(value, str) else None
     if name is None:
@@ -157,7 +157,7 @@ def _content(said: dict[str, Any], guest: Guest, tenant: Tenant) -> Content:
 
 
 async def _said(crossing: Crossing, guest: Guest, content: Content, sent_at: str) -> str | None:
-    """Say it, and wait for Redis: the code with which it failed, if it did."""
+    """Publish the message and wait for Redis. The refusal's code, or `None` if Redis has taken the message."""
     answered: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
     crossing.say(guest, content, sent_at, _settle(answered), heard=_settle(answered))
     return await answered

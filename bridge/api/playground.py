@@ -1,9 +1,10 @@
-"""`GET /`: the page on which a developer tries both protocols side by side, and what it asks. For development.
+"""`GET /`: the page on which a developer tries both protocols side by side, and the route that converts for it.
 
-Mounted only where the settings say so; it is served from this package, and its policy lets it load nothing else.
+For development: mounted only if the settings enable it. The page is served from this package, and its Content Security
+Policy lets it load nothing else.
 
-Decided here: a frame as a listener heard it also says who spoke, where and when. Such a V2 frame that has `client_id`,
-`group_id` and `sent_at` is taken for one that the bridge wrote, and is read back without them.
+Decided here: a frame that a listener received also holds its sender, group and time. If such a V2 frame has
+`client_id`, `group_id` and `sent_at`, it counts as written by the bridge, and these three are not converted as content.
 """
 
 from collections.abc import Sequence
@@ -26,12 +27,12 @@ from v3.form import from_json
 from v3.messages import Content, Unreadable, content_of, read_said, write
 
 MAX_CHARACTERS: Final = 65_536
-MAX_BODY_BYTES: Final = 6 * MAX_CHARACTERS + 1_024  # six bytes are the longest escape of one character
+MAX_BODY_BYTES: Final = 6 * MAX_CHARACTERS + 1_024  # the longest escape of a character is six bytes
 FACTS_OF_A_LISTENER: Final = ("client_id", "group_id", "sent_at")
 
 
 class Asked(BaseModel):
-    """One frame to be shown in the other side's words; `heard` tells that it is as a listener heard it."""
+    """The request: one frame to be converted. `heard`: it is a frame that a listener received."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,7 +42,7 @@ class Asked(BaseModel):
 
 
 class NotConvertible(ValueError):
-    """The request holds nothing that could be converted."""
+    """The request holds nothing that can be converted. `status` is the HTTP status of the answer."""
 
     def __init__(self, problem: str, status: int, detail: Sequence[dict[str, str]] = ()) -> None:
         super().__init__(problem)
@@ -51,11 +52,11 @@ class NotConvertible(ValueError):
 
 
 def mount(app: FastAPI, table: TenantTable) -> None:
-    """Add the page to the application."""
+    """Add the page and its route to the application."""
 
     @app.post("/page/convert", include_in_schema=False)
     async def convert(request: Request) -> JSONResponse:
-        """`{"content": …, "outcome": …}`, or `{"problem": …, "detail": […]}` where there is nothing to convert."""
+        """`{"content": …, "outcome": …}`, or `{"problem": …, "detail": […]}` if nothing can be converted."""
         try:
             asked = await _asked(request)
         except NotConvertible as reason:
@@ -66,7 +67,7 @@ def mount(app: FastAPI, table: TenantTable) -> None:
 
 
 def converted(asked: Asked, tenant: Tenant) -> dict[str, Any]:
-    """The answer to what was asked, in the words and names of one tenant."""
+    """The answer to a request, converted with the dialect and the names of one tenant."""
     return _upgraded(asked, tenant) if asked.direction == "v2-to-v3" else _downgraded(asked, tenant)
 
 
@@ -83,7 +84,7 @@ async def _body(request: Request) -> bytes:
     except TooLong:
         raise NotConvertible("too_long", 413) from None
     except ClientDisconnect:
-        raise NotConvertible("unfinished", 400) from None  # nobody is there to read it
+        raise NotConvertible("unfinished", 400) from None  # nobody reads this answer
 
 
 def _problem(problem: dict[str, Any]) -> dict[str, str]:
@@ -99,7 +100,7 @@ def _upgraded(asked: Asked, tenant: Tenant) -> dict[str, object]:
 
 
 def _said_to_listener(text: str, tenant: Tenant) -> dict[str, object] | None:
-    """The V3 message behind a frame that the bridge wrote for V2 listeners; `None` for any other frame."""
+    """The answer for a frame that the bridge wrote for V2 listeners: a V3 message. `None` for any other frame."""
     try:
         frame = read(text, tenant.dialect.said_as["payload"])
     except NotJson:

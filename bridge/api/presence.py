@@ -1,4 +1,4 @@
-"""`GET /v3/presence/group/{group_id}`: who is in a group now, of either language."""
+"""`GET /v3/presence/group/{group_id}`: the clients that are in a group now, of both protocols."""
 
 import asyncio
 from typing import Annotated, Any
