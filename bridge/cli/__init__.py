@@ -1,1 +1,1 @@
-"""The command line `aether-bridge`, one command a file: it reads its options, calls one part, and prints."""
+"""The command line `aether-bridge`, a file for each command: it reads options, calls one part, prints the result."""

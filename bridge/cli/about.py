@@ -1,4 +1,4 @@
-"""`aether-bridge` itself, before any command: what it is, and which version."""
+"""The root of the command line `aether-bridge`: its description, and the option `--version`."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Final

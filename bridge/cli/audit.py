@@ -1,4 +1,7 @@
-"""`aether-bridge audit`: a recording of V2 traffic, counted, and the dialect rules that it suggests; never a value."""
+"""`aether-bridge audit`: counts recorded V2 traffic, and proposes dialect rules for it.
+
+It never shows or keeps a value.
+"""
 
 import json
 from pathlib import Path
@@ -52,7 +55,7 @@ def audit(
 
 
 def _count(file: Path, dialect: Dialect) -> tuple[Ledger, int]:
-    """The ledger of a recording, and how many lines are not UTF-8."""
+    """The counts of a recording, and the number of lines that are not UTF-8."""
     ledger, unreadable = Ledger(dialect), 0
     for _, line in read_lines(file):
         try:
@@ -154,7 +157,7 @@ def _stashed_words(ledger: Ledger) -> str:
 
 
 def _toml(rules: dict[str, Rule], ledger: Ledger, tenant: str | None) -> str:
-    """The proposed rules, to be pasted into bridge.toml."""
+    """The proposed rules as text for bridge.toml; empty if there are none."""
     if not rules:
         return ""
     head = f"[tenants.{tenant}]" if tenant else "[tenants.NAME]  # put the tenant's name here"

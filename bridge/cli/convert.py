@@ -1,4 +1,4 @@
-"""`aether-bridge convert`: a pipe from one language to the other, a line in and a line out."""
+"""`aether-bridge convert`: a filter that converts between V2 and V3, one line in and one line out."""
 
 import sys
 from collections import Counter

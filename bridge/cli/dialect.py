@@ -1,4 +1,4 @@
-"""Whose words a command about V2 speaks: V2's standard words, or those of a configured tenant."""
+"""The dialect of a command that reads or writes V2: V2's standard words, or the dialect of a configured tenant."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,10 @@ DialectOption = Annotated[str | None, typer.Option("--tenant", help="The tenant 
 
 
 def read_dialect(context: typer.Context, config: Path | None, tenant: str | None) -> Dialect:
-    """The words of a configured tenant, or V2's standard words where none is named; or the end of the command."""
+    """The dialect of a configured tenant, or V2's standard words if no tenant is named.
+
+    Ends the command if the tenant is not configured, or if `--config` is given on the command line without a tenant.
+    """
     if tenant is None:
         source = context.get_parameter_source("config")
         if source is not None and source.name == "COMMANDLINE":

@@ -1,4 +1,4 @@
-"""`aether-bridge doctor`: looks at everything that a bridge depends on, and says what to do. It changes nothing."""
+"""`aether-bridge doctor`: checks everything that a bridge depends on, and says what to do. It changes nothing."""
 
 import json
 from collections import Counter

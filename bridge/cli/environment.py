@@ -1,6 +1,6 @@
-"""`aether-bridge environment`: every setting as a line for the environment, made from the settings themselves.
+"""`aether-bridge environment`: prints an environment file with every setting, generated from the settings model.
 
-It prints defaults alone, never what is configured where it runs.
+It prints only defaults, never the configuration of the machine that it runs on.
 """
 
 import json
@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from bridge.config.settings import Settings
 
 TABLES: Final = ("tenants", "keys", "jwt")
-OF_THE_USER: Final = ("data_dir",)  # its default is another for each user
+OF_THE_USER: Final = ("data_dir",)  # its default differs for each user
 HEAD: Final = """\
 # The settings of Aether Bridge, for systemd's EnvironmentFile and for the env_file of a container.
 # Each line shows the default: uncomment what is to differ. Lists are JSON: ["https://app.example.com"].
@@ -47,7 +47,7 @@ def _entry(name: str, field: FieldInfo) -> str:
 
 
 def _default(name: str, field: FieldInfo) -> str:
-    """As pydantic reads it from the environment: text as it is, anything else as JSON."""
+    """The default as pydantic reads it from the environment: a string unchanged, anything else as JSON."""
     default: object = None if name in OF_THE_USER else field.default
     if default is None:
         return ""

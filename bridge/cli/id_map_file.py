@@ -1,8 +1,8 @@
-"""An id map as an operator writes it: CSV of `v2_id,vision_id`, quoted as RFC 4180 says. Pure.
+"""The CSV file of an id map: `v2_id,vision_id` on each line, quoted as RFC 4180 says. Pure.
 
-It never gives up at the first problem: whoever mends the file wants to see them all, each with its line.
+It never stops at the first problem: the person who corrects the file wants to see all of them, each with its line.
 
-Decided here: a first line `v2_id,vision_id` is a header; empty lines are passed over; spaces belong to an id.
+Decided here: a first line `v2_id,vision_id` is a header; empty lines are skipped; spaces are part of an id.
 """
 
 import csv
@@ -18,14 +18,14 @@ HEADER: Final = ["v2_id", "vision_id"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """What is wrong, and on which line (from 1) of the file."""
+    """One problem of the file: its line (from 1), and a sentence for the operator."""
 
     line: int
     sentence: str
 
 
 def read_id_map(text: str) -> tuple[dict[str, str], list[Problem]]:
-    """The map (V2 id -> Vision ID), and all problems by line; the map may be used only if there are none."""
+    """The map (V2 id -> Vision ID), and all problems sorted by line. Use the map only if there are no problems."""
     problems: list[Problem] = []
     id_map: dict[str, str] = {}
     lines: dict[str, int] = {}
@@ -40,7 +40,7 @@ def read_id_map(text: str) -> tuple[dict[str, str], list[Problem]]:
 
 
 def _rows(text: str, problems: list[Problem]) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line that it begins on; the header and empty rows left out."""
+    """Each row with the line on which it begins, without the header and empty rows. Adds CSV errors to `problems`."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line, is_first = 1, True
     try:
@@ -54,7 +54,7 @@ def _rows(text: str, problems: list[Problem]) -> Iterator[tuple[int, list[str]]]
 
 
 def _collisions(id_map: Mapping[str, str], lines: Mapping[str, int]) -> list[Problem]:
-    """What `check_id_map` refuses, entry by entry and then pair by pair."""
+    """Everything that `check_id_map` refuses: first each entry alone, then each pair of entries."""
     refusals = {v2_id: _refusal({v2_id: name}) for v2_id, name in id_map.items()}
     alone = [Problem(lines[v2_id], sentence) for v2_id, sentence in refusals.items() if sentence is not None]
     sound = {v2_id: name for v2_id, name in id_map.items() if refusals[v2_id] is None}
@@ -62,7 +62,10 @@ def _collisions(id_map: Mapping[str, str], lines: Mapping[str, int]) -> list[Pro
 
 
 def _between(id_map: Mapping[str, str], lines: Mapping[str, int]) -> list[Problem]:
-    """Two entries with one name, or one whose name another had: in the words of `check_id_map`."""
+    """Pairs that `check_id_map` refuses, with its sentences.
+
+    Either both entries have one Vision ID, or the Vision ID of one is the computed name of the other.
+    """
     problems: list[Problem] = []
     owners: dict[str, str] = {}
     replaced = {encode(v2_id): v2_id for v2_id in id_map}

@@ -1,4 +1,4 @@
-"""`aether-bridge keys`: keys are made here and kept nowhere. The bridge is told a key's SHA-256 alone."""
+"""`aether-bridge keys`: creates API keys and stores none of them. The bridge only gets the SHA-256 of a key."""
 
 import hashlib
 import secrets
@@ -40,7 +40,7 @@ def new_key(
 
 
 def _table(name: str, sha256: str, tenants: tuple[str, ...], broadcast: Grant, admin: bool) -> str:
-    """The key as bridge.toml holds it; or the end of the command."""
+    """The key as a table of bridge.toml. Ends the command if a value is not valid."""
     try:
         key = Key(name=name, sha256=sha256, tenants=tenants, broadcast=broadcast, admin=admin)
     except ValidationError as error:

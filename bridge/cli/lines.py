@@ -1,6 +1,7 @@
-"""A file or standard input, line by line as bytes. Only a line feed ends a line, since text may hold any other break.
+"""Reads a file or standard input line by line, as bytes.
 
-Bounded: a line longer than `LONGEST_LINE_BYTES` ends the command.
+Only a line feed ends a line, because text may contain any other line break. Bounded: a line longer than
+`LONGEST_LINE_BYTES` ends the command with a sentence.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024
 
 @contextlib.contextmanager
 def opened(file: Path) -> Iterator[IO[bytes]]:
-    """The file, or standard input for `-`; or the end of the command."""
+    """The open file, or standard input for `-`. Ends the command if the file cannot be opened."""
     if file == STANDARD_INPUT:
         yield sys.stdin.buffer
         return
@@ -29,7 +30,7 @@ def opened(file: Path) -> Iterator[IO[bytes]]:
 
 
 def read_lines(file: Path) -> Iterator[tuple[int, bytes]]:
-    """Each line with its number, from 1. A carriage return before the line feed belongs to the ending."""
+    """Each line with its number (from 1), without its line feed and without a carriage return before that."""
     with opened(file) as stream:
         number = 0
         while line := stream.readline(LONGEST_LINE_BYTES + 1):

@@ -1,6 +1,6 @@
-"""`aether-bridge`: what a person or a script can ask of the bridge. It only names the commands.
+"""The Typer application `aether-bridge`. It only registers the commands.
 
-Errors are one sentence that says what to do next, on standard error, with exit status 1 (2 for a wrong command line).
+An error is one sentence on standard error that says what to do next, and exit status 1 (2 for a wrong command line).
 """
 
 import typer
@@ -53,7 +53,7 @@ app.command(hidden=True)(environment)
 
 
 def main() -> None:
-    """The console script."""
+    """The entry point of the console script."""
     app()
 
 

@@ -1,4 +1,4 @@
-"""What several commands take, and how a command ends that cannot go on: one sentence, exit status 1."""
+"""Options that several commands share, and how a command ends with an error: one sentence and exit status 1."""
 
 import inspect
 from collections.abc import Callable
@@ -23,13 +23,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Say it in JSON, for a 
 
 
 def fail(message: str) -> NoReturn:
-    """Say why, and exit with status 1."""
+    """Print the message on standard error and exit with status 1."""
     typer.echo(f"aether-bridge: {message}", err=True)
     raise typer.Exit(1)
 
 
 def read_settings(config: Path | None, **given: object) -> Settings:
-    """The settings, or the end of the command."""
+    """The settings; `given` are those of the command line. Ends the command if they are not valid."""
     try:
         return load(config, **given)
     except SettingsError as error:

@@ -1,4 +1,4 @@
-"""A prediction as a person reads it on a terminal. Pure; the JSON of `records/reports.py` goes in."""
+"""The prediction of a stage change as text for a terminal. Pure; its input is the JSON of `records/reports.py`."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ Fact = dict[str, Any]
 
 
 def prediction_text(prediction: Fact) -> str:
-    """Everything that an operator decides by, the most telling first."""
+    """Everything that an operator needs for the decision, the most important first."""
     parts = [
         f"{prediction['tenant']}: {_standing(prediction['from'])} -> {_standing(prediction['to'])}, if it were done",
         _numbers(**prediction["totals"]),

@@ -1,4 +1,4 @@
-"""How a command reaches the Redis of a bridge: the one named, else the private server that runs in `data_dir`."""
+"""The Redis connection of a command: to the Redis that is named, or else to the private server in `data_dir`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,10 @@ Result = TypeVar("Result")
 
 
 def with_redis(settings: Settings, work: Callable[[Redis], Awaitable[Result]]) -> Result:
-    """What `work` makes of an open connection; or the end of the command, with a sentence that names the address."""
+    """The result of `work`, which is called with an open connection.
+
+    Ends the command if there is no server or Redis fails, with a sentence that names the directory or the address.
+    """
     url = settings.redis_url or find_url(settings.data_dir)
     if url is None:
         fail(f"no bridge runs a private server in {settings.data_dir}: name the Redis of your bridges with --redis URL")

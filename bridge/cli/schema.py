@@ -1,4 +1,4 @@
-"""`aether-bridge schema`: the words of every door, for generators and validators."""
+"""`aether-bridge schema`: prints the JSON Schema of V3 or the AsyncAPI document of a door, for code generators."""
 
 import json
 from importlib.metadata import version

@@ -1,4 +1,7 @@
-"""`aether-bridge serve`: the port, the private server where no Redis is named, and the processes until SIGTERM."""
+"""`aether-bridge serve`: binds the port and runs the processes until SIGTERM.
+
+If no Redis is named, it also runs a private server.
+"""
 
 import contextlib
 import importlib.util
@@ -24,7 +27,8 @@ from bridge.runtime.workers import Workers
 from bridge.system import open_files
 
 UNREAD_BYTES: Final = 32_768
-"""Of what each socket has been sent so much waits in the kernel, or half again: more is not read in one go either."""
+"""The kernel's receive buffer of each socket. The kernel holds so much unread data, or up to half as much more; one
+read does not return more than that either."""
 
 
 def serve(
@@ -56,7 +60,7 @@ def serve(
 
 
 def _leave(status: int) -> Never:
-    """Python would wait for threads, though nobody waits any more for what they still do."""
+    """Exit with this status at once. Python would wait for threads that still run, but nobody needs their results."""
     if any(not one.daemon and one is not threading.main_thread() for one in threading.enumerate()):
         logs.flush()
         os._exit(status)
@@ -64,12 +68,15 @@ def _leave(status: int) -> Never:
 
 
 def _outlive_terminals() -> None:
-    """A hangup, be it a terminal's or somebody's who hoped that the file is read anew, must end nobody's connection."""
+    """Ignore SIGHUP, so that it ends no connection.
+
+    It comes from a terminal that closes, or from a person who expects that the configuration is read again.
+    """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _open_enough_files() -> None:
-    """As many as the system gives: each socket is one."""
+    """Raise the limit of open files as far as possible: each socket is one. Ends the command if it stays too low."""
     open_files.allow_most()
     most, _ = open_files.limits()
     if most < open_files.LEAST:
@@ -85,7 +92,10 @@ def _run_one(settings: Settings, redis_url: str, listener: socket.socket, siblin
 
 
 def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> int:
-    """The parent keeps the port; each worker listens on it by itself, so that the kernel spreads the connections."""
+    """Run the workers; the exit status.
+
+    The parent keeps the port. Each worker has its own listening socket on it, so that the kernel spreads connections.
+    """
     host, port = reserved.getsockname()[:2]
     with tempfile.TemporaryDirectory(prefix="aether-bridge-") as directory:
 
@@ -98,7 +108,10 @@ def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> in
 
 @contextlib.contextmanager
 def _bound(settings: Settings) -> Iterator[socket.socket]:
-    """The port, taken, so that a second bridge is refused; the sentence where somebody else has it."""
+    """The socket that holds the port. Ends the command if another process has the port.
+
+    The port is first bound without SO_REUSEPORT, so that a second bridge is refused.
+    """
     try:
         with _listener(settings.host, settings.port, shared=False) as alone:
             port = alone.getsockname()[1]
@@ -112,7 +125,7 @@ def _bound(settings: Settings) -> Iterator[socket.socket]:
 
 
 class PortTaken(OSError):
-    """The port cannot be had; the message says why."""
+    """The port cannot be bound; the message says why, and what to do."""
 
 
 def _listener(host: str, port: int, *, shared: bool) -> socket.socket:

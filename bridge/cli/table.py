@@ -1,4 +1,4 @@
-"""Rows as columns of plain text: for a person, without colours, so that a pipe gets the same."""
+"""Rows as aligned columns of plain text for a person. Without colours, so that a pipe gets the same text."""
 
 from collections.abc import Iterable, Sequence
 

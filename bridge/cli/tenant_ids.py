@@ -1,7 +1,7 @@
-"""`aether-bridge tenants ids`: one tenant's id map, from a file into Redis. All of the file, or nothing.
+"""`aether-bridge tenants ids`: replaces one tenant's id map in Redis by a file. All of the file, or nothing.
 
-Decided here: a tenant that nobody knows is accepted only where such a tenant could have clients, which is where a key
-opens every tenant or where no keys are configured; and it is said that it is new. An empty file needs `--clear`.
+Decided here: an unknown tenant is accepted only if it could have clients: a key opens every tenant, or no keys are
+configured. The command then says that the tenant is new. An empty file needs `--clear`.
 """
 
 from pathlib import Path
@@ -48,7 +48,7 @@ def replace_ids(
 
 
 def _read(file: Path) -> dict[str, str]:
-    """The map of a file without problems; or the end of the command."""
+    """The map in the file. Ends the command if the file has problems, after a line for each of them."""
     with opened(file) as stream:
         data = stream.read()
     try:

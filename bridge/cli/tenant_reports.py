@@ -1,6 +1,6 @@
-"""`aether-bridge tenants census|ledger|guards`: who is still on V2, what conversion loses, what holds a tenant back.
+"""`aether-bridge tenants census|ledger|guards`: the clients still on V2, the losses of conversion, and the guards.
 
-It changes nothing.
+These commands change nothing.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""`aether-bridge tenants list|show`: each tenant as a bridge would know it now, configuration and Redis together.
+"""`aether-bridge tenants list|show`: each tenant as a bridge sees it now, from its configuration and from Redis.
 
-It changes nothing.
+These commands change nothing.
 """
 
 import json
@@ -24,7 +24,10 @@ TenantArgument = Annotated[str, typer.Argument(metavar="T", help="The tenant's n
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One tenant, and who knows it: Redis does where `state` is set. `problem` says why its id map is not used."""
+    """One tenant, and where it is known from.
+
+    `state` is set if Redis knows the tenant. `problem` says why its id map is not used; it is empty if the map is used.
+    """
 
     tenant: Tenant
     is_configured: bool
@@ -78,7 +81,7 @@ def show_tenant(
 
 
 async def read_tenants(redis: Redis, settings: Settings) -> list[Known]:
-    """Every tenant that the configuration or Redis knows, by name."""
+    """Every tenant of the configuration and of Redis, sorted by name."""
     addresses, configured = Addresses(settings.prefix), settings.known_tenants()
     stored: Iterable[bytes] = await redis.hkeys(addresses.tenants)  # type: ignore[assignment]
     names = [text for name in stored if TENANT_NAME.fullmatch(text := name.decode(errors="replace"))]
@@ -87,7 +90,7 @@ async def read_tenants(redis: Redis, settings: Settings) -> list[Known]:
 
 
 def named(known: Sequence[Known], name: str) -> Known:
-    """The tenant of that name; or the end of the command."""
+    """The tenant of that name. Ends the command if there is none."""
     found = next((one for one in known if one.tenant.name == name), None)
     if found is None:
         names = ", ".join(one.tenant.name for one in known)

@@ -1,4 +1,4 @@
-"""Text as TOML writes it. What a terminal would obey instead of show is escaped, so that it is safe to print too."""
+"""Text in TOML syntax. Characters that a terminal would not show but obey are escaped: the text is safe to print."""
 
 import re
 from typing import Final
@@ -8,7 +8,7 @@ _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\
 
 
 def toml_text(text: str) -> str:
-    """A basic string, quoted. A lone surrogate, for which TOML has no word, becomes U+FFFD."""
+    """A quoted basic string. A lone surrogate, which TOML cannot express, becomes U+FFFD."""
     return f'"{"".join(map(_escaped, text))}"'
 
 

@@ -1,1 +1,1 @@
-"""What `aether-bridge doctor` looks at. Each module says what it found in one place, and changes nothing."""
+"""The checks of `aether-bridge doctor`, a module for each subject. They return findings and change nothing."""

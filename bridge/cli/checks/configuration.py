@@ -1,4 +1,4 @@
-"""What the settings mean: who gets in, from where, and whom nobody can reach."""
+"""Checks of the settings: admission, web origins, tenants that no key opens, tokens, and budget."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from bridge.config.tables import EVERY_TENANT, Jwt
 
 
 def look(settings: Settings) -> Iterator[Finding]:
-    """Admission, origins, tenants and tokens."""
+    """Findings about admission, origins, tenants, tokens and budget."""
     yield _admission(settings)
     yield _origins(settings)
     yield from _tenants(settings)
@@ -79,7 +79,7 @@ def _v2_without_credentials(settings: Settings) -> Finding:
 
 
 def _ids_without_credentials(settings: Settings) -> Iterator[Finding]:
-    """Whether somebody is let in without credentials where ids are proven by tokens."""
+    """Names the tenants that let clients in without credentials although tokens prove the ids there."""
     known = settings.known_tenants().values()
     places = {tenant.name for tenant in known if tenant.hosts or tenant.name == settings.v2_anonymous_tenant}
     claimed = sorted(name for name in places if _is_reachable(name, settings))
@@ -104,7 +104,7 @@ def _tokens(jwt: Jwt | None) -> Iterator[Finding]:
 
 
 def _budget(settings: Settings) -> Iterator[Finding]:
-    """What one of them may take of this process, and who is bounded at all."""
+    """How much of this process a connection, key, tenant or address may use, and which of them has no limit."""
     budget = settings.budget
     bounds = {
         "a connection": budget.connection.milliseconds if settings.messages_per_second else 0,

@@ -1,4 +1,4 @@
-"""One thing that was looked at: how it stands, and what to do where it does not stand well. Pure."""
+"""The result of one check: its level, and what to do if the level is not `ok`. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ Level = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`said` is a sentence about `check`; `remedy` is what to do, and is there whenever the level is not `ok`."""
+    """`said` is a sentence about the subject `check`; `remedy` says what to do, and is empty only for `ok`."""
 
     check: str
     level: Level
@@ -17,15 +17,15 @@ class Finding:
 
 
 def ok(check: str, said: str) -> Finding:
-    """As it should be."""
+    """Level `ok`: as it should be."""
     return Finding(check, "ok", said)
 
 
 def warn(check: str, said: str, remedy: str) -> Finding:
-    """It works, and may surprise."""
+    """Level `warn`: it works, but it may surprise."""
     return Finding(check, "warn", said, remedy)
 
 
 def bad(check: str, said: str, remedy: str) -> Finding:
-    """The bridge will not work so."""
+    """Level `fail`: the bridge will not work."""
     return Finding(check, "fail", said, remedy)

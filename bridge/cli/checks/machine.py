@@ -1,4 +1,4 @@
-"""What the machine gives: open files, and a place for the private server's data."""
+"""Checks of the machine: open files, and the data directory and the program of the private server."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ FEW_CONNECTIONS = 4_096
 
 
 def look(settings: Settings) -> Iterator[Finding]:
-    """Open files against connections; the data directory and the private server, where they are used."""
+    """Findings about open files; if no Redis is named, also about the data directory and the private server."""
     yield _open_files(settings.max_connections)
     if settings.redis_url is None:
         yield _data_dir(settings.data_dir)

@@ -1,4 +1,7 @@
-"""What is installed: Python, the packages that the bridge needs, and the dead package that would take one's place."""
+"""Checks of the installation: Python, the packages that the bridge needs, and the dead package `socketio`.
+
+That package would overwrite `python-socketio`: both install the module `socketio`.
+"""
 
 import importlib.metadata
 import importlib.util
@@ -20,7 +23,7 @@ LIVING_PACKAGE: Final = "python-socketio"
 
 
 def look() -> Iterator[Finding]:
-    """Python, its packages, and what `import socketio` finds."""
+    """Findings about Python, its packages, and what `import socketio` finds."""
     yield _python()
     yield _packages()
     yield _socketio()
@@ -47,7 +50,7 @@ def _packages() -> Finding:
 
 
 def _problem(text: str) -> str | None:
-    """Why a requirement such as `redis<8.2,>=8.1` is not met; `None` where it is, or does not apply here."""
+    """Why a requirement such as `redis<8.2,>=8.1` is not met; `None` if it is met or does not apply here."""
     requirement = Requirement(text)
     if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
         return None
@@ -76,7 +79,7 @@ def _socketio() -> Finding:
 
 
 def _living_socketio(origin: str) -> Finding:
-    """Whether the module at `origin` is the living package's own."""
+    """Whether the module at `origin` belongs to `python-socketio`."""
     try:
         living = importlib.metadata.distribution(LIVING_PACKAGE)
         if Path(origin).resolve() == Path(str(living.locate_file(f"{MODULE}/__init__.py"))).resolve():

@@ -1,6 +1,6 @@
-"""What the Redis of the bridges is like: reachable, new enough, permitted, lasting, on time, and nobody else's.
+"""Checks of the Redis server: reachable, version, permissions, buffers, eviction, persistence, clock, other bridges.
 
-It tries what a bridge does on names of its own under the prefix, and leaves nothing behind.
+It tries the commands of a bridge on keys and a channel of its own under the prefix, and leaves nothing behind.
 """
 
 import secrets
@@ -24,12 +24,12 @@ SCRIPT: Final = "redis.call('ZADD', KEYS[1], redis.call('TIME')[1], 'x') return 
 NO_DIGEST: Final = "0" * 40
 
 Server = Any
-"""A redis-py client: what it answers has no types."""
+"""A redis-py client, whose answers have no static types."""
 Look = Callable[[Server, Addresses], Iterator[Finding]]
 
 
 def look(url: str, prefix: str, *, is_private: bool) -> Iterator[Finding]:
-    """Everything about the server at `url`; only that it cannot be reached, where it cannot."""
+    """All findings about the server at `url`. If it cannot be reached, that is the only one."""
     where = redact(url)
     try:
         with redis.Redis.from_url(
@@ -65,7 +65,7 @@ def _version(server: Server, _addresses: Addresses) -> Iterator[Finding]:
 
 
 def _permissions(server: Server, addresses: Addresses) -> Iterator[Finding]:
-    """Every kind of command that a bridge gives, on keys of our own."""
+    """Tries every kind of command that a bridge uses, on keys of its own."""
     key = f"{addresses.prefix}:{{doctor}}:{secrets.token_hex(6)}"
     commands = (
         ("EVALSHA", NO_DIGEST, 1, key),
