@@ -27,7 +27,7 @@ _SHORT_VALUE: Final = re.compile(r'\s*:\s*("[^"\\\x00-\x1f]{1,128}"|-?[1-9][0-9]
 
 
 class NotJson(ValueError):
-    """The frame counts as text: it is not JSON, holds a number that is not finite, is too deep, or too much."""
+    """The frame counts as text: it is not JSON, has a number that is not finite, or too much depth or structure."""
 
 
 class TooMuch(NotJson):

@@ -20,6 +20,7 @@ from legacy_v2 import frames
 from v3.messages import SERVER_EVENTS, Content
 
 Outcome = Literal["exact", "stashed", "suppressed"]
+"""Every member has its place in V3; some members are in the stash; or listeners of the other protocol get nothing."""
 EXACT: Final[Outcome] = "exact"
 STASHED: Final[Outcome] = "stashed"
 SUPPRESSED: Final[Outcome] = "suppressed"

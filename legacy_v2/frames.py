@@ -45,7 +45,7 @@ def write(frame: object) -> str:
 
 
 _BEGUN: Final = (f'"{BRIDGE[0]}', rf'"\u00{ord(BRIDGE[0]):x}')
-"""The first characters of the quoted key, plain and escaped. Most texts hold neither: the longer search is skipped."""
+"""The first characters of the quoted key, plain and escaped. A text with neither is not searched further."""
 _ANY_OBJECT: Final = re.compile(r":\s*\{")
 _BRIDGE_OBJECT: Final = re.compile(rf'"{BRIDGE}"\s*:\s*\{{')
 

@@ -44,8 +44,7 @@ _CONTAINERS: Final = (dict, list)
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]"))
 _LONG_NUMBER: Final = b"0" * 19
 _ENDLESS_NUMBER: Final = b"0" * 200
-"""A double ends at 1e308. With an exponent of at most two digits, only a number of more than two hundred digits is
-larger."""
+"""A double ends at 1e308. A larger number with an exponent of at most two digits has more than two hundred digits."""
 _FEW_QUOTES: Final = 512
 
 

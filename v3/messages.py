@@ -121,7 +121,7 @@ class Problem(TypedDict):
 
 
 class Unreadable(ValueError):
-    """A frame is not a valid message. `code`: `invalid_json` or `invalid_message`; `refused`: see `_echo`."""
+    """A frame is not a valid message. `code`: `invalid_json` or `invalid_message`; `refused`: fields of it, for the answer."""
 
     def __init__(
         self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, object] | None = None
@@ -190,7 +190,7 @@ def write_members(content: Content, from_id: str, group_id: str, sent_at: str, m
 
 
 def read_heard(line: bytes) -> Heard:
-    """A message from the bus, every field checked. Raises `Unreadable`."""
+    """The message in a line of the bus, every field checked. Raises `Unreadable`."""
     try:
         shape = _form_on_the_bus(line) if form.may_weigh_more(line, MAX_LINE_WEIGHT) else None
         heard: Heard = _heard.validate_json(line)

@@ -28,7 +28,7 @@ OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy", "rate_lim
 
 
 class HttpRefusal(RefusedRequest):
-    """A request is refused with a code of V3's closed list. The body is the payload of the ERROR message, and `msg`."""
+    """A refusal with a code of V3's closed list. Body: the payload of the ERROR message, and its sentence as `msg`."""
 
     def __init__(self, code: str, problems: Any = (), refused: Mapping[str, object] | None = None) -> None:
         entry = REFUSALS[code]

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz`, `/metrics`, `/v3/schema`: routes for operators and their programs. They hold no secrets."""
+"""`/healthz`, `/readyz`, `/metrics`, `/v3/schema`: routes for operators and their programs. Nothing here is secret."""
 
 from collections.abc import Awaitable, Callable
 

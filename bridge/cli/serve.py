@@ -27,8 +27,8 @@ from bridge.runtime.workers import Workers
 from bridge.system import open_files
 
 UNREAD_BYTES: Final = 32_768
-"""The kernel's receive buffer of each socket. The kernel holds so much unread data, or up to half as much more; one
-read does not return more than that either."""
+"""The kernel's receive buffer of each socket. The kernel keeps this much unread data, or up to half as much again; one
+read does not return more than that."""
 
 
 def serve(

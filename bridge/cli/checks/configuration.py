@@ -79,7 +79,7 @@ def _v2_without_credentials(settings: Settings) -> Finding:
 
 
 def _ids_without_credentials(settings: Settings) -> Iterator[Finding]:
-    """Names the tenants that let clients in without credentials although tokens prove the ids there."""
+    """Finds tenants that admit clients without credentials, although their ids are proven by tokens."""
     known = settings.known_tenants().values()
     places = {tenant.name for tenant in known if tenant.hosts or tenant.name == settings.v2_anonymous_tenant}
     claimed = sorted(name for name in places if _is_reachable(name, settings))
