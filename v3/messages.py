@@ -121,7 +121,7 @@ class Problem(TypedDict):
 
 
 class Unreadable(ValueError):
-    """A frame is not a valid message. `code`: `invalid_json` or `invalid_message`; `refused`: fields of it, for the answer."""
+    """Not a valid message. `code`: `invalid_json` or `invalid_message`; `refused`: fields of it, for the answer."""
 
     def __init__(
         self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, object] | None = None
