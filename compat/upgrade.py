@@ -141,11 +141,7 @@ class _Reading:
     def _settle(
         self, container: Mapping[str, object], command_word: str | None
     ) -> tuple[dict[str, object], dict[str, object]]:
-        """The payload and the stash that hold the unused members.
-
-        A member goes into the payload under its own name. It goes into the stash if that name is taken, or if only the
-        server may set the field of that name.
-        """
+        """Payload and stash of the unused members. Those whose name is taken, or is the server's, go to the stash."""
         places, stash = dict(container), dict(self.disbelieved)
         unused = dict(self.unused)
         if command_word is not None:

@@ -83,10 +83,7 @@ def error(
     refused: Mapping[str, object] | None = None,
     extra: Mapping[str, object] | None = None,
 ) -> bytes:
-    """The ERROR message for a refusal: a valid `WS_Message_V3` as one line, UTF-8.
-
-    `extra`: further members of the payload. The others are those of `payload_of`.
-    """
+    """The ERROR for a refusal: a valid `WS_Message_V3`, one line of UTF-8. `extra`: more members of its payload."""
     payload = payload_of(refusal, problems, refused) | dict(extra or {})
     content: Content = {
         "msg_type": "cmd",
