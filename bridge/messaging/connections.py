@@ -32,13 +32,15 @@ MOST_MOVES_PER_TICK: Final = 100
 class Session(Protocol):
     """A session of either language, as a connection needs it."""
 
-    def receive(self, text: str, receipt: Any = None) -> None: ...
+    def receive(self, text: str, receipt: Any = None) -> None:
+        """One text message; `receipt`, of the session's own kind, is told what became of it."""
 
-    def refuse(self, code: str, **extra: Any) -> None: ...
+    def refuse(self, code: str, **extra: Any) -> None:
+        """Tell the client why, with `extra` members, and close where the closed list says so."""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ConnectionInfo:
     """What is known of a connection for as long as it lives. `path_ids` are as they stood in the path.
 
     Times are in seconds since the epoch.
@@ -62,7 +64,7 @@ class Connection:
 
     def __init__(
         self,
-        facts: Facts,
+        facts: ConnectionInfo,
         session: Session,
         outbox: Outbox,
         listener: Listener,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.config.settings import Key, load
-from bridge.handshake.authentication import Admission
+from bridge.handshake.authentication import Authentication
 from bridge.tenants.tenant import Tenant
 from tests.bridge.cli.running import run, sentence
 
@@ -49,7 +49,7 @@ async def test_a_bridge_with_the_table_admits_who_has_the_key(tmp_path: Path) ->
     key, _, text = made("--tenant", "acme")
     file = tmp_path / "bridge.toml"
     file.write_text(text)
-    identity = await Admission(load(file), Tenant).identify([("api_key", key)])
+    identity = await Authentication(load(file), Tenant).identify([("api_key", key)])
     assert identity.tenant == "acme"
 
 

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bridge.config.settings import Grant, Jwt, Key, Settings
-from bridge.handshake.authentication import LEEWAY_SECONDS, Admission, Identity, NotAdmitted
+from bridge.handshake.authentication import Authentication, Identity
+from bridge.handshake.tokens import LEEWAY_SECONDS, NotAdmitted
 from bridge.tenants.tenant import Tenant
 from tests.bridge.handshake.key_server import KeyServer, Mood, key_server
 
@@ -38,13 +39,13 @@ KEYS = (
 )
 
 
-def admission(tokens: dict[str, Any] | None = None, keys: tuple[Key, ...] = KEYS) -> Admission:
+def admission(tokens: dict[str, Any] | None = None, keys: tuple[Key, ...] = KEYS) -> Authentication:
     """With these keys, of tenants that are known but for `gone`; `tokens` is the table of `[jwt]`."""
     settings = Settings(keys=keys, jwt=None if tokens is None else Jwt(**tokens))
-    return Admission(settings, lambda name: Tenant(name) if name in TENANTS else None)
+    return Authentication(settings, lambda name: Tenant(name) if name in TENANTS else None)
 
 
-def strict(**more: Any) -> Admission:
+def strict(**more: Any) -> Authentication:
     return admission({"secret": SECRET, "issuer": ISSUER, "audience": "aether", **more})
 
 
@@ -74,11 +75,11 @@ def token(payload: dict[str, Any], headers: dict[str, Any] | None = None) -> str
     return jwt.encode(payload, SECRET, "HS256", headers)
 
 
-async def tenant_of(door: Admission, *sent: tuple[str, str]) -> str:
+async def tenant_of(door: Authentication, *sent: tuple[str, str]) -> str:
     return (await door.identify(sent)).tenant
 
 
-async def refused(door: Admission, *sent: tuple[str, str]) -> str:
+async def refused(door: Authentication, *sent: tuple[str, str]) -> str:
     with pytest.raises(NotAdmitted) as caught:
         await door.identify(sent)
     return caught.value.code
@@ -307,7 +308,7 @@ def public_pem(private_key: rsa.RSAPrivateKey) -> bytes:
 
 
 @pytest.fixture
-def by_public_key(public_pem: bytes, tmp_path: Path) -> Admission:
+def by_public_key(public_pem: bytes, tmp_path: Path) -> Authentication:
     """Tokens signed with a private key, of which the bridge has the public half in a file."""
     file = tmp_path / "public.pem"
     file.write_bytes(public_pem)
@@ -315,13 +316,13 @@ def by_public_key(public_pem: bytes, tmp_path: Path) -> Admission:
 
 
 async def test_a_token_signed_with_the_private_key_is_believed(
-    by_public_key: Admission, private_key: rsa.RSAPrivateKey
+    by_public_key: Authentication, private_key: rsa.RSAPrivateKey
 ) -> None:
     good = jwt.encode(claims(), private_key, "RS256")
     assert (await by_public_key.identify(query(api_key="one", jwt=good))).tenant == "acme"
 
 
-async def test_the_public_key_is_no_secret(by_public_key: Admission, public_pem: bytes) -> None:
+async def test_the_public_key_is_no_secret(by_public_key: Authentication, public_pem: bytes) -> None:
     """Bad inputs, Handshake 3: signed with the RS256 public key as an HS256 secret."""
     for secret in (public_pem, public_pem.strip(), public_pem.replace(b"\n", b"\r\n")):
         for header in (HS256, {"alg": "RS256"}):
@@ -330,7 +331,9 @@ async def test_the_public_key_is_no_secret(by_public_key: Admission, public_pem:
             )
 
 
-async def test_another_private_key_is_not_believed(by_public_key: Admission, private_key: rsa.RSAPrivateKey) -> None:
+async def test_another_private_key_is_not_believed(
+    by_public_key: Authentication, private_key: rsa.RSAPrivateKey
+) -> None:
     stranger = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
     for signed in (jwt.encode(claims(), stranger, "RS256"), jwt.encode(claims(), private_key, "RS512")):
         assert await refused(by_public_key, ("api_key", "one"), ("jwt", signed)) == "unauthenticated"
@@ -343,7 +346,7 @@ def keys_at() -> Iterator[KeyServer]:
 
 
 @pytest.fixture
-def by_address(keys_at: KeyServer, private_key: rsa.RSAPrivateKey) -> Admission:
+def by_address(keys_at: KeyServer, private_key: rsa.RSAPrivateKey) -> Authentication:
     """Tokens signed with private keys, of which the public halves are at an address."""
     keys_at.keys = {"first": private_key.public_key()}
     return admission({"algorithms": ("RS256", "ES256"), "jwks_url": keys_at.url})
@@ -364,19 +367,19 @@ Sign = Callable[..., tuple[str, str]]
 KEY = ("api_key", "one")
 
 
-async def test_keys_are_fetched_once_and_kept(by_address: Admission, keys_at: KeyServer, signed: Sign) -> None:
+async def test_keys_are_fetched_once_and_kept(by_address: Authentication, keys_at: KeyServer, signed: Sign) -> None:
     for _ in range(20):
         assert await tenant_of(by_address, KEY, signed("first")) == "acme"
     assert keys_at.asked == ["/jwks"]
 
 
-async def test_many_who_come_at_once_fetch_once(by_address: Admission, keys_at: KeyServer, signed: Sign) -> None:
+async def test_many_who_come_at_once_fetch_once(by_address: Authentication, keys_at: KeyServer, signed: Sign) -> None:
     await asyncio.gather(*(by_address.identify([KEY, signed("first")]) for _ in range(50)))
     assert keys_at.asked == ["/jwks"]
 
 
 async def test_unknown_names_of_keys_fetch_no_more_than_once_in_a_pause(
-    by_address: Admission, keys_at: KeyServer, signed: Sign
+    by_address: Authentication, keys_at: KeyServer, signed: Sign
 ) -> None:
     await by_address.identify([KEY, signed("first")])
     for number in range(100):
@@ -386,7 +389,7 @@ async def test_unknown_names_of_keys_fetch_no_more_than_once_in_a_pause(
 
 
 async def test_a_new_key_is_known_after_a_pause(
-    by_address: Admission, keys_at: KeyServer, signed: Sign, monkeypatch: pytest.MonkeyPatch
+    by_address: Authentication, keys_at: KeyServer, signed: Sign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await by_address.identify([KEY, signed("first")])
     young = ec.generate_private_key(ec.SECP256R1())
@@ -399,7 +402,7 @@ async def test_a_new_key_is_known_after_a_pause(
 
 
 async def test_a_key_that_was_withdrawn_is_believed_no_longer_than_the_set_is_kept(
-    by_address: Admission, keys_at: KeyServer, signed: Sign, monkeypatch: pytest.MonkeyPatch
+    by_address: Authentication, keys_at: KeyServer, signed: Sign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await by_address.identify([KEY, signed("first")])
     keys_at.keys = {"second": ec.generate_private_key(ec.SECP256R1()).public_key()}
@@ -410,7 +413,7 @@ async def test_a_key_that_was_withdrawn_is_believed_no_longer_than_the_set_is_ke
 
 
 async def test_a_token_must_name_its_key_where_keys_are_fetched(
-    by_address: Admission, keys_at: KeyServer, signed: Sign
+    by_address: Authentication, keys_at: KeyServer, signed: Sign
 ) -> None:
     assert await refused(by_address, KEY, signed(None)) == "unauthenticated"
     assert keys_at.asked == ["/jwks"]
@@ -418,7 +421,7 @@ async def test_a_token_must_name_its_key_where_keys_are_fetched(
 
 @pytest.mark.parametrize("name", ["jku", "x5u"])
 async def test_nothing_is_fetched_because_of_a_header(
-    by_address: Admission, keys_at: KeyServer, signed: Sign, name: str
+    by_address: Authentication, keys_at: KeyServer, signed: Sign, name: str
 ) -> None:
     """Bad inputs, Handshake 3."""
     with key_server() as attackers:
@@ -434,7 +437,7 @@ async def test_nothing_is_fetched_because_of_a_header(
 
 @pytest.mark.parametrize("mood", ["failing", "mute", "babbling", "cutting short", "empty"])
 async def test_an_address_that_gives_no_keys_refuses_and_is_asked_again(
-    by_address: Admission, keys_at: KeyServer, signed: Sign, mood: Mood, monkeypatch: pytest.MonkeyPatch
+    by_address: Authentication, keys_at: KeyServer, signed: Sign, mood: Mood, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys_at.mood = mood
     assert await refused(by_address, KEY, signed("first")) == "unauthenticated"
@@ -447,7 +450,7 @@ async def test_an_address_that_gives_no_keys_refuses_and_is_asked_again(
 
 @pytest.mark.parametrize("mood", ["failing", "mute", "babbling", "cutting short", "empty"])
 async def test_known_keys_stay_good_while_their_address_gives_none(
-    by_address: Admission, keys_at: KeyServer, signed: Sign, mood: Mood, monkeypatch: pytest.MonkeyPatch
+    by_address: Authentication, keys_at: KeyServer, signed: Sign, mood: Mood, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await by_address.identify([KEY, signed("first")])
     keys_at.mood = mood

@@ -36,14 +36,14 @@ def say(
     """Said by ann, V3 client in G."""
     content = cast(Content, {"msg_type": "msg", **fields})
     guest = v3.Guest("acme", "G", "ann", grant)
-    stage.crossing.say(guest, content, NOW, refused, heard)
+    stage.publisher.say(guest, content, NOW, refused, heard)
 
 
 def say_frame(stage: Stage, frame: Any, grant: Grant = "tenant", refused: Any = refuse) -> None:
     """Said by bob, V2 client in G."""
     guest = v2.Guest("acme", "G", "bob", "G", "bob", grant)
     text = frame if isinstance(frame, str) else json.dumps(frame)
-    stage.crossing.say_frame(guest, text, SENT_AT, refused)
+    stage.v2_publisher.say_frame(guest, text, SENT_AT, refused)
 
 
 @pytest.mark.parametrize(
