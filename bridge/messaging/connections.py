@@ -79,6 +79,7 @@ class Connection:
         self._listener = listener
         self._home = home
         self._expiry: asyncio.TimerHandle | None = None
+        self._is_lost = False
         self.receive: Final = session.receive
         self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
 
@@ -114,13 +115,15 @@ class Connection:
 
     def lost(self) -> None:
         """The connection is over; harmless when repeated."""
-        if self.over.done():
+        if self._is_lost:
             return
+        self._is_lost = True
         self.outbox.end()
         if self._expiry is not None:
             self._expiry.cancel()
         self._home.discard(self, self._listener)
-        self.over.set_result(None)
+        if not self.over.done():  # whoever waited for it may have been cancelled, and it with them
+            self.over.set_result(None)
 
 
 class Connections:
