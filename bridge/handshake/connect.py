@@ -9,7 +9,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from starlette.responses import JSONResponse, Response
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.presence import Place
@@ -141,8 +141,6 @@ class AdmittedWebSocket(Generic[Guest]):
             connection.begin()  # our server has sent the 101 in this turn of the loop: nothing has come meanwhile
             wire.attach(connection)
             await connection.over
-        except WebSocketDisconnect:
-            return
         finally:
             connection.lost()
 

@@ -3,14 +3,13 @@
 No client of ours causes these; a browser sees only that the handshake failed. It never looks at credentials.
 """
 
-import contextlib
 from collections.abc import Collection
 from typing import Final, cast
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from bridge.broker.bus import Bus
 from bridge.broker.subscriber import Subscriber
@@ -129,5 +128,4 @@ def foreign_origin() -> Response:
 
 async def answer_in_http(websocket: WebSocket, denied: Exception) -> None:
     """Answer a handshake that is `Denied`: the application's handler of that exception."""
-    with contextlib.suppress(WebSocketDisconnect):  # nobody is left to hear it
-        await websocket.send_denial_response(cast(Denied, denied).response)
+    await websocket.send_denial_response(cast(Denied, denied).response)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, cast
 
 import pytest
@@ -24,7 +25,7 @@ from tests.bridge.handshake.credentials import KEYS, SECRET
 from tests.bridge.population import table_of
 
 ACME = Tenant("acme", names=Names({"42": "Xk3dQ"}), hosts=("acme.example.com",))
-RETIRED = Tenant("acme", stage="v3")
+RETIRED = Tenant("acme", stage="v3", deprecated=date(2026, 1, 1))
 
 
 class World:
