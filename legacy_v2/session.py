@@ -4,7 +4,7 @@ Every text frame is passed on as it is; only a flood, and a bus that is down, ar
 """
 
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from legacy_v2.ports import Guest, Ports, Rate, Receipt, Socket
 from legacy_v2.refusals import FLOODED, REFUSALS, refusal_frame, refusal_value
@@ -43,7 +43,7 @@ class Session:
             self._ports.tally.refused(self.guest.tenant, code)
             receipt.refused(refusal_value(REFUSALS[code]))
 
-    def refuse(self, code: str, **extra: Any) -> None:
+    def refuse(self, code: str, **extra: object) -> None:
         """Tell the client why, and close where the closed list says so."""
         refusal = REFUSALS[code]
         self._ports.tally.refused(self.guest.tenant, code)

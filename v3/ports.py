@@ -130,7 +130,7 @@ class Receiver(Protocol):
     def receive(self, text: str, receipt: Receipt | None = None) -> None:
         """One text frame from the client."""
 
-    def refuse(self, code: str, **extra: Any) -> None:
+    def refuse(self, code: str, **extra: object) -> None:
         """Tell the client why, with `extra` members, and close where the closed list says so."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import jwt
+from jwt.algorithms import AllowedPublicKeys
 from jwt.exceptions import PyJWTError
 
 from bridge.config.settings import Jwt
@@ -40,7 +41,7 @@ class Tokens:
         self._fetched = (
             None if jwt_settings.jwks_url is None else KeySet(jwt_settings.jwks_url, jwt_settings.algorithms)
         )
-        self._key: Any = None
+        self._key: str | bytes | None = None
         if jwt_settings.secret is not None:
             self._key = jwt_settings.secret.get_secret_value()
         elif jwt_settings.public_key_file is not None:
@@ -61,7 +62,7 @@ class Tokens:
         except (PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise NotAdmitted("unauthenticated") from None
 
-    def _verify(self, token: str, key: Any) -> Claims:
+    def _verify(self, token: str, key: AllowedPublicKeys | str | bytes) -> Claims:
         settings = self._settings
         claims: Claims = jwt.decode(
             token,

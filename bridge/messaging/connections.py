@@ -35,7 +35,7 @@ class Session(Protocol):
     def receive(self, text: str, receipt: Any = None) -> None:
         """One text message; `receipt`, of the session's own kind, is told what became of it."""
 
-    def refuse(self, code: str, **extra: Any) -> None:
+    def refuse(self, code: str, **extra: object) -> None:
         """Tell the client why, with `extra` members, and close where the closed list says so."""
 
 
@@ -100,7 +100,7 @@ class Connection:
         else:
             self.refuse("token_expired")
 
-    def refuse(self, code: str, **extra: Any) -> None:
+    def refuse(self, code: str, **extra: object) -> None:
         """Tell the client why, and close where the closed list says so."""
         self._session.refuse(code, **extra)
 
@@ -200,7 +200,7 @@ class Connections:
         for call in self._ended:
             call(connection)
 
-    def move(self, connection: Connection, code: str, **extra: Any) -> None:
+    def move(self, connection: Connection, code: str, **extra: object) -> None:
         """Refuse a connection when its turn comes: so many a second, as `run` paces them. Bounded by the open ones."""
         if connection in self._all:
             self._moves[connection] = (code, extra)

@@ -172,7 +172,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
         "bridge.sockets.head:MAX_LISTED_BYTES": 1_000_000_000,
         "bridge.sockets.http_protocol:is_read": always,
     },
-    "leaving the line": {"bridge.sockets.metered:_Knock.leave": nothing},
+    "leaving the line": {"bridge.sockets.metered:_WaitingRequest.leave": nothing},
     "files from memory": {"bridge.pages.kept_files:KeptFiles.mount": from_disk},
     "keys in the loop": {ADMINISTRATOR: Changed(in_a_thread)},
     "reading aside": {"bridge.admin.ids:aside": in_one_go},
