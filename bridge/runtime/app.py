@@ -73,7 +73,7 @@ def create_app(settings: Settings, redis_url: str, siblings: Siblings | None = N
     app = FastAPI(title="Aether Bridge", summary=SUMMARY, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
     app.state.budget = Budget(settings.limits)
     errors.handle_errors(app)
-    app.add_exception_handler(Denied, cast(Any, answer_in_http))
+    app.add_exception_handler(Denied, answer_in_http)
     return app
 
 
