@@ -9,8 +9,10 @@ from typing import Any, Literal, Protocol, TypeVar
 
 Grant = Literal["none", "tenant", "platform"]
 Pace = Literal["within", "over", "far_over"]
-Knock = TypeVar("Knock", contravariant=True)
+Request = TypeVar("Request", contravariant=True)
 """A handshake, in the words of the framework that received it."""
+Knock = TypeVar("Knock", contravariant=True)
+"""The same, where a Socket.IO client asks for a namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,6 @@ class Refused(Exception):
         self.code = code
         self.successor = successor
         self.headers = dict(headers or {})
-
-
-class Denied(Exception):
-    """The handshake was already answered in HTTP; there is nothing left to do."""
 
 
 class Socket(Protocol):
@@ -125,18 +123,26 @@ class Receiver(Protocol):
     def receive(self, text: str, receipt: Receipt | None = None) -> None:
         """One text frame from the client."""
 
-    def refuse(self, code: str) -> None:
-        """Tell the client why, and close where the closed list says so."""
+    def refuse(self, code: str, **extra: object) -> None:
+        """Tell the client why, with `extra` members, and close where the closed list says so."""
 
 
-class Gate(Protocol[Knock]):
-    """The way in: settles who knocks, and turns a socket into a listener."""
+class AdmittedClient(Protocol):
+    """A client that was let in, and waits for the answer to its handshake."""
 
-    async def admit(self, knock: Knock, group_id: str | None, client_id: str | None) -> Guest:
-        """Raises `Refused`, or `Denied` where the answer was given in HTTP (origin, overload)."""
+    @property
+    def guest(self) -> Guest:
+        """Who it is."""
 
-    async def serve(self, knock: Knock, guest: Guest, session: Callable[[Socket, Rate], Receiver]) -> None:
-        """Subscribe, accept, and stay until the connection ends. Raises as `admit` does, before it accepts."""
+    async def serve(self, session: Callable[[Socket, Rate], Receiver]) -> None:
+        """Subscribe, accept, and stay until the connection is over; `session` makes the one that it has."""
+
+
+class Handshake(Protocol[Request]):
+    """The way in: settles who a client is. What is answered in HTTP (origin, overload) is no concern of a door."""
+
+    async def admit(self, request: Request, group_id: str | None, client_id: str | None) -> AdmittedClient:
+        """Raises `Refused`."""
 
 
 class SocketIoGate(Protocol[Knock]):

@@ -4,6 +4,7 @@ Ids are taken from the path as it was sent, segment by segment, so that an id ma
 here is said in a way that a browser can read: accept, one frame, then the close code.
 """
 
+from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
@@ -12,7 +13,7 @@ from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
-from legacy_v2.ports import Denied, Gate, Ports, Rate, Receiver, Refused, Socket
+from legacy_v2.ports import Handshake, Ports, Refused
 from legacy_v2.refusals import REFUSALS, refusal_frame
 from legacy_v2.session import Session
 
@@ -44,26 +45,20 @@ def ids_in(path: str) -> tuple[str | None, str | None] | None:
             return None
 
 
-def websocket_door(gate: Gate[WebSocket], ports: Ports) -> APIRouter:
+def websocket_door(handshake: Handshake[WebSocket], ports: Ports) -> APIRouter:
     """The routes of V2's endpoints."""
     router = APIRouter()
 
     async def enter(websocket: WebSocket) -> None:
         ids = ids_in(_raw_path(websocket))
+        if ids is None:
+            await websocket.send_denial_response(PlainTextResponse("Not Found", 404))
+            return
         try:
-            if ids is None:
-                await websocket.send_denial_response(PlainTextResponse("Not Found", 404))
-                return
-            guest = await gate.admit(websocket, *ids)
-
-            def session(socket: Socket, rate: Rate) -> Receiver:
-                return Session(guest, socket, rate, ports)
-
-            await gate.serve(websocket, guest, session)
+            client = await handshake.admit(websocket, *ids)
+            await client.serve(partial(Session, client.guest, ports=ports))
         except Refused as refused:
             await _refuse(websocket, refused)
-        except Denied:
-            return
 
     for prefix in PREFIXES:  # Starlette's routes: FastAPI's own would cost each connection 4 KB
         router.add_websocket_route(prefix, enter)

@@ -12,8 +12,10 @@ from v3.messages import Content
 
 Grant = Literal["none", "tenant", "platform"]
 Pace = Literal["within", "over", "far_over"]
-Knock = TypeVar("Knock", contravariant=True)
+Request = TypeVar("Request", contravariant=True)
 """A handshake, in the words of the framework that received it."""
+Knock = TypeVar("Knock", contravariant=True)
+"""The same, where a Socket.IO client asks for a namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +130,26 @@ class Receiver(Protocol):
     def receive(self, text: str, receipt: Receipt | None = None) -> None:
         """One text frame from the client."""
 
-    def refuse(self, code: str) -> None:
-        """Tell the client why, and close where the closed list says so."""
+    def refuse(self, code: str, **extra: object) -> None:
+        """Tell the client why, with `extra` members, and close where the closed list says so."""
 
 
-class Denied(Exception):
-    """The handshake was already answered in HTTP; there is nothing left to do."""
+class AdmittedClient(Protocol):
+    """A client that was let in, and waits for the answer to its handshake."""
+
+    @property
+    def guest(self) -> Guest:
+        """Who it is."""
+
+    async def serve(self, session: Callable[[Socket, Rate], Receiver]) -> None:
+        """Subscribe, accept, and stay until the connection is over; `session` makes the one that it has."""
 
 
-class Gate(Protocol[Knock]):
-    """The way in: settles who knocks, and turns a socket into a listener."""
+class Handshake(Protocol[Request]):
+    """The way in: settles who a client is. What is answered in HTTP (origin, overload) is no concern of a door."""
 
-    async def admit(self, knock: Knock, group_id: str, client_id: str) -> Guest:
-        """Raises `Refused`, or `Denied` where the answer was given in HTTP (origin, overload)."""
-
-    async def serve(self, knock: Knock, guest: Guest, session: Callable[[Socket, Rate], Receiver]) -> None:
-        """Subscribe, accept, and stay until the connection ends. Raises as `admit` does, before it accepts."""
+    async def admit(self, request: Request, group_id: str, client_id: str) -> AdmittedClient:
+        """Raises `Refused`."""
 
 
 class SocketIoGate(Protocol[Knock]):

@@ -49,10 +49,13 @@ class Session:
             return
         self._act(content_of(said), receipt)
 
-    def refuse(
-        self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, object] | None = None, **extra: object
-    ) -> None:
+    def refuse(self, code: str, **extra: object) -> None:
         """Send the ERROR with this code to the client. Close the connection if the closed list has a close code."""
+        self._refuse(code, (), None, extra)
+
+    def _refuse(
+        self, code: str, problems: Iterable[Problem], refused: Mapping[str, object] | None, extra: Mapping[str, object]
+    ) -> None:
         refusal = REFUSALS[code]
         self._ports.tally.refused(self.guest.tenant, code)
         message = error(refusal, self.guest.group_id, self._stamp(), problems=problems, refused=refused, extra=extra)
@@ -69,7 +72,7 @@ class Session:
         refused: Mapping[str, object] | None = None,
     ) -> None:
         if receipt is None:
-            self.refuse(code, problems, refused)
+            self._refuse(code, problems, refused, {})
         else:
             self._ports.tally.refused(self.guest.tenant, code)
             receipt.refused(payload_of(REFUSALS[code], problems, refused) | {"msg": REFUSALS[code].sentence})

@@ -19,7 +19,8 @@ from bridge.api.errors import AdminRefusal, redis_away
 from bridge.broker.addresses import Addresses
 from bridge.broker.data_loss import read_lost_at
 from bridge.cutover.changes import Orders
-from bridge.handshake.authentication import Administrator, Admission, NotAdmitted
+from bridge.handshake.authentication import Administrator, Authentication
+from bridge.handshake.tokens import NotAdmitted
 from bridge.records.cluster_counts import Headcounts, read_headcount
 from bridge.records.report_rows import PROTOCOLS
 from bridge.records.reports import Reports
@@ -37,7 +38,7 @@ class Desk:
 
     def __init__(
         self,
-        admission: Admission,
+        authentication: Authentication,
         table: TenantTable,
         redis: Redis,
         addresses: Addresses,
@@ -45,7 +46,7 @@ class Desk:
         reports: Reports,
         is_redis_there: Callable[[], bool],
     ) -> None:
-        self._admission = admission
+        self._authentication = authentication
         self._table = table
         self._redis = redis
         self._addresses = addresses
@@ -62,7 +63,7 @@ class Desk:
         """
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         try:
-            found = self._admission.administrator(key.strip() if scheme.lower() == "bearer" else "")
+            found = self._authentication.administrator(key.strip() if scheme.lower() == "bearer" else "")
         except NotAdmitted as refused:
             sentence = "Send `Authorization: Bearer <key>` with a key that has `admin = true`."
             raise AdminRefusal(401 if refused.code == "unauthenticated" else 403, refused.code, sentence) from None

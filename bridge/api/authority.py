@@ -14,8 +14,9 @@ from pydantic import BaseModel
 
 from bridge.api.errors import RefusedRequest
 from bridge.budget.budget import Budget
-from bridge.handshake.authentication import Admission, Identity, NotAdmitted
+from bridge.handshake.authentication import Authentication, Identity
 from bridge.handshake.preflight import OriginCheck
+from bridge.handshake.tokens import NotAdmitted
 from bridge.sockets.metered import charge
 from bridge.sockets.ports import vouch
 from bridge.tenants.table import TenantTable
@@ -66,8 +67,10 @@ def documented(*codes: str) -> dict[int | str, dict[str, object]]:
 class Authority:
     """Identifies and authorises the sender of an HTTP request."""
 
-    def __init__(self, admission: Admission, table: TenantTable, origins: OriginCheck, budget: Budget) -> None:
-        self._admission = admission
+    def __init__(
+        self, authentication: Authentication, table: TenantTable, origins: OriginCheck, budget: Budget
+    ) -> None:
+        self._authentication = authentication
         self._table = table
         self._origins = origins
         self._budget = budget
@@ -79,7 +82,7 @@ class Authority:
         query = [(name, value) for name, value in request.query_params.multi_items() if name != "api_key"]
         query += [("api_key", value) for value in request.headers.getlist(API_KEY_HEADER)]
         try:
-            identity = await self._admission.identify(query)
+            identity = await self._authentication.identify(query)
         except NotAdmitted as refused:
             raise HttpRefusal(refused.code) from None
         tenant = self._table.get(identity.tenant) or Tenant(identity.tenant)

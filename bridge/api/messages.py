@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse
 from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, documented
 from bridge.config.settings import Settings
 from bridge.handshake.authentication import Identity
-from bridge.handshake.connect import Meter
-from bridge.messaging.publisher import Crossing
+from bridge.messaging.meter import Meter
+from bridge.messaging.publisher import Publisher
 from bridge.sockets.request_body import TooLong, read_body
 from bridge.tenants.tenant import Tenant
 from v3.messages import (
@@ -50,7 +50,7 @@ _EXAMPLE: Final = {
 }
 
 
-def router(authority: Authority, crossing: Crossing, settings: Settings, clock: Clock) -> APIRouter:
+def router(authority: Authority, publisher: Publisher, settings: Settings, clock: Clock) -> APIRouter:
     """The route."""
     routes = APIRouter()
     meters = Meters(settings)
@@ -82,7 +82,7 @@ def router(authority: Authority, crossing: Crossing, settings: Settings, clock: 
         guest = _guest(said, identity, tenant)
         content = _content(said, guest, tenant)
         sent_at = timestamp(clock.microseconds())
-        code = await _said(crossing, guest, content, sent_at)
+        code = await _said(publisher, guest, content, sent_at)
         if code is not None:
             raise HttpRefusal(code, refused=_echo(content))
         return JSONResponse({"ok": True, "sent_at": sent_at}, 202)
@@ -98,7 +98,9 @@ class Meters:
         self._meters: OrderedDict[str, Meter] = OrderedDict()
 
     def of(self, identity: Identity) -> Meter:
-        meter = self._meters.setdefault(identity.key_name, Meter(self._settings))
+        meter = self._meters.setdefault(
+            identity.key_name, Meter(self._settings.messages_per_second, self._settings.burst)
+        )
         self._meters.move_to_end(identity.key_name)
         if len(self._meters) > MAX_METERS:
             self._meters.popitem(last=False)
@@ -156,10 +158,10 @@ def _content(said: dict[str, Any], guest: Guest, tenant: Tenant) -> Content:
     return content
 
 
-async def _said(crossing: Crossing, guest: Guest, content: Content, sent_at: str) -> str | None:
+async def _said(publisher: Publisher, guest: Guest, content: Content, sent_at: str) -> str | None:
     """Publish the message and wait for Redis. The refusal's code, or `None` if Redis has taken the message."""
     answered: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-    crossing.say(guest, content, sent_at, _settle(answered), heard=_settle(answered))
+    publisher.say(guest, content, sent_at, _settle(answered), heard=_settle(answered))
     return await answered
 
 

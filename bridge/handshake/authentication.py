@@ -1,8 +1,6 @@
 """Credentials -> who this is, which tenant, which grants; or a refusal. It never sees a socket.
 
-Keys are looked up by their SHA-256 and compared in constant time; tokens are believed by the configuration's algorithms
-and keys alone; nothing is fetched because of what a token's header says, and one that brings a key, or names where to
-fetch one, is refused.
+Keys are looked up by their SHA-256 and compared in constant time; which tokens are believed is in `tokens.py`.
 
 Decided here: a client claim that looks like an id which the bridge makes up is nobody's, since V2 clients without an id
 have those. An empty `jwt` or `x_account_id` counts as not given (a page that has no session yet sends it so). With no
@@ -13,29 +11,21 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
-
-import jwt
-from jwt.exceptions import PyJWTError
+from typing import Final
 
 from bridge.config.settings import Settings
-from bridge.config.tables import EVERY_TENANT, Grant, Jwt, Key
-from bridge.handshake.key_set import KeySet
+from bridge.config.tables import EVERY_TENANT, Grant, Key
+from bridge.handshake.tokens import Claims, NotAdmitted, Tokens
 from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant
 
-LEEWAY_SECONDS: Final = 10
-MAX_TOKEN_CHARACTERS: Final = 8_192
-"""As long as a request may be; Socket.IO's CONNECT could carry more."""
 CREDENTIALS: Final = ("api_key", "jwt", "x_account_id")
-KEYS_IN_HEADERS: Final = frozenset({"jku", "jwk", "x5u", "x5c"})
 
-Code = Literal["unauthenticated", "forbidden"]
 Query = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who knocks. `expires_at`: seconds since the epoch, where a token sets an end. `subject`: the client claim."""
+    """Who connects. `expires_at`: seconds since the epoch, where a token sets an end. `subject`: the client claim."""
 
     tenant: str
     grant: Grant = "none"
@@ -63,15 +53,7 @@ class Administrator:
         return EVERY_TENANT in self.tenants or tenant in self.tenants
 
 
-class NotAdmitted(Exception):
-    """Credentials are refused, with one code of the closed list."""
-
-    def __init__(self, code: Code) -> None:
-        super().__init__(code)
-        self.code: Final = code
-
-
-class Admission:
+class Authentication:
     """The keys and tokens of one configuration. `known` tells the tenants that the bridge knows now."""
 
     def __init__(self, settings: Settings, known: Callable[[str], Tenant | None]) -> None:
@@ -117,7 +99,7 @@ class Admission:
             return False
         return self._open or any({tenant, EVERY_TENANT}.intersection(key.tenants) for key in self._keys.values())
 
-    def _identity(self, tenant: str, grant: Grant, claims: "Claims | None", *, admin: bool, key_name: str) -> Identity:
+    def _identity(self, tenant: str, grant: Grant, claims: Claims | None, *, admin: bool, key_name: str) -> Identity:
         must = self._tokens is not None and self._tokens.client_claim is not None
         subject = claims.get(self._tokens.client_claim) if claims and self._tokens and must else None  # type: ignore[arg-type]
         return Identity(
@@ -137,18 +119,18 @@ class Admission:
             raise NotAdmitted("unauthenticated")
         return key
 
-    async def _claims(self, token: str | None) -> "Claims | None":
+    async def _claims(self, token: str | None) -> Claims | None:
         if token is None:
             return None
         if self._tokens is None:
             raise NotAdmitted("unauthenticated")
         return await self._tokens.claims(token)
 
-    def _account(self, claims: "Claims") -> str | None:
+    def _account(self, claims: Claims) -> str | None:
         account = claims.get(self._tokens.account_claim) if self._tokens is not None else None
         return account if isinstance(account, str) else None
 
-    def _tenant(self, key: Key, claims: "Claims | None", x_account_id: str | None) -> str:
+    def _tenant(self, key: Key, claims: Claims | None, x_account_id: str | None) -> str:
         account = x_account_id if claims is None else self._account(claims)
         if claims is not None and (account is None or x_account_id not in (None, account)):
             raise NotAdmitted("forbidden")
@@ -171,55 +153,3 @@ def _credentials(query: Query) -> dict[str, str]:
 
 def _is_given(name: str, value: str) -> bool:
     return name == "api_key" or (name in CREDENTIALS and bool(value))
-
-
-Claims = Mapping[str, Any]
-
-
-class Tokens:
-    """Which tokens are believed."""
-
-    def __init__(self, jwt_settings: Jwt) -> None:
-        self._settings = jwt_settings
-        self.account_claim: Final = jwt_settings.account_claim
-        self.client_claim: Final = jwt_settings.client_claim
-        self._fetched = (
-            None if jwt_settings.jwks_url is None else KeySet(jwt_settings.jwks_url, jwt_settings.algorithms)
-        )
-        self._key: Any = None
-        if jwt_settings.secret is not None:
-            self._key = jwt_settings.secret.get_secret_value()
-        elif jwt_settings.public_key_file is not None:
-            self._key = jwt_settings.public_key_file.read_bytes()
-
-    async def claims(self, token: str) -> Claims:
-        """The claims of a token that is good now, `exp` as a float. Raises `NotAdmitted`."""
-        if len(token) > MAX_TOKEN_CHARACTERS:
-            raise NotAdmitted("unauthenticated")
-        try:
-            header = jwt.get_unverified_header(token)
-            if not KEYS_IN_HEADERS.isdisjoint(header):
-                raise NotAdmitted("unauthenticated")
-            key = self._key if self._fetched is None else await self._fetched.key(header.get("kid"))
-            if key is None:
-                raise NotAdmitted("unauthenticated")
-            return self._verify(token, key)
-        except (PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-            raise NotAdmitted("unauthenticated") from None
-
-    def _verify(self, token: str, key: Any) -> Claims:
-        settings = self._settings
-        claims: Claims = jwt.decode(
-            token,
-            key,
-            algorithms=list(settings.algorithms),
-            issuer=settings.issuer,
-            audience=settings.audience,
-            leeway=LEEWAY_SECONDS,
-            options={
-                "require": ["exp"],
-                "verify_aud": settings.audience is not None,
-                "enforce_minimum_key_length": True,
-            },
-        )
-        return {**claims, "exp": float(claims["exp"])}

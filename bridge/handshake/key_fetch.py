@@ -22,6 +22,7 @@ MOST_BYTES: Final = 262_144
 
 Watch = Callable[[socket.socket], None]
 Read = TypeVar("Read")
+Told = TypeVar("Told")
 
 
 class TooMuch(ValueError):
@@ -83,7 +84,7 @@ class Fetch(Generic[Read]):
             self._sockets.append(one.dup())
 
     @staticmethod
-    def _tell(how: Callable[[Any], None], what: object) -> None:
+    def _tell(how: Callable[[Told], None], what: Told) -> None:
         with suppress(InvalidStateError):  # nobody waits any more
             how(what)
 

@@ -10,9 +10,10 @@ import asyncio
 import time
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
+from jwt.algorithms import AllowedPublicKeys
 
 from bridge.config.redaction import redact
 from bridge.handshake.key_fetch import Fetch
@@ -33,13 +34,13 @@ class KeySet:
     def __init__(self, url: str, algorithms: Iterable[str]) -> None:
         self._url = url
         self._algorithms = tuple(algorithms)
-        self._keys: dict[str, Any] = {}
+        self._keys: dict[str, AllowedPublicKeys] = {}
         self._asked_at = float("-inf")
         self._asking: asyncio.Task[None] | None = None
-        self._fetch: Fetch[dict[str, Any]] | None = None
+        self._fetch: Fetch[dict[str, AllowedPublicKeys]] | None = None
         self._is_well = True
 
-    async def key(self, name: str | None) -> Any:
+    async def key(self, name: str | None) -> AllowedPublicKeys | None:
         """The key of this name; `None` where there is none now."""
         age = time.monotonic() - self._asked_at
         is_known = name in self._keys

@@ -3,30 +3,35 @@
 No client of ours causes these; a browser sees only that the handshake failed. It never looks at credentials.
 """
 
-import contextlib
 from collections.abc import Collection
-from typing import Final, NoReturn
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from bridge.broker.bus import Bus
 from bridge.broker.subscriber import Subscriber
-from bridge.budget.budget import Budget
-from bridge.budget.shares import Kind, Shares
+from bridge.budget.shares import Shares
 from bridge.config.sections import LOOPBACK_HOSTS
 from bridge.config.settings import Settings
+from bridge.handshake.request import HandshakeRequest, request_in
+from bridge.handshake.subscriptions import Unavailable
 from bridge.messaging.connections import Connections
 from bridge.sockets.later import later
 
 _LOOPBACK: Final = frozenset(f"[{host}]" if ":" in host else host for host in LOOPBACK_HOSTS)
 _ORIGIN_SENTENCE: Final = "This web origin may not connect; add it to allowed_origins."
+_BUS_DOWN_SENTENCE: Final = "Redis cannot be reached; connect again in a moment."
 
 
-class Turned(Exception):
-    """The knock was answered in HTTP."""
+class Denied(Exception):
+    """A handshake is answered with `response` in HTTP, and never accepted. `answer_in_http` does so."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code)
+        self.response: Final = response
 
 
 class OriginCheck:
@@ -74,46 +79,46 @@ def _host_of(origin: str) -> str | None:
     return f"[{name}]" if name is not None and ":" in name else name
 
 
-class Reception:
-    """Whether a handshake can be looked at now, and whether there is a place for whom it turns out to be."""
+class Preflight:
+    """Whether a handshake can be looked at now."""
 
     def __init__(
-        self,
-        settings: Settings,
-        bus: Bus,
-        subscriber: Subscriber,
-        connections: Connections,
-        most_connections: int,
-        budget: Budget,
+        self, settings: Settings, bus: Bus, subscriber: Subscriber, connections: Connections, shares: Shares
     ) -> None:
-        self.settings: Final = settings
-        self.budget: Final = budget
+        self.origins: Final = OriginCheck(settings)
+        self._trusted_proxies = settings.trusted_proxies
         self._bus = bus
         self._subscriber = subscriber
         self._connections = connections
-        self.origins: Final = OriginCheck(settings)
-        several: dict[Kind, bool] = {"tenant": len(settings.known_tenants()) > 1, "key": len(settings.keys) > 1}
-        self.shares: Final = Shares(most_connections, several)
+        self._shares = shares
 
     @property
     def serves_now(self) -> bool:
         """Whether Redis can be reached and heard."""
         return self._bus.is_up and self._subscriber.is_up
 
-    async def check(self, websocket: WebSocket) -> None:
-        """Answer in HTTP whoever may not or cannot be served now. Raises `Turned`."""
+    def check(self, websocket: WebSocket) -> HandshakeRequest:
+        """What the handshake brings along. Raises `Denied` where it may not or cannot be served now."""
         refusal = self.refusal(websocket.headers)
         if refusal is not None:
-            await deny(websocket, refusal)
+            raise Denied(refusal)
+        return request_in(websocket.scope, self._trusted_proxies)
+
+    def check_again(self) -> None:
+        """For whoever was checked a while ago, and asks for more now (Socket.IO). Raises `Unavailable`."""
+        if self._connections.is_closing:
+            raise Unavailable("going_away", "This process stops; connect again in a moment.")
+        if not self.serves_now:
+            raise Unavailable("bus_down", _BUS_DOWN_SENTENCE)
 
     def refusal(self, headers: Headers) -> Response | None:
         """The answer to whoever may not or cannot be served now, if that is so."""
         if not self.origins.passes(headers):
             return foreign_origin()
-        if self._connections.is_closing or self.shares.is_full:
+        if self._connections.is_closing or self._shares.is_full:
             return later("overloaded", "This process serves as many connections as it can.")
         if not self.serves_now:
-            return later("bus_down", "Redis cannot be reached; connect again in a moment.")
+            return later("bus_down", _BUS_DOWN_SENTENCE)
         return None
 
 
@@ -122,8 +127,6 @@ def foreign_origin() -> Response:
     return JSONResponse({"code": "forbidden_origin", "msg": _ORIGIN_SENTENCE}, 403)
 
 
-async def deny(websocket: WebSocket, response: Response) -> NoReturn:
-    """Answer a handshake in HTTP. Raises `Turned`, also where nobody is left to hear it."""
-    with contextlib.suppress(WebSocketDisconnect):
-        await websocket.send_denial_response(response)
-    raise Turned
+async def answer_in_http(websocket: WebSocket, denied: Exception) -> None:
+    """Answer a handshake that is `Denied`: the application's handler of that exception."""
+    await websocket.send_denial_response(cast(Denied, denied).response)

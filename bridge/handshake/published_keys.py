@@ -8,7 +8,7 @@ good, or that would make tokens dear, costs itself alone.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from jwt.algorithms import Algorithm, get_default_algorithms
+from jwt.algorithms import Algorithm, AllowedPublicKeys, get_default_algorithms
 
 from bridge.config.public_key import can_verify
 from v3.form import form_of, from_json
@@ -23,7 +23,7 @@ PUBLIC_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def published_keys(body: bytes, algorithms: Iterable[str]) -> dict[str, Any]:
+def published_keys(body: bytes, algorithms: Iterable[str]) -> dict[str, AllowedPublicKeys]:
     """Name -> key, of those that verify by one of these algorithms. Raises what the reading of rubbish raises."""
     known = get_default_algorithms()
     verifiers = {name: known[name] for name in algorithms}
@@ -48,7 +48,7 @@ def _is_short(said: object) -> bool:
     return isinstance(said, str) and len(said) <= MOST_CHARACTERS
 
 
-def _key(said: Mapping[str, Any], verifiers: Mapping[str, Algorithm]) -> Any:
+def _key(said: Mapping[str, Any], verifiers: Mapping[str, Algorithm]) -> AllowedPublicKeys | None:
     """The key, where it is for signatures by one of these algorithms; else `None`."""
     for name, verifier in verifiers.items():
         if said.get("use") in ("sig", None) and said.get("alg") in (name, None):
@@ -58,7 +58,7 @@ def _key(said: Mapping[str, Any], verifiers: Mapping[str, Algorithm]) -> Any:
     return None
 
 
-def _read(said: Mapping[str, Any], verifier: Algorithm) -> Any:
+def _read(said: Mapping[str, Any], verifier: Algorithm) -> AllowedPublicKeys | None:
     try:
         public = {member: said[member] for member in PUBLIC_MEMBERS[said["kty"]]}
         return verifier.from_jwk(public) if all(map(_is_short, public.values())) else None

@@ -32,13 +32,15 @@ MOST_MOVES_PER_TICK: Final = 100
 class Session(Protocol):
     """A session of either language, as a connection needs it."""
 
-    def receive(self, text: str, receipt: Any = None) -> None: ...
+    def receive(self, text: str, receipt: Any = None) -> None:
+        """One text message; `receipt`, of the session's own kind, is told what became of it."""
 
-    def refuse(self, code: str, **extra: Any) -> None: ...
+    def refuse(self, code: str, **extra: object) -> None:
+        """Tell the client why, with `extra` members, and close where the closed list says so."""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ConnectionInfo:
     """What is known of a connection for as long as it lives. `path_ids` are as they stood in the path.
 
     Times are in seconds since the epoch.
@@ -62,7 +64,7 @@ class Connection:
 
     def __init__(
         self,
-        facts: Facts,
+        facts: ConnectionInfo,
         session: Session,
         outbox: Outbox,
         listener: Listener,
@@ -77,6 +79,7 @@ class Connection:
         self._listener = listener
         self._home = home
         self._expiry: asyncio.TimerHandle | None = None
+        self._is_lost = False
         self.receive: Final = session.receive
         self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
 
@@ -97,7 +100,7 @@ class Connection:
         else:
             self.refuse("token_expired")
 
-    def refuse(self, code: str, **extra: Any) -> None:
+    def refuse(self, code: str, **extra: object) -> None:
         """Tell the client why, and close where the closed list says so."""
         self._session.refuse(code, **extra)
 
@@ -112,13 +115,15 @@ class Connection:
 
     def lost(self) -> None:
         """The connection is over; harmless when repeated."""
-        if self.over.done():
+        if self._is_lost:
             return
+        self._is_lost = True
         self.outbox.end()
         if self._expiry is not None:
             self._expiry.cancel()
         self._home.discard(self, self._listener)
-        self.over.set_result(None)
+        if not self.over.done():  # whoever waited for it may have been cancelled, and it with them
+            self.over.set_result(None)
 
 
 class Connections:
@@ -195,7 +200,7 @@ class Connections:
         for call in self._ended:
             call(connection)
 
-    def move(self, connection: Connection, code: str, **extra: Any) -> None:
+    def move(self, connection: Connection, code: str, **extra: object) -> None:
         """Refuse a connection when its turn comes: so many a second, as `run` paces them. Bounded by the open ones."""
         if connection in self._all:
             self._moves[connection] = (code, extra)

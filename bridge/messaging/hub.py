@@ -1,7 +1,7 @@
 """Who listens on which channel in this process, and how a batch reaches them. Synchronous; it knows no Redis.
 
-A batch is rendered once per voice (a language, for a tenant), never once per listener: what every listener of a voice
-is written is the same bytes object. Nothing here is queued: what cannot be written waits in the socket's own buffer,
+A batch is rendered once per renderer (a language, for a tenant), never once per listener: all listeners of a renderer
+are written the same bytes object. Nothing here is queued: what cannot be written waits in the socket's own buffer,
 whose bound is the outbox's concern.
 """
 
@@ -17,24 +17,30 @@ SLICE_LISTENERS: Final = 256
 """So much is written in one go, over all who hear it, and to so many: a millisecond or two of work."""
 
 
-class Voice(Protocol):
-    """How a kind of listener is spoken to. Equal voices share one rendering."""
+class Renderer(Protocol):
+    """The words in which some listeners hear a message. Equal renderers share one rendering."""
 
     def __hash__(self) -> int: ...
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
-        """The batch as bytes that are ready to be written; empty when this voice has no word for any of it."""
+        """The batch as bytes that are ready to be written; empty when this renderer has no word for any of it."""
 
 
 class Listener:
     """One connection's place in the hub. `group` and `client` are V3 names."""
 
-    __slots__ = ("channels", "client", "group", "passes_over", "voice", "write")
+    __slots__ = ("channels", "client", "group", "passes_over", "renderer", "write")
 
     def __init__(
-        self, voice: Voice, write: Write, channels: Sequence[bytes], passes_over: bytes | None, group: str, client: str
+        self,
+        renderer: Renderer,
+        write: Write,
+        channels: Sequence[bytes],
+        passes_over: bytes | None,
+        group: str,
+        client: str,
     ) -> None:
-        self.voice: Final = voice
+        self.renderer: Final = renderer
         self.write: Final = write
         self.channels: Final = tuple(channels)
         self.passes_over: Final = passes_over
@@ -43,26 +49,26 @@ class Listener:
 
 
 class _Channel:
-    """The listeners of one channel, by voice."""
+    """The listeners of one channel, by renderer."""
 
-    __slots__ = ("voices",)
+    __slots__ = ("renderers",)
 
     def __init__(self) -> None:
-        self.voices: dict[Voice, dict[Listener, Write]] = {}
+        self.renderers: dict[Renderer, dict[Listener, Write]] = {}
 
     def add(self, listener: Listener) -> None:
-        self.voices.setdefault(listener.voice, {})[listener] = listener.write
+        self.renderers.setdefault(listener.renderer, {})[listener] = listener.write
 
     def remove(self, listener: Listener) -> None:
-        listeners = self.voices.get(listener.voice, {})
+        listeners = self.renderers.get(listener.renderer, {})
         listeners.pop(listener, None)
         if not listeners:
-            self.voices.pop(listener.voice, None)
+            self.renderers.pop(listener.renderer, None)
 
     def deliver(self, batch: Sequence[BusMessage]) -> Iterator[int]:
         """A slice at a time; to how many each was written."""
-        for voice, listeners in list(self.voices.items()):
-            yield from _write_in_slices(voice.render(batch), listeners, listeners)
+        for renderer, listeners in list(self.renderers.items()):
+            yield from _write_in_slices(renderer.render(batch), listeners, listeners)
 
 
 class _WideChannel(_Channel):
@@ -75,15 +81,15 @@ class _WideChannel(_Channel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.groups: dict[tuple[Voice, str], dict[Listener, Write]] = {}
+        self.groups: dict[tuple[Renderer, str], dict[Listener, Write]] = {}
 
     def add(self, listener: Listener) -> None:
         super().add(listener)
-        self.groups.setdefault((listener.voice, listener.group), {})[listener] = listener.write
+        self.groups.setdefault((listener.renderer, listener.group), {})[listener] = listener.write
 
     def remove(self, listener: Listener) -> None:
         super().remove(listener)
-        key = (listener.voice, listener.group)
+        key = (listener.renderer, listener.group)
         listeners = self.groups.get(key, {})
         listeners.pop(listener, None)
         if not listeners:
@@ -93,20 +99,20 @@ class _WideChannel(_Channel):
         batch = [message for message in batch if message.target != "broadcast"]
         groups = {message.group_id for message in batch if message.target == "group"}
         recipients = {message.to_id for message in batch if message.target == "direct"}
-        everything: dict[Voice, bytes] = {}
-        for (voice, group), listeners in list(self.groups.items()):
+        everything: dict[Renderer, bytes] = {}
+        for (renderer, group), listeners in list(self.groups.items()):
             apart = [listener for listener in listeners if listener.client in recipients] if recipients else []
             if group in groups:
-                blob = voice.render(_others(batch, group, None))
+                blob = renderer.render(_others(batch, group, None))
             else:
-                if voice not in everything:
-                    everything[voice] = voice.render(batch)
-                blob = everything[voice]
+                if renderer not in everything:
+                    everything[renderer] = renderer.render(batch)
+                blob = everything[renderer]
             yield from _write_in_slices(
                 blob, [one for one in listeners if one not in apart] if apart else listeners, listeners
             )
             for listener in apart:
-                yield _write_all(voice.render(_others(batch, group, listener.client)), [listener.write])
+                yield _write_all(renderer.render(_others(batch, group, listener.client)), [listener.write])
 
 
 def _others(batch: Sequence[BusMessage], group: str, client: str | None) -> list[BusMessage]:
@@ -166,7 +172,7 @@ class Hub:
         for name in listener.channels:
             channel = self._channels[name]
             channel.remove(listener)
-            if not channel.voices:
+            if not channel.renderers:
                 del self._channels[name]
 
     def deliver(self, name: bytes, batch: Sequence[BusMessage]) -> None:
@@ -188,8 +194,8 @@ class Hub:
 
     def tell_everyone(self, batch: Sequence[BusMessage]) -> None:
         """Write a batch to every listener once, whatever its channels."""
-        blobs: dict[Voice, bytes] = {}
+        blobs: dict[Renderer, bytes] = {}
         for listener in list(self.listeners):
-            if listener.voice not in blobs:
-                blobs[listener.voice] = listener.voice.render(batch)
-            _write_all(blobs[listener.voice], [listener.write])
+            if listener.renderer not in blobs:
+                blobs[listener.renderer] = listener.renderer.render(batch)
+            _write_all(blobs[listener.renderer], [listener.write])

@@ -1,11 +1,7 @@
-"""Born on one side, heard on the other: who hears a message, by which channels it is said. Once, and never again.
+"""What a client says, on its way to the bus: on which channels, and what its sender is told of it. V2's half: `v2.py`.
 
-The sender decides by the channels it speaks on; listeners never change theirs. Whoever receives from the bus never puts
-anything on it, so that a loop is impossible by construction.
-
-Decided here: a V2 frame with a recipient is refused as `not_connected` only where nobody at all can have heard it, that
-is under `group` routing; under `global` all of V2 heard it, as legacy did. A V2 frame that could be taken for the
-bridge's own word is refused (see `legacy_v2/frames.py`).
+The sender decides by the channels on which it publishes; listeners never change theirs. Whoever receives from the bus
+never publishes what it received, so that no message can go round in a loop.
 """
 
 from collections.abc import Callable
@@ -14,23 +10,20 @@ from typing import Final
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.message import BusMessage, said
-from bridge.messaging.routing import channels_from_v2, channels_from_v3
+from bridge.messaging.routing import channels_from_v3
 from bridge.records.counters import Counts
 from bridge.records.recorder import Chronicle
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
-from compat.upgrade import upgrade_text
-from legacy_v2 import ports as v2
-from legacy_v2.frames import speaks_as_the_bridge
 from v3 import ports as v3
 from v3.messages import Content
-from v3.session import timestamp
 
 Refused = Callable[[str], None]
+Heard = Callable[[], None]
 
 
-class Crossing:
-    """The bus as both languages' sessions know it."""
+class Publisher:
+    """The bus as the sessions of V3 know it."""
 
     def __init__(
         self,
@@ -55,58 +48,21 @@ class Crossing:
         self._expect: Final = expect
 
     def say(
-        self,
-        guest: v3.Guest,
-        content: Content,
-        sent_at: str,
-        refused: Refused,
-        heard: Callable[[], None] | None = None,
+        self, guest: v3.Guest, content: Content, sent_at: str, refused: Refused, heard: Heard | None = None
     ) -> None:
         """A V3 message, stamped. `refused` or, where given, `heard` is called once, later."""
-        tenant = self._tenant(guest.tenant)
+        tenant = self._table.get(guest.tenant) or Tenant(guest.tenant)
         self._counts.messages[tenant.name, "v3"] += 1
         self._chronicle.spoke("v3", guest, content)
         channels = channels_from_v3(content, guest, tenant, self._addresses)
         message = said(content, guest.client_id, guest.group_id, sent_at)
-        to_one = content["target"] == "direct"
-        self._publish(channels, message, self._receipt(channels, refused, heard, to_one=to_one))
+        self.publish(channels, message, refused, heard, to_one=content["target"] == "direct")
 
-    def say_frame(
-        self,
-        guest: v2.Guest,
-        text: str,
-        sent_at: int,
-        refused: Refused,
-        heard: Callable[[], None] | None = None,
+    def publish(
+        self, channels: list[bytes], message: BusMessage, refused: Refused, heard: Heard | None, *, to_one: bool
     ) -> None:
-        """A V2 frame, verbatim to V2 and upgraded for V3."""
-        tenant = self._tenant(guest.tenant)
-        upgraded = upgrade_text(text, tenant.names, tenant.dialect)
-        if speaks_as_the_bridge(text, upgraded.frame):
-            refused("not_allowed")
-            return
-        self._counts.messages[tenant.name, "v2"] += 1
-        self._chronicle.spoke("v2", guest, upgraded.content)
-        self._chronicle.read(tenant.name, upgraded.frame)
-        suppressed = upgraded.content["msg_type"] == "heartbeat"
-        outcome = "suppressed" if suppressed else upgraded.outcome
-        self._counts.conversions[tenant.name, "v2_to_v3", outcome] += 1
-        channels, content = channels_from_v2(upgraded.content, guest, tenant, self._addresses)
-        message = said(content, guest.client_name, guest.group_name, timestamp(sent_at), text)
-        alone = content["target"] == "direct" and len(channels) == 1
-        self._publish(channels, message, self._receipt(channels, refused, heard, to_one=alone))
+        """Put a message on the bus. `to_one`: it is refused as `not_connected` where nobody hears it."""
 
-    def _publish(self, channels: list[bytes], message: BusMessage, receipt: Callable[[int | None], None]) -> None:
-        data = message.data
-        self._expect(data, message)
-        self._bus.publish(channels, data, receipt)
-
-    def _tenant(self, name: str) -> Tenant:
-        return self._table.get(name) or Tenant(name)
-
-    def _receipt(
-        self, channels: list[bytes], refused: Refused, heard: Callable[[], None] | None = None, *, to_one: bool
-    ) -> Callable[[int | None], None]:
         def receipt(heard_by: int | None) -> None:
             if heard_by is None or (to_one and heard_by == 0 and self._is_here(channels[0])):
                 refused("bus_down")
@@ -115,4 +71,6 @@ class Crossing:
             elif heard is not None:
                 heard()
 
-        return receipt
+        data = message.data
+        self._expect(data, message)
+        self._bus.publish(channels, data, receipt)

@@ -1,20 +1,29 @@
 """Who hears what, as channels: on which a message is said, and on which a connection listens. Pure.
 
 The sender decides by the channels it speaks on; listeners never change theirs. What is routed and what is predicted
-(`cutover/prediction.py`) both follow from here, so that they cannot disagree.
+(`cutover/prediction.py`) both follow from here, so that they cannot disagree. `channels_from_v2` goes when V2 goes.
 """
 
-from typing import Final, Literal, cast
+from typing import Final, Literal, Protocol, cast
 
 from bridge.broker.addresses import Addresses
 from bridge.tenants.tenant import Tenant
-from legacy_v2 import ports as v2
 from v3 import ports as v3
 from v3.messages import Content
 
 Language = Literal["v2", "v3"]
 HEARTBEAT: Final = "heartbeat"
 PRESENCE: Final = "presence"
+
+
+class SpeakerOnV2(Protocol):
+    """As much of a V2 client as is asked here. `group_name`: the V3 name of its group."""
+
+    @property
+    def group_name(self) -> str: ...
+
+    @property
+    def grant(self) -> str: ...
 
 
 def channels_from_v3(content: Content, guest: v3.Guest, tenant: Tenant, addresses: Addresses) -> list[bytes]:
@@ -30,7 +39,7 @@ def channels_from_v3(content: Content, guest: v3.Guest, tenant: Tenant, addresse
 
 
 def channels_from_v2(
-    content: Content, guest: v2.Guest, tenant: Tenant, addresses: Addresses
+    content: Content, guest: SpeakerOnV2, tenant: Tenant, addresses: Addresses
 ) -> tuple[list[bytes], Content]:
     """Where a V2 frame is said, and its content as V3 hears it: a broadcast without a grant is its group's."""
     everyone = [addresses.everyone_on_v2(tenant.name)]

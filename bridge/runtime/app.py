@@ -21,8 +21,7 @@ from bridge.api.authority import Authority
 from bridge.broker.presence import Place, Presence
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
-from bridge.handshake.preflight import OriginCheck
-from bridge.handshake.v3 import V2Gate, V3Gate
+from bridge.handshake.preflight import Denied, answer_in_http
 from bridge.records.counters import Refusals
 from bridge.runtime.metrics import Metrics
 from bridge.runtime.process import Process
@@ -74,6 +73,7 @@ def create_app(settings: Settings, redis_url: str, siblings: Siblings | None = N
     app = FastAPI(title="Aether Bridge", summary=SUMMARY, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
     app.state.budget = Budget(settings.limits)
     errors.handle_errors(app)
+    app.add_exception_handler(Denied, answer_in_http)
     return app
 
 
@@ -127,25 +127,23 @@ def _mount(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
 def _mount_doors(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
     presence = PresenceOfBoth(process.presence)
     refusals_of_v3, refusals_of_v2 = Refusals(process.counts, "v3"), Refusals(process.counts, "v2")
-    v3_ports = v3.Ports(process.crossing, presence, process.clock, NamesOfTenants(process.table), refusals_of_v3)
-    v2_ports = v2.Ports(process.crossing, presence, process.clock, refusals_of_v2)
-    v3_gate = V3Gate(process.gate, refusals_of_v3)
-    v2_gate = V2Gate(process.gate, process.table, process.counts, refusals_of_v2)
-    app.include_router(v3_door.websocket_door(v3_gate, v3_ports))
-    app.include_router(v2_door.websocket_door(v2_gate, v2_ports))
+    v3_ports = v3.Ports(process.publisher, presence, process.clock, NamesOfTenants(process.table), refusals_of_v3)
+    v2_ports = v2.Ports(process.v2_publisher, presence, process.clock, refusals_of_v2)
+    app.include_router(v3_door.websocket_door(process.v3_handshake, v3_ports))
+    app.include_router(v2_door.websocket_door(process.v2_handshake, v2_ports))
     if process.settings.socketio:
         from bridge.runtime import socketio  # noqa: PLC0415 - it needs an extra that not everyone has installed
 
-        socketio.mount(app, process, (v3_gate, v3_ports), (v2_gate, v2_ports), siblings)
+        socketio.mount(app, process, v3_ports, v2_ports, siblings)
 
 
 def _mount_http(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
     settings = process.settings
-    authority = Authority(process.admission, process.table, OriginCheck(settings), process.reception.budget)
-    app.include_router(messages.router(authority, process.crossing, settings, process.clock))
+    authority = Authority(process.authentication, process.table, process.preflight.origins, process.budget)
+    app.include_router(messages.router(authority, process.publisher, settings, process.clock))
     app.include_router(presence_api.router(authority, process.presence))
     desk = service.Desk(
-        process.admission,
+        process.authentication,
         process.table,
         process.redis,
         process.addresses,

@@ -38,7 +38,7 @@ class Metrics:
         self._memory = process.memory
         self._guard_watch = process.guard_watch
         self._orders = process.orders
-        self._budget = process.reception.budget
+        self._budget = process.budget
         self._deliveries = process.deliveries
         self._counted = process.added.counted
         self._registry: Final = CollectorRegistry()

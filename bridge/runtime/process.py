@@ -8,6 +8,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -24,18 +25,24 @@ from bridge.broker.presence_events import PresenceEvents
 from bridge.broker.reading import reading
 from bridge.broker.subscriber import Subscriber
 from bridge.budget.budget import Budget
+from bridge.budget.shares import Shares
 from bridge.config.settings import Settings
 from bridge.cutover.changes import Orders
 from bridge.cutover.evictions import Moves
 from bridge.cutover.guard_watch import GuardWatch
-from bridge.handshake.authentication import Admission
-from bridge.handshake.connect import Gate
-from bridge.handshake.preflight import Reception
+from bridge.handshake.authentication import Authentication
+from bridge.handshake.connect import Connector
+from bridge.handshake.preflight import Preflight
+from bridge.handshake.subscriptions import Subscriptions
+from bridge.handshake.v2 import Credentials, V2Handshake
+from bridge.handshake.v3 import V3Handshake
 from bridge.messaging.connections import Connections
 from bridge.messaging.deliveries import Deliveries
 from bridge.messaging.gaps import gap_message
 from bridge.messaging.hub import Hub
-from bridge.messaging.publisher import Crossing
+from bridge.messaging.meter import Meter
+from bridge.messaging.publisher import Publisher
+from bridge.messaging.v2 import V2Publisher
 from bridge.records.cluster_counts import Headcount
 from bridge.records.counters import Counts
 from bridge.records.recorder import Chronicle
@@ -126,8 +133,8 @@ class Process:
         self.record_watch: Final = RecordWatch(self.bus, addresses, self.table.all, self._record_lost)
         self.memory: Final = Memory(self.bus, addresses, self._now, self._lost)
         self.added: Final = Added()
-        self.admission: Final = Admission(settings, self.table.get)
-        self.crossing: Final = Crossing(
+        self.authentication: Final = Authentication(settings, self.table.get)
+        self.publisher: Final = Publisher(
             self.bus,
             addresses,
             self.table,
@@ -136,24 +143,31 @@ class Process:
             self._missed_here,
             self.subscriber.expect,
         )
-        self.reception: Final = Reception(
-            settings,
-            self.bus,
-            self.subscriber,
-            self.connections,
-            settings.max_connections or _as_open_files_allow(),
-            budget,
-        )
-        self.gate: Final = Gate(
-            self.reception,
-            self.admission,
-            self.table,
-            addresses,
-            self.subscriber,
-            self.presence,
-            self.connections,
-        )
+        self.v2_publisher: Final = V2Publisher(self.publisher, addresses, self.table, self.counts, self.chronicle)
+        self._build_handshake(settings, budget)
         self._follow()
+
+    def _build_handshake(self, settings: Settings, budget: Budget) -> None:
+        self.budget = budget
+        most = settings.max_connections or _as_open_files_allow()
+        shares = Shares(most, {"tenant": len(settings.known_tenants()) > 1, "key": len(settings.keys) > 1})
+        self.preflight = Preflight(settings, self.bus, self.subscriber, self.connections, shares)
+        connector = Connector(
+            Subscriptions(shares, self.subscriber, self.presence, self.addresses),
+            self.connections,
+            self.addresses,
+            self.budget,
+            partial(Meter, settings.messages_per_second, settings.burst),
+        )
+        self.v3_handshake = V3Handshake(self.preflight, self.authentication, self.table, connector, self.counts)
+        self.v2_handshake = V2Handshake(
+            self.preflight,
+            Credentials(settings, self.authentication, self.table, self.preflight.origins),
+            self.table,
+            connector,
+            self.counts,
+            self.chronicle.turned_away,
+        )
 
     def _new_subscriber(self, links: ConnectionPool) -> Subscriber:
         return Subscriber(
@@ -171,7 +185,6 @@ class Process:
         self.table.when_changed(moves.apply)
         self.table.here = lambda: {tenant for tenant, _ in self.connections.open_by_tenant()}
         chronicle.roll_lost = self._roll_lost
-        self.gate.when_turned_away = chronicle.turned_away
         chronicle.open_by_tenant = self.connections.open_by_tenant
         self.connections.when_begun(
             lambda one: chronicle.arrived(
@@ -268,7 +281,7 @@ class Process:
             self.chronicle,
             self.guard_watch,
             self.record_watch,
-            self.reception.budget.outboxes,
+            self.budget.outboxes,
             Housekeeping(self.connections, lambda: self.reports.turns.is_any_made),
             *self.added.parts,
         )

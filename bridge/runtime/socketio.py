@@ -5,7 +5,6 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from bridge.handshake.v3 import V2Gate, V3Gate
 from bridge.runtime.process import Process
 from bridge.runtime.worker_metrics import Siblings
 from bridge.socketio.connect import V2SocketIoGate, V3SocketIoGate
@@ -23,19 +22,19 @@ PATH: Final = "/socket.io"
 def mount(
     app: FastAPI,
     process: Process,
-    v3_way: tuple[V3Gate, v3.Ports],
-    v2_way: tuple[V2Gate, v2.Ports],
+    v3_ports: v3.Ports,
+    v2_ports: v2.Ports,
     siblings: Siblings | None,
 ) -> None:
     """Add the door to the application, and its server to what the process runs."""
     settings = process.settings
     now = asyncio.get_running_loop().time
     engine = Engine(settings.outbox_bytes, settings.max_message_bytes, now, settings.trusted_proxies)
-    v3_gate, v3_ports = v3_way
-    v2_gate, v2_ports = v2_way
-    engine.namespaces[v3_door.NAMESPACE] = v3_door.SocketIoDoor(V3SocketIoGate(process.gate, v3_gate), v3_ports)
+    engine.namespaces[v3_door.NAMESPACE] = v3_door.SocketIoDoor(
+        V3SocketIoGate(process.preflight, process.v3_handshake), v3_ports
+    )
     engine.namespaces[v2_door.NAMESPACE] = v2_door.SocketIoDoor(
-        V2SocketIoGate(process.gate, v2_gate, process.table, process.counts), v2_ports
+        V2SocketIoGate(process.preflight, process.v2_handshake, process.table, process.counts), v2_ports
     )
     process.added.parts.append(engine)
     process.added.ends.append(engine.end_all)
@@ -45,7 +44,7 @@ def mount(
         lambda: engine.displaced,
     )
     process.added.counted["bridge_socketio_broken"] = ("Sessions closed for what they said.", lambda: engine.broken)
-    door = EngineDoor(engine, process.reception)
+    door = EngineDoor(engine, process.preflight)
     if siblings is None:
         app.mount(PATH, door)
     else:

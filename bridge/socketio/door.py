@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from bridge.handshake.preflight import Reception, Turned, deny
+from bridge.handshake.preflight import Denied, Preflight, answer_in_http
 from bridge.socketio.engine import Engine
 from bridge.socketio.packets import MOST_PACKETS
 from bridge.socketio.session import Session
@@ -38,9 +38,9 @@ _WRONG: Final[Mapping[str, tuple[int, str]]] = {
 class EngineDoor:
     """The application that is mounted at `/socket.io`."""
 
-    def __init__(self, engine: Engine, reception: Reception) -> None:
+    def __init__(self, engine: Engine, preflight: Preflight) -> None:
         self._engine = engine
-        self._reception = reception
+        self._preflight = preflight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -51,11 +51,9 @@ class EngineDoor:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         websocket, query = WebSocket(scope, receive, send), _query(scope)
-        try:
-            refusal = self._refusal(websocket.headers, query) or self._problem(query, "websocket")
-            if refusal is not None:
-                await deny(websocket, refusal)
-        except Turned:
+        refusal = self._refusal(websocket.headers, query) or self._problem(query, "websocket")
+        if refusal is not None:
+            await answer_in_http(websocket, Denied(refusal))
             return
         await self._engine.handle_request(scope, receive, send)
 
@@ -77,7 +75,7 @@ class EngineDoor:
 
     def _refusal(self, headers: Headers, query: Query) -> Response | None:
         """Everyone must come from where they may; only who is new can be turned away for want of room."""
-        refusal = self._reception.refusal(headers)
+        refusal = self._preflight.refusal(headers)
         is_for_all = refusal is not None and refusal.status_code == 403
         return refusal if is_for_all or "sid" not in query else None
 

@@ -77,8 +77,8 @@ class Knock:
         self.given: Final = dict(self.query)
         """What it brought, by name; what it sent with CONNECT counts before what stands in the query."""
         self.wire: Final = Wire(session, namespace)
-        self.arrival: Any = None
-        """Whatever the gate keeps of whom it has admitted."""
+        self.client: Any = None
+        """The client that the gate has admitted."""
 
 
 class Wire:

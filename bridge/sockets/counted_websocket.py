@@ -1,9 +1,9 @@
 """Our WebSocket protocol as one of the sockets that are counted, with a deadline for its handshake. No other rules."""
 
 from asyncio.transports import BaseTransport
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from bridge.sockets.ports import VOUCH, Carried
+from bridge.sockets.ports import VOUCH, Carried, offer
 from bridge.sockets.strangers import Strangers
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 
@@ -23,7 +23,7 @@ class CountedWebSocket(WebSocketProtocol):
         super().handle_connect(event)
         self.strangers.asked(self.transport)
         if getattr(self, "scope", None) is not None:
-            cast(dict[str, Any], self.scope["extensions"])[VOUCH] = self._vouch
+            offer(self.scope, {VOUCH: self._vouch})
 
     def attach(self, carried: Carried) -> None:
         self._vouch()

@@ -4,7 +4,8 @@ A server's text frame has no mask, so one frame serves every listener. What a cl
 whether it is allowed is for the `websockets` library to say.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 _TEXT: Final = 0x81
@@ -23,16 +24,16 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f" + length.to_bytes(8, "big") + payload
 
 
-def payloads(blob: bytes) -> Iterable[bytes]:
-    """The payloads of frames that `text_frame` made, for a server that frames by itself."""
-    position = 0
-    while position < len(blob):
-        length, start = blob[position + 1], position + 2
-        if length >= 126:
-            wide = 2 if length == 126 else 8
-            length, start = int.from_bytes(blob[start : start + wide], "big"), start + wide
-        yield blob[start : start + length]
-        position = start + length
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How a transport frames one text, and one that is known to be JSON, and what it puts between frames."""
+
+    text: Callable[[bytes], bytes]
+    json: Callable[[bytes], bytes]
+    between: bytes = b""
+
+
+WEBSOCKET: Final = Framing(text_frame, text_frame)
 
 
 class Extent(NamedTuple):

@@ -1,24 +1,19 @@
-"""uvicorn's HTTP protocol, one request at a time, with an end for whatever is too large, too slow, not read or no HTTP.
+"""uvicorn's HTTP protocol, one request at a time. It decides nothing, and logs nothing.
 
-It decides nothing else, and logs nothing: what a stranger sends is counted. A request is parsed when the one before it
-has its answer; what was read behind it waits unparsed, with reading paused.
+A request is parsed when the one before it has its answer; what was read behind it waits unparsed, with reading paused.
+How a connection ends is in `http_closing.py`.
 """
 
 import socket
-from asyncio import TimerHandle
-from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from bridge.budget.budget import Budget
 from bridge.budget.turns import A_CONNECTION_SECONDS, A_READ_SECONDS
 from bridge.sockets.extent import Extent, Unreadable
-from bridge.sockets.flow import Flow
 from bridge.sockets.head import (
     MAX_HEADERS,
     HeadSize,
@@ -26,26 +21,17 @@ from bridge.sockets.head import (
     is_read,
     is_request_line_too_long,
     origin_form,
-    refusal,
 )
-from bridge.sockets.patience import Patience
-from bridge.sockets.ports import VOUCH, WHEN_GONE, nothing
-from bridge.sockets.strangers import Strangers
-from bridge.sockets.waste import Waste
+from bridge.sockets.http_closing import HttpClosing
+from bridge.sockets.ports import VOUCH, WHEN_GONE, offer
 from bridge.system.allocator import c_library
 
-REQUEST_SECONDS: Final = 8.0
 PIECES_AT_ONCE: Final = 64
-SLOWEST_BYTES_PER_SECOND: Final = 4_096  # at which a body may come that takes longer
 MOST_UNWANTED_BYTES: Final = 1_048_576  # read of a body that already has its answer
-LINGER_SECONDS: Final = 0.5
 
 
-class HttpProtocol(HttpToolsProtocol):
+class HttpProtocol(HttpClosing):
     """One connection before it becomes a WebSocket, if it does."""
-
-    strangers: Strangers = Strangers(1_024, 1_024, 1_024)
-    budget: Budget
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         with c_library:
@@ -57,16 +43,10 @@ class HttpProtocol(HttpToolsProtocol):
             self._begin(transport)
 
     def _begin(self, transport: Any) -> None:
-        self.flow: Flow = Flow(transport)
-        self._leave = nothing
-        self._waste: Waste | None = None
         address = self.client[0] if self.client else ""
         self._holder, self._heads = self.budget.peer(address), self.budget.heads(address)
-        self._is_deaf = self._is_resuming = self._waits = False
+        self._is_resuming = self._waits = False
         self._status = 400
-        self._data, self._position = b"", 0
-        self._request_timer: TimerHandle | None = None
-        self._patience = Patience(self.loop, transport, self.strangers.ended)
         self._next_request()
         self._expect_request()
         if self._is_reset(self.client):
@@ -80,24 +60,9 @@ class HttpProtocol(HttpToolsProtocol):
         handle = self.transport.get_extra_info("socket")
         return peer is None and handle is not None and handle.family != socket.AF_UNIX
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.strangers.gone(self.transport)
-        super().connection_lost(exc)
-        self._let_go()
-
     def _let_go(self) -> None:
-        """Leave no cycle behind, which only a look for garbage would end."""
-        self._is_deaf = True
-        self._data = b""
-        self._request_arrived()
-        self._unset_keepalive_if_required()
-        self._patience.end()
-        self._leave()
-        self._leave = nothing
+        super()._let_go()
         self._line.withdraw(self)
-        if self._waste is not None:
-            self._waste.end()
-        self.scope = self.cycle = self.parser = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         if self._waste is not None:
@@ -217,7 +182,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self.cycle = None  # type: ignore[assignment]  # the one before it is over
         super().on_message_begin()
-        cast(dict[str, Any], self.scope)["extensions"] = {VOUCH: self._vouch, WHEN_GONE: self._when_gone}
+        offer(self.scope, {VOUCH: self._vouch, WHEN_GONE: self._departure.when_gone})
 
     def on_url(self, url: bytes) -> None:
         if self._is_resuming:
@@ -303,63 +268,8 @@ class HttpProtocol(HttpToolsProtocol):
         elif rest and not self.transport.is_closing():
             protocol.data_received(rest)
 
-    def _turn_away(self, status: int, headers: bytes = b"") -> None:
-        """Answer, unless there is an answer already, and end."""
-        self.strangers.ended[str(status)] += 1
-        cycle: Any = self.cycle
-        if cycle is None or not cycle.response_started:
-            self.transport.write(refusal(status, headers))
-        self._shut()
-
-    def _shut(self) -> None:
-        """Shut the writing side; what still arrives is thrown away, so that the answer is not lost."""
-        self._is_deaf = True
-        self._data, self._position = b"", 0
-        self._request_arrived()
-        cycle: Any = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            cycle.disconnected = True
-            cycle.message_event.set()
-        self._leave()
-        if self.transport.can_write_eof() and not self.transport.is_closing():
-            self.transport.write_eof()
-        self._waste = Waste(self.budget.turns, self._holder, self.flow.hold, self.flow.release)
-        self.flow.release()
-        self._request_timer = self.loop.call_later(LINGER_SECONDS, self._close)
-
-    def _close(self) -> None:
-        self.transport.close()
-        self._patience.watch()
-
-    def _expect_request(self) -> None:
-        if self._request_timer is None:
-            self._begun_at = self.loop.time()
-            self._request_timer = self.loop.call_later(REQUEST_SECONDS, self._look_at_request)
-
-    def _look_at_request(self) -> None:
-        """The head must have come by now, and a body at no less than its pace."""
-        self._request_timer = None
-        seconds = REQUEST_SECONDS + self._body_bytes / SLOWEST_BYTES_PER_SECOND
-        left = 0 if self._in_head else self._begun_at + seconds - self.loop.time()
-        if left > 0:
-            self._request_timer = self.loop.call_later(left, self._look_at_request)
-        else:
-            self.strangers.ended["late"] += 1
-            self._close()
-
-    def _request_arrived(self) -> None:
-        if self._request_timer is not None:
-            self._request_timer.cancel()
-            self._request_timer = None
-
     def _vouch(self) -> None:
         """Not before the request is whole: whoever is never ready with it must go like anybody else."""
         self._is_vouched = True
         if self._is_whole:
             self.strangers.vouch(self.transport)
-
-    def _when_gone(self, call: Callable[[], None]) -> None:
-        if self._is_deaf:
-            call()
-        else:
-            self._leave = call

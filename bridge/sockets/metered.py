@@ -63,7 +63,7 @@ def charge(scope: Scope, holder: Holder) -> bool:
     return not holder.wait_seconds(monotonic())
 
 
-class _Knock:
+class _WaitingRequest:
     """A request that waits for its turn."""
 
     def __init__(self, budget: Budget, holder: Holder) -> None:
@@ -122,10 +122,10 @@ class Metered:
         """Wait for its turn; false, at once, where nobody is there any more for whom to wait."""
         if self._budget.turns.may_go_on(holder):
             return True
-        knock = _Knock(self._budget, holder)
-        self._budget.turns.wait(holder, knock, is_new=_goes_first(scope))
-        when_gone(scope, knock.leave)
-        is_there = await knock.turn
+        waiting = _WaitingRequest(self._budget, holder)
+        self._budget.turns.wait(holder, waiting, is_new=_goes_first(scope))
+        when_gone(scope, waiting.leave)
+        is_there = await waiting.turn
         when_gone(scope, nothing)
         if is_there:
             holder.spend(0, 0, -PRICE_SECONDS * 1_000)

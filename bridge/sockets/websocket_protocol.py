@@ -5,37 +5,26 @@ nearly all of them. Relies on internals of uvicorn's `WebSocketsSansIOProtocol` 
 that `tests/bridge/sockets/test_uvicorn_contract.py` holds still.
 
 What comes is read when `reader.py` says so. Nothing is read between the handshake's request and its answer, and nothing
-at all of a client that was refused.
-
-No close may wait for a client that does not read, and none may be lost by closing over unread bytes: after the close
-frame the writing side is shut, what still arrives is thrown away up to a bound, and a timer aborts.
+at all of a client that was refused. How it ends is in `websocket_closing.py`.
 """
 
 import socket
 from asyncio.transports import BaseTransport
-from collections.abc import Callable
 from typing import Any, Final, cast
 
 import structlog
 from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
-from websockets.protocol import State
 from websockets.speedups import apply_mask
 
 from bridge.budget.accounts import Holder
-from bridge.budget.budget import Budget
 from bridge.budget.outboxes import MUCH_BYTES
 from bridge.sockets.framing import Extent, is_ping_or_pong, is_plain_text
-from bridge.sockets.ports import ASGI_EXTENSION, WHEN_GONE, Carried, nothing
+from bridge.sockets.ports import ASGI_EXTENSION, WHEN_GONE, Carried, offer
 from bridge.sockets.reader import Reader
-from bridge.sockets.waste import Waste
+from bridge.sockets.websocket_closing import WebSocketClosing
 from v3.refusals import FLOODED
 
-FLUSH_SECONDS: Final = 5.0
-LINGER_SECONDS: Final = 2.0
-LINGER_BYTES: Final = 16_777_216
-"""So much is thrown away of who sends on after its end; then it is cut off."""
 MAX_FRAGMENTS: Final = 4_096
 MAX_CONTROL_LENGTH: Final = 125
 SEND_BUFFER_BYTES: Final = 256 * 1024
@@ -43,32 +32,20 @@ SEND_BUFFER_BYTES: Final = 256 * 1024
 log = structlog.get_logger(__name__)
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
+class WebSocketProtocol(WebSocketClosing):
     """One socket. Until a connection is attached it hands what it reads to the application, as uvicorn's own does."""
 
     outbox_bytes: int = 1_048_576
-    budget: Budget
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
-        self._carried: Carried | None = None
-        self._leave = nothing
         self._reader = Reader(self, self.budget, self.budget.stranger(self.client[0] if self.client else ""))
-        self._is_full = self._is_attached = self._is_stopped = self._is_deaf = False
-        self._waste: Waste | None = None
-        self.close_timeout = FLUSH_SECONDS
+        self._is_full = self._is_attached = False
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if getattr(self, "scope", None) is not None:
-            ours = {ASGI_EXTENSION: self, WHEN_GONE: self._when_gone}
-            cast(dict[str, Any], self.scope["extensions"]).update(ours)
-
-    def _when_gone(self, call: Callable[[], None]) -> None:
-        if self.disconnected:
-            call()
-        else:
-            self._leave = call
+            offer(self.scope, {ASGI_EXTENSION: self, WHEN_GONE: self._departure.when_gone})
 
     async def send(self, message: Any) -> None:
         """The application's way to write, until a connection is attached."""
@@ -124,24 +101,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._is_full:
             self._look_at_outbox()
 
-    def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
-        """The close frame after everything written and `last`; aborted if it is not flushed and answered in time."""
-        self._lose()
-        if self.close_sent or self.disconnected:
-            return
-        if self.conn.state is not State.OPEN:
-            self.transport.write(last)  # the library's own close follows
-            return
-        self.stop_keepalive()
-        self.conn.send_close(code, reason)
-        self.transport.write(b"".join((last, *self.conn.data_to_send())))  # one write: a tenant's move is many of these
-        self.close_sent = True
-        self._abort_after(FLUSH_SECONDS)
-
-    def abort(self) -> None:
-        """End the connection at once."""
-        self.transport.abort()
-
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             self._throw_away(len(data))
@@ -188,10 +147,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._refuse("rate_limited")
         self.begin_close(FLOODED, "rate_limited")
         self._last_words()
-
-    def _refuse(self, code: str) -> None:
-        if self._carried is not None:
-            self._carried.refuse(code)
 
     def _judge_beginning(self) -> None:
         """A frame that has not come whole, and will be refused whatever follows: too large, or unmasked."""
@@ -276,66 +231,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._carried is not None:
             self._carried.alive()
 
-    def handle_close(self, event: Frame) -> None:
-        self._lose()
-        if self.close_sent:
-            self.transport.close()
-        else:
-            super().handle_close(event)
-            self.close_sent = True
-        self._abort_after(FLUSH_SECONDS)
-
-    def handle_parser_exception(self) -> None:
-        closing = self.conn.close_sent
-        if closing is not None and closing.code == 1009:
-            self._refuse("message_too_big")
-        self._lose()
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006 if closing is None else closing.code})
-        self._last_words()
-
-    def _fail(self, code: int, reason: str) -> None:
-        if self.conn.state is State.OPEN:
-            self.conn.fail(code, reason)
-        self._lose()
-        self._last_words()
-
-    def _last_words(self) -> None:
-        """Write what the library left to say, shut the writing side, and throw away what still arrives."""
-        if self._is_deaf:
-            return
-        self._is_deaf = self.close_sent = True
-        self._reader.end()
-        self.stop_keepalive()
-        if not self.transport.is_closing():
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            if self.transport.can_write_eof():
-                self.transport.write_eof()
-            self.start_reading()
-        self._abort_after(LINGER_SECONDS)
-
-    def _throw_away(self, size_bytes: int) -> None:
-        if self._waste is None:
-            self._waste = Waste(self.budget.turns, self._reader.holder, self.stop_reading, self.start_reading)
-        self._waste.came(size_bytes)
-        if self._waste.size_bytes > LINGER_BYTES:
-            self.transport.abort()
-
-    def stop_reading(self) -> None:
-        if not self._is_stopped and not self.transport.is_closing():
-            self._is_stopped = True
-            self.transport.pause_reading()
-
-    def start_reading(self) -> None:
-        if self._is_stopped and not self.transport.is_closing():
-            self._is_stopped = False
-            self.transport.resume_reading()
-
-    def keepalive_timeout(self) -> None:
-        self.pong_timer = None
-        self._lose()
-        if not self.transport.is_closing() and self.conn.state is State.OPEN:
-            self.conn.fail(1011, "keepalive ping timeout")
-        self._last_words()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.budget.outboxes.drain(self)
+        super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Much waits, from within the write that made it so."""
@@ -361,42 +259,4 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """A slow consumer: an ERROR and the close are the last that is queued."""
         if self._carried is not None:
             self._carried.refuse("slow_consumer")
-            self._abort_after(FLUSH_SECONDS)
-
-    def eof_received(self) -> None:
-        self._lose()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._lose()
-        self._is_deaf = True
-        self._reader.end()
-        self.budget.outboxes.drain(self)
-        super().connection_lost(exc)
-        self._leave()
-        self._leave = nothing
-        if self._waste is not None:
-            self._waste.end()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Of whatever holds this object in turn: what is over is freed at once, and waits for no garbage collector."""
-        self.conn.parser.close()
-        self.scope = None  # type: ignore[assignment]  # which holds this object; the application has it still
-
-    def _lose(self) -> None:
-        carried, self._carried = self._carried, None
-        if carried is not None:
-            carried.lost()
-
-    def _abort_after(self, seconds: float) -> None:
-        if self.disconnected:
-            return
-        if self.close_timer is not None:
-            self.close_timer.cancel()
-        self.close_timer = self.loop.call_later(seconds, self.transport.abort)
-
-    def shutdown(self) -> None:
-        """uvicorn's own end of the world; ours has closed everything politely before."""
-        self._lose()
-        super().shutdown()
-        self._abort_after(LINGER_SECONDS)
+            self._abort_after(self.close_timeout)

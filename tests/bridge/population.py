@@ -13,8 +13,9 @@ from redis.asyncio import Redis
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.message import BusMessage, read
-from bridge.messaging.publisher import Crossing
-from bridge.messaging.renderers import V2Voice, V3Voice
+from bridge.messaging.publisher import Publisher
+from bridge.messaging.renderers import V3Renderer
+from bridge.messaging.v2 import V2Publisher, V2Renderer
 from bridge.records.counters import Counts
 from bridge.records.recorder import Chronicle
 from bridge.records.rows import Language, Speech
@@ -104,7 +105,7 @@ POPULATION: Final = {
 
 
 class Stage:
-    """The crossing of one process, and who hears what is said through it."""
+    """The publishers of one process, and who hears what is said through it."""
 
     def __init__(self, *tenants: Tenant, here: Sequence[bytes] = ()) -> None:
         self.bus = RecordingBus()
@@ -112,15 +113,17 @@ class Stage:
         self.table = table_of(*tenants)
         self.chronicle = RecordingChronicle()
         self.expected: dict[bytes, BusMessage] = {}
-        self.crossing = Crossing(
+        chronicle = cast(Chronicle, self.chronicle)
+        self.publisher = Publisher(
             cast(Bus, self.bus),
             ADDRESSES,
             self.table,
             self.counts,
-            cast(Chronicle, self.chronicle),
+            chronicle,
             lambda name: name in here,
             self.expected.__setitem__,
         )
+        self.v2_publisher = V2Publisher(self.publisher, ADDRESSES, self.table, self.counts, chronicle)
 
     def heard(self) -> list[str]:
         """Who has heard what was published, each as often as it was heard."""
@@ -134,5 +137,5 @@ class Stage:
 
     def _hears(self, listener: Listener, channel: bytes, data: bytes) -> bool:
         message = read(data, lambda: NOW)
-        voice = V3Voice() if listener.language == "v3" else V2Voice(listener.tenant, self.table, Counts())
-        return not listener.passes_over(channel, message) and voice.render([message]) != b""
+        renderer = V3Renderer() if listener.language == "v3" else V2Renderer(listener.tenant, self.table, Counts())
+        return not listener.passes_over(channel, message) and renderer.render([message]) != b""

@@ -14,7 +14,7 @@ from bridge.admin.pace import ORDERS_AT_ONCE
 from bridge.admin.service import ATTEMPTS, Desk
 from bridge.api.errors import AdminRefusal
 from bridge.cutover.changes import Wanted
-from bridge.handshake.authentication import Administrator, Admission
+from bridge.handshake.authentication import Administrator, Authentication
 from bridge.tenants.change_log import Stale
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
@@ -28,7 +28,7 @@ BOSS, CHIEF = Administrator("boss", ("*",)), Administrator("chief", ("other",))
 def two(desk: Records) -> list[Desk]:
     """The desks of two processes, each with a table of its own."""
     tables = [TenantTable(desk.redis, desk.addresses, {TENANT: Tenant(TENANT)}) for _ in range(2)]
-    nobody = cast(Admission, None)
+    nobody = cast(Authentication, None)
     return [
         Desk(nobody, table, desk.redis, desk.addresses, desk.orders, desk.reports, lambda: True) for table in tables
     ]

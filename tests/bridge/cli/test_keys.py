@@ -10,7 +10,7 @@ import pytest
 
 from bridge.config.settings import load
 from bridge.config.tables import Key
-from bridge.handshake.authentication import Admission
+from bridge.handshake.authentication import Authentication
 from bridge.tenants.tenant import Tenant
 from tests.bridge.cli.running import run, sentence
 
@@ -50,7 +50,7 @@ async def test_a_bridge_with_the_table_admits_who_has_the_key(tmp_path: Path) ->
     key, _, text = made("--tenant", "acme")
     file = tmp_path / "bridge.toml"
     file.write_text(text)
-    identity = await Admission(load(file), Tenant).identify([("api_key", key)])
+    identity = await Authentication(load(file), Tenant).identify([("api_key", key)])
     assert identity.tenant == "acme"
 
 

@@ -5,92 +5,135 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI
 
-from bridge.config.settings import Settings
-from bridge.runtime.app import create_app
+from bridge.broker.presence import Place
+from bridge.handshake.authentication import Identity
+from bridge.handshake.connect import ClientInfo, Connector
+from bridge.handshake.subscriptions import Subscriptions
+from bridge.handshake.tokens import LEEWAY_SECONDS
+from bridge.messaging.meter import Meter
+from bridge.messaging.renderers import V3Renderer
+from bridge.records.rows import Visitor
 from bridge.runtime.process import Process
-from tests.bridge.broker.parts import ANSWER_SECONDS, until
-from v3.messages import write
+from bridge.sockets.outbox import Outbox
+from tests.bridge.broker.parts import ANSWER_SECONDS
+from tests.bridge.handshake.servers import OtherServer, Server
 
-SLOW_SECONDS = 0.01
-
-
-class SlowServer:
-    """An ASGI server that takes its time to send the 101, and then its client stays for as long as it is wanted."""
-
-    def __init__(self) -> None:
-        self.accepted_at = 0.0
-        self.sent: list[str] = []
-        self.meanwhile: Callable[[], Awaitable[object]] = partial(asyncio.sleep, SLOW_SECONDS)
-        """What happens before the 101 is sent."""
-        self.is_over = asyncio.Event()
-        self._events = [{"type": "websocket.connect"}]
-
-    async def receive(self) -> dict[str, Any]:
-        if self._events:
-            return self._events.pop()
-        await self.is_over.wait()
-        return {"type": "websocket.disconnect", "code": 1000}
-
-    async def send(self, event: Any) -> None:
-        if event["type"] == "websocket.accept":
-            self.accepted_at = time.time()
-            await self.meanwhile()
-        elif event["type"] == "websocket.send":
-            self.sent.append(event["text"])
-
-
-@pytest.fixture
-async def app(redis_url: str, prefix: str) -> AsyncIterator[FastAPI]:
-    app = create_app(Settings(prefix=prefix, presence_events_members=0), redis_url)
-    async with app.router.lifespan_context(app):
-        yield app
-
-
-async def serve(app: FastAPI, server: SlowServer) -> None:
-    path = "/v3/ws/group/team/client/ann"
-    scope = {"type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": []}
-    await app({**scope, "scheme": "ws", "subprotocols": []}, server.receive, server.send)
-
-
-async def test_what_comes_while_the_server_is_still_opening_is_not_lost(app: FastAPI) -> None:
-    process: Process = app.state.process
-    server = SlowServer()
-    heard: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    async def speak() -> None:
-        line = write(
-            {"msg_type": "msg", "target": "group", "msg": "early"}, "ben", "team", "2026-01-02T03:04:05.000006Z"
-        )
-        process.bus.publish([process.addresses.group("default", "team")], line, heard.set_result)
-        assert await heard == 1
-        await until(lambda: process.hub.deliveries)
-
-    server.meanwhile = speak
-    async with asyncio.timeout(ANSWER_SECONDS):
-        serving = asyncio.create_task(serve(app, server))
-        await until(lambda: server.sent)
-        server.is_over.set()
-        await serving
-    assert [json.loads(text)["msg"] for text in server.sent] == ["early"]
+GROUP, CLIENT = "team", "ann"
+CHANNELS = [b"group", b"client"]
 
 
 async def test_whoever_is_let_in_counts_as_listening_before_it_can_know(app: FastAPI) -> None:
     """Or what is said to it at once would be missing from a dry run."""
     process: Process = app.state.process
-    server, asked_at = SlowServer(), time.time()
+    server, asked_at = Server(), time.time()
     begun: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     process.connections.when_begun(begun.set_result)
     async with asyncio.timeout(ANSWER_SECONDS):
-        serving = asyncio.create_task(serve(app, server))
+        serving = asyncio.create_task(server.ask(app))
         connection = await begun
-        server.is_over.set()
+        (await server.attached).lost()
         await serving
     assert asked_at <= connection.facts.hears_since <= server.accepted_at
     assert connection.over.done()
+
+
+@pytest.mark.parametrize("end", ["lost", "cancelled"])
+async def test_what_a_connection_holds_is_given_back_when_it_is_over_however_it_ends(app: FastAPI, end: str) -> None:
+    process: Process = app.state.process
+    server = Server()
+    async with asyncio.timeout(ANSWER_SECONDS):
+        serving = asyncio.create_task(server.ask(app))
+        carried = await server.attached
+        assert (len(process.connections), process.preflight._shares.taken) == (1, 1)
+        if end == "cancelled":
+            serving.cancel()
+        else:
+            carried.lost()
+        await asyncio.gather(serving, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert (len(process.connections), process.preflight._shares.taken) == (0, 0)
+    assert process.hub.listeners == set()
+    await asyncio.wait_for(process.presence.wait_until_empty(), ANSWER_SECONDS)
+
+
+@pytest.mark.parametrize("path", ["/v3/ws/group/team/client/ann", "/ws/42"])
+async def test_another_server_is_told_in_http_which_command_serves(app: FastAPI, path: str) -> None:
+    server = OtherServer()
+    await asyncio.wait_for(server.ask(app, path), ANSWER_SECONDS)
+    start, body = server.sent
+    assert (start["type"], start["status"]) == ("websocket.http.response.start", 500)
+    answer = json.loads(body["body"])
+    assert answer["code"] == "unknown_server"
+    assert "aether-bridge serve" in answer["msg"]
+    assert app.state.process.preflight._shares.taken == 0
+
+
+class Held:
+    """Subscriptions of which one may be held."""
+
+    def __init__(self) -> None:
+        self.held: list[Place] = []
+
+    async def take(self, _owner: object, place: Place, _language: str) -> list[bytes]:
+        self.held.append(place)
+        return CHANNELS
+
+    def give_back(self, _owner: object, place: Place, channels: list[bytes]) -> None:
+        assert channels is CHANNELS
+        self.held.remove(place)
+
+
+def connector(process: Process, held: Held) -> Connector:
+    subscriptions = cast(Subscriptions, held)
+    return Connector(subscriptions, process.connections, process.addresses, process.budget, lambda: Meter(0, 1))
+
+
+def client(expires_at: float | None = None) -> ClientInfo:
+    place = Place("default", GROUP, CLIENT, "v3")
+    visitor = Visitor("v3", "v3", CLIENT, GROUP)
+    return ClientInfo(Identity("default", expires_at=expires_at), "", place, (GROUP, CLIENT), visitor, "test")
+
+
+def silent(_outbox: Outbox, _meter: Meter) -> Any:
+    class Silent:
+        def receive(self, text: str, receipt: Any = None) -> None: ...
+
+        def refuse(self, code: str, **extra: Any) -> None: ...
+
+    return Silent()
+
+
+async def test_a_connection_that_never_begins_gives_back_once_it_is_lost(app: FastAPI) -> None:
+    held = Held()
+    made = connector(app.state.process, held)
+    connection = await made.connect(client(), Outbox(Server()), V3Renderer(), silent)
+    assert len(held.held) == 1
+    connection.lost()
+    await asyncio.sleep(0)
+    assert held.held == []
+
+
+async def test_where_no_session_can_be_made_nothing_is_held(app: FastAPI) -> None:
+    def fail(_outbox: Outbox, _meter: Meter) -> Any:
+        raise ZeroDivisionError
+
+    held = Held()
+    with pytest.raises(ZeroDivisionError):
+        await connector(app.state.process, held).connect(client(), Outbox(Server()), V3Renderer(), fail)
+    assert held.held == []
+
+
+@pytest.mark.parametrize(("left", "more"), [(60, 0), (-5, LEEWAY_SECONDS)])
+async def test_a_connection_ends_with_its_token_or_with_the_leeway_in_which_it_came(
+    app: FastAPI, left: float, more: float
+) -> None:
+    expires_at = time.time() + left
+    made = connector(app.state.process, Held())
+    connection = await made.connect(client(expires_at), Outbox(Server()), V3Renderer(), silent)
+    assert connection.facts.expires_at == expires_at + more
+    connection.lost()

@@ -1,13 +1,20 @@
-"""Which web pages may speak to us. That they are answered in HTTP is in `tests/end_to_end/test_handshake.py`."""
+"""Which web pages may speak to us, and who is served now. How it is said: `tests/end_to_end/test_handshake.py`."""
 
 from __future__ import annotations
 
+import json
+from typing import Any, cast
+
 import pytest
 from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.websockets import WebSocket
 
 from bridge.config.settings import Settings
 from bridge.config.tables import Key
-from bridge.handshake.preflight import OriginCheck
+from bridge.handshake.preflight import Denied, OriginCheck, Preflight, answer_in_http
+from bridge.handshake.subscriptions import Unavailable
+from tests.bridge.handshake.servers import OtherServer
 
 ALLOWED = "https://app.example.com"
 LISTED = OriginCheck(Settings(allowed_origins=(ALLOWED,)))
@@ -112,3 +119,73 @@ def test_without_credentials_what_no_page_sent_passes_and_a_listed_page_does() -
     assert not LISTED.passes_anonymously(headers("api.example.com", "https://api.example.com"), ())
     assert OPEN.passes_anonymously(headers("api.example.com", "http://localhost:5173"), ())
     assert not OPEN.passes_anonymously(headers("api.example.com", "https://api.example.com"), ())
+
+
+class Now:
+    """The bus, the subscriber, the connections and the shares of a process, as a preflight looks at them."""
+
+    def __init__(self) -> None:
+        self.is_up, self.is_closing, self.is_full = True, False, False
+
+    def preflight(self, **settings: Any) -> Preflight:
+        whole: Any = self
+        return Preflight(Settings(**settings), whole, whole, whole, whole)
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "code"),
+    [
+        ({"is_closing": True}, 503, "overloaded"),
+        ({"is_full": True}, 503, "overloaded"),
+        ({"is_up": False}, 503, "bus_down"),
+    ],
+)
+def test_who_cannot_be_served_now_is_told_so_and_when_to_come_back(state: Any, status: int, code: str) -> None:
+    now = Now()
+    vars(now).update(state)
+    refusal = now.preflight().refusal(Headers())
+    assert refusal is not None
+    assert (refusal.status_code, json.loads(bytes(refusal.body))["code"]) == (status, code)
+    assert int(refusal.headers["retry-after"]) > 0
+
+
+def test_a_foreign_page_is_told_so_first() -> None:
+    now = Now()
+    now.is_closing = True
+    refusal = now.preflight(allowed_origins=(ALLOWED,)).refusal(origins("https://evil.example"))
+    assert refusal is not None
+    assert (refusal.status_code, json.loads(bytes(refusal.body))["code"]) == (403, "forbidden_origin")
+
+
+def test_everyone_else_passes() -> None:
+    now = Now()
+    assert now.preflight().refusal(Headers()) is None
+    now.preflight().check_again()
+
+
+@pytest.mark.parametrize(("state", "code"), [({"is_closing": True}, "going_away"), ({"is_up": False}, "bus_down")])
+def test_who_was_checked_a_while_ago_is_checked_again(state: Any, code: str) -> None:
+    now = Now()
+    vars(now).update(state)
+    with pytest.raises(Unavailable) as unavailable:
+        now.preflight().check_again()
+    assert unavailable.value.code == code
+
+
+async def test_what_is_denied_is_answered_in_http() -> None:
+    server = OtherServer()
+    scope = {"type": "websocket", "headers": [], "extensions": server.extensions}
+    await answer_in_http(WebSocket(scope, server.receive, server.send), Denied(Response("no", 418)))
+    assert server.sent[0]["status"] == 418
+
+
+def test_a_handshake_that_passes_is_told_with_all_that_it_brings() -> None:
+    headers = [(b"host", b"a"), (b"x-forwarded-for", b"198.51.100.7")]
+    scope = {"type": "websocket", "headers": headers, "query_string": b"api_key=a", "client": ("192.0.2.1", 1)}
+    passed = WebSocket(scope, cast(Any, None), cast(Any, None))
+    request = Now().preflight(trusted_proxies=("192.0.2.0/24",)).check(passed)
+    assert (request.address, list(request.query)) == ("198.51.100.7", [("api_key", "a")])
+    now = Now()
+    now.is_full = True
+    with pytest.raises(Denied):
+        now.preflight().check(passed)

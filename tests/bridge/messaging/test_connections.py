@@ -11,16 +11,16 @@ import pytest
 from bridge.broker.presence import Place
 from bridge.budget.accounts import Holder
 from bridge.messaging import connections as connections_module
-from bridge.messaging.connections import Connection, Connections, Facts
+from bridge.messaging.connections import Connection, ConnectionInfo, Connections
 from bridge.messaging.hub import Hub, Listener
-from bridge.messaging.renderers import V3Voice
+from bridge.messaging.renderers import V3Renderer
 from bridge.records.counters import Counts
 from bridge.records.rows import Visitor
 from bridge.sockets.outbox import Outbox
 from tests.bridge.broker.parts import ANSWER_SECONDS, running, until
 from tests.stopwatch import Stopwatch
 
-VOICE = V3Voice()
+RENDERER = V3Renderer()
 
 
 class Wire:
@@ -63,9 +63,9 @@ class Touches:
         self.touched.append(place)
 
 
-def facts_of(place: Place, path_ids: tuple[str | None, str | None], expires_at: float | None = None) -> Facts:
+def facts_of(place: Place, path_ids: tuple[str | None, str | None], expires_at: float | None = None) -> ConnectionInfo:
     visitor = Visitor("v2" if place.protocol == "v2" else "v3", place.protocol, *reversed(path_ids))  # type: ignore[arg-type]
-    return Facts(place, path_ids, visitor, 0.0, "test", expires_at)
+    return ConnectionInfo(place, path_ids, visitor, 0.0, "test", expires_at)
 
 
 class World:
@@ -89,11 +89,11 @@ class World:
 class Opened:
     """One connection with all its parts."""
 
-    def __init__(self, world: World, facts: Facts) -> None:
+    def __init__(self, world: World, facts: ConnectionInfo) -> None:
         self.wire = Wire()
         outbox = Outbox(self.wire)
         self.session = Session(outbox)
-        self.listener = Listener(VOICE, outbox.write, [b"channel"], None, facts.place.group, facts.place.client)
+        self.listener = Listener(RENDERER, outbox.write, [b"channel"], None, facts.place.group, facts.place.client)
         self.connection = Connection(facts, self.session, outbox, self.listener, world.connections, Holder())
 
     @property

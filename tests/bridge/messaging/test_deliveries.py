@@ -28,7 +28,7 @@ def message(number: int, size: int = 0) -> BusMessage:
     return read(write(content, "ann", "g", SENT_AT.format(number)), str)
 
 
-class Voice:
+class Renderer:
     """Says the numbers of the messages."""
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
@@ -47,7 +47,7 @@ class World:
         self.heard = {tenant: list[bytes]() for tenant in ("acme", "beta")}
         for tenant, heard in self.heard.items():
             channels = [ADDRESSES.group(tenant, "g"), ADDRESSES.broadcast(tenant)]
-            self.hub.join(Listener(Voice(), heard.append, channels, None, "g", "ann"))
+            self.hub.join(Listener(Renderer(), heard.append, channels, None, "g", "ann"))
 
     def deliver(self, tenant: str, *numbers: int, size: int = 0) -> None:
         self.deliveries.deliver(ADDRESSES.group(tenant, "g"), [message(number, size) for number in numbers])
@@ -128,7 +128,7 @@ async def test_what_nobody_listens_to_is_nobodys() -> None:
 async def test_the_platforms_channel_belongs_to_no_tenant() -> None:
     world = World()
     world.overdraw(10_000)
-    world.hub.join(Listener(Voice(), world.heard["beta"].append, [ADDRESSES.platform], None, "g", "ben"))
+    world.hub.join(Listener(Renderer(), world.heard["beta"].append, [ADDRESSES.platform], None, "g", "ben"))
     world.deliveries.deliver(ADDRESSES.platform, [message(3)])
     assert world.numbers("beta") == [3]
 
@@ -138,7 +138,7 @@ async def test_many_hear_a_message_a_few_at_a_time_each_once_and_in_order(monkey
     monkeypatch.setattr("bridge.messaging.hub.SLICE_BYTES", 1)
     world = World(0)
     heard = [list[bytes]() for _ in range(20)]
-    crowd = [Listener(Voice(), one.append, [ADDRESSES.group("acme", "g")], None, "g", "ben") for one in heard]
+    crowd = [Listener(Renderer(), one.append, [ADDRESSES.group("acme", "g")], None, "g", "ben") for one in heard]
     for listener in crowd:
         world.hub.join(listener)
     world.deliver("acme", 1)

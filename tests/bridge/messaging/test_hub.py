@@ -17,8 +17,8 @@ CLIENTS = ("ann", "bob", "cat", "dan")
 
 
 @dataclass(frozen=True)
-class Voice:
-    """Renders the numbers of messages; a mute one has no word for odd numbers. Equal voices render alike."""
+class Renderer:
+    """Renders the numbers of messages; a mute one has no word for odd numbers. Equal renderers render alike."""
 
     language: str
     is_mute: bool = False
@@ -35,15 +35,15 @@ class Ear:
 
     group: str
     client: str
-    voice: Voice
+    renderer: Renderer
     blobs: list[bytes] = field(default_factory=list)
 
     def listener(self) -> Listener:
         channels = [self.group.encode(), self.client.encode(), b"b"]
-        wide = WIDE if self.voice.language == "v2" else None
+        wide = WIDE if self.renderer.language == "v2" else None
         if wide is not None:
             channels.append(wide)
-        return Listener(self.voice, self.blobs.append, channels, wide, self.group, self.client)
+        return Listener(self.renderer, self.blobs.append, channels, wide, self.group, self.client)
 
     @property
     def heard(self) -> list[int]:
@@ -52,10 +52,10 @@ class Ear:
     def is_meant(self, message: BusMessage) -> bool:
         match message.target:
             case "group":
-                return message.group_id == self.group or self.voice.language == "v2"
+                return message.group_id == self.group or self.renderer.language == "v2"
             case "direct":
                 return message.to_id == self.client or (
-                    self.voice.language == "v2" and message.group_id == "everywhere"
+                    self.renderer.language == "v2" and message.group_id == "everywhere"
                 )
             case _:
                 return True
@@ -78,7 +78,7 @@ ears = st.lists(
         Ear,
         st.sampled_from(GROUPS),
         st.sampled_from(CLIENTS),
-        st.builds(Voice, st.sampled_from(("v2", "v3")), st.booleans()),
+        st.builds(Renderer, st.sampled_from(("v2", "v3")), st.booleans()),
     ),
     max_size=12,
 )
@@ -116,7 +116,7 @@ def test_everyone_who_is_meant_hears_a_message_once_and_nobody_twice(
         hub.deliver(name, [said for said in batch if name in channels_of(said)])
     for ear in ears:
         meant = [said.line[0] for said in batch if ear.is_meant(said)]
-        assert sorted(ear.heard) == [number for number in meant if not (ear.voice.is_mute and number % 2)]
+        assert sorted(ear.heard) == [number for number in meant if not (ear.renderer.is_mute and number % 2)]
 
 
 @given(ears, batches)
@@ -130,10 +130,10 @@ def test_on_the_wide_channel_each_passes_over_what_it_hears_elsewhere(ears: list
         expected = [
             said.line[0]
             for said in wide
-            if ear.voice.language == "v2"
+            if ear.renderer.language == "v2"
             and not (said.target == "group" and said.group_id == ear.group)
             and not (said.target == "direct" and said.to_id == ear.client)
-            and not (ear.voice.is_mute and said.line[0] % 2)
+            and not (ear.renderer.is_mute and said.line[0] % 2)
         ]
         assert ear.heard == expected
 
@@ -161,7 +161,7 @@ def test_whoever_left_hears_nothing_and_whoever_stayed_hears_on(
 
 @given(st.lists(batches, max_size=4))
 def test_order_is_kept_on_a_channel(said: list[list[BusMessage]]) -> None:
-    hub, ear = Hub(), Ear("G", "ann", Voice("v2"))
+    hub, ear = Hub(), Ear("G", "ann", Renderer("v2"))
     joined(hub, ear)
     for batch in said:
         hub.deliver(b"b", batch)
@@ -169,26 +169,26 @@ def test_order_is_kept_on_a_channel(said: list[list[BusMessage]]) -> None:
 
 
 @pytest.mark.parametrize("channel", [b"G", b"b"])
-def test_listeners_of_one_voice_are_written_the_same_bytes_rendered_once(channel: bytes) -> None:
-    hub, voice = Hub(), Voice("v3")
-    ears = [Ear("G", client, Voice("v3", rendered=voice.rendered)) for client in CLIENTS * 5]
+def test_listeners_of_one_renderer_are_written_the_same_bytes_rendered_once(channel: bytes) -> None:
+    hub, renderer = Hub(), Renderer("v3")
+    ears = [Ear("G", client, Renderer("v3", rendered=renderer.rendered)) for client in CLIENTS * 5]
     joined(hub, *ears)
     hub.deliver(channel, [message(1), message(2)])
-    assert voice.rendered == [2]
+    assert renderer.rendered == [2]
     assert len({id(ear.blobs[0]) for ear in ears}) == 1
 
 
 def test_on_the_wide_channel_a_group_is_rendered_once() -> None:
     rendered: list[int] = []
     hub = Hub()
-    joined(hub, *(Ear(group, client, Voice("v2", rendered=rendered)) for group in "GHIJK" for client in CLIENTS))
+    joined(hub, *(Ear(group, client, Renderer("v2", rendered=rendered)) for group in "GHIJK" for client in CLIENTS))
     hub.deliver(WIDE, [message(1, group="G"), message(2, group="H")])
     assert sorted(rendered) == [1, 1, 2]
 
 
 def test_several_connections_of_one_client_hear_each() -> None:
     hub = Hub()
-    tabs = [Ear(group, "ann", Voice("v2")) for group in ("G", "G", "H")]
+    tabs = [Ear(group, "ann", Renderer("v2")) for group in ("G", "G", "H")]
     joined(hub, *tabs)
     direct = [message(1, "direct", "everywhere", "ann")]
     hub.deliver(b"ann", direct)
@@ -196,8 +196,8 @@ def test_several_connections_of_one_client_hear_each() -> None:
     assert [tab.heard for tab in tabs] == [[1], [1], [1]]
 
 
-def test_nothing_is_written_where_a_voice_has_no_word() -> None:
-    hub, ear = Hub(), Ear("G", "ann", Voice("v2", is_mute=True))
+def test_nothing_is_written_where_a_renderer_has_no_word() -> None:
+    hub, ear = Hub(), Ear("G", "ann", Renderer("v2", is_mute=True))
     joined(hub, ear)
     hub.deliver(b"G", [message(1)])
     assert ear.blobs == []
@@ -206,13 +206,13 @@ def test_nothing_is_written_where_a_voice_has_no_word() -> None:
 
 @pytest.mark.parametrize("channel", [b"b", WIDE])
 def test_a_listener_whose_socket_is_gone_keeps_nobody_waiting(channel: bytes) -> None:
-    hub, ears = Hub(), [Ear("G", client, Voice("v2")) for client in CLIENTS]
+    hub, ears = Hub(), [Ear("G", client, Renderer("v2")) for client in CLIENTS]
 
     def fail(blob: bytes) -> None:
         raise ConnectionError(len(blob))
 
     joined(hub, ears[0])
-    hub.join(Listener(Voice("v2"), fail, [b"b", WIDE], WIDE, "H", "eve"))
+    hub.join(Listener(Renderer("v2"), fail, [b"b", WIDE], WIDE, "H", "eve"))
     joined(hub, *ears[1:])
     hub.deliver(channel, [message(1, group="I")])
     assert [ear.heard for ear in ears] == [[1]] * 4
@@ -220,14 +220,14 @@ def test_a_listener_whose_socket_is_gone_keeps_nobody_waiting(channel: bytes) ->
 
 
 def test_whoever_leaves_while_a_batch_is_written_disturbs_nobody() -> None:
-    hub, ears = Hub(), [Ear("G", client, Voice("v2")) for client in CLIENTS]
+    hub, ears = Hub(), [Ear("G", client, Renderer("v2")) for client in CLIENTS]
     listeners: list[Listener] = []
 
     def leave_all(blob: bytes) -> None:
         for listener in listeners:
             hub.leave(listener)
 
-    listeners.append(Listener(Voice("v2"), leave_all, [b"b", WIDE], WIDE, "H", "eve"))
+    listeners.append(Listener(Renderer("v2"), leave_all, [b"b", WIDE], WIDE, "H", "eve"))
     hub.join(listeners[0])
     listeners += joined(hub, *ears)
     hub.deliver(WIDE, [message(1, group="I")])
@@ -237,7 +237,7 @@ def test_whoever_leaves_while_a_batch_is_written_disturbs_nobody() -> None:
 
 
 def test_leaving_twice_is_harmless() -> None:
-    hub, ear = Hub(), Ear("G", "ann", Voice("v2"))
+    hub, ear = Hub(), Ear("G", "ann", Renderer("v2"))
     (listener,) = joined(hub, ear)
     hub.leave(listener)
     hub.leave(listener)
@@ -246,7 +246,7 @@ def test_leaving_twice_is_harmless() -> None:
 
 def test_everyone_can_be_told_at_once_whatever_their_channels() -> None:
     hub = Hub()
-    ears = [Ear(group, "ann", Voice(language)) for group in GROUPS for language in ("v2", "v3")]
+    ears = [Ear(group, "ann", Renderer(language)) for group in GROUPS for language in ("v2", "v3")]
     joined(hub, *ears)
     hub.tell_everyone([message(7)])
     assert Counter(number for ear in ears for number in ear.heard) == {7: 6}
@@ -260,13 +260,13 @@ def test_a_channel_that_nobody_listens_on_is_nothing() -> None:
 
 def test_deliveries_are_counted() -> None:
     hub = Hub()
-    joined(hub, *(Ear("G", client, Voice("v3")) for client in CLIENTS))
+    joined(hub, *(Ear("G", client, Renderer("v3")) for client in CLIENTS))
     hub.deliver(b"G", [message(1), message(2)])
     assert hub.deliveries == 8
 
 
 def test_a_broadcast_on_the_wide_channel_is_passed_over() -> None:
-    hub, ear = Hub(), Ear("G", "ann", Voice("v2"))
+    hub, ear = Hub(), Ear("G", "ann", Renderer("v2"))
     joined(hub, ear)
     hub.deliver(WIDE, [message(1, "broadcast")])
     assert ear.heard == []

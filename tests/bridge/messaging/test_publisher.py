@@ -1,49 +1,13 @@
-import json
-from typing import Any, Literal, cast
+"""Who hears what is said, and what its sender is told of it."""
+
+from typing import Any, cast
 
 import pytest
 
 from bridge.tenants.tenant import Routing, Tenant
-from compat.dialect import Dialect, Rule
-from compat.identity import Names
-from legacy_v2 import ports as v2
-from tests.bridge.population import ADDRESSES, NOW, POPULATION, Stage
-from v3 import ports as v3
-from v3.messages import Content, write
-
-Grant = Literal["none", "tenant", "platform"]
-
-SENT_AT = 1_767_225_600_000_000
-V3 = {"ann, V3 in G", "cat, V3 in H", "42's twin, V3 in H"}
-V2 = {"bob, V2 in G", "42, V2 in G", "dan, V2 in H"}
-V2_IN_G = {"bob, V2 in G", "42, V2 in G"}
-EVERYONE = set(POPULATION)
-GROUP: dict[str, Any] = {"target": "group"}
-BROADCAST: dict[str, Any] = {"target": "broadcast"}
-
-
-def refuse(code: str) -> None:
-    raise AssertionError(code)
-
-
-def stage(routing: Routing = "global") -> Stage:
-    return Stage(Tenant("acme", v2_routing=routing), Tenant("other", v2_routing=routing))
-
-
-def say(
-    stage: Stage, fields: dict[str, Any], grant: Grant = "tenant", refused: Any = refuse, heard: Any = None
-) -> None:
-    """Said by ann, V3 client in G."""
-    content = cast(Content, {"msg_type": "msg", **fields})
-    guest = v3.Guest("acme", "G", "ann", grant)
-    stage.crossing.say(guest, content, NOW, refused, heard)
-
-
-def say_frame(stage: Stage, frame: Any, grant: Grant = "tenant", refused: Any = refuse) -> None:
-    """Said by bob, V2 client in G."""
-    guest = v2.Guest("acme", "G", "bob", "G", "bob", grant)
-    text = frame if isinstance(frame, str) else json.dumps(frame)
-    stage.crossing.say_frame(guest, text, SENT_AT, refused)
+from tests.bridge.messaging.saying import BROADCAST, GROUP, V2, V2_IN_G, V3, Grant, say, say_frame, stage
+from tests.bridge.population import ADDRESSES, NOW, Stage
+from v3.messages import write
 
 
 @pytest.mark.parametrize(
@@ -98,72 +62,16 @@ def test_who_hears_what_v3_says(
         assert told.heard() == sorted(v3_hears | on_v2)
 
 
-@pytest.mark.parametrize(
-    ("frame", "grant", "v3_hears", "v2_hears", "v2_hears_by_group"),
-    [
-        pytest.param({"msg": "hi"}, "none", {"ann, V3 in G"}, V2, V2_IN_G, id="anything"),
-        pytest.param({"target": "group", "to": "dan"}, "none", {"ann, V3 in G"}, V2, V2_IN_G, id="group, said"),
-        pytest.param("hello", "platform", {"ann, V3 in G"}, V2, V2_IN_G, id="text"),
-        pytest.param("[]", "none", {"ann, V3 in G"}, V2, V2_IN_G, id="a list"),
-        pytest.param("", "none", {"ann, V3 in G"}, V2, V2_IN_G, id="nothing"),
-        pytest.param({"type": "presence"}, "none", {"ann, V3 in G"}, V2, V2_IN_G, id="presence"),
-        pytest.param({"to": "cat"}, "none", {"cat, V3 in H"}, V2, set(), id="with a recipient on V3"),
-        pytest.param({"to": "dan"}, "none", set(), V2, {"dan, V2 in H"}, id="with a recipient on V2"),
-        pytest.param({"to": 42}, "none", {"42's twin, V3 in H"}, V2, {"42, V2 in G"}, id="with a recipient on both"),
-        pytest.param({"to": "bob"}, "none", set(), V2, {"bob, V2 in G"}, id="to oneself"),
-        pytest.param({"to": "nobody"}, "none", set(), V2, set(), id="to nobody"),
-        pytest.param(BROADCAST, "tenant", V3, V2, V2, id="broadcast"),
-        pytest.param(BROADCAST, "platform", V3, V2, V2, id="broadcast with the widest grant"),
-        pytest.param(BROADCAST, "none", {"ann, V3 in G"}, V2, V2, id="broadcast without a grant"),
-        pytest.param({"type": "ping"}, "none", set(), V2, V2_IN_G, id="heartbeat"),
-        pytest.param({"type": "heartbeat", "to": 42}, "none", set(), V2, {"42, V2 in G"}, id="heartbeat to one"),
-        pytest.param({"type": "heartbeat"} | BROADCAST, "tenant", set(), V2, V2, id="heartbeat to everyone"),
-    ],
-)
-def test_who_hears_what_v2_says(
-    frame: Any, grant: Grant, v3_hears: set[str], v2_hears: set[str], v2_hears_by_group: set[str]
-) -> None:
-    """Protocol 4, born on V2."""
-    for routing, on_v2 in (("global", v2_hears), ("group", v2_hears_by_group)):
-        told = stage(cast(Routing, routing))
-        say_frame(told, frame, grant)
-        assert told.heard() == sorted(v3_hears | on_v2)
-
-
 def test_presence_is_not_even_spoken_to_v2_everywhere() -> None:
     told = stage("global")
     say(told, GROUP | {"msg_type": "presence"})
     assert told.bus.published[0].channels == [ADDRESSES.group("acme", "G")]
 
 
-def test_a_broadcast_without_a_grant_is_heard_as_the_groups() -> None:
-    told = stage()
-    say_frame(told, BROADCAST, "none")
-    assert json.loads(told.bus.published[0].data.partition(b"\n")[0])["target"] == "group"
-
-
 def test_what_v3_says_travels_as_its_line_alone() -> None:
     told = stage()
     say(told, GROUP | {"msg": "hi"})
     assert told.bus.published[0].data == write({"msg_type": "msg", "target": "group", "msg": "hi"}, "ann", "G", NOW)
-
-
-@pytest.mark.parametrize("text", ['{ "msg" :\n"hi" }', "two\nlines", "", "\n", "é\x00🜁", '{"from_id":"boss"}'])
-def test_what_v2_says_travels_as_v3_and_verbatim(text: str) -> None:
-    told = stage()
-    say_frame(told, text)
-    line, _, verbatim = told.bus.published[0].data.partition(b"\n")
-    assert verbatim == text.encode()
-    heard = json.loads(line)
-    assert (heard["from_id"], heard["group_id"], heard["sent_at"]) == ("bob", "G", NOW)
-
-
-def test_a_tenants_names_and_dialect_are_those_of_now() -> None:
-    tenant = Tenant("acme", names=Names({"42": "Xk3dQ"}), dialect=Dialect({"reload": Rule(cmd="RELOAD_UI")}))
-    told = Stage(tenant)
-    say_frame(told, {"to": 42, "reload": 1})
-    assert told.bus.published[0].channels[0] == ADDRESSES.client("acme", "Xk3dQ")
-    assert json.loads(told.bus.published[0].data.partition(b"\n")[0])["cmd"] == "RELOAD_UI"
 
 
 def test_a_tenant_that_nobody_configured_is_bridged() -> None:
@@ -201,15 +109,6 @@ def test_a_recipient_that_is_here_and_did_not_hear_is_the_buss_fault() -> None:
     assert codes == ["bus_down"]
 
 
-def test_a_frame_to_nobody_is_refused_only_where_nobody_at_all_heard_it() -> None:
-    narrow, wide, codes = stage("group"), stage(), list[str]()
-    say_frame(narrow, {"to": "nobody"}, refused=codes.append)
-    say_frame(wide, {"to": "nobody"}, refused=refuse)
-    narrow.bus.published[0].receipt(0)
-    wide.bus.published[0].receipt(0)
-    assert codes == ["not_connected"]
-
-
 def test_what_may_not_have_been_said_is_bus_down() -> None:
     told, codes = stage(), list[str]()
     say(told, GROUP, refused=codes.append)
@@ -238,14 +137,6 @@ def test_every_message_and_every_conversion_is_counted() -> None:
         ("acme", "v2_to_v3", "stashed"): 1,
         ("acme", "v2_to_v3", "suppressed"): 2,
     }
-
-
-@pytest.mark.parametrize("frame", [{"bridge": {"error": "going_away"}}, '{"\\u0062ridge":{},"a":NaN}'])
-def test_a_v2_frame_that_speaks_as_the_bridge_is_refused_and_heard_by_nobody(frame: Any) -> None:
-    on = stage()
-    codes: list[str] = []
-    say_frame(on, frame, refused=codes.append)
-    assert (codes, on.bus.published) == (["not_allowed"], [])
 
 
 def test_a_payload_of_that_name_is_no_word_of_the_bridge_on_the_other_side() -> None:

@@ -7,8 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from bridge.handshake.connect import Gate
-from bridge.handshake.v3 import V2Gate, V3Gate
+from bridge.config.settings import Settings
+from bridge.handshake.connect import AdmittedClient
+from bridge.handshake.preflight import Preflight
+from bridge.handshake.subscriptions import Unavailable
+from bridge.handshake.v2 import V2Handshake
+from bridge.handshake.v3 import V3Handshake
 from bridge.records.counters import Counts
 from bridge.socketio.connect import V2SocketIoGate, V3SocketIoGate
 from bridge.socketio.session import Knock
@@ -25,62 +29,61 @@ OLD = v2.Guest("acme", "g", "c", "g", "c", "tenant", protocol="socketio")
 class Connection:
     """A connection that notes whether it began."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place) -> None:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.has_begun = False
+        self._place = place
 
     def begin(self) -> None:
         self.has_begun = True
+        self._place.opened.append(self)
 
     def lost(self) -> None:
         self.over.set_result(None)
+        self._place.held.remove(ARRIVAL)
 
 
 class Place:
-    """As much of a gate, its reception and its connections as is needed; `held` is what was not given back."""
+    """As much of a preflight, a handshake and a connector as is needed; `held` is what was not given back."""
 
     def __init__(self) -> None:
-        self.reception = self.connections = self
         self.serves_now, self.is_closing, self.is_full = True, False, False
         self.answers: asyncio.Event | None = None
         self.held: list[object] = []
         self.opened: list[Connection] = []
+        nothing: Any = None
+        self.preflight = Preflight(Settings(), nothing, nothing, nothing, nothing)
+        vars(self.preflight).update(_bus=self, _subscriber=self, _connections=self)
 
-    def has_room_for(self, _arrival: object) -> bool:
-        return not self.is_full
+    @property
+    def is_up(self) -> bool:
+        return self.serves_now
 
-    async def arrive(self, *knock: Any) -> tuple[Any, object]:
+    async def identify(self, *knock: Any) -> AdmittedClient[Any]:
         self.knock = knock
-        return "the guest", ARRIVAL
+        return AdmittedClient("the guest", cast(Any, ARRIVAL), cast(Any, self))
 
-    async def subscribe(self, arrival: object) -> list[bytes]:
+    async def connect(self, client: object, *_: Any) -> Connection:
+        if self.is_full:
+            raise Unavailable("overloaded", "Full.")
         if self.answers is None:
-            raise TimeoutError
-        self.held.append(arrival)
+            raise Unavailable("bus_down", "No answer.")
+        self.held.append(client)
         await self.answers.wait()
-        return [b"channel"]
-
-    def give_back(self, arrival: object, channels: list[bytes]) -> None:
-        assert channels == [b"channel"]
-        self.held.remove(arrival)
-
-    def connect(self, *_: Any) -> Connection:
-        self.opened.append(Connection())
-        return self.opened[-1]
+        return Connection(self)
 
 
 async def knock_at(place: Place, home: Home, language: str) -> tuple[Knock, asyncio.Task[None]]:
     """A client that has been admitted, at an open door."""
     _, session = await home.begin()
     knock = Knock(session, f"/{language}", {"group_id": "g", "client_id": "c"})
-    gate = cast(Gate, place)
     session_of = cast(Any, None)
     if language == "v3":
-        new = V3SocketIoGate(gate, cast(V3Gate, place))
+        new = V3SocketIoGate(place.preflight, cast(V3Handshake, place))
         assert cast(Any, await new.admit(knock, "g", "c")) == "the guest"
         opening = asyncio.create_task(new.open(knock, NEW, session_of))
     else:
-        old = V2SocketIoGate(gate, cast(V2Gate, place), table_of(), Counts())
+        old = V2SocketIoGate(place.preflight, cast(V2Handshake, place), table_of(), Counts())
         assert cast(Any, await old.admit(knock, "g", "c")) == "the guest"
         opening = asyncio.create_task(old.open(knock, OLD, session_of))
     assert place.knock[1:] == ("g", "c", "socketio")

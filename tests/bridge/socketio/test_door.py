@@ -11,7 +11,7 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 
-from bridge.handshake.preflight import Reception
+from bridge.handshake.preflight import Preflight
 from bridge.socketio import engine as engine_module
 from bridge.socketio.door import EngineDoor
 from bridge.sockets.later import later
@@ -25,7 +25,7 @@ FOREIGN = "http://elsewhere.test"
 
 
 class Desk:
-    """A reception that turns away foreigners, and everyone who is new where it is told so."""
+    """A preflight that turns away foreigners, and everyone who is new where it is told so."""
 
     def __init__(self) -> None:
         self.is_busy = False
@@ -42,7 +42,7 @@ class Visit:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.desk = Desk()
-        self.door = EngineDoor(home.engine, cast(Reception, self.desk))
+        self.door = EngineDoor(home.engine, cast(Preflight, self.desk))
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.door), base_url="http://bridge.test")
 
     async def get(self, query: str = POLLING, **how: Any) -> httpx.Response:

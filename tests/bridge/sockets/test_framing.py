@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from bridge.sockets.framing import Extent, extent, is_plain_text, payloads, text_frame
+from bridge.sockets.framing import Extent, extent, is_plain_text, text_frame
+from tests.bridge.sockets.payloads import payloads
 
 SIZES = (0, 1, 125, 126, 127, 65_535, 65_536, 70_000)
 texts = st.binary(max_size=300) | st.sampled_from(SIZES).map(lambda size: b"x" * size)

@@ -17,6 +17,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 
+from bridge.sockets.websocket_closing import WebSocketClosing
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 
 WEBSOCKET_METHODS = {
@@ -65,7 +66,7 @@ HTTP_METHODS = {
     ],
 )
 def test_what_we_override_or_call_takes_what_we_think(owner: type, name: str, expected: list[str]) -> None:
-    """bridge/sockets/websocket_protocol.py, http_protocol.py, bridge/runtime/server.py, bridge/broker/link.py."""
+    """bridge/sockets/{websocket,http}_{protocol,closing}.py, bridge/runtime/server.py, bridge/broker/link.py."""
     arguments = [argument for argument in inspect.signature(getattr(owner, name)).parameters if argument != "self"]
     assert arguments == expected
 
@@ -75,19 +76,20 @@ def test_what_we_override_or_call_takes_what_we_think(owner: type, name: str, ex
     ["conn", "queue", "frames", "curr_msg_data_type", "close_sent", "close_timer", "disconnected", "read_paused"],
 )
 def test_uvicorns_websocket_protocol_keeps_its_state_where_we_look(attribute: str) -> None:
-    """bridge/sockets/websocket_protocol.py."""
+    """bridge/sockets/websocket_protocol.py and websocket_closing.py."""
     assert f"self.{attribute}" in inspect.getsource(WebSocketsSansIOProtocol.__init__)
 
 
 @pytest.mark.parametrize("attribute", ["request", "response"])
 def test_uvicorns_websocket_protocol_keeps_the_handshake_where_we_forget_it(attribute: str) -> None:
-    """bridge/sockets/websocket_protocol.py."""
+    """bridge/sockets/websocket_protocol.py and websocket_closing.py."""
     assert f"self.{attribute} = " in inspect.getsource(WebSocketsSansIOProtocol.handle_connect)
 
 
 def test_our_protocol_overrides_nothing_that_uvicorn_does_not_have() -> None:
     """A method that was renamed there would never be called here."""
-    ours = {name for name in vars(WebSocketProtocol) if name.startswith(("handle_", "connection_", "send_"))}
+    names = {*vars(WebSocketClosing), *vars(WebSocketProtocol)}
+    ours = {name for name in names if name.startswith(("handle_", "connection_", "send_"))}
     assert ours <= set(dir(WebSocketsSansIOProtocol))
 
 

@@ -1,0 +1,73 @@
+"""What a connection holds while it lives: a share of this process, its channels, and its place in presence.
+
+It is all taken before the handshake is accepted, and all given back; whoever takes it and fails holds nothing.
+"""
+
+import asyncio
+from typing import Final
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.presence import Place, Presence
+from bridge.broker.subscriber import Subscriber
+from bridge.budget.shares import Owner, Shares
+from bridge.messaging.routing import Language, listens_on
+
+SUBSCRIPTION_SECONDS: Final = 3.0
+
+
+class Unavailable(Exception):
+    """A client cannot be served now. `code` is one of the closed list, `sentence` says why."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(code)
+        self.code: Final = code
+        self.sentence: Final = sentence
+
+
+class Subscriptions:
+    """Of one process."""
+
+    def __init__(self, shares: Shares, subscriber: Subscriber, presence: Presence, addresses: Addresses) -> None:
+        self._shares = shares
+        self._subscriber = subscriber
+        self._presence = presence
+        self._addresses = addresses
+
+    async def take(self, owner: Owner, place: Place, language: Language) -> list[bytes]:
+        """The channels, once Redis has confirmed them and knows who is present. Raises `Unavailable`."""
+        if not self._shares.has_room_for(owner):
+            raise Unavailable("overloaded", "Your tenant, key or address holds its share of this process.")
+        self._shares.take(owner)
+        try:
+            channels = listens_on(language, place.tenant, place.group, place.client, self._addresses)
+            await self._subscribe(channels, place)
+        except BaseException as error:
+            self._shares.give_back(owner)
+            if isinstance(error, TimeoutError):
+                raise Unavailable("bus_down", "Redis did not answer in time; connect again in a moment.") from None
+            raise
+        return channels
+
+    async def _subscribe(self, channels: list[bytes], place: Place) -> None:
+        has_entered = False
+        try:
+            async with asyncio.timeout(SUBSCRIPTION_SECONDS):
+                await self._subscriber.hold(channels)
+                has_entered = True
+                await self._enter(place)
+        except BaseException:
+            self._subscriber.release(channels)
+            if has_entered:
+                self._presence.leave(place)
+            raise
+
+    def give_back(self, owner: Owner, place: Place, channels: list[bytes]) -> None:
+        """Take back a `take`."""
+        self._subscriber.release(channels)
+        self._presence.leave(place)
+        self._shares.give_back(owner)
+
+    async def _enter(self, place: Place) -> None:
+        entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._presence.enter(place, lambda: None if entered.done() else entered.set_result(None))
+        await entered

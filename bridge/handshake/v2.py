@@ -1,0 +1,160 @@
+"""The opening handshake of V2: preflight, authentication, what V2 asks of ids and tenants, and an admitted client.
+
+It goes when V2 goes. It decides nothing about messages, and holds nothing for a client.
+
+Decided here: a V2 client without credentials, whom the operator lets in by `hosts` or `v2_anonymous_tenant`, takes no
+id that a token could claim: with a `client_claim`, in a tenant that some key opens, it may name none and is given one.
+And its page, where it has one, must be allowed: any web site could let its visitors' browsers connect.
+"""
+
+import secrets
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+from starlette.websockets import WebSocket
+
+from bridge.broker.presence import Place, Protocol
+from bridge.config.settings import Settings
+from bridge.handshake.authentication import Authentication, Identity
+from bridge.handshake.connect import AdmittedClient, AdmittedWebSocket, ClientInfo, Connector
+from bridge.handshake.preflight import Denied, OriginCheck, Preflight, foreign_origin, host_name
+from bridge.handshake.request import HandshakeRequest
+from bridge.handshake.tokens import NotAdmitted
+from bridge.messaging.v2 import V2Renderer
+from bridge.records.counters import Counts, Refusals
+from bridge.records.rows import Visitor
+from bridge.tenants.table import TenantTable
+from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant, deprecation_headers, successor_path
+from legacy_v2 import ports as v2
+from legacy_v2.frames import DEFAULT_GROUP, MAX_ID_CHARACTERS
+
+TurnedAway = Callable[[str, Visitor], None]
+"""Called with the tenant and a client that is refused because of the tenant's stage."""
+
+
+class Credentials:
+    """Who a V2 client is: by its credentials where it brings any, else by the host that it asks for."""
+
+    def __init__(
+        self, settings: Settings, authentication: Authentication, table: TenantTable, origins: OriginCheck
+    ) -> None:
+        self._is_open = settings.is_open
+        self._anonymous_tenant = settings.v2_anonymous_tenant
+        self._authentication = authentication
+        self._table = table
+        self._origins = origins
+
+    def is_foreign_page(self, request: HandshakeRequest) -> bool:
+        """Whether this is a page that may not let its visitors connect without credentials."""
+        return self._authentication.is_anonymous(request.query) and not self._is_page_allowed(request.headers)
+
+    async def identify(self, request: HandshakeRequest) -> Identity:
+        """Raises `NotAdmitted`."""
+        if not self._authentication.is_anonymous(request.query):
+            return await self._authentication.identify(request.query)
+        name = self._tenant_of(request.headers)
+        if name is None and not self._is_open:
+            raise NotAdmitted("unauthenticated")
+        if not self._is_page_allowed(request.headers):
+            raise NotAdmitted("forbidden")
+        return self._authentication.anonymous(name or DEFAULT_TENANT)
+
+    def _tenant_of(self, headers: Headers) -> str | None:
+        tenant = self._table.of_host(host_name(headers.get("host", "")))
+        return tenant.name if tenant is not None else self._anonymous_tenant
+
+    def _is_page_allowed(self, headers: Headers) -> bool:
+        tenant = self._table.get(self._tenant_of(headers) or DEFAULT_TENANT)
+        return self._origins.passes_anonymously(headers, () if tenant is None else tenant.hosts)
+
+
+class V2Handshake:
+    """The handshakes of one process."""
+
+    def __init__(
+        self,
+        preflight: Preflight,
+        credentials: Credentials,
+        table: TenantTable,
+        connector: Connector,
+        counts: Counts,
+        turned_away: TurnedAway,
+    ) -> None:
+        self._preflight = preflight
+        self._credentials = credentials
+        self._table = table
+        self._connector = connector
+        self._counts = counts
+        self._refusals = Refusals(counts, "v2")
+        self._tell_turned_away = turned_away
+
+    async def admit(
+        self, websocket: WebSocket, group_id: str | None, client_id: str | None
+    ) -> AdmittedWebSocket[v2.Guest]:
+        """Whoever sent this handshake. Raises `Refused`, and `Denied` for what is answered in HTTP."""
+        request = self._preflight.check(websocket)
+        if self._credentials.is_foreign_page(request):
+            raise Denied(foreign_origin())
+        client = await self.identify(request, group_id, client_id, "v2")
+        guest, tenant = client.guest, self._tenant(client.guest.tenant)
+        headers = deprecation_headers(tenant, successor_path(guest.group_name, guest.client_name))
+        return AdmittedWebSocket(client, websocket, V2Renderer(guest.tenant, self._table, self._counts), headers)
+
+    async def identify(
+        self, request: HandshakeRequest, group_id: str | None, client_id: str | None, protocol: Protocol
+    ) -> AdmittedClient[v2.Guest]:
+        """Who brings these credentials and ids. Raises `Refused`."""
+        visitor = _visitor(protocol, group_id or DEFAULT_GROUP, client_id, request.user_agent)
+        try:
+            identity = await self._credentials.identify(request)
+            guest = self._guest(identity, client_id, visitor)
+        except NotAdmitted as refused:
+            self._refusals.refused("", refused.code)
+            raise v2.Refused(refused.code) from None
+        place = Place(guest.tenant, guest.group_name, guest.client_name, protocol)
+        ids = group_id, client_id
+        info = ClientInfo(identity, request.address, place, ids, visitor, request.user_agent)
+        return AdmittedClient(guest, info, self._connector)
+
+    def _tenant(self, name: str) -> Tenant:
+        return self._table.get(name) or Tenant(name)
+
+    def _guest(self, identity: Identity, client_id: str | None, visitor: Visitor) -> v2.Guest:
+        tenant = self._tenant(identity.tenant)
+        group, client = visitor.group_id, client_id or _generated_id()
+        if max(len(group), len(client)) > MAX_ID_CHARACTERS:
+            self._refusals.refused(tenant.name, "invalid_id")
+            raise v2.Refused("invalid_id")
+        group_name, client_name = tenant.names.name_of(group), tenant.names.name_of(client)
+        if (client_id is not None or not identity.is_anonymous) and not identity.may_be(client, client_name):
+            raise NotAdmitted("forbidden")
+        self._check_stage(tenant, client_id, visitor, successor_path(group_name, client_name))
+        return v2.Guest(
+            tenant.name,
+            group,
+            client,
+            group_name,
+            client_name,
+            identity.grant,
+            is_generated=client_id is None,
+            protocol=visitor.protocol,
+        )
+
+    def _check_stage(self, tenant: Tenant, client_id: str | None, visitor: Visitor, successor: str) -> None:
+        """Raises `Refused` where the tenant's stage lets this client in no more."""
+        code = tenant.refuses_v2(client_id)
+        if code is not None:
+            self._counts.turned_away[tenant.name] += 1
+            self._tell_turned_away(tenant.name, visitor)
+            self._refusals.refused(tenant.name, code)
+            raise v2.Refused(code, successor, deprecation_headers(tenant, successor))
+
+
+def _visitor(protocol: Protocol, group_id: str, client_id: str | None, user_agent: str) -> Visitor:
+    """As the census knows a V2 client: one that gives no id is known by its user agent."""
+    return Visitor("v2", protocol, client_id, group_id, user_agent if client_id is None else "")
+
+
+def _generated_id() -> str:
+    """A client id for a V2 client that gave none."""
+    return f"{GENERATED_ID_PREFIX}{secrets.token_urlsafe(12)}"

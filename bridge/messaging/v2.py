@@ -1,0 +1,106 @@
+"""The V2 half of the data path: a frame on its way to the bus, and a message on its way to listeners on V2.
+
+It goes when V2 goes. It decides nothing about who may speak, and never awaits.
+
+Decided here: a V2 frame with a recipient is refused as `not_connected` only where nobody at all can have heard it, that
+is under `group` routing; under `global` all of V2 heard it, as legacy did. A V2 frame that could be taken for the
+bridge's own word is refused (see `legacy_v2/frames.py`).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.message import BusMessage, said
+from bridge.messaging.publisher import Heard, Publisher, Refused
+from bridge.messaging.routing import channels_from_v2
+from bridge.records.counters import Counts
+from bridge.records.recorder import Chronicle
+from bridge.sockets.framing import WEBSOCKET, Framing
+from bridge.tenants.table import TenantTable
+from bridge.tenants.tenant import Tenant
+from compat.downgrade import hear, is_spoken
+from compat.upgrade import upgrade_text
+from legacy_v2 import frames
+from legacy_v2 import ports as v2
+from legacy_v2.frames import speaks_as_the_bridge
+from v3.session import timestamp
+
+
+class V2Publisher:
+    """The bus as the sessions of V2 know it."""
+
+    def __init__(
+        self, publisher: Publisher, addresses: Addresses, table: TenantTable, counts: Counts, chronicle: Chronicle
+    ) -> None:
+        self._publish: Final = publisher.publish
+        self._addresses = addresses
+        self._table = table
+        self._counts = counts
+        self._chronicle = chronicle
+
+    def say_frame(self, guest: v2.Guest, text: str, sent_at: int, refused: Refused, heard: Heard | None = None) -> None:
+        """A V2 frame, verbatim to V2 and upgraded for V3; `sent_at` is in microseconds since the epoch."""
+        tenant = self._table.get(guest.tenant) or Tenant(guest.tenant)
+        upgraded = upgrade_text(text, tenant.names, tenant.dialect)
+        if speaks_as_the_bridge(text, upgraded.frame):
+            refused("not_allowed")
+            return
+        self._counts.messages[tenant.name, "v2"] += 1
+        self._chronicle.spoke("v2", guest, upgraded.content)
+        self._chronicle.read(tenant.name, upgraded.frame)
+        suppressed = upgraded.content["msg_type"] == "heartbeat"
+        outcome = "suppressed" if suppressed else upgraded.outcome
+        self._counts.conversions[tenant.name, "v2_to_v3", outcome] += 1
+        channels, content = channels_from_v2(upgraded.content, guest, tenant, self._addresses)
+        message = said(content, guest.client_name, guest.group_name, timestamp(sent_at), text)
+        to_one = content["target"] == "direct" and len(channels) == 1
+        self._publish(channels, message, refused, heard, to_one=to_one)
+
+
+class V2Renderer:
+    """For the V2 listeners of one tenant, in its dialect and with its names as they are now.
+
+    They hear the exact V2 text where there is one, else the message in V2 words. What V2 has no word for is left out,
+    and counted as suppressed.
+    """
+
+    def __init__(self, tenant: str, table: TenantTable, counts: Counts, framing: Framing = WEBSOCKET) -> None:
+        self._tenant: Final = tenant
+        self._table = table
+        self._counts = counts
+        self._framing: Final = framing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, V2Renderer) and (other._tenant, other._framing) == (self._tenant, self._framing)
+
+    def __hash__(self) -> int:
+        return hash((self._tenant, self._framing))
+
+    def render(self, batch: Sequence[BusMessage]) -> bytes:
+        tenant = self._table.get(self._tenant) or Tenant(self._tenant)
+        frames_of_batch = (self._frame(message, tenant) for message in batch)
+        return self._framing.between.join(frame for frame in frames_of_batch if frame is not None)
+
+    def _frame(self, message: BusMessage, tenant: Tenant) -> bytes | None:
+        if message.v2_text is not None:
+            return self._framing.text(message.v2_text)
+        text = self._in_v2_words(message, tenant)
+        return None if text is None else self._framing.json(text)
+
+    def _in_v2_words(self, message: BusMessage, tenant: Tenant) -> bytes | None:
+        """Made once for a message, though several channels bring it; `None` where V2 has no word for it."""
+        said = message.said_to_v2
+        if said is None or said[0] is not tenant:
+            said = message.said_to_v2 = tenant, self._converted(message, tenant)
+        return said[1]
+
+    def _converted(self, message: BusMessage, tenant: Tenant) -> bytes | None:
+        content, heard = message.content, message.heard
+        outcome = "exact" if is_spoken(content) else "suppressed"
+        self._counts.conversions[self._tenant, "v3_to_v2", outcome] += 1
+        if outcome == "suppressed":
+            return None
+        from_id, sent_at = heard.get("from_id") or "", heard.get("sent_at") or ""
+        frame = hear(content, from_id, message.group_id, sent_at, tenant.names, tenant.dialect)
+        return frames.write(frame).encode()

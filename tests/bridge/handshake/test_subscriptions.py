@@ -1,0 +1,100 @@
+"""What a client takes before it is let in, and that nothing of it stays where it is not let in."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+from fastapi import FastAPI
+
+from bridge.broker.presence import Place, Presence
+from bridge.broker.subscriber import Subscriber
+from bridge.budget.shares import Owner, Shares
+from bridge.handshake import subscriptions as module
+from bridge.handshake.subscriptions import Subscriptions, Unavailable
+from bridge.runtime.process import Process
+from tests.bridge.broker.parts import ANSWER_SECONDS, until
+from tests.bridge.population import ADDRESSES
+
+OWNER = Owner("acme", "", "192.0.2.1")
+ANN = Place("acme", "team", "ann", "v3")
+
+
+class Mute:
+    """A subscriber and a presence of which one never answers; they note what is held."""
+
+    def __init__(self, mute: str) -> None:
+        self.held: list[bytes] = []
+        self.present: list[Place] = []
+        self.asked = asyncio.Event()
+        self._mute = mute
+
+    async def hold(self, channels: list[bytes]) -> None:
+        self.held += channels
+        if self._mute == "subscriber":
+            self.asked.set()
+            await asyncio.Event().wait()
+
+    def release(self, channels: list[bytes]) -> None:
+        for channel in channels:
+            self.held.remove(channel)
+
+    def enter(self, place: Place, _done: Any) -> None:
+        self.present.append(place)
+        self.asked.set()
+
+    def leave(self, place: Place) -> None:
+        self.present.remove(place)
+
+
+def shares(most: int = 8) -> Shares:
+    return Shares(most, {"tenant": False, "key": False})
+
+
+def subscriptions_of(mute: Mute, of: Shares) -> Subscriptions:
+    return Subscriptions(of, cast(Subscriber, mute), cast(Presence, mute), ADDRESSES)
+
+
+async def test_what_is_taken_is_confirmed_and_what_is_given_back_is_gone(app: FastAPI) -> None:
+    process: Process = app.state.process
+    taken = shares()
+    subscriptions = Subscriptions(taken, process.subscriber, process.presence, process.addresses)
+    channels = await asyncio.wait_for(subscriptions.take(OWNER, ANN, "v3"), ANSWER_SECONDS)
+    members: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+    process.presence.members("acme", "team", members.set_result)
+    assert b'"ann"' in (await asyncio.wait_for(members, ANSWER_SECONDS) or b"")
+    assert (len(channels), taken.taken) == (4, 1)
+    subscriptions.give_back(OWNER, ANN, channels)
+    assert taken.taken == 0
+    await asyncio.wait_for(process.presence.wait_until_empty(), ANSWER_SECONDS)
+
+
+async def test_who_finds_no_room_holds_nothing() -> None:
+    mute, full = Mute("nobody"), shares(0)
+    with pytest.raises(Unavailable) as unavailable:
+        await subscriptions_of(mute, full).take(OWNER, ANN, "v3")
+    assert (unavailable.value.code, mute.held, full.taken) == ("overloaded", [], 0)
+
+
+@pytest.mark.parametrize("mute_one", ["subscriber", "presence"])
+async def test_where_redis_does_not_confirm_in_time_nothing_is_held(
+    mute_one: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SUBSCRIPTION_SECONDS", 0.01)
+    mute, taken = Mute(mute_one), shares()
+    with pytest.raises(Unavailable) as unavailable:
+        await subscriptions_of(mute, taken).take(OWNER, ANN, "v2")
+    assert unavailable.value.code == "bus_down"
+    assert (mute.held, mute.present, taken.taken) == ([], [], 0)
+
+
+@pytest.mark.parametrize("mute_one", ["subscriber", "presence"])
+async def test_who_goes_away_meanwhile_holds_nothing(mute_one: str) -> None:
+    mute, taken = Mute(mute_one), shares()
+    taking = asyncio.create_task(subscriptions_of(mute, taken).take(OWNER, ANN, "v3"))
+    await until(mute.asked.is_set)
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    assert (mute.held, mute.present, taken.taken) == ([], [], 0)
