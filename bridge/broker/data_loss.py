@@ -15,24 +15,24 @@ from bridge.broker import scripts
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.link import rows_of
+from bridge.system.observers import Observers
 
 MOST_BYTES: Final = 128
 """What we write there is shorter."""
 
-Lost = Callable[[bool], None]
-
 
 class Memory:
-    """The mark as this process knows it. `lost` is called when it has changed: with true in the one that says so."""
+    """The mark as this process knows it."""
 
-    def __init__(self, bus: Bus, addresses: Addresses, now: Callable[[], str], lost: Lost) -> None:
+    def __init__(self, bus: Bus, addresses: Addresses, now: Callable[[], str]) -> None:
         """`now` gives the time as ISO 8601."""
         self._bus = bus
         self._addresses = addresses
         self._now = now
-        self._lost = lost
         self._mark = b""
         self.losses = 0
+        self.lost: Final = Observers[[bool]]()
+        """Told when the mark has changed: with true in the one process that says so for all."""
 
     def look(self) -> None:
         """Compare; the answer comes later."""
@@ -46,7 +46,7 @@ class Memory:
         before, self._mark = self._mark, reply[0]
         if before not in (b"", self._mark):
             self.losses += 1
-            self._lost(reply[1] == 1)
+            self.lost(reply[1] == 1)
 
 
 def lost_at(value: bytes | None) -> str | None:

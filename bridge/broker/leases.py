@@ -4,7 +4,6 @@ The renewal is also how this process learns what Redis has forgotten of it. It n
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -15,6 +14,7 @@ from bridge.broker.bus import Bus
 from bridge.broker.link import pack
 from bridge.broker.presence import Presence
 from bridge.broker.sweep import SWEEP_SECONDS, Sweep
+from bridge.system.observers import Observers
 
 LEASE_SECONDS: Final = 14
 RENEWAL_SECONDS: Final = 3.0
@@ -30,10 +30,11 @@ class Leases:
         self._addresses = addresses
         self._process = process
         self._presence = presence
-        self._forgotten: list[Callable[[], None]] = []
         self._has_ended = False
         self.trouble: str | None = None
         self.swept = 0
+        self.forgotten: Final = Observers[[]]()
+        """Told when Redis is found not to know us: it came back empty, or was flushed."""
         bus.when_back(self.renew)
 
     async def run(self) -> None:
@@ -41,10 +42,6 @@ class Leases:
         while True:
             await asyncio.sleep(RENEWAL_SECONDS)
             self.renew()
-
-    def when_forgotten(self, call: Callable[[], None]) -> None:
-        """Call this, synchronously, when Redis is found not to know us: it came back empty, or was flushed."""
-        self._forgotten.append(call)
 
     def renew(self) -> None:
         """Renew the lease now; the answer says what has happened meanwhile. Nothing once it was given back."""
@@ -69,8 +66,7 @@ class Leases:
             self._presence.return_from_the_dead()
         elif state == b"unknown":
             self._presence.rebuild()
-            for call in self._forgotten:
-                call()
+            self.forgotten()
         self._presence.settle()
         for member in expired:
             self._look_after(member)

@@ -1,4 +1,4 @@
-"""A prediction as a person reads it on a terminal. Pure; the JSON of `records/reports.py` goes in."""
+"""A prediction as a person reads it on a terminal. Pure; the JSON of `cutover/dry_run.py` goes in."""
 
 from typing import Any, Final
 

@@ -16,7 +16,8 @@ from bridge.broker.bus import Bus
 from bridge.broker.message import BusMessage, said
 from bridge.messaging.routing import channels_from_v2, channels_from_v3
 from bridge.records.counters import Counts
-from bridge.records.recorder import Chronicle
+from bridge.records.recorder import Recorder
+from bridge.system.observers import Observers
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 from compat.upgrade import upgrade_text
@@ -38,7 +39,7 @@ class Crossing:
         addresses: Addresses,
         table: TenantTable,
         counts: Counts,
-        chronicle: Chronicle,
+        recorder: Recorder,
         is_here: Callable[[bytes], bool],
         expect: Callable[[bytes, BusMessage], None],
     ) -> None:
@@ -50,9 +51,11 @@ class Crossing:
         self._addresses = addresses
         self._table = table
         self._counts = counts
-        self._chronicle = chronicle
+        self._recorder = recorder
         self._is_here: Final = is_here
         self._expect: Final = expect
+        self.frame_read: Final = Observers[[str, object]]()
+        """Told of a tenant and of each V2 frame that was read: a JSON value."""
 
     def say(
         self,
@@ -65,7 +68,7 @@ class Crossing:
         """A V3 message, stamped. `refused` or, where given, `heard` is called once, later."""
         tenant = self._tenant(guest.tenant)
         self._counts.messages[tenant.name, "v3"] += 1
-        self._chronicle.spoke("v3", guest, content)
+        self._recorder.spoke("v3", guest, content)
         channels = channels_from_v3(content, guest, tenant, self._addresses)
         message = said(content, guest.client_id, guest.group_id, sent_at)
         to_one = content["target"] == "direct"
@@ -86,8 +89,8 @@ class Crossing:
             refused("not_allowed")
             return
         self._counts.messages[tenant.name, "v2"] += 1
-        self._chronicle.spoke("v2", guest, upgraded.content)
-        self._chronicle.read(tenant.name, upgraded.frame)
+        self._recorder.spoke("v2", guest, upgraded.content)
+        self.frame_read(tenant.name, upgraded.frame)
         suppressed = upgraded.content["msg_type"] == "heartbeat"
         outcome = "suppressed" if suppressed else upgraded.outcome
         self._counts.conversions[tenant.name, "v2_to_v3", outcome] += 1

@@ -1,6 +1,6 @@
-"""The rows of a tenant's rolls, put together into what an operator reads. Pure, and for a large tenant long work.
+"""The rows of a tenant's tables, put together into what an operator reads. Pure, and for a large tenant long work.
 
-It reads nothing from Redis: `reports.py` does, and has this done beside the loop.
+It reads nothing from Redis: `census.py` and `reports.py` do, and have this done beside the event loop.
 """
 
 import json
@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from bridge.broker.presence_entries import holder_in
-from bridge.cutover.prediction import Pair, Prediction, Refusal, Said, Seen, Speaker
-from bridge.records.rows import Conversion, Noted, ProprietaryKey, Sample, Speech, Visitor
+from bridge.records.rows import Conversion, Noted, ProprietaryKey, Sample, Seen, Visitor
 from bridge.tenants.tenant import GENERATED_ID_PREFIX, Tenant, bucket
 from v3.session import timestamp
 
@@ -77,24 +76,6 @@ def holders(groups: list[str], answers: list[Any]) -> set[tuple[str, str]]:
     return here
 
 
-def spoken(rows: Iterable[Noted]) -> list[Said]:
-    """The rows that are something said."""
-    return [Said(speech, row.first, row.last, row.count) for row in rows if (speech := Speech.of(row.key))]
-
-
-def converted(rows: Iterable[Noted], days: set[str]) -> tuple[Counter[str], int | None]:
-    """What became of V2's messages on these days, and when the last one was converted."""
-    converted: Counter[str] = Counter()
-    last: int | None = None
-    for noted in rows:
-        row = Conversion.of(noted.key)
-        if row is None or row.direction != "v2_to_v3":
-            continue
-        last = max(last or 0, noted.last)
-        converted[row.outcome] += noted.count if row.day in days else 0
-    return converted, last
-
-
 def ledger(rows: Iterable[Noted]) -> tuple[dict[str, dict[str, int]], list[dict[str, Any]]]:
     """Conversions by direction and outcome, and the proprietary keys."""
     outcomes: dict[str, Counter[str]] = {direction: Counter(dict.fromkeys(OUTCOMES, 0)) for direction in DIRECTIONS}
@@ -107,43 +88,6 @@ def ledger(rows: Iterable[Noted]) -> tuple[dict[str, dict[str, int]], list[dict[
             keys[key.name].append((key.type, noted))
     listed = sorted(map(key_line, keys.items()), key=lambda key: (-key["seen"], key["name"]))
     return {direction: dict(counts) for direction, counts in outcomes.items()}, listed
-
-
-def predicted(prediction: Prediction) -> dict[str, Any]:
-    """A prediction as the API says it."""
-    silenced, quieter = prediction.silenced, prediction.quieter
-    share = prediction.affected / prediction.messages if prediction.messages else 0.0
-    return {
-        "refused": [refused(refusal) for refusal in prediction.refused],
-        "silenced": [pair_line(*pair) for pair in silenced.first],
-        "quieter": [pair_line(*pair) for pair in quieter.first],
-        "totals": {"refused": prediction.refused_clients, "silenced": silenced.number, "quieter": quieter.number},
-        "traffic": {"messages": prediction.messages, "affected": prediction.affected, "share": round(share, 4)},
-    }
-
-
-def refused(refusal: Refusal) -> dict[str, Any]:
-    """One client that would be refused."""
-    return {
-        **client_line(refusal.seen),
-        "name": refusal.name,
-        "code": refusal.code,
-        "bucket": refusal.bucket,
-        "successor": refusal.successor,
-        "channel": refusal.channel,
-    }
-
-
-def pair_line(speaker: Speaker, listener: Visitor, pair: Pair) -> dict[str, Any]:
-    """One speaker and one listener."""
-    language, client_id, group_id = speaker
-    return {
-        "speaker": {"client_id": client_id, "protocol": language, "group_id": group_id},
-        "listener": {"client_id": listener.client_id, "protocol": listener.protocol, "group_id": listener.group_id},
-        "messages": pair.lost,
-        "of": pair.heard,
-        "channel": pair.channel,
-    }
 
 
 def client_words(seen: Seen) -> bytes:

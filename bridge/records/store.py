@@ -1,10 +1,10 @@
-"""A roll: a bounded record of a tenant in Redis, that forgets. It knows nothing of what its rows mean.
+"""The tables of a tenant in Redis, each of which is bounded and forgets. It knows nothing of what their rows mean.
 
 Each row has a key, when it was first and last noted (milliseconds since the epoch), how often, and a remark. What was
 not noted for `days` is forgotten, and beyond `most_rows` the row that was noted longest ago is, which is counted.
 
 Whatever else stands in Redis under its names is passed over: a row that cannot be read is none, and something of
-another type is an empty roll.
+another type is an empty table.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -32,8 +32,8 @@ Rows = list[tuple[bytes, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Roll:
-    """One kind of record, with its bounds."""
+class Table:
+    """One kind of rows, with its bounds."""
 
     name: str
     most_rows: int
@@ -102,30 +102,30 @@ Lost = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Rolls:
-    """Every roll of a tenant. What their rows are is said by `rows.py`."""
+class Store:
+    """Every table of a tenant. What their rows are is said by `rows.py`."""
 
-    census: Roll
+    census: Table
     """`Visitor`: who connects; counted are the messages that each said, remarked is the user agent."""
-    speeches: Roll
+    speeches: Table
     """`Speech`: who says something to whom."""
-    ledger: Roll
+    ledger: Table
     """`Conversion` and `ProprietaryKey`."""
-    minutes: Roll
+    minutes: Table
     """`Sample`, a row a minute."""
-    hours: Roll
+    hours: Table
     """`Sample`, a row an hour; connections are added up each minute."""
 
-
-def rolls(census_rows: int, days: int) -> Rolls:
-    """The rolls with their bounds: what the operator chooses, and what a drawing needs."""
-    return Rolls(
-        census=Roll("census", census_rows, days),
-        speeches=Roll("speeches", 20_000, days),
-        ledger=Roll("ledger", 5_000, days),
-        minutes=Roll("minutes", 12_000, 2),
-        hours=Roll("hours", 60_000, 400),
-    )
+    @classmethod
+    def bounded(cls, census_rows: int, days: int) -> "Store":
+        """The tables with their bounds: what the operator chooses, and what a history needs."""
+        return cls(
+            census=Table("census", census_rows, days),
+            speeches=Table("speeches", 20_000, days),
+            ledger=Table("ledger", 5_000, days),
+            minutes=Table("minutes", 12_000, 2),
+            hours=Table("hours", 60_000, 400),
+        )
 
 
 def _answered(rows: Sequence[Noted], failed: Failed, lost: Lost | None) -> Callable[[Any], None]:
