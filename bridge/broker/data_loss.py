@@ -11,10 +11,9 @@ from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 
-from bridge.broker import scripts
+from bridge.broker import scripts, unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.link import rows_of
 from bridge.system.observers import Observers
 
 MOST_BYTES: Final = 128
@@ -59,5 +58,4 @@ def lost_at(value: bytes | None) -> str | None:
 
 async def read_lost_at(redis: Redis, addresses: Addresses) -> str | None:
     """The same, from Redis. Raises what redis-py raises, but where something of another type stands there."""
-    value: Any = await rows_of(cast(Any, redis).getrange(addresses.loss, 0, MOST_BYTES))
-    return lost_at(value or None)
+    return lost_at(await unreadable.answer_of(cast(Any, redis).getrange(addresses.loss, 0, MOST_BYTES), b""))

@@ -10,7 +10,7 @@ nothing is read until then. So whoever floods us through Redis keeps no socket w
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, Final, cast
 
@@ -19,7 +19,6 @@ import structlog
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
 
 Replies = Sequence[Any]
 CONNECT_SECONDS: Final = 1.0
@@ -148,21 +147,6 @@ def pool(url: str, name: str) -> ConnectionPool:
         socket_connect_timeout=CONNECT_SECONDS,
         retry=Retry(NoBackoff(), 0),
     )
-
-
-def is_wrong_type(error: Exception) -> bool:
-    """Whether Redis says that something of another type stands under that name."""
-    return "WRONGTYPE" in str(error)
-
-
-async def rows_of(asked: Awaitable[Any]) -> Any:
-    """What Redis answers; nothing where something of another type stands under the name that was asked for."""
-    try:
-        return await asked
-    except ResponseError as error:
-        if not is_wrong_type(error):
-            raise
-        return []
 
 
 async def open_link(links: ConnectionPool, replies: Callable[[Replies], None], lost: Callable[[], None]) -> Link:

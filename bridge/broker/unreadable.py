@@ -5,11 +5,16 @@ a second at most. Never by its content: that is somebody else's.
 """
 
 from collections import Counter
-from typing import Final
+from collections.abc import Awaitable
+from typing import Final, TypeVar
 
 import structlog
+from redis.exceptions import ResponseError
 
-WHAT: Final = ("process", "group", "holder", "headcount")
+WHAT: Final = ("process", "group", "holder", "headcount", "key")
+"""A `key` is one under which something of another type stands."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -21,3 +26,14 @@ def skip(what: str) -> None:
     """One thing more that cannot be read."""
     skipped[what] += 1
     log.warning("unreadable_in_redis", what=what)
+
+
+async def answer_of(asked: Awaitable[T], nothing: T) -> T:
+    """What Redis answers; `nothing` where something of another type stands under the key that was asked for."""
+    try:
+        return await asked
+    except ResponseError as error:
+        if "WRONGTYPE" not in str(error):
+            raise
+    skip("key")
+    return nothing

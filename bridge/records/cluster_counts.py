@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses, process_in
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack, rows_of
+from bridge.broker.link import pack
 from v3 import form
 
 SAY_SECONDS: Final = 1.0
@@ -59,10 +59,12 @@ class ClusterCounts:
 
 async def read_cluster_counts(redis: Redis, addresses: Addresses) -> TenantCounts:
     """The numbers of all processes that live. Raises what redis-py raises."""
-    processes = await rows_of(cast(Any, redis).zrevrange(addresses.processes, 0, MOST_PROCESSES - 1))
+    processes: list[bytes] = await unreadable.answer_of(
+        cast(Any, redis).zrevrange(addresses.processes, 0, MOST_PROCESSES - 1), []
+    )
     total: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for name in filter(None, map(process_in, processes)):
-        said: Any = await rows_of(cast(Any, redis).getrange(addresses.headcount(name), 0, MOST_BYTES))
+        said = await unreadable.answer_of(cast(Any, redis).getrange(addresses.headcount(name), 0, MOST_BYTES), b"")
         for tenant, what, protocol, number in _read(said or b"{}"):
             total[tenant][what][protocol] += number
     return total

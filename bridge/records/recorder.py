@@ -16,7 +16,7 @@ from v3.messages import Content
 TOUCH_SECONDS: Final = 60.0
 TOUCHES_PER_WRITE: Final = 2_000
 
-SpeaksAs = tuple[str, Language, str, str]
+SpeaksAs = tuple[str, Language, str | None, str]
 """Tenant, language, client id and group of what a client says; the id may have been generated."""
 
 
@@ -126,4 +126,4 @@ class Recorder:
 
 
 def _speaks_as(tenant: str, visitor: Visitor, client_id: str | None) -> SpeaksAs:
-    return tenant, visitor.language, client_id or visitor.client_id or "", visitor.group_id
+    return tenant, visitor.language, client_id or visitor.client_id, visitor.group_id

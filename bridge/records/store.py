@@ -13,10 +13,9 @@ from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 
-from bridge.broker import scripts
+from bridge.broker import scripts, unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.link import rows_of
 from bridge.records.rows import Noted
 
 ROWS_PER_COMMAND: Final = 200
@@ -75,10 +74,10 @@ class Table:
         asked: Any = redis.zrange(
             order, cast(Any, "+inf"), cast(Any, since), desc=True, byscore=True, offset=0, num=self.most_rows
         )
-        keys = await rows_of(asked)
+        keys: list[bytes] = await unreadable.answer_of(asked, [])
         for start in range(0, len(keys), ROWS_PER_PAGE):
             page = keys[start : start + ROWS_PER_PAGE]
-            values = await rows_of(cast(Any, redis.hmget(rows, page)))
+            values: list[bytes | None] = await unreadable.answer_of(cast(Any, redis.hmget(rows, page)), [])
             yield list(zip(page, values, strict=False))
 
     async def newest(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> AsyncIterator[Noted]:
@@ -89,7 +88,8 @@ class Table:
 
     async def forgotten(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> int:
         """How many rows the bound has made it forget; 0 where that was before `since`."""
-        fields = await rows_of(cast(Any, redis.hmget(_keys(addresses, tenant, self.name)[0], ["", "@"])))
+        asked = cast(Any, redis.hmget(_keys(addresses, tenant, self.name)[0], ["", "@"]))
+        fields: list[bytes | None] = await unreadable.answer_of(asked, [])
         match [_number((field or b"").decode(errors="replace")) for field in fields]:
             case [int(number), int(last)] if last >= since:
                 return number

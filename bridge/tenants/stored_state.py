@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError, WatchError
+from redis.exceptions import WatchError
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.link import is_wrong_type
+from bridge.broker.unreadable import answer_of
 from bridge.tenants.stored_map import prepare_map, put_in_place, read_map
 from bridge.tenants.tenant import TenantState, state_in
 from bridge.tenants.versions import number
@@ -65,12 +65,10 @@ async def write_state(redis: Redis, addresses: Addresses, name: str, state: Tena
 
 async def _version_held(pipeline: Any, addresses: Addresses, name: str) -> int:
     """The latest version of a tenant that Redis knows: what all tenants' versions say may be lost by itself."""
-    found = [await pipeline.hget(addresses.tenants, name)]
-    try:
-        found.append(await pipeline.hget(addresses.tenant(name), "version"))
-    except ResponseError as error:
-        if not is_wrong_type(error):
-            raise
+    found = [
+        await pipeline.hget(addresses.tenants, name),
+        await answer_of(pipeline.hget(addresses.tenant(name), "version"), None),
+    ]
     return max(number(version) if version is not None else 0 for version in found)
 
 

@@ -16,7 +16,7 @@ from bridge.broker.message import BusMessage, read
 from bridge.messaging.publisher import Crossing
 from bridge.messaging.renderers import V2Voice, V3Voice
 from bridge.records.counters import Counts
-from bridge.records.recorder import Chronicle
+from bridge.records.recorder import Recorder
 from bridge.records.rows import Language, Speech
 from bridge.records.speech import Speaker
 from bridge.tenants.table import TenantTable
@@ -51,8 +51,8 @@ class RecordingBus:
 
 
 @dataclass
-class RecordingChronicle:
-    """A chronicle that keeps what it is told."""
+class KeepingRecorder:
+    """A recorder that keeps what it is told."""
 
     speeches: list[tuple[str, Speech]] = field(default_factory=list)
     frames: list[tuple[str, Any]] = field(default_factory=list)
@@ -110,17 +110,18 @@ class Stage:
         self.bus = RecordingBus()
         self.counts = Counts()
         self.table = table_of(*tenants)
-        self.chronicle = RecordingChronicle()
+        self.recorder = KeepingRecorder()
         self.expected: dict[bytes, BusMessage] = {}
         self.crossing = Crossing(
             cast(Bus, self.bus),
             ADDRESSES,
             self.table,
             self.counts,
-            cast(Chronicle, self.chronicle),
+            cast(Recorder, self.recorder),
             lambda name: name in here,
             self.expected.__setitem__,
         )
+        self.crossing.frame_read.add(self.recorder.read)
 
     def heard(self) -> list[str]:
         """Who has heard what was published, each as often as it was heard."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.broker.presence import Place
-from bridge.cutover.evictions import Evictions, Eviction
+from bridge.cutover.evictions import Eviction, Evictions
 from bridge.tenants.tenant import Tenant, bucket
 from compat.identity import Names
 from tests.bridge.broker.parts import running, until

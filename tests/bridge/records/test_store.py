@@ -1,4 +1,4 @@
-"""Rolls on a real Redis: what is noted adds up, what is too old or too much is forgotten, and garbage is survived."""
+"""Tables on a real Redis: what is noted adds up, what is too old or too much is forgotten, and garbage is survived."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.records.rows import Noted
-from bridge.records.store import ROWS_PER_COMMAND, ROWS_PER_PAGE, SECONDS_PER_DAY, Roll, rolls
+from bridge.records.store import ROWS_PER_COMMAND, ROWS_PER_PAGE, SECONDS_PER_DAY, Store, Table
 from tests.bridge.admin.desk import DAY, TENANT, Desk, at_a_desk
 from tests.bridge.broker.parts import Answers, running_bus, until
 from tests.conftest import StartRedis
 
 START = 1_790_000_000_000
-ROLL = Roll("census", 1_000, 35)
+TABLE = Table("census", 1_000, 35)
 NUMBERS = count()
 KEYS = ("a", "b", "c d", "é", '["v2",null]', "1")
 GARBAGE = {
@@ -44,9 +44,9 @@ notes = st.builds(
 )
 
 
-def a_roll(most_rows: int = 1_000, days: int = 35) -> Roll:
+def a_roll(most_rows: int = 1_000, days: int = 35) -> Table:
     """One that nobody has noted anything on."""
-    return Roll(f"roll-{next(NUMBERS)}-{secrets.token_hex(4)}", most_rows, days)
+    return Table(f"roll-{next(NUMBERS)}-{secrets.token_hex(4)}", most_rows, days)
 
 
 def row(key: str, last: int, times: int = 1) -> Noted:
@@ -88,7 +88,7 @@ class Model:
         return noted.last, noted.key.encode()
 
 
-async def read(desk: Desk, roll: Roll) -> tuple[list[Noted], int]:
+async def read(desk: Desk, roll: Table) -> tuple[list[Noted], int]:
     return await desk.noted(roll), await roll.forgotten(desk.redis, desk.addresses, TENANT)
 
 
@@ -200,15 +200,15 @@ async def test_rows_that_redis_is_not_known_to_have_taken_come_back(redis_server
     async with running_bus(server.url) as bus, at_a_desk(server.url, prefix) as desk:
         server.kill()
         failed = Answers()
-        ROLL.note(bus, desk.addresses, TENANT, rows, failed)
+        TABLE.note(bus, desk.addresses, TENANT, rows, failed)
         assert [len(await failed.next()), len(await failed.next())] == [ROWS_PER_COMMAND, 3]
         await until(lambda: not bus.is_up)
-        ROLL.note(bus, desk.addresses, TENANT, rows[:1], failed)
+        TABLE.note(bus, desk.addresses, TENANT, rows[:1], failed)
         assert await failed.next() == rows[:1]
 
 
 def test_the_bounds_are_the_operators_where_clients_are_kept_and_fit_the_drawing_where_time_is() -> None:
-    every = rolls(7_000, 90)
+    every = Store.bounded(7_000, 90)
     assert (every.census.most_rows, every.census.days) == (7_000, 90)
     assert (every.speeches.days, every.ledger.days) == (90, 90)
     protocols_and_kinds = 3 * 2
@@ -219,7 +219,7 @@ def test_the_bounds_are_the_operators_where_clients_are_kept_and_fit_the_drawing
 
 
 async def test_a_roll_that_is_noted_while_it_is_read_has_each_row_once(desk: Desk) -> None:
-    roll = Roll("read", 100_000, 35)
+    roll = Table("read", 100_000, 35)
     number = ROWS_PER_PAGE + 10
     await desk.note(roll, *(Noted(f"k{index}", 10**12 + index, 10**12 + index, 1) for index in range(number)))
     found: list[str] = []
