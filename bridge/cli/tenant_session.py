@@ -10,8 +10,8 @@ from bridge.cli.tenants import named, read_tenants
 from bridge.config.settings import Settings
 from bridge.cutover.cutover import Cutover
 from bridge.records.reports import Reports
-from bridge.records.store import Store
 from bridge.records.store_reader import StoreReader
+from bridge.records.tables import Tables
 from bridge.tenants.tenant import Tenant
 
 
@@ -21,8 +21,8 @@ class TenantSession:
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis = redis
         self._settings = settings
-        store = Store.bounded(settings.census_clients, settings.census_days)
-        reader = StoreReader(redis, Addresses(settings.prefix), store)
+        tables = Tables.bounded(settings.census_clients, settings.census_days)
+        reader = StoreReader(redis, Addresses(settings.prefix), tables)
         self.reports = Reports(reader)
         self.cutover = Cutover(reader, self.reports.turns)
 

@@ -40,10 +40,10 @@ class DryRun:
             return await self._predict(tenant, after)
 
     async def _predict(self, tenant: Tenant, after: Standing) -> dict[str, Any]:
-        store, before = self._reader.store, Standing.of(tenant)
+        tables, before = self._reader.tables, Standing.of(tenant)
         said = await self._said(tenant)
         prediction = await self._compare(tenant, after, said)
-        forgotten = [await self._reader.forgotten(table, tenant.name) for table in (store.census, store.speeches)]
+        forgotten = [await self._reader.forgotten(table, tenant.name) for table in (tables.census, tables.speeches)]
         return {
             "tenant": tenant.name,
             "version": tenant.version,
@@ -66,7 +66,7 @@ class DryRun:
 
     async def _said(self, tenant: Tenant) -> list[Said]:
         said: list[Said] = []
-        async for page in self._reader.pages(self._reader.store.speeches, tenant.name):
+        async for page in self._reader.pages(self._reader.tables.speeches, tenant.name):
             said += await aside(_said_in, page)
         return said
 

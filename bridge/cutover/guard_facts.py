@@ -29,7 +29,7 @@ class Guards:
     async def _read_facts(self, tenant: str) -> GuardFacts:
         redis, addresses, now = self._reader.redis, self._reader.addresses, milliseconds_now()
         days = {timestamp((now - day * MILLISECONDS_PER_DAY) * 1_000)[:10] for day in range(RECENT_DAYS)}
-        rows = await self._reader.rows(self._reader.store.ledger, tenant)
+        rows = await self._reader.rows(self._reader.tables.ledger, tenant)
         converted, last = await aside(_converted, rows, days)
         refused = await in_a_minute(redis, addresses, tenant, now)
         lost = _milliseconds(await read_lost_at(redis, addresses))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import Final
 
 from bridge.records.rows import Noted
-from bridge.records.store import Table
+from bridge.records.tables import Table
 
 MOST_WAITING: Final = 50_000
 ROWS_PER_STEP: Final = 200

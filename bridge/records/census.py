@@ -27,7 +27,7 @@ class Census:
         """Everyone in the census, the newest first; whoever is connected was seen `now` (ms since the epoch)."""
         asked: set[str] = set()
         here: set[tuple[str, str]] = set()
-        async for page in self._reader.pages(self._reader.store.census, tenant.name):
+        async for page in self._reader.pages(self._reader.tables.census, tenant.name):
             rows = await aside(lambda page: report_rows.visitors(read_rows(page)), page)
             groups = {report_rows.group_of(visitor, tenant) for _, visitor in rows} - asked
             asked |= groups

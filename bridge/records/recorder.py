@@ -10,7 +10,7 @@ from typing import Final
 from bridge.records.backlog import MOST_WAITING, Backlog, is_end_of_step
 from bridge.records.rows import Language, Noted, Visitor
 from bridge.records.speech import Audience, Speaker, Spoken, milliseconds
-from bridge.records.store import Store
+from bridge.records.tables import Tables
 from v3.messages import Content
 
 TOUCH_SECONDS: Final = 60.0
@@ -23,9 +23,9 @@ SpeaksAs = tuple[str, Language, str | None, str]
 class Recorder:
     """What one process has counted since the last write. Where nothing is to be recorded it counts nothing."""
 
-    def __init__(self, store: Store, backlog: Backlog, seconds: Callable[[], float]) -> None:
+    def __init__(self, tables: Tables, backlog: Backlog, seconds: Callable[[], float]) -> None:
         """`seconds` since the epoch are asked for each message: it is the plainest clock there is."""
-        self._store = store
+        self._tables = tables
         self._backlog = backlog
         self._is_kept: Final = backlog.is_kept
         self._seconds = seconds
@@ -94,7 +94,7 @@ class Recorder:
     def _note_seen(self, tenant: str, visitor: Visitor, user_agent: str = "", since: float | None = None) -> None:
         now = milliseconds(self._seconds())
         first = now if since is None else min(now, milliseconds(since))
-        self._backlog.note(self._store.census, tenant, Noted(visitor.key(), first, now, 0, user_agent))
+        self._backlog.note(self._tables.census, tenant, Noted(visitor.key(), first, now, 0, user_agent))
 
     def _touch_some(self) -> None:
         """Everyone who is connected was seen a minute ago at most; so many at once."""
@@ -113,9 +113,9 @@ class Recorder:
             speaker, tenant = spoken.speaker, spoken.speaker.tenant
             visitor = self._visitors.get((tenant, spoken.language, speaker.client_id, speaker.group_id))
             client_id = speaker.client_id if visitor is None else visitor.client_id
-            self._backlog.note(self._store.speeches, tenant, spoken.noted(audience, client_id))
+            self._backlog.note(self._tables.speeches, tenant, spoken.noted(audience, client_id))
             if visitor is not None:
-                self._backlog.note(self._store.census, tenant, spoken.noted_as(visitor.key()))
+                self._backlog.note(self._tables.census, tenant, spoken.noted_as(visitor.key()))
 
     def _let_go(self, gone: Iterable[SpeaksAs]) -> None:
         """Forget as whom a client spoke whose last connection is over."""

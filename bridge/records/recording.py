@@ -9,7 +9,7 @@ from bridge.records.backlog import Backlog
 from bridge.records.counters import Counts
 from bridge.records.recorder import Recorder
 from bridge.records.samples import OpenByTenant, Samples
-from bridge.records.store import Store
+from bridge.records.tables import Tables
 from bridge.records.writer import Source, Writer
 
 
@@ -20,13 +20,13 @@ class Recording:
         self,
         bus: Bus,
         addresses: Addresses,
-        store: Store,
+        tables: Tables,
         backlog: Backlog,
         counts: Counts,
         open_by_tenant: OpenByTenant,
         *others: Source,
     ) -> None:
         self.backlog: Final = backlog
-        self.recorder: Final = Recorder(store, backlog, time.time)
-        samples = Samples(store, backlog, counts, open_by_tenant, time.time)
+        self.recorder: Final = Recorder(tables, backlog, time.time)
+        samples = Samples(tables, backlog, counts, open_by_tenant, time.time)
         self.writer: Final = Writer(bus, addresses, backlog, (self.recorder, samples, *others))

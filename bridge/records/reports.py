@@ -11,8 +11,9 @@ from bridge.records import report_rows
 from bridge.records.census import Census
 from bridge.records.report_turns import ReportTurns
 from bridge.records.rows import Seen
-from bridge.records.store import Table, read_rows
+from bridge.records.store import read_rows
 from bridge.records.store_reader import StoreReader, milliseconds_now
+from bridge.records.tables import Table
 from bridge.system.background import aside
 from bridge.tenants.tenant import Tenant
 
@@ -25,7 +26,7 @@ class Reports:
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
-        self._store = reader.store
+        self._tables = reader.tables
         self._census = Census(reader)
         self.turns: Final = ReportTurns()
         """Whoever lets others ask gives them turns; here they only get places."""
@@ -45,9 +46,9 @@ class Reports:
                 await aside(newest.add, clients)
             return {
                 "tenant": tenant.name,
-                "days": self._store.census.days,
+                "days": self._tables.census.days,
                 "total": newest.total,
-                "forgotten": await self._reader.forgotten(self._store.census, tenant.name),
+                "forgotten": await self._reader.forgotten(self._tables.census, tenant.name),
                 "clients": newest.lines(),
             }
 
@@ -57,12 +58,12 @@ class Reports:
         How often a key was said is counted; the types of its values are those that samples had, the newest first.
         """
         async with self.turns.place():
-            rows = await self._reader.rows(self._store.ledger, tenant.name)
+            rows = await self._reader.rows(self._tables.ledger, tenant.name)
             outcomes, keys = await aside(report_rows.ledger, rows)
             return {
                 "tenant": tenant.name,
-                "days": self._store.ledger.days,
-                "forgotten": await self._reader.forgotten(self._store.ledger, tenant.name),
+                "days": self._tables.ledger.days,
+                "forgotten": await self._reader.forgotten(self._tables.ledger, tenant.name),
                 "outcomes": outcomes,
                 "keys": keys,
             }
@@ -72,8 +73,8 @@ class Reports:
         async with self.turns.place():
             return {
                 "tenant": tenant.name,
-                "minutes": await self._drawn(self._store.minutes, tenant, 1),
-                "hours": await self._drawn(self._store.hours, tenant, MINUTES_PER_HOUR),
+                "minutes": await self._drawn(self._tables.minutes, tenant, 1),
+                "hours": await self._drawn(self._tables.hours, tenant, MINUTES_PER_HOUR),
             }
 
     async def _drawn(self, table: Table, tenant: Tenant, minutes: int) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """What is kept of a tenant's traffic for its operator, a row for each thing that is told apart. Pure.
 
-Each kind of row is the key of a table (`store.py`), which keeps beside it when it was first and last noted and how
+Each kind of row is the key of a table (`tables.py`), which keeps beside it when it was first and last noted and how
 often. Names and numbers are kept, never what was said; of a proprietary key only its name and the type of its value.
 """
 

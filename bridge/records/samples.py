@@ -9,7 +9,7 @@ from bridge.records.backlog import Backlog
 from bridge.records.counters import Counts, more_since
 from bridge.records.rows import Noted, Sample
 from bridge.records.speech import milliseconds
-from bridge.records.store import Store
+from bridge.records.tables import Tables
 
 OpenByTenant = Callable[[], Mapping[tuple[str, str], int]]
 """(tenant, protocol) -> how many connections are open."""
@@ -20,13 +20,13 @@ class Samples:
 
     def __init__(
         self,
-        store: Store,
+        tables: Tables,
         backlog: Backlog,
         counts: Counts,
         open_by_tenant: OpenByTenant,
         seconds: Callable[[], float],
     ) -> None:
-        self._store = store
+        self._tables = tables
         self._backlog = backlog
         self._counts = counts
         self._open_by_tenant = open_by_tenant
@@ -51,7 +51,7 @@ class Samples:
     ) -> None:
         now = round(at.timestamp() * 1_000)
         for table, moment in (
-            (self._store.minutes, f"{at:%Y-%m-%dT%H:%M:00Z}"),
-            (self._store.hours, f"{at:%Y-%m-%dT%H:00:00Z}"),
+            (self._tables.minutes, f"{at:%Y-%m-%dT%H:%M:00Z}"),
+            (self._tables.hours, f"{at:%Y-%m-%dT%H:00:00Z}"),
         ):
             self._backlog.note(table, tenant, Noted(Sample(moment, what, protocol).key(), now, now, times))

@@ -1,4 +1,4 @@
-"""The tables of a tenant in Redis, each of which is bounded and forgets. It knows nothing of what their rows mean.
+"""The tables of tenants (`tables.py`) in Redis, written and read. It knows nothing of what their rows mean.
 
 Each row has a key, when it was first and last noted (milliseconds since the epoch), how often, and a remark. What was
 not noted for `days` is forgotten, and beyond `most_rows` the row that was noted longest ago is, which is counted.
@@ -8,7 +8,6 @@ another type is an empty table.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from redis.asyncio import Redis
@@ -17,6 +16,7 @@ from bridge.broker import scripts, unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.records.rows import Noted
+from bridge.records.tables import Table
 
 ROWS_PER_COMMAND: Final = 200
 ROWS_PER_PAGE: Final = 500
@@ -30,102 +30,64 @@ Rows = list[tuple[bytes, bytes | None]]
 """As they stand in Redis: key, and value where there still is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One kind of rows, with its bounds."""
-
-    name: str
-    most_rows: int
-    days: int
-
-    def note(
-        self,
-        bus: Bus,
-        addresses: Addresses,
-        tenant: str,
-        rows: Sequence[Noted],
-        failed: "Failed",
-        lost: "Lost | None" = None,
-    ) -> None:
-        """Add to the rows of a tenant. `failed` gets, later, the rows that Redis is not known to have taken.
-
-        `lost` is called where something else stood in the place of all that were there before.
-        """
-        keys = _keys(addresses, tenant, self.name)
-        for start in range(0, len(rows), ROWS_PER_COMMAND):
-            step = rows[start : start + ROWS_PER_COMMAND]
-            scripts.NOTE.run(bus, keys, self._arguments(step), _answered(step, failed, lost))
-
-    def _arguments(self, rows: Sequence[Noted]) -> list[str | int]:
-        newest = max(row.last for row in rows)
-        seconds = self.days * SECONDS_PER_DAY
-        arguments: list[str | int] = [self.most_rows, newest - seconds * 1_000, seconds]
-        for row in rows:
-            arguments += (row.key, row.first, row.last, row.count, row.remark)
-        return arguments
-
-    async def pages(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> AsyncIterator[Rows]:
-        """The rows that were noted at `since` or later, the newest first, never many at once, and `most_rows` in all.
-
-        `read_rows` reads them. Raises what redis-py raises.
-        """
-        rows, order = _keys(addresses, tenant, self.name)
-        # The order is read at once: rows that are noted meanwhile would move from page to page.
-        asked: Any = redis.zrange(
-            order, cast(Any, "+inf"), cast(Any, since), desc=True, byscore=True, offset=0, num=self.most_rows
-        )
-        keys: list[bytes] = await unreadable.answer_of(asked, [])
-        for start in range(0, len(keys), ROWS_PER_PAGE):
-            page = keys[start : start + ROWS_PER_PAGE]
-            values: list[bytes | None] = await unreadable.answer_of(cast(Any, redis.hmget(rows, page)), [])
-            yield list(zip(page, values, strict=False))
-
-    async def newest(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> AsyncIterator[Noted]:
-        """As `pages`, row by row."""
-        async for page in self.pages(redis, addresses, tenant, since):
-            for noted in read_rows(page):
-                yield noted
-
-    async def forgotten(self, redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> int:
-        """How many rows the bound has made it forget; 0 where that was before `since`."""
-        asked = cast(Any, redis.hmget(_keys(addresses, tenant, self.name)[0], ["", "@"]))
-        fields: list[bytes | None] = await unreadable.answer_of(asked, [])
-        match [_number((field or b"").decode(errors="replace")) for field in fields]:
-            case [int(number), int(last)] if last >= since:
-                return number
-            case _:
-                return 0
-
-
 Failed = Callable[[Sequence[Noted]], None]
 Lost = Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Every table of a tenant. What their rows are is said by `rows.py`."""
+def note(
+    bus: Bus,
+    addresses: Addresses,
+    table: Table,
+    tenant: str,
+    rows: Sequence[Noted],
+    failed: Failed,
+    lost: Lost | None = None,
+) -> None:
+    """Add to the rows of a tenant. `failed` gets, later, the rows that Redis is not known to have taken.
 
-    census: Table
-    """`Visitor`: who connects; counted are the messages that each said, remarked is the user agent."""
-    speeches: Table
-    """`Speech`: who says something to whom."""
-    ledger: Table
-    """`Conversion` and `ProprietaryKey`."""
-    minutes: Table
-    """`Sample`, a row a minute."""
-    hours: Table
-    """`Sample`, a row an hour; connections are added up each minute."""
+    `lost` is called where something else stood in the place of all that were there before.
+    """
+    keys = _keys(addresses, table, tenant)
+    for start in range(0, len(rows), ROWS_PER_COMMAND):
+        step = rows[start : start + ROWS_PER_COMMAND]
+        scripts.NOTE.run(bus, keys, _arguments(table, step), _answered(step, failed, lost))
 
-    @classmethod
-    def bounded(cls, census_rows: int, days: int) -> "Store":
-        """The tables with their bounds: what the operator chooses, and what a history needs."""
-        return cls(
-            census=Table("census", census_rows, days),
-            speeches=Table("speeches", 20_000, days),
-            ledger=Table("ledger", 5_000, days),
-            minutes=Table("minutes", 12_000, 2),
-            hours=Table("hours", 60_000, 400),
-        )
+
+async def pages(redis: Redis, addresses: Addresses, table: Table, tenant: str, since: int = 0) -> AsyncIterator[Rows]:
+    """The rows that were noted at `since` or later, the newest first, never many at once, and `most_rows` in all.
+
+    `read_rows` reads them. Raises what redis-py raises.
+    """
+    rows, order = _keys(addresses, table, tenant)
+    # The order is read at once: rows that are noted meanwhile would move from page to page.
+    asked: Any = redis.zrange(
+        order, cast(Any, "+inf"), cast(Any, since), desc=True, byscore=True, offset=0, num=table.most_rows
+    )
+    keys: list[bytes] = await unreadable.answer_of(asked, [])
+    for start in range(0, len(keys), ROWS_PER_PAGE):
+        page = keys[start : start + ROWS_PER_PAGE]
+        values: list[bytes | None] = await unreadable.answer_of(cast(Any, redis.hmget(rows, page)), [])
+        yield list(zip(page, values, strict=False))
+
+
+async def forgotten(redis: Redis, addresses: Addresses, table: Table, tenant: str, since: int = 0) -> int:
+    """How many rows the bound has made it forget; 0 where that was before `since`."""
+    asked = cast(Any, redis.hmget(_keys(addresses, table, tenant)[0], ["", "@"]))
+    fields: list[bytes | None] = await unreadable.answer_of(asked, [])
+    match [_number((field or b"").decode(errors="replace")) for field in fields]:
+        case [int(number), int(last)] if last >= since:
+            return number
+        case _:
+            return 0
+
+
+def _arguments(table: Table, rows: Sequence[Noted]) -> list[str | int]:
+    newest = max(row.last for row in rows)
+    seconds = table.days * SECONDS_PER_DAY
+    arguments: list[str | int] = [table.most_rows, newest - seconds * 1_000, seconds]
+    for row in rows:
+        arguments += (row.key, row.first, row.last, row.count, row.remark)
+    return arguments
 
 
 def _answered(rows: Sequence[Noted], failed: Failed, lost: Lost | None) -> Callable[[Any], None]:
@@ -138,8 +100,8 @@ def _answered(rows: Sequence[Noted], failed: Failed, lost: Lost | None) -> Calla
     return answered
 
 
-def _keys(addresses: Addresses, tenant: str, name: str) -> list[str]:
-    rows = addresses.roll(tenant, name)
+def _keys(addresses: Addresses, table: Table, tenant: str) -> list[str]:
+    rows = addresses.roll(tenant, table.name)
     return [rows, f"{rows}:order"]
 
 

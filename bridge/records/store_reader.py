@@ -8,22 +8,24 @@ from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled
+from bridge.records import store
 from bridge.records.rows import MILLISECONDS_PER_DAY, Noted
-from bridge.records.store import Rows, Store, Table, read_rows
+from bridge.records.store import Rows, read_rows
+from bridge.records.tables import Table, Tables
 from bridge.system.background import aside
 
 
 class StoreReader:
     """Reads the tables of tenants. Each method raises what redis-py raises."""
 
-    def __init__(self, redis: Redis, addresses: Addresses, store: Store) -> None:
+    def __init__(self, redis: Redis, addresses: Addresses, tables: Tables) -> None:
         self.redis: Final = redis
         self.addresses: Final = addresses
-        self.store: Final = store
+        self.tables: Final = tables
 
     async def pages(self, table: Table, tenant: str) -> AsyncIterator[Rows]:
         """The rows that still count, the newest first; `read_rows` reads them."""
-        async for page in table.pages(self.redis, self.addresses, tenant, _oldest(table)):
+        async for page in store.pages(self.redis, self.addresses, table, tenant, _oldest(table)):
             end_if_cancelled()
             yield page
 
@@ -36,7 +38,7 @@ class StoreReader:
 
     async def forgotten(self, table: Table, tenant: str) -> int:
         """How many rows the bound of the table has made it forget."""
-        return await table.forgotten(self.redis, self.addresses, tenant, _oldest(table))
+        return await store.forgotten(self.redis, self.addresses, table, tenant, _oldest(table))
 
 
 def milliseconds_now() -> int:

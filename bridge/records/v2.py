@@ -15,7 +15,7 @@ from bridge.records.backlog import Backlog, is_end_of_step
 from bridge.records.counters import Counts, Direction, more_since
 from bridge.records.rows import Conversion, Noted, ProprietaryKey
 from bridge.records.speech import milliseconds
-from bridge.records.store import Store
+from bridge.records.tables import Tables
 from bridge.records.turned_away import TurnedAway
 from legacy_v2.frames import JsonType, type_of
 
@@ -44,9 +44,9 @@ class FrameKeys:
     """The names in the frames of one process, counted for each set of names together."""
 
     def __init__(
-        self, store: Store, backlog: Backlog, dialect_words: DialectWords, seconds: Callable[[], float]
+        self, tables: Tables, backlog: Backlog, dialect_words: DialectWords, seconds: Callable[[], float]
     ) -> None:
-        self._ledger = store.ledger
+        self._ledger = tables.ledger
         self._backlog = backlog
         self._dialect_words = dialect_words
         self._seconds = seconds
@@ -84,8 +84,8 @@ class FrameKeys:
 class Conversions:
     """What became of messages on their way to the other side, by the day, from what the process counts anyway."""
 
-    def __init__(self, store: Store, backlog: Backlog, counts: Counts, seconds: Callable[[], float]) -> None:
-        self._ledger = store.ledger
+    def __init__(self, tables: Tables, backlog: Backlog, counts: Counts, seconds: Callable[[], float]) -> None:
+        self._ledger = tables.ledger
         self._backlog = backlog
         self._counts = counts
         self._seconds = seconds
@@ -108,15 +108,15 @@ class V2Recording:
         self,
         bus: Bus,
         addresses: Addresses,
-        store: Store,
+        tables: Tables,
         backlog: Backlog,
         counts: Counts,
         dialect_words: DialectWords,
         seconds: Callable[[], float] = time.time,
     ) -> None:
-        self.frame_keys: Final = FrameKeys(store, backlog, dialect_words, seconds)
+        self.frame_keys: Final = FrameKeys(tables, backlog, dialect_words, seconds)
         self.turned_away: Final = TurnedAway(bus, addresses, seconds, is_kept=backlog.is_kept)
-        self._conversions = Conversions(store, backlog, counts, seconds)
+        self._conversions = Conversions(tables, backlog, counts, seconds)
 
     def note_rows(self) -> Iterator[None]:
         """What was counted since the last time, in steps."""

@@ -11,9 +11,10 @@ from typing import Final, Protocol
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
+from bridge.records import store
 from bridge.records.backlog import ROWS_PER_STEP, Backlog
 from bridge.records.rows import Noted
-from bridge.records.store import Table
+from bridge.records.tables import Table
 from bridge.system.observers import Observers
 
 WRITE_SECONDS: Final = 1.0
@@ -61,7 +62,7 @@ class Writer:
             failed, lost = self._again(table, tenant), partial(self.lost, tenant, table.name)
             for start in range(0, len(waiting), ROWS_PER_STEP):
                 step = waiting[start : start + ROWS_PER_STEP]
-                table.note(self._bus, self._addresses, tenant, step, failed, lost)
+                store.note(self._bus, self._addresses, table, tenant, step, failed, lost)
                 yield
 
     def _again(self, table: Table, tenant: str) -> Callable[[Sequence[Noted]], None]:

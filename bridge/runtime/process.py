@@ -42,8 +42,8 @@ from bridge.records.counters import Counts
 from bridge.records.recording import Recording
 from bridge.records.redis_loss import RedisLoss
 from bridge.records.reports import Reports
-from bridge.records.store import Store
 from bridge.records.store_reader import StoreReader
+from bridge.records.tables import Tables
 from bridge.records.v2 import V2Recording
 from bridge.runtime.shutdown import end_all
 from bridge.system import open_files
@@ -111,20 +111,20 @@ class Process:
         self.connections: Final = Connections(self.hub, self.presence, self.counts, time.time)
         self.table: Final = TenantTable(self.redis, addresses, settings.known_tenants(), self._tenants_here)
         self.evictions: Final = Evictions(self.connections, self.table.get, settings.moves_per_second)
-        store = Store.bounded(settings.census_clients, settings.census_days)
+        tables = Tables.bounded(settings.census_clients, settings.census_days)
         backlog = Backlog(is_kept=settings.records)
-        self.v2_recording: Final = V2Recording(self.bus, addresses, store, backlog, self.counts, self._words_of)
+        self.v2_recording: Final = V2Recording(self.bus, addresses, tables, backlog, self.counts, self._words_of)
         self.recording: Final = Recording(
             self.bus,
             addresses,
-            store,
+            tables,
             backlog,
             self.counts,
             self.connections.open_by_tenant,
             self.v2_recording,
         )
         self.cluster_counts: Final = ClusterCounts(self.bus, addresses, name, self._counted)
-        reader = StoreReader(self.redis, addresses, store)
+        reader = StoreReader(self.redis, addresses, tables)
         self.reports: Final = Reports(reader)
         self.cutover: Final = Cutover(reader, self.reports.turns)
         self.guard_watch: Final = GuardWatch(self.redis, addresses, self.table, self.cutover.guards)

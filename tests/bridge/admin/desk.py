@@ -15,11 +15,12 @@ from redis.asyncio import Redis
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.cutover.cutover import Cutover
-from bridge.records import turned_away
+from bridge.records import store, turned_away
 from bridge.records.reports import Reports
 from bridge.records.rows import Conversion, Noted, Row, Speech, Visitor
-from bridge.records.store import Store, Table
+from bridge.records.store import read_rows
 from bridge.records.store_reader import StoreReader
+from bridge.records.tables import Table, Tables
 from tests.bridge.broker.parts import Answers, running_bus
 
 DAY: Final = 86_400_000
@@ -53,8 +54,8 @@ class Desk:
         self.redis = redis
         self.bus = bus
         self.addresses = addresses
-        self.store = Store.bounded(100_000, 35)
-        reader = StoreReader(redis, addresses, self.store)
+        self.tables = Tables.bounded(100_000, 35)
+        reader = StoreReader(redis, addresses, self.tables)
         self.reports = Reports(reader)
         self.cutover = Cutover(reader, self.reports.turns)
         self.changes = self.cutover.changes
@@ -64,7 +65,7 @@ class Desk:
     async def note(self, table: Table, *rows: Noted) -> None:
         """Redis holds them when it returns."""
         failed = Answers()
-        table.note(self.bus, self.addresses, TENANT, rows, failed)
+        store.note(self.bus, self.addresses, table, TENANT, rows, failed)
         await self.settled()
         assert failed.empty()
 
@@ -75,25 +76,26 @@ class Desk:
 
     async def noted(self, table: Table, since: int = 0) -> list[Noted]:
         """What a table holds, the newest first."""
-        return [row async for row in table.newest(self.redis, self.addresses, TENANT, since)]
+        pages = store.pages(self.redis, self.addresses, table, TENANT, since)
+        return [row async for page in pages for row in read_rows(page)]
 
     async def met(self, visitor: Visitor, first: int, last: int, messages: int = 0, user_agent: str = "") -> None:
         """A client was there."""
-        await self.note(self.store.census, Noted(visitor.key(), first, last, messages, user_agent))
+        await self.note(self.tables.census, Noted(visitor.key(), first, last, messages, user_agent))
 
     async def spoken(self, speech: Speech, first: int, last: int, times: int = 1) -> None:
         """Something was said."""
-        await self.note(self.store.speeches, Noted(speech.key(), first, last, times))
+        await self.note(self.tables.speeches, Noted(speech.key(), first, last, times))
 
     async def converted(self, outcome: str, times: int, at: int, direction: str = "v2_to_v3") -> None:
         """Messages crossed; `at` says on which day."""
         day = time.strftime("%Y-%m-%d", time.gmtime(at / 1_000))
-        await self.note(self.store.ledger, noted(Conversion(direction, outcome, day), at, times))
+        await self.note(self.tables.ledger, noted(Conversion(direction, outcome, day), at, times))
 
     async def turned_away(self, clients: int, seconds_ago: float = 0) -> None:
         """So many clients that were known before were refused."""
         visitors = [v2(f"refused-{seconds_ago}-{number}") for number in range(clients)]
-        await self.note(self.store.census, *(noted(each, now() - DAY) for each in visitors))
+        await self.note(self.tables.census, *(noted(each, now() - DAY) for each in visitors))
         turned_away.note(self.bus, self.addresses, TENANT, visitors, time.time() - seconds_ago)
         await self.settled()
 

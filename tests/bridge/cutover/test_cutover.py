@@ -27,7 +27,7 @@ async def test_a_tenant_of_which_nothing_is_known_has_an_empty_report_of_each_ki
 
 
 async def test_what_somebody_else_wrote_under_our_names_is_no_row_of_a_report(desk: Desk, at_once: None) -> None:
-    for roll in (desk.store.census, desk.store.speeches, desk.store.ledger, desk.store.minutes, desk.store.hours):
+    for roll in (desk.tables.census, desk.tables.speeches, desk.tables.ledger, desk.tables.minutes, desk.tables.hours):
         await desk.note(roll, *(Noted(key, now(), now(), 1) for key in ("garbage", "[]", "7", '["v2"]')))
     assert (await desk.reports.census(ACME, "all"))["clients"] == []
     assert (await desk.reports.ledger(ACME))["keys"] == []

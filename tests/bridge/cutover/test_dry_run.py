@@ -136,7 +136,7 @@ async def test_a_prediction_is_not_whole_where_the_record_has_forgotten_some(
     desk: Desk, at_once: None, name: str
 ) -> None:
     await desk.note(
-        replace(getattr(desk.store, name), most_rows=1), Noted("a", now(), now(), 1), Noted("b", now(), now(), 1)
+        replace(getattr(desk.tables, name), most_rows=1), Noted("a", now(), now(), 1), Noted("b", now(), now(), 1)
     )
     assert not (await desk.dry_run.predict(ACME, V3))["complete"]
 
@@ -169,5 +169,5 @@ async def test_a_listener_is_named_with_its_protocol(desk: Desk, at_once: None) 
 
 
 async def test_a_row_of_half_a_character_is_no_row(desk: Desk, at_once: None) -> None:
-    await desk.note(desk.store.census, Noted('["v2","v2","\\ud800","lobby",""]', now(), now(), 1))
+    await desk.note(desk.tables.census, Noted('["v2","v2","\\ud800","lobby",""]', now(), now(), 1))
     assert (await desk.dry_run.predict(ACME, V3))["refused"] == []

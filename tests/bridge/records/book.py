@@ -9,7 +9,7 @@ from bridge.records.counters import Counts
 from bridge.records.recorder import Recorder
 from bridge.records.rows import Noted, Speech
 from bridge.records.samples import Samples
-from bridge.records.store import Table
+from bridge.records.tables import Table
 from bridge.records.v2 import V2Recording
 from bridge.records.writer import Writer
 from tests.bridge.admin.desk import TENANT, Clock, Desk, v2, v3
@@ -37,12 +37,12 @@ class Book:
         self.counts = Counts()
         self.connections: dict[tuple[str, str], int] = {}
         self._talkers: dict[tuple[str, Talker], Talker] = {}
-        known, seconds, store = frozenset(words.split()), self.clock.seconds, desk.store
+        known, seconds, tables = frozenset(words.split()), self.clock.seconds, desk.tables
         bus, addresses, backlog = desk.bus, desk.addresses, Backlog(is_kept=is_kept)
         self.backlog = backlog
-        self.recorder = Recorder(store, backlog, seconds)
-        self.v2 = V2Recording(bus, addresses, store, backlog, self.counts, lambda _: known, seconds)
-        samples = Samples(store, backlog, self.counts, lambda: self.connections, seconds)
+        self.recorder = Recorder(tables, backlog, seconds)
+        self.v2 = V2Recording(bus, addresses, tables, backlog, self.counts, lambda _: known, seconds)
+        samples = Samples(tables, backlog, self.counts, lambda: self.connections, seconds)
         self.writer = Writer(bus, addresses, backlog, (self.recorder, samples, self.v2))
 
     def say(self, speech: Speech = SPEECH, times: int = 1) -> None:
@@ -59,10 +59,10 @@ class Book:
         return {noted.key: noted for noted in await self.desk.noted(table)}
 
     async def census(self) -> dict[str, Noted]:
-        return await self.written(self.desk.store.census)
+        return await self.written(self.desk.tables.census)
 
     async def speeches(self) -> dict[str, Noted]:
-        return await self.written(self.desk.store.speeches)
+        return await self.written(self.desk.tables.speeches)
 
     async def ledger(self) -> dict[str, Noted]:
-        return await self.written(self.desk.store.ledger)
+        return await self.written(self.desk.tables.ledger)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from bridge.records import backlog as backlogs
 from bridge.records.backlog import Backlog
 from bridge.records.rows import Noted
-from bridge.records.store import Store
+from bridge.records.tables import Tables
 
-STORE = Store.bounded(100, 35)
+STORE = Tables.bounded(100, 35)
 TABLE, OTHER, TENANT = STORE.census, STORE.speeches, "acme"
 
 noted = st.builds(Noted, st.sampled_from("abc"), st.integers(0, 50), st.integers(50, 99), st.integers(0, 9))

@@ -52,7 +52,7 @@ async def test_a_group_is_asked_for_once_and_page_by_page(
 ) -> None:
     monkeypatch.setattr(censuses, "HOLDERS_PER_GROUP", 2)
     people = [f"p{number}" for number in range(5)]
-    await desk.note(desk.store.census, *(noted(v3(name), now() - 50_000) for name in people))
+    await desk.note(desk.tables.census, *(noted(v3(name), now() - 50_000) for name in people))
     async with running_process(redis_url, prefix) as process:
         await process.enter(*(Place(TENANT, "lobby", name, "v3") for name in people))
         census = await desk.reports.census(ACME, "all")

@@ -137,7 +137,7 @@ async def test_everyone_who_is_connected_is_noted_again_when_redis_has_forgotten
     book.recorder.arrived(TENANT, NEW, "")
     book.recorder.left(TENANT, NEW)
     await book.census()
-    name = book.desk.addresses.roll(TENANT, book.desk.store.census.name)
+    name = book.desk.addresses.roll(TENANT, book.desk.tables.census.name)
     await book.desk.redis.delete(name, f"{name}:order")
     assert await book.census() == {}
     book.recorder.see_everyone_again()

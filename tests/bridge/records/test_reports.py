@@ -9,7 +9,8 @@ import pytest
 
 from bridge.records.report_turns import MOST_AT_ONCE
 from bridge.records.rows import Noted, ProprietaryKey, Sample, Speech, Visitor
-from bridge.records.store import ROWS_PER_PAGE, Table
+from bridge.records.store import ROWS_PER_PAGE
+from bridge.records.tables import Table
 from bridge.tenants.change_log import Standing
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import DAY, TENANT, Desk, moment, noted, now, v2, v3
@@ -111,7 +112,7 @@ async def test_the_ledger_adds_up_all_days_and_names_keys_with_the_types_of_samp
         ("title", "string", today, 10),
     ]
     await desk.note(
-        desk.store.ledger, *(noted(ProprietaryKey(name, kind), at, times) for name, kind, at, times in rows)
+        desk.tables.ledger, *(noted(ProprietaryKey(name, kind), at, times) for name, kind, at, times in rows)
     )
     ledger = await desk.reports.ledger(ACME)
     assert (ledger["tenant"], ledger["days"], ledger["forgotten"]) == (TENANT, 35, 0)
@@ -134,7 +135,7 @@ async def test_the_history_is_drawn_from_the_oldest_to_the_newest(desk: Desk) ->
     early, late = "2026-11-24T20:03:00Z", "2026-11-24T20:04:00Z"
     await sampled(
         desk,
-        desk.store.minutes,
+        desk.tables.minutes,
         (late, "messages", "v2", 40),
         (early, "messages", "v3", 90),
         (early, "connections", "v2", 3),
@@ -142,9 +143,9 @@ async def test_the_history_is_drawn_from_the_oldest_to_the_newest(desk: Desk) ->
         (early, "nonsense", "v2", 9),
         (early, "messages", "smoke signals", 9),
     )
-    await sampled(desk, desk.store.hours, (early, "messages", "v2", 7))
+    await sampled(desk, desk.tables.hours, (early, "messages", "v2", 7))
     counted = Noted(Sample(early, "connections", "v2").key(), now() - 59 * MINUTE, now(), 150)
-    await desk.note(desk.store.hours, counted)
+    await desk.note(desk.tables.hours, counted)
     assert await desk.reports.history(ACME) == {
         "tenant": TENANT,
         "minutes": [
@@ -173,20 +174,20 @@ async def test_an_hour_that_is_not_over_is_drawn_with_the_mean_of_its_minutes(de
     key = Sample("2026-11-24T20:00:00Z", "connections", "v3").key()
     for minute in range(3):
         at = now() - HOUR + minute * MINUTE
-        await desk.note(desk.store.hours, Noted(key, at, at, 4 + minute))
+        await desk.note(desk.tables.hours, Noted(key, at, at, 4 + minute))
     (hour,) = (await desk.reports.history(ACME))["hours"]
     assert hour["connections"]["v3"] == 5
 
 
 @pytest.mark.parametrize("row", ['["v2","v2",{},"lobby",""]', '["v2","v2",7,"lobby",""]', '["v3","v3",{},[],""]'])
 async def test_a_row_of_the_right_length_with_the_wrong_types_is_no_row(desk: Desk, row: str) -> None:
-    await desk.note(desk.store.census, Noted(row, now(), now(), 1))
+    await desk.note(desk.tables.census, Noted(row, now(), now(), 1))
     assert (await desk.reports.census(Tenant(TENANT), "all"))["clients"] == []
 
 
 async def test_of_more_clients_than_are_asked_for_no_line_is_made(desk: Desk) -> None:
     number, at = 2 * ROWS_PER_PAGE + 1, now()
-    await desk.note(desk.store.census, *(noted(v2(f"k{each}"), at - each) for each in range(number)))
+    await desk.note(desk.tables.census, *(noted(v2(f"k{each}"), at - each) for each in range(number)))
     made: list[str | None] = []
     census = await desk.reports.census(ACME, most=3, line=lambda seen: made.append(seen.visitor.client_id))
     assert (census["total"], made) == (number, ["k0", "k1", "k2"])
@@ -206,7 +207,7 @@ async def test_no_more_than_two_reports_are_made_at_once_whoever_asks(desk: Desk
 
 async def test_a_sample_that_ended_before_it_began_is_drawn_all_the_same(desk: Desk) -> None:
     key, at = Sample("2026-11-24T20:00:00Z", "connections", "v3").key(), now()
-    await sampled(desk, desk.store.hours, ("2026-11-24T20:00:00Z", "connections", "v3", 1))
+    await sampled(desk, desk.tables.hours, ("2026-11-24T20:00:00Z", "connections", "v3", 1))
     await desk.redis.hset(desk.addresses.roll(TENANT, "hours"), key, f"{at} {at - MINUTE} 4 ")
     (hour,) = (await desk.reports.history(ACME))["hours"]
     assert hour["connections"]["v3"] == 4

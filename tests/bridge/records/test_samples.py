@@ -11,12 +11,12 @@ async def test_messages_and_connections_are_sampled_by_the_minute_and_by_the_hou
     book.connections = {(TENANT, "v2"): 2, (TENANT, "v3"): 5}
     book.clock.ahead_seconds = 1 - (book.clock.milliseconds % 3_600_000) / 1_000  # from the beginning of an hour
     book.counts.messages[TENANT, "v2"] += 4
-    assert sampled(await book.written(book.desk.store.minutes), "connections", "v2") == []  # the minute is not over
+    assert sampled(await book.written(book.desk.tables.minutes), "connections", "v2") == []  # the minute is not over
     book.counts.messages[TENANT, "v2"] += 1
     for seconds in (20, 60, 20, 60):
         book.clock.ahead_seconds += seconds
-        await book.written(book.desk.store.minutes)
-    minutes, hours = await book.written(book.desk.store.minutes), await book.written(book.desk.store.hours)
+        await book.written(book.desk.tables.minutes)
+    minutes, hours = await book.written(book.desk.tables.minutes), await book.written(book.desk.tables.hours)
     assert sampled(minutes, "messages", "v2") == [5]
     assert sampled(minutes, "connections", "v2") == [2, 2]
     assert sampled(minutes, "connections", "v3") == [5, 5]

@@ -25,7 +25,7 @@ async def test_the_keys_of_v2_frames_are_noted_with_the_types_of_their_values_an
         ProprietaryKey("volume", "string").key(): 1,
         ProprietaryKey("title", "string").key(): 1,
     }
-    everything = [await desk.redis.hgetall(desk.addresses.roll(TENANT, roll.name)) for roll in (desk.store.ledger,)]
+    everything = [await desk.redis.hgetall(desk.addresses.roll(TENANT, roll.name)) for roll in (desk.tables.ledger,)]
     assert "secret" not in repr(everything)
 
 

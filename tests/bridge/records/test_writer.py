@@ -7,9 +7,11 @@ from collections import Counter
 import pytest
 
 from bridge.records import backlog as backlogs
+from bridge.records import store
 from bridge.records import writer as writers
 from bridge.records.backlog import ROWS_PER_STEP
 from bridge.records.rows import Speech, Visitor
+from bridge.records.store import read_rows
 from tests.bridge.admin.desk import TENANT, Desk, at_a_desk, v2
 from tests.bridge.broker.parts import running, until, until_true
 from tests.bridge.records.book import OLD, SPEECH, Book
@@ -22,7 +24,7 @@ async def test_it_writes_by_itself(book: Book, monkeypatch: pytest.MonkeyPatch) 
         book.say()
 
         async def is_written() -> bool:
-            return len(await book.desk.noted(book.desk.store.speeches)) == 1
+            return len(await book.desk.noted(book.desk.tables.speeches)) == 1
 
         await until_true(is_written)
     assert book.backlog.waiting == 0
@@ -39,7 +41,7 @@ async def test_much_is_written_in_steps_between_which_others_have_their_turn(
     async with running(book.writer):
 
         async def is_written() -> bool:
-            tables = (book.desk.store.speeches, book.desk.store.ledger)
+            tables = (book.desk.tables.speeches, book.desk.tables.ledger)
             return [len(await book.desk.noted(table)) for table in tables] == [number, number]
 
         await until_true(is_written)
@@ -118,7 +120,8 @@ async def test_the_tables_of_two_tenants_are_kept_apart(desk: Desk) -> None:
     book.recorder.arrived(TENANT, OLD, "")
     book.recorder.arrived("other", Visitor("v2", "v2", "7", "lobby"), "")
     assert set(await book.census()) == {OLD.key()}
-    other = [row.key async for row in desk.store.census.newest(desk.redis, desk.addresses, "other")]
+    pages = store.pages(desk.redis, desk.addresses, desk.tables.census, "other")
+    other = [row.key async for page in pages for row in read_rows(page)]
     assert Counter(other) == Counter([v2("7").key()])
 
 
