@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing, WantedChange, is_guarded
+from bridge.cutover.changes import (
+    ATTEMPTS,
+    GuardFailed,
+    NothingToRollBack,
+    ReasonMissing,
+    WantedChange,
+    carry_out,
+    is_guarded,
+)
 from bridge.tenants.change_log import Change, Stale, Standing, latest
 from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.stored_state import read_state
@@ -158,3 +166,46 @@ async def test_a_step_is_taken_back_whatever_the_guards_say(stashing: Desk) -> N
     tenant = Tenant(TENANT, guard=STASHED)
     tenant = moved(tenant, await stashing.changes.make(tenant, "ann", WantedChange("v3", why=WHY, force=True)))
     assert (await stashing.changes.roll_back(tenant, "ann", "")).after == standing("bridge")
+
+
+# Tried again.
+
+
+class Overtaken:
+    """A change that so often finds that somebody else was quicker."""
+
+    def __init__(self, times: int) -> None:
+        self.remaining = times
+        self.tenants: list[Tenant] = []
+
+    async def __call__(self, tenant: Tenant) -> str:
+        self.tenants.append(tenant)
+        self.remaining -= 1
+        if self.remaining >= 0:
+            raise Stale(7)
+        return "made"
+
+
+class Renewed:
+    """The tenant as it is now, which is another each time."""
+
+    def __init__(self) -> None:
+        self.version = 0
+
+    async def __call__(self) -> Tenant:
+        self.version += 1
+        return Tenant(TENANT, version=self.version)
+
+
+async def test_a_change_that_is_overtaken_is_made_to_the_tenant_as_it_is_then() -> None:
+    change = Overtaken(ATTEMPTS - 1)
+    assert await carry_out(Renewed(), change) == "made"
+    assert [tenant.version for tenant in change.tenants] == list(range(1, ATTEMPTS + 1))
+
+
+@pytest.mark.parametrize(("version", "attempts"), [(None, ATTEMPTS), (0, 1), (3, 1)])
+async def test_it_is_not_tried_for_ever_and_once_where_a_version_is_named(version: int | None, attempts: int) -> None:
+    change = Overtaken(1_000)
+    with pytest.raises(Stale):
+        await carry_out(Renewed(), change, version)
+    assert len(change.tenants) == attempts
