@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
 from redis.exceptions import RedisError
@@ -74,7 +74,7 @@ class Streams:
             return _event("away", redis_away().body)
 
 
-def _event(name: str, data: Any) -> str:
+def _event(name: str, data: object) -> str:
     return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
@@ -85,7 +85,7 @@ def router(service: TenantService, is_ending: Callable[[], bool]) -> APIRouter:
     streams = Streams(service, is_ending)
 
     @routes.get("/events", summary="Every tenant, whenever something changes", response_class=StreamingResponse)
-    async def events(admin: Admin) -> Any:
+    async def events(admin: Admin) -> StreamingResponse:
         return StreamingResponse(streams.begin(admin), media_type="text/event-stream", headers=HEADERS)
 
     return routes

@@ -28,7 +28,8 @@ def router(service: TenantService) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/admin/api", tags=["admin"], responses=REFUSED)
     Admin = Annotated[Administrator, Depends(service.administrator)]  # noqa: N806 - a type
-    _add_changes(routes, service, Admin)
+    _add_stage(routes, service, Admin)
+    _add_rollback(routes, service, Admin)
     _add_ids(routes, service, Admin)
     _add_states(routes, service, Admin)
     _add_reports(routes, service, Admin)
@@ -36,7 +37,7 @@ def router(service: TenantService) -> APIRouter:
     return routes
 
 
-def _add_changes(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
+def _add_stage(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
     changes = service.cutover.changes
 
     @routes.put(
@@ -45,7 +46,7 @@ def _add_changes(routes: APIRouter, service: TenantService, Admin: Any) -> None:
         response_model=JsonObject,
         openapi_extra=described(NewStage, is_required=True),
     )
-    async def change(tenant: str, request: Request, admin: Admin, dry_run: IsDryRun = False) -> Any:
+    async def change(tenant: str, request: Request, admin: Admin, dry_run: IsDryRun = False) -> JsonObject | Response:
         wanted = NewStage.in_body(await body_of(request)).wanted()
 
         async def after(known: Tenant) -> Standing:
@@ -57,13 +58,19 @@ def _add_changes(routes: APIRouter, service: TenantService, Admin: Any) -> None:
             admin, tenant, wanted.version, lambda known: changes.make(known, admin.name, wanted)
         )
 
+
+def _add_rollback(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
+    changes = service.cutover.changes
+
     @routes.post(
         "/tenants/{tenant}/rollback",
         summary="Take the last step back",
         response_model=JsonObject,
         openapi_extra=described(StepBack, is_required=False),
     )
-    async def roll_back(tenant: str, request: Request, admin: Admin, dry_run: IsDryRun = False) -> Any:
+    async def roll_back(
+        tenant: str, request: Request, admin: Admin, dry_run: IsDryRun = False
+    ) -> JsonObject | Response:
         back = StepBack.in_body(await body_of(request) or b"{}")
 
         async def after(known: Tenant) -> Standing:

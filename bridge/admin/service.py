@@ -126,7 +126,9 @@ class TenantService:
             raise redis_away()
         return self.tenant(administrator, name)
 
-    def report(self, administrator: Administrator, name: str, make: Callable[[Tenant], Awaitable[Any]]) -> ReportAnswer:
+    def report(
+        self, administrator: Administrator, name: str, make: Callable[[Tenant], Awaitable[object]]
+    ) -> ReportAnswer:
         """What `make` says of a tenant, when its turn has come. Raises `AdminRefusal`."""
         tenant = self.tenant(administrator, name)
         return ReportAnswer(self.reports.turns, tenant.name, administrator, lambda: make(tenant))

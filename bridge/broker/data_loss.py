@@ -7,7 +7,7 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from redis.asyncio import Redis
 
@@ -58,4 +58,4 @@ def lost_at(value: bytes | None) -> str | None:
 
 async def read_lost_at(redis: Redis, addresses: Addresses) -> str | None:
     """The same, from Redis. Raises what redis-py raises, but where something of another type stands there."""
-    return lost_at(await unreadable.answer_of(cast(Any, redis).getrange(addresses.loss, 0, MOST_BYTES), b""))
+    return lost_at(await unreadable.answer_of(redis.getrange(addresses.loss, 0, MOST_BYTES), b""))

@@ -24,7 +24,7 @@ RETRIES: Final = 3
 ANSWER_SECONDS: Final = 2.0
 
 
-class Connections(BlockingConnectionPool):
+class ReadingPool(BlockingConnectionPool):
     """Of those that nobody uses, no more than a few stay open."""
 
     async def release(self, connection: AbstractConnection) -> None:
@@ -75,5 +75,5 @@ def reading(redis_url: str) -> Redis:
     retry = Retry(ExponentialBackoff(0.1, 0.01), RETRIES, supported_errors=(RedisConnectionError,))
     bounds: dict[str, Any] = {"max_connections": MOST_CONNECTIONS, "timeout": ANSWER_SECONDS}
     return Reading.from_pool(
-        Connections.from_url(redis_url, protocol=2, socket_timeout=ANSWER_SECONDS, retry=retry, **bounds)
+        ReadingPool.from_url(redis_url, protocol=2, socket_timeout=ANSWER_SECONDS, retry=retry, **bounds)
     )

@@ -6,7 +6,7 @@ a second at most. Never by its content: that is somebody else's.
 
 from collections import Counter
 from collections.abc import Awaitable
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import structlog
 from redis.exceptions import ResponseError
@@ -28,10 +28,14 @@ def skip(what: str) -> None:
     log.warning("unreadable_in_redis", what=what)
 
 
-async def answer_of(asked: Awaitable[T], nothing: T) -> T:
-    """What Redis answers; `nothing` where something of another type stands under the key that was asked for."""
+async def answer_of(asked: object, nothing: T) -> T:
+    """What Redis answers; `nothing` where something of another type stands under the key that was asked for.
+
+    `asked` is what a method of redis-py's client returns. It is declared wider than what comes, which is of the type
+    of `nothing`. Raises what redis-py raises for any other reason.
+    """
     try:
-        return await asked
+        return await cast(Awaitable[T], asked)
     except ResponseError as error:
         if "WRONGTYPE" not in str(error):
             raise

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from redis.asyncio import Redis
 
@@ -59,12 +59,10 @@ class ClusterCounts:
 
 async def read_cluster_counts(redis: Redis, addresses: Addresses) -> TenantCounts:
     """The numbers of all processes that live. Raises what redis-py raises."""
-    processes: list[bytes] = await unreadable.answer_of(
-        cast(Any, redis).zrevrange(addresses.processes, 0, MOST_PROCESSES - 1), []
-    )
+    processes: list[bytes] = await unreadable.answer_of(redis.zrevrange(addresses.processes, 0, MOST_PROCESSES - 1), [])
     total: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for name in filter(None, map(process_in, processes)):
-        said = await unreadable.answer_of(cast(Any, redis).getrange(addresses.headcount(name), 0, MOST_BYTES), b"")
+        said = await unreadable.answer_of(redis.getrange(addresses.headcount(name), 0, MOST_BYTES), b"")
         for tenant, what, protocol, number in _read(said or b"{}"):
             total[tenant][what][protocol] += number
     return total
@@ -89,5 +87,5 @@ def _numbers(said: Any) -> Iterator[tuple[str, str, str, int]]:
                 yield tenant, what, protocol, number
 
 
-def _ignore(reply: Any) -> None:
+def _ignore(reply: object) -> None:
     """It is said again in a second."""

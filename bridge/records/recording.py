@@ -10,7 +10,7 @@ from bridge.records.counters import Counts
 from bridge.records.recorder import Recorder
 from bridge.records.samples import OpenByTenant, Samples
 from bridge.records.tables import Tables
-from bridge.records.writer import Source, Writer
+from bridge.records.writer import RowSource, Writer
 
 
 class Recording:
@@ -24,7 +24,7 @@ class Recording:
         backlog: Backlog,
         counts: Counts,
         open_by_tenant: OpenByTenant,
-        *others: Source,
+        *others: RowSource,
     ) -> None:
         self.backlog: Final = backlog
         self.recorder: Final = Recorder(tables, backlog, time.time)

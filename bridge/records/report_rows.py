@@ -5,7 +5,7 @@ It reads nothing from Redis: `census.py` and `reports.py` do, and have this done
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from bridge.broker.presence_entries import holder_in
@@ -25,14 +25,14 @@ class Newest:
     Those who are here come before all others. Of more than `most` only the number is kept; of these a line each.
     """
 
-    def __init__(self, protocol: str | None, most: int, now: int, line: Callable[[Seen], Any]) -> None:
+    def __init__(self, protocol: str | None, most: int, now: int, line: Callable[[Seen], object]) -> None:
         self.total = 0
         self._protocol = protocol
         self._most = most
         self._now = now
         self._line = line
-        self._here: list[Any] = []
-        self._gone: list[Any] = []
+        self._here: list[object] = []
+        self._gone: list[object] = []
 
     def add(self, population: Iterable[Seen]) -> None:
         """The next page."""
@@ -43,7 +43,7 @@ class Newest:
                 if len(lines) < self._most:
                     lines.append(self._line(seen))
 
-    def lines(self) -> list[Any]:
+    def lines(self) -> list[object]:
         """The newest first."""
         return (self._here + self._gone)[: self._most]
 
@@ -67,7 +67,7 @@ def seen_until(rows: list[tuple[Noted, Visitor]], tenant: Tenant, here: set[tupl
     ]
 
 
-def holders(groups: list[str], answers: list[Any]) -> set[tuple[str, str]]:
+def holders(groups: list[str], answers: Sequence[object]) -> set[tuple[str, str]]:
     """Group and client name of everyone who holds an entry in these groups."""
     here = set()
     for group, holders in zip(groups, answers, strict=True):

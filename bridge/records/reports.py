@@ -36,7 +36,7 @@ class Reports:
         tenant: Tenant,
         protocol: str | None = None,
         most: int = MOST_CLIENTS,
-        line: Callable[[Seen], Any] = report_rows.client_line,
+        line: Callable[[Seen], object] = report_rows.client_line,
     ) -> dict[str, Any]:
         """Who was seen, newest first: those who speak V2 unless a protocol, or `all`, is named. A `line` for each."""
         now = milliseconds_now()

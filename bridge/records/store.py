@@ -66,13 +66,13 @@ async def pages(redis: Redis, addresses: Addresses, table: Table, tenant: str, s
     keys: list[bytes] = await unreadable.answer_of(asked, [])
     for start in range(0, len(keys), ROWS_PER_PAGE):
         page = keys[start : start + ROWS_PER_PAGE]
-        values: list[bytes | None] = await unreadable.answer_of(cast(Any, redis.hmget(rows, page)), [])
+        values: list[bytes | None] = await unreadable.answer_of(redis.hmget(rows, page), [])
         yield list(zip(page, values, strict=False))
 
 
 async def forgotten(redis: Redis, addresses: Addresses, table: Table, tenant: str, since: int = 0) -> int:
     """How many rows the bound has made it forget; 0 where that was before `since`."""
-    asked = cast(Any, redis.hmget(_keys(addresses, table, tenant)[0], ["", "@"]))
+    asked = redis.hmget(_keys(addresses, table, tenant)[0], ["", "@"])
     fields: list[bytes | None] = await unreadable.answer_of(asked, [])
     match [_number((field or b"").decode(errors="replace")) for field in fields]:
         case [int(number), int(last)] if last >= since:
@@ -90,8 +90,8 @@ def _arguments(table: Table, rows: Sequence[Noted]) -> list[str | int]:
     return arguments
 
 
-def _answered(rows: Sequence[Noted], failed: Failed, lost: Lost | None) -> Callable[[Any], None]:
-    def answered(reply: Any) -> None:
+def _answered(rows: Sequence[Noted], failed: Failed, lost: Lost | None) -> Callable[[object], None]:
+    def answered(reply: object) -> None:
         if not isinstance(reply, int):
             failed(rows)
         elif reply < 0 and lost is not None:

@@ -81,5 +81,5 @@ async def _that_count(redis: Redis, slices: Sequence[str]) -> list[str]:
     return [each for each, number in zip(slices, numbers, strict=True) if isinstance(number, int)]
 
 
-def _ignore(reply: Any) -> None:
+def _ignore(reply: object) -> None:
     """A refusal that was not counted is one the guards do not see; the next ones they will."""

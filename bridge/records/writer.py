@@ -20,7 +20,7 @@ from bridge.system.observers import Observers
 WRITE_SECONDS: Final = 1.0
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """What counts in memory, and notes what it has counted as rows of the backlog."""
 
     def note_rows(self) -> Iterator[None]:
@@ -30,7 +30,7 @@ class Source(Protocol):
 class Writer:
     """Writes the rows of one process. Where nothing is to be recorded it writes nothing."""
 
-    def __init__(self, bus: Bus, addresses: Addresses, backlog: Backlog, sources: Sequence[Source]) -> None:
+    def __init__(self, bus: Bus, addresses: Addresses, backlog: Backlog, sources: Sequence[RowSource]) -> None:
         self._bus = bus
         self._addresses = addresses
         self._backlog = backlog

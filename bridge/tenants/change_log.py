@@ -207,7 +207,7 @@ async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = RE
     unreadable, last = 0, "+"
     for start in range(0, most, PAGE):
         count = min(PAGE, most - start)
-        asked = cast(Any, redis).xrevrange(addresses.record(tenant), max=last, count=count)
+        asked = redis.xrevrange(addresses.record(tenant), max=last, count=count)
         page: list[tuple[bytes, Mapping[bytes, bytes]]] = await answer_of(asked, [])
         read = [change for _, fields in page if (change := _change_in(tenant, fields)) is not None]
         found += read

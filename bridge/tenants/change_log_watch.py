@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import cycle, islice
-from typing import Any, Final
+from typing import Final
 
 from bridge.broker import scripts
 from bridge.broker.addresses import Addresses
@@ -49,6 +49,6 @@ class ChangeLogWatch:
     def _look_at(self, key: str, tenants: Iterable[Tenant]) -> None:
         scripts.MAKE_ROOM.run(self._bus, [key], [], partial(self._looked, tenants))
 
-    def _looked(self, tenants: Iterable[Tenant], reply: Any) -> None:
+    def _looked(self, tenants: Iterable[Tenant], reply: object) -> None:
         if reply == 1:
             self.lost(tenants)

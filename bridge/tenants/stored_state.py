@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.exceptions import WatchError
 
 from bridge.broker.addresses import Addresses
@@ -63,13 +64,12 @@ async def write_state(redis: Redis, addresses: Addresses, name: str, state: Tena
     return is_ours
 
 
-async def _version_held(pipeline: Any, addresses: Addresses, name: str) -> int:
+async def _version_held(pipeline: Pipeline, addresses: Addresses, name: str) -> int:
     """The latest version of a tenant that Redis knows: what all tenants' versions say may be lost by itself."""
-    found = [
-        await pipeline.hget(addresses.tenants, name),
-        await answer_of(pipeline.hget(addresses.tenant(name), "version"), None),
-    ]
-    return max(number(version) if version is not None else 0 for version in found)
+    nothing: bytes | None = None
+    of_all: bytes | None = await cast(Any, pipeline.hget(addresses.tenants, name))
+    own = await answer_of(pipeline.hget(addresses.tenant(name), "version"), nothing)
+    return max(number(version) if version is not None else 0 for version in (of_all, own))
 
 
 def _text(fields: Mapping[Any, Any]) -> dict[str, str]:

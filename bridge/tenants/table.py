@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from redis.asyncio import Redis
@@ -113,7 +113,7 @@ class TenantTable:
         async with self._looking:
             await self._look(dict.fromkeys((*names, *self._configured, *self._here())))
 
-    async def _look(self, first: Mapping[str, Any]) -> None:
+    async def _look(self, first: Mapping[str, None]) -> None:
         others_until = monotonic() + OTHERS_SECONDS
         self._let_go(first)
         others = [name for name in self._states if name not in first]
@@ -170,7 +170,7 @@ class TenantTable:
             log.warning("tenants_left_out", kept=len(self._states), names=names)
         self._is_full = True
 
-    def _let_go(self, first: Mapping[str, Any]) -> None:
+    def _let_go(self, first: Mapping[str, None]) -> None:
         """Beyond the bound nobody is kept who is not here any more."""
         others = [name for name in self._states if name not in self._configured]
         waiting = (name for name in others if name not in first)
@@ -237,5 +237,5 @@ class TenantTable:
             log.warning("tenant_restored", tenant=name, version=state.version)
 
 
-def _is_held(state: TenantState, version: Any, ids: Any) -> bool:
+def _is_held(state: TenantState, version: object, ids: object) -> bool:
     return isinstance(version, bytes) and number(version) >= state.version and bool(ids == len(state.id_map))
