@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from starlette.requests import ClientDisconnect
 
 from bridge.api.errors import AdminRefusal, unreadable
-from bridge.cutover.changes import Wanted
+from bridge.cutover.changes import WantedChange
 from bridge.sockets.request_body import Count, TooLong, read_body, uncounted
 from bridge.tenants.tenant import Routing, Stage
 
@@ -48,9 +48,9 @@ class NewStage(_Order):
             raise ValueError("name a stage, a share or a v2_routing")
         return self
 
-    def wanted(self) -> Wanted:
-        """As the orders know it."""
-        return Wanted(**self.model_dump())
+    def wanted(self) -> WantedChange:
+        """As the cutover knows it."""
+        return WantedChange(**self.model_dump())
 
 
 class StepBack(_Order):

@@ -9,14 +9,14 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
 from redis.exceptions import RedisError
 from starlette.responses import StreamingResponse
 
 from bridge.admin.refusals import REFUSED
-from bridge.admin.service import Desk
+from bridge.admin.service import TenantService
 from bridge.api.errors import AdminRefusal, redis_away
 from bridge.config.tables import EVERY_TENANT
 from bridge.handshake.authentication import Administrator
@@ -32,8 +32,8 @@ HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 class Streams:
     """The open streams of one process. `is_ending` tells whether they have to end."""
 
-    def __init__(self, desk: Desk, is_ending: Callable[[], bool]) -> None:
-        self._desk = desk
+    def __init__(self, service: TenantService, is_ending: Callable[[], bool]) -> None:
+        self._service = service
         self._is_ending = is_ending
         self._open: Counter[Administrator] = Counter()
 
@@ -69,23 +69,23 @@ class Streams:
     async def _event(self, administrator: Administrator) -> str:
         """`tenants`, or `away` while Redis is: what was said before it may be no longer so."""
         try:
-            return _event("tenants", await self._desk.states(administrator))
+            return _event("tenants", await self._service.states(administrator))
         except (AdminRefusal, RedisError):
             return _event("away", redis_away().body)
 
 
-def _event(name: str, data: Any) -> str:
+def _event(name: str, data: object) -> str:
     return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
-def router(desk: Desk, is_ending: Callable[[], bool]) -> APIRouter:
+def router(service: TenantService, is_ending: Callable[[], bool]) -> APIRouter:
     """The route."""
     routes = APIRouter(prefix="/admin/api", tags=["admin"], responses=REFUSED)
-    Admin = Annotated[Administrator, Depends(desk.administrator)]  # noqa: N806 - a type
-    streams = Streams(desk, is_ending)
+    Admin = Annotated[Administrator, Depends(service.administrator)]  # noqa: N806 - a type
+    streams = Streams(service, is_ending)
 
     @routes.get("/events", summary="Every tenant, whenever something changes", response_class=StreamingResponse)
-    async def events(admin: Admin) -> Any:
+    async def events(admin: Admin) -> StreamingResponse:
         return StreamingResponse(streams.begin(admin), media_type="text/event-stream", headers=HEADERS)
 
     return routes

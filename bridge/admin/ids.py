@@ -90,7 +90,7 @@ def ids_in(body: bytes) -> dict[str, str]:
     """The map of a request. Raises `AdminRefusal` for one that is not one to one."""
     ids: dict[str, str] = {}
     try:
-        for v2_id, name in Reader(body.decode()).ids():
+        for v2_id, name in IdMapReader(body.decode()).ids():
             if v2_id in ids:
                 raise AdminRefusal(400, "invalid_ids", f"The key {v2_id[:32]!r} stands twice: one id, one name.")
             ids[v2_id] = name
@@ -103,7 +103,7 @@ def ids_in(body: bytes) -> dict[str, str]:
     return ids
 
 
-class Reader:
+class IdMapReader:
     """Reads `{"ids": {"…": "…", …}}`, and nothing else."""
 
     def __init__(self, text: str) -> None:

@@ -5,7 +5,7 @@ One call for all of it would keep everybody waiting; one text of all of it would
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from starlette.types import Send
 
@@ -14,7 +14,7 @@ from bridge.system.background import aside_in_turns
 WORDS_PER_PIECE: Final = 256
 
 
-async def in_words(said: Any) -> list[bytes]:
+async def in_words(said: object) -> list[bytes]:
     """An object or a list, as words that make JSON one after the other. What is bytes in a list is JSON already."""
     found: list[bytes] = []
     await aside_in_turns(map(found.append, words(said)))
@@ -33,7 +33,7 @@ async def send_words(send: Send, headers: Sequence[tuple[bytes, bytes]], found: 
     await send({"type": "http.response.body", "body": b""})
 
 
-def words(said: Any) -> Iterator[bytes]:
+def words(said: object) -> Iterator[bytes]:
     """Each member of an object and each item of a list by itself."""
     match said:
         case dict():
@@ -53,11 +53,11 @@ def _between(begin: bytes, parts: Iterator[Iterator[bytes]], end: bytes) -> Iter
     yield begin + end if mark == begin else end
 
 
-def _member(member: tuple[str, Any]) -> Iterator[bytes]:
+def _member(member: tuple[str, object]) -> Iterator[bytes]:
     name, value = member
     yield json.dumps(name).encode() + b":"
     yield from words(value) if isinstance(value, list) else (json.dumps(value).encode(),)
 
 
-def _item(item: Any) -> Iterator[bytes]:
+def _item(item: object) -> Iterator[bytes]:
     yield item if isinstance(item, bytes) else json.dumps(item).encode()

@@ -5,7 +5,7 @@ The turn lasts until the answer is sent, so that of a tenant's answers there is 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, cast
+from typing import cast
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -20,7 +20,7 @@ class ReportAnswer(Response):
 
     media_type = "application/json"
 
-    def __init__(self, turns: ReportTurns, tenant: str, key: Hashable, make: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(self, turns: ReportTurns, tenant: str, key: Hashable, make: Callable[[], Awaitable[object]]) -> None:
         super().__init__()
         del self.headers["content-length"]
         self._turn = turns.turn(tenant, key)
@@ -28,7 +28,7 @@ class ReportAnswer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises `AdminRefusal`, and what making it raises."""
-        asking = cast("asyncio.Task[Any]", asyncio.current_task())
+        asking = cast("asyncio.Task[object]", asyncio.current_task())
         leaving = asyncio.ensure_future(_left(receive))
         leaving.add_done_callback(end := lambda _: asking.cancel())
         try:

@@ -1,8 +1,10 @@
-"""`/admin/api/…`: what an operator's tools ask and order. Every route wants the bearer key of an administrator.
+"""`/admin/api/…`: what an operator's tools ask and change. Every route wants the bearer key of an administrator.
 
 Only the routes. Optimistic: who says a version is refused with 409 where the tenant has moved on.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,125 +13,147 @@ from bridge.admin.bodies import NewStage, StepBack, body_of, described
 from bridge.admin.ids import Ids, Maps
 from bridge.admin.pace import party_of
 from bridge.admin.refusals import REFUSED, said_as_refusals
-from bridge.admin.service import Desk
-from bridge.cutover.changes import Wanted
+from bridge.admin.service import TenantService
 from bridge.handshake.authentication import Administrator
 from bridge.records.report_rows import client_words
 from bridge.records.reports import MOST_CLIENTS
+from bridge.tenants.change_log import Standing
 from bridge.tenants.tenant import Tenant
 
-DryRun = Annotated[bool, Query(description="Say what would happen, and change nothing.")]
+JsonObject = dict[str, Any]
+IsDryRun = Annotated[bool, Query(description="Say what would happen, and change nothing.")]
 
 
-def router(desk: Desk) -> APIRouter:
+def router(service: TenantService) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/admin/api", tags=["admin"], responses=REFUSED)
-    Admin = Annotated[Administrator, Depends(desk.administrator)]  # noqa: N806 - a type
-    _add_orders(routes, desk, Admin)
-    _add_states(routes, desk, Admin)
-    _add_reports(routes, desk, Admin)
+    Admin = Annotated[Administrator, Depends(service.administrator)]  # noqa: N806 - a type
+    _add_stage(routes, service, Admin)
+    _add_rollback(routes, service, Admin)
+    _add_ids(routes, service, Admin)
+    _add_states(routes, service, Admin)
+    _add_reports(routes, service, Admin)
+    _add_cutover_reports(routes, service, Admin)
     return routes
 
 
-def _add_orders(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N803 - a type
-    orders = desk.orders
-
-    new_stage = described(NewStage, is_required=True)
+def _add_stage(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
+    changes = service.cutover.changes
 
     @routes.put(
         "/tenants/{tenant}/stage",
         summary="Change stage, share or routing",
-        response_model=dict[str, Any],
-        openapi_extra=new_stage,
+        response_model=JsonObject,
+        openapi_extra=described(NewStage, is_required=True),
     )
-    async def change(tenant: str, request: Request, admin: Admin, dry_run: DryRun = False) -> Any:
-        order = NewStage.in_body(await body_of(request)).wanted()
-        if dry_run:
-            return desk.report(admin, tenant, lambda _: _predicted(desk, admin, tenant, order))
-        return await desk.carry_out(admin, tenant, order.version, lambda known: orders.change(known, admin.name, order))
+    async def change(tenant: str, request: Request, admin: Admin, dry_run: IsDryRun = False) -> JsonObject | Response:
+        wanted = NewStage.in_body(await body_of(request)).wanted()
 
-    step_back = described(StepBack, is_required=False)
+        async def after(known: Tenant) -> Standing:
+            return wanted.standing(known)
+
+        if dry_run:
+            return service.report(admin, tenant, lambda _: _predicted(service, admin, tenant, after))
+        return await service.carry_out(
+            admin, tenant, wanted.version, lambda known: changes.make(known, admin.name, wanted)
+        )
+
+
+def _add_rollback(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
+    changes = service.cutover.changes
 
     @routes.post(
         "/tenants/{tenant}/rollback",
         summary="Take the last step back",
-        response_model=dict[str, Any],
-        openapi_extra=step_back,
+        response_model=JsonObject,
+        openapi_extra=described(StepBack, is_required=False),
     )
-    async def roll_back(tenant: str, request: Request, admin: Admin, dry_run: DryRun = False) -> Any:
+    async def roll_back(
+        tenant: str, request: Request, admin: Admin, dry_run: IsDryRun = False
+    ) -> JsonObject | Response:
         back = StepBack.in_body(await body_of(request) or b"{}")
+
+        async def after(known: Tenant) -> Standing:
+            return (await changes.last(known)).before
+
         if dry_run:
-            return desk.report(admin, tenant, lambda _: _predicted_back(desk, admin, tenant))
-        return await desk.carry_out(
-            admin, tenant, back.version, lambda known: orders.roll_back(known, admin.name, back.why, back.version)
+            return service.report(admin, tenant, lambda _: _predicted(service, admin, tenant, after))
+        return await service.carry_out(
+            admin, tenant, back.version, lambda known: changes.roll_back(known, admin.name, back.why, back.version)
         )
 
-    whole_map, maps = described(Ids, is_required=True), Maps()
 
-    @routes.put("/tenants/{tenant}/ids", summary="Replace the id map", openapi_extra=whole_map)
-    async def ids(tenant: str, request: Request, admin: Admin) -> dict[str, Any]:
-        known = desk.ordered(admin, tenant)
-        async with maps.taken(request, party_of(admin, known.name)) as taken:
-            return await desk.replace_ids(known, taken)
-
-
-async def _predicted(desk: Desk, admin: Administrator, tenant: str, order: Wanted) -> dict[str, Any]:
-    known = await desk.fresh(admin, tenant)
-    return await desk.reports.predict(known, order.standing(known))
-
-
-async def _predicted_back(desk: Desk, admin: Administrator, tenant: str) -> dict[str, Any]:
-    known = await desk.fresh(admin, tenant)
+async def _predicted(
+    service: TenantService, admin: Administrator, tenant: str, after: Callable[[Tenant], Awaitable[Standing]]
+) -> JsonObject:
+    """What a change would do to the tenant as it is now, whichever process changed it last."""
+    known = await service.fresh(admin, tenant)
     with said_as_refusals():
-        return await desk.reports.predict(known, (await desk.orders.last_step(known)).before)
+        return await service.cutover.dry_run.predict(known, await after(known))
 
 
-def _add_states(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N803 - a type
+def _add_ids(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
+    maps = Maps()
+
+    @routes.put("/tenants/{tenant}/ids", summary="Replace the id map", openapi_extra=described(Ids, is_required=True))
+    async def ids(tenant: str, request: Request, admin: Admin) -> JsonObject:
+        known = service.ordered(admin, tenant)
+        async with maps.taken(request, party_of(admin, known.name)) as taken:
+            return await service.replace_ids(known, taken)
+
+
+def _add_states(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
     @routes.get("/tenants", summary="Every tenant")
-    async def tenants(admin: Admin) -> list[dict[str, Any]]:
-        return await desk.states(admin)
+    async def tenants(admin: Admin) -> list[JsonObject]:
+        return await service.states(admin)
 
     @routes.get("/tenants/{tenant}", summary="One tenant")
-    async def tenant_state(tenant: str, admin: Admin) -> dict[str, Any]:
-        return await desk.state(admin, tenant)
-
-    @routes.get("/tenants/{tenant}/changes", summary="The record, newest first", response_model=list[dict[str, Any]])
-    async def changes(tenant: str, admin: Admin) -> Response:
-        async def said(known: Tenant) -> list[dict[str, Any]]:
-            return [one.as_json() for one in await desk.orders.changes(known)]
-
-        return desk.report(admin, tenant, said)
+    async def tenant_state(tenant: str, admin: Admin) -> JsonObject:
+        return await service.state(admin, tenant)
 
 
-def _add_reports(routes: APIRouter, desk: Desk, Admin: Any) -> None:  # noqa: N803 - a type
-    reports = desk.reports
+def _add_reports(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
+    reports = service.reports
 
-    @routes.get("/tenants/{tenant}/census", summary="Who is still on V2", response_model=dict[str, Any])
+    @routes.get("/tenants/{tenant}/census", summary="Who is still on V2", response_model=JsonObject)
     async def census(
         tenant: str,
         admin: Admin,
         protocol: Annotated[Literal["v2", "v3", "socketio", "all"] | None, Query()] = None,
         most: Annotated[int, Query(ge=1, le=100_000)] = MOST_CLIENTS,
     ) -> Response:
-        return desk.report(admin, tenant, lambda known: reports.census(known, protocol, most, client_words))
+        return service.report(admin, tenant, lambda known: reports.census(known, protocol, most, client_words))
 
-    @routes.get(
-        "/tenants/{tenant}/ledger",
-        summary="What conversion keeps, stashes and leaves out",
-        response_model=dict[str, Any],
-    )
-    async def ledger(tenant: str, admin: Admin) -> Response:
-        return desk.report(admin, tenant, reports.ledger)
+    add = partial(_add_report, routes, service, Admin)
+    add("ledger", "What conversion keeps, stashes and leaves out", reports.ledger)
+    add("history", "Connections and messages over time", reports.history)
 
-    @routes.get(
-        "/tenants/{tenant}/history", summary="Connections and messages over time", response_model=dict[str, Any]
-    )
-    async def history(tenant: str, admin: Admin) -> Response:
-        return desk.report(admin, tenant, reports.history)
 
-    @routes.get("/tenants/{tenant}/guards", summary="What the guards say now", response_model=list[dict[str, Any]])
-    async def guards(tenant: str, admin: Admin) -> Response:
-        async def said(known: Tenant) -> list[dict[str, Any]]:
-            return [verdict.as_json() for verdict in await reports.verdicts(known)]
+def _add_cutover_reports(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
+    cutover = service.cutover
 
-        return desk.report(admin, tenant, said)
+    async def changes(known: Tenant) -> list[JsonObject]:
+        return [change.as_json() for change in await cutover.changes.newest(known)]
+
+    async def guards(known: Tenant) -> list[JsonObject]:
+        return [verdict.as_json() for verdict in await cutover.guards.verdicts(known)]
+
+    add = partial(_add_report, routes, service, Admin, response_model=list[JsonObject])
+    add("changes", "The record, newest first", changes)
+    add("guards", "What the guards say now", guards)
+
+
+def _add_report(
+    routes: APIRouter,
+    service: TenantService,
+    Admin: Any,  # noqa: N803 - a type
+    name: str,
+    summary: str,
+    make: Callable[[Tenant], Awaitable[object]],
+    response_model: object = JsonObject,
+) -> None:
+    """A route on which a report is made about one tenant, when its turn has come."""
+
+    @routes.get(f"/tenants/{{tenant}}/{name}", name=name, summary=summary, response_model=response_model)
+    async def report(tenant: str, admin: Admin) -> Response:
+        return service.report(admin, tenant, make)

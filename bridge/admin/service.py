@@ -1,12 +1,12 @@
-"""What the routes of the admin API share: who may ask, which tenants there are, and how an order is carried out.
+"""What the routes of the admin API share: who may ask, which tenants there are, how fast and in what order they change.
 
-It judges nothing: orders are `cutover/changes.py`'s, answers are `records/reports.py`'s.
+It judges nothing: changes are made by `cutover/changes.py`, reports by `records/reports.py`.
 """
 
 import asyncio
-import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from fastapi import Request
@@ -18,23 +18,21 @@ from bridge.admin.report_answer import ReportAnswer
 from bridge.api.errors import AdminRefusal, redis_away
 from bridge.broker.addresses import Addresses
 from bridge.broker.data_loss import read_lost_at
-from bridge.cutover.changes import Orders
+from bridge.cutover.changes import carry_out
+from bridge.cutover.cutover import Cutover
 from bridge.handshake.authentication import Administrator, Authentication
 from bridge.handshake.tokens import NotAdmitted
-from bridge.records.cluster_counts import Headcounts, read_headcount
+from bridge.records.cluster_counts import TenantCounts, read_cluster_counts
 from bridge.records.report_rows import PROTOCOLS
 from bridge.records.reports import Reports
 from bridge.sockets.ports import vouch
-from bridge.tenants.change_log import Stale
 from bridge.tenants.id_map import replace_id_map
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 
-ATTEMPTS: Final = 5
 
-
-class Desk:
-    """What the routes share: who may ask, and the orders and reports of this deployment."""
+class TenantService:
+    """What an administrator may see and change of the tenants of this deployment."""
 
     def __init__(
         self,
@@ -42,7 +40,7 @@ class Desk:
         table: TenantTable,
         redis: Redis,
         addresses: Addresses,
-        orders: Orders,
+        cutover: Cutover,
         reports: Reports,
         is_redis_there: Callable[[], bool],
     ) -> None:
@@ -53,7 +51,7 @@ class Desk:
         self._is_redis_there = is_redis_there
         self._pace = Pace()
         self._turns: defaultdict[Party, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self.orders: Final = orders
+        self.cutover: Final = cutover
         self.reports: Final = reports
 
     async def administrator(self, request: Request) -> Administrator:
@@ -80,7 +78,7 @@ class Desk:
         return tenant
 
     def ordered(self, administrator: Administrator, name: str) -> Tenant:
-        """A tenant of which one more thing is ordered. Raises `AdminRefusal`, also for one too many."""
+        """A tenant that is to change once more. Raises `AdminRefusal`, also for one change too many."""
         tenant = self.tenant(administrator, name)
         self._pace.spend(party_of(administrator, name))
         return tenant
@@ -97,33 +95,31 @@ class Desk:
         return self._state(self.tenant(administrator, name), *(await self._facts()))
 
     async def carry_out(
-        self, administrator: Administrator, name: str, version: int | None, order: Callable[[Tenant], Awaitable[Any]]
+        self,
+        administrator: Administrator,
+        name: str,
+        version: int | None,
+        change: Callable[[Tenant], Awaitable[object]],
     ) -> dict[str, Any]:
-        """Give an order, and obey it here at once; the tenant's new state. Raises `AdminRefusal`.
+        """Make a change, and obey it here at once; the tenant's new state. Raises `AdminRefusal`.
 
-        Who names no version means the tenant as it is: an order that comes while another is carried out waits for it,
-        if both are of one party.
+        Of one party one change is made at a time: the next one waits for it.
         """
         if self._table.get(name) is None:  # it may be new
             await self.fresh(administrator, name)
         self.ordered(administrator, name)
         async with self._turns[party_of(administrator, name)]:
             with said_as_refusals():
-                for _ in range(0 if version is not None else ATTEMPTS - 1):
-                    with contextlib.suppress(Stale):
-                        return await self._once(administrator, name, order)
-                return await self._once(administrator, name, order)
+                await carry_out(partial(self.fresh, administrator, name), partial(self._obeyed, change), version)
+            return await self.state(administrator, name)
 
-    async def _once(
-        self, administrator: Administrator, name: str, order: Callable[[Tenant], Awaitable[Any]]
-    ) -> dict[str, Any]:
-        known = await self.fresh(administrator, name)
+    async def _obeyed(self, change: Callable[[Tenant], Awaitable[object]], tenant: Tenant) -> None:
+        """Whatever becomes of the change, this process knows the tenant as it is then."""
         try:
-            await order(known)
+            await change(tenant)
         finally:
             if self._is_redis_there():
-                await self._table.look_once(name)
-        return await self.state(administrator, name)
+                await self._table.look_once(tenant.name)
 
     async def fresh(self, administrator: Administrator, name: str) -> Tenant:
         """A tenant as it is now, whichever process was told last. Raises `AdminRefusal`."""
@@ -131,7 +127,9 @@ class Desk:
             raise redis_away()
         return self.tenant(administrator, name)
 
-    def report(self, administrator: Administrator, name: str, make: Callable[[Tenant], Awaitable[Any]]) -> ReportAnswer:
+    def report(
+        self, administrator: Administrator, name: str, make: Callable[[Tenant], Awaitable[object]]
+    ) -> ReportAnswer:
         """What `make` says of a tenant, when its turn has come. Raises `AdminRefusal`."""
         tenant = self.tenant(administrator, name)
         return ReportAnswer(self.reports.turns, tenant.name, administrator, lambda: make(tenant))
@@ -143,15 +141,15 @@ class Desk:
         counts = {"added": len(done.added), "removed": len(done.removed), "changed": len(done.changed)}
         return {"tenant": tenant.name, "version": done.version, "ids": len(ids), **counts}
 
-    async def _facts(self) -> tuple[Headcounts, str | None]:
+    async def _facts(self) -> tuple[TenantCounts, str | None]:
         if not self._is_redis_there():
             raise redis_away()
         lost = await read_lost_at(self._redis, self._addresses)
-        return await read_headcount(self._redis, self._addresses), lost
+        return await read_cluster_counts(self._redis, self._addresses), lost
 
     @staticmethod
-    def _state(tenant: Tenant, headcounts: Headcounts, lost: str | None) -> dict[str, Any]:
-        counts = headcounts[tenant.name]
+    def _state(tenant: Tenant, cluster: TenantCounts, lost: str | None) -> dict[str, Any]:
+        counts = cluster[tenant.name]
         return {
             "tenant": tenant.name,
             "stage": tenant.stage,

@@ -8,33 +8,31 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from bridge.broker import scripts
+from bridge.broker import scripts, unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.link import rows_of
+from bridge.system.observers import Observers
 
 MOST_BYTES: Final = 128
 """Longer than any value that we write there."""
 
-Lost = Callable[[bool], None]
-"""Called when data was lost; the argument is true in the one process that must announce it."""
-
 
 class Memory:
-    """The mark as this process remembers it. `lost` is called when the mark in Redis has changed."""
+    """The mark as this process knows it."""
 
-    def __init__(self, bus: Bus, addresses: Addresses, now: Callable[[], str], lost: Lost) -> None:
-        """`now` returns the time as ISO 8601."""
+    def __init__(self, bus: Bus, addresses: Addresses, now: Callable[[], str]) -> None:
+        """`now` gives the time as ISO 8601."""
         self._bus = bus
         self._addresses = addresses
         self._now = now
-        self._lost = lost
         self._mark = b""
         self.losses = 0
+        self.lost: Final = Observers[[bool]]()
+        """Told when the mark has changed: with true in the one process that says so for all."""
 
     def look(self) -> None:
         """Compare the marks. The reply comes later."""
@@ -48,7 +46,7 @@ class Memory:
         before, self._mark = self._mark, reply[0]
         if before not in (b"", self._mark):
             self.losses += 1
-            self._lost(reply[1] == 1)
+            self.lost(reply[1] == 1)
 
 
 def lost_at(value: bytes | None) -> str | None:
@@ -60,6 +58,5 @@ def lost_at(value: bytes | None) -> str | None:
 
 
 async def read_lost_at(redis: Redis, addresses: Addresses) -> str | None:
-    """The same, read from Redis. Raises what redis-py raises, but not for a key of another type: that is `None`."""
-    value: Any = await rows_of(cast(Any, redis).getrange(addresses.loss, 0, MOST_BYTES))
-    return lost_at(value or None)
+    """The same, from Redis. Raises what redis-py raises, but where something of another type stands there."""
+    return lost_at(await unreadable.answer_of(redis.getrange(addresses.loss, 0, MOST_BYTES), b""))

@@ -5,7 +5,6 @@ never touched.
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -16,6 +15,7 @@ from bridge.broker.bus import Bus
 from bridge.broker.link import pack
 from bridge.broker.presence import Presence
 from bridge.broker.sweep import SWEEP_SECONDS, Sweep
+from bridge.system.observers import Observers
 
 LEASE_SECONDS: Final = 14
 RENEWAL_SECONDS: Final = 3.0
@@ -31,12 +31,12 @@ class Leases:
         self._addresses = addresses
         self._process = process
         self._presence = presence
-        self._forgotten: list[Callable[[], None]] = []
         self._has_ended = False
         self.trouble: str | None = None
         """Why the last renewal failed; `None` if it did not."""
         self.swept = 0
-        """How many dead processes this one has cleaned up after."""
+        self.forgotten: Final = Observers[[]]()
+        """Told when Redis is found not to know us: it came back empty, or was flushed."""
         bus.when_back(self.renew)
 
     async def run(self) -> None:
@@ -44,10 +44,6 @@ class Leases:
         while True:
             await asyncio.sleep(RENEWAL_SECONDS)
             self.renew()
-
-    def when_forgotten(self, call: Callable[[], None]) -> None:
-        """Call this, synchronously, when Redis does not know this process: it was restarted empty, or flushed."""
-        self._forgotten.append(call)
 
     def renew(self) -> None:
         """Renew the lease now; the reply tells what has happened since the last renewal. Does nothing after `end`."""
@@ -72,8 +68,7 @@ class Leases:
             self._presence.return_from_the_dead()
         elif state == b"unknown":
             self._presence.rebuild()
-            for call in self._forgotten:
-                call()
+            self.forgotten()
         self._presence.settle()
         for member in expired:
             self._look_after(member)

@@ -11,7 +11,7 @@ has to wait.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, Final, cast
 
@@ -20,7 +20,6 @@ import structlog
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
 
 Replies = Sequence[object]
 CONNECT_SECONDS: Final = 1.0
@@ -153,21 +152,6 @@ def pool(url: str, name: str) -> ConnectionPool:
         socket_connect_timeout=CONNECT_SECONDS,
         retry=Retry(NoBackoff(), 0),
     )
-
-
-def is_wrong_type(error: Exception) -> bool:
-    """Whether this error is WRONGTYPE: the key holds another type."""
-    return "WRONGTYPE" in str(error)
-
-
-async def rows_of(asked: Awaitable[object]) -> Any:
-    """What `asked` returns, or an empty list if the key holds another type. Raises any other error."""
-    try:
-        return await asked
-    except ResponseError as error:
-        if not is_wrong_type(error):
-            raise
-        return []
 
 
 async def open_link(links: ConnectionPool, replies: Callable[[Replies], None], lost: Callable[[], None]) -> Link:

@@ -24,8 +24,8 @@ RETRIES: Final = 3
 ANSWER_SECONDS: Final = 2.0
 
 
-class Connections(BlockingConnectionPool):
-    """A connection pool that keeps at most `MOST_IDLE` unused connections open."""
+class ReadingPool(BlockingConnectionPool):
+    """Of those that nobody uses, no more than a few stay open."""
 
     async def release(self, connection: AbstractConnection) -> None:
         """Give a connection back. If too many are unused, the one that has been unused for longest is closed."""
@@ -75,5 +75,5 @@ def reading(redis_url: str) -> Redis:
     retry = Retry(ExponentialBackoff(0.1, 0.01), RETRIES, supported_errors=(RedisConnectionError,))
     bounds: dict[str, object] = {"max_connections": MOST_CONNECTIONS, "timeout": ANSWER_SECONDS}
     return Reading.from_pool(
-        Connections.from_url(redis_url, protocol=2, socket_timeout=ANSWER_SECONDS, retry=retry, **bounds)
+        ReadingPool.from_url(redis_url, protocol=2, socket_timeout=ANSWER_SECONDS, retry=retry, **bounds)
     )

@@ -1,4 +1,4 @@
-"""The prediction of a stage change as text for a terminal. Pure; its input is the JSON of `records/reports.py`."""
+"""A prediction as a person reads it on a terminal. Pure; the JSON of `cutover/dry_run.py` goes in."""
 
 from typing import Any, Final
 

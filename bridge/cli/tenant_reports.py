@@ -10,7 +10,7 @@ import typer
 
 from bridge.cli.options import JsonOption, fail, with_settings
 from bridge.cli.table import columns
-from bridge.cli.tenant_session import Operation, operate
+from bridge.cli.tenant_session import TenantSession, operate
 from bridge.cli.tenants import TenantArgument
 from bridge.cli.toml import toml_key
 from bridge.config.settings import Settings
@@ -37,7 +37,7 @@ def show_census(
     if protocol not in (None, ALL, *PROTOCOLS):
         fail(f"a protocol is one of {', '.join(PROTOCOLS)}, or {ALL}")
 
-    async def show(at: Operation, tenant: Tenant) -> None:
+    async def show(at: TenantSession, tenant: Tenant) -> None:
         census = await at.reports.census(tenant, protocol)
         typer.echo(json.dumps(census, indent=2) if as_json else _census(census))
 
@@ -57,7 +57,7 @@ def show_ledger(
     ```
     """
 
-    async def show(at: Operation, tenant: Tenant) -> None:
+    async def show(at: TenantSession, tenant: Tenant) -> None:
         ledger = await at.reports.ledger(tenant)
         typer.echo(json.dumps(ledger, indent=2) if as_json else _ledger(ledger))
 
@@ -77,8 +77,8 @@ def show_guards(
     ```
     """
 
-    async def show(at: Operation, tenant: Tenant) -> None:
-        verdicts = await at.reports.verdicts(tenant)
+    async def show(at: TenantSession, tenant: Tenant) -> None:
+        verdicts = await at.cutover.guards.verdicts(tenant)
         if as_json:
             typer.echo(json.dumps([verdict.as_json() for verdict in verdicts], indent=2))
         elif verdicts:

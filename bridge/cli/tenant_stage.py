@@ -7,20 +7,19 @@ import getpass
 import json
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import typer
 
 from bridge.cli.options import ConfigOption, DataDirOption, JsonOption, RedisOption, fail, read_settings
 from bridge.cli.prediction_text import prediction_text
 from bridge.cli.table import columns
-from bridge.cli.tenant_session import Operation, operate
+from bridge.cli.tenant_session import TenantSession, operate
 from bridge.cli.tenants import TenantArgument
-from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing, Wanted
-from bridge.tenants.change_log import Change, Stale, taking_back
+from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing, WantedChange, carry_out
+from bridge.tenants.change_log import Change, Stale, Standing, taking_back
 from bridge.tenants.tenant import ROUTINGS, STAGES, Tenant
 
-ATTEMPTS: Final = 5
 WhyOption = Annotated[str, typer.Option(help="Why, for the record.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="In spite of failing guards; needs --why.")]
@@ -55,12 +54,14 @@ def set_stage(
     if stage is None and share is None and routing is None:
         fail("name a stage, --share or --routing: what is the tenant to become?")
     settings = read_settings(config, redis_url=redis, data_dir=data_dir)
-    wanted = Wanted(stage, share, routing, why, force=force)  # type: ignore[arg-type]
+    wanted = WantedChange(stage, share, routing, why, force=force)  # type: ignore[arg-type]
     if dry_run:
-        operate(settings, name, lambda at, tenant: _predict(at, tenant, wanted, as_json=as_json))
+        operate(settings, name, lambda at, tenant: _predict(at, tenant, wanted.standing(tenant), as_json=as_json))
     else:
         operate(
-            settings, name, lambda at, _: _make(at, name, lambda one: at.orders.change(one, who(), wanted), as_json)
+            settings,
+            name,
+            lambda at, _: _make(at, name, lambda one: at.cutover.changes.make(one, who(), wanted), as_json),
         )
 
 
@@ -81,15 +82,17 @@ def roll_back(
     """
     settings = read_settings(config, redis_url=redis, data_dir=data_dir)
 
-    async def predict(at: Operation, tenant: Tenant) -> None:
-        before = (await _stepped(at.orders.last_step(tenant), name)).before
-        await _predict(at, tenant, Wanted(before.stage, before.share, before.v2_routing), as_json=as_json)
+    async def predict(at: TenantSession, tenant: Tenant) -> None:
+        before = (await _stepped(at.cutover.changes.last(tenant), name)).before
+        await _predict(at, tenant, before, as_json=as_json)
 
     if dry_run:
         operate(settings, name, predict)
     else:
         operate(
-            settings, name, lambda at, _: _make(at, name, lambda one: at.orders.roll_back(one, who(), why), as_json)
+            settings,
+            name,
+            lambda at, _: _make(at, name, lambda one: at.cutover.changes.roll_back(one, who(), why), as_json),
         )
 
 
@@ -108,10 +111,11 @@ def list_changes(
     """
     settings = read_settings(config, redis_url=redis, data_dir=data_dir)
 
-    async def show(at: Operation, tenant: Tenant) -> None:
-        record = await at.orders.changes(tenant)
-        if at.orders.unreadable:
-            typer.echo(f"aether-bridge: {at.orders.unreadable} lines of the record cannot be read", err=True)
+    async def show(at: TenantSession, tenant: Tenant) -> None:
+        changes = at.cutover.changes
+        record = await changes.newest(tenant)
+        if changes.unreadable:
+            typer.echo(f"aether-bridge: {changes.unreadable} lines of the record cannot be read", err=True)
         if as_json:
             typer.echo(json.dumps([change.as_json() for change in record], indent=2))
             return
@@ -140,28 +144,23 @@ def _why(change: Change) -> str:
     return f"{change.why} ({taking_back(change.rolls_back)})"
 
 
-async def _predict(at: Operation, tenant: Tenant, wanted: Wanted, *, as_json: bool) -> None:
-    prediction: dict[str, Any] = await at.reports.predict(tenant, wanted.standing(tenant))
+async def _predict(at: TenantSession, tenant: Tenant, after: Standing, *, as_json: bool) -> None:
+    prediction = await at.cutover.dry_run.predict(tenant, after)
     typer.echo(json.dumps(prediction, indent=2) if as_json else prediction_text(prediction))
 
 
-async def _make(at: Operation, name: str, order: Callable[[Tenant], Awaitable[Change]], as_json: bool) -> None:
-    """Give the order; again where somebody else was quicker."""
-    for _ in range(ATTEMPTS):
-        try:
-            change = await _stepped(order(await at.tenant(name)), name)
-        except Stale:
-            continue
-        sentence = f"{name}: {change.before} -> {change.after} (version {change.version})"
-        typer.echo(json.dumps(change.as_json(), indent=2) if as_json else sentence)
-        return
-    fail(f"tenant {name!r} is being changed by others all the time: try again")
+async def _make(at: TenantSession, name: str, make: Callable[[Tenant], Awaitable[Change]], as_json: bool) -> None:
+    change = await _stepped(carry_out(lambda: at.tenant(name), make), name)
+    sentence = f"{name}: {change.before} -> {change.after} (version {change.version})"
+    typer.echo(json.dumps(change.as_json(), indent=2) if as_json else sentence)
 
 
-async def _stepped(order: Awaitable[Change], name: str) -> Change:
-    """The change of an order, or the end of the command."""
+async def _stepped(change: Awaitable[Change], name: str) -> Change:
+    """The change that was made, or the end of the command."""
     try:
-        return await order
+        return await change
+    except Stale:
+        fail(f"tenant {name!r} is being changed by others all the time: try again")
     except GuardFailed as failed:
         fail(f"{name} is held back by its guards. {failed} Mend that, or add --force and --why")
     except ReasonMissing:

@@ -16,7 +16,7 @@ from bridge.cli.options import JsonOption, fail, with_settings
 from bridge.cli.redis_connection import with_redis
 from bridge.cli.table import columns
 from bridge.config.settings import Settings
-from bridge.tenants.table import read_state
+from bridge.tenants.stored_state import read_state
 from bridge.tenants.tenant import TENANT_NAME, Tenant, TenantState
 
 TenantArgument = Annotated[str, typer.Argument(metavar="T", help="The tenant's name.", show_default=False)]

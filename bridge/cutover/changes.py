@@ -1,28 +1,51 @@
-"""What an operator orders of a tenant: a step, or one back. The same rules for the admin API and the command line.
+"""Changes of a tenant's stage, share or routing, and taking them back: the rules of the admin API and the command line.
 
-A step forward must pass the tenant's guards, unless it is made in spite of them and says why. It is made once, at the
-version that its author saw.
+A change that goes forward must pass the tenant's guards, unless it is forced and says why. It is made at the version of
+the tenant that its author saw; who names none means the tenant as it is, and the change is tried again where somebody
+else was quicker. Each side only says in words of its own why a change was not made.
 """
 
+import contextlib
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
+from bridge.cutover.guard_facts import Guards
 from bridge.cutover.guards import Verdict
-from bridge.records.reports import Reports
-from bridge.tenants.change_log import Change, Standing, back, make, newest, step_back
+from bridge.tenants import change_log
+from bridge.tenants.change_log import Change, Stale, Standing
 from bridge.tenants.tenant import Routing, Stage, Tenant
 from v3.session import timestamp
 
+ATTEMPTS: Final = 5
 GUARDED: Final = ("drain", "v3")
+
+Made = TypeVar("Made")
+
+
+async def carry_out(
+    tenant_now: Callable[[], Awaitable[Tenant]],
+    change: Callable[[Tenant], Awaitable[Made]],
+    version: int | None = None,
+) -> Made:
+    """Make a change to a tenant as it is now, and try again where somebody else was quicker: `ATTEMPTS` times in all.
+
+    Where its author has named the `version` it is tried once: the author must look again. Raises `Stale` in the end,
+    and what `tenant_now` and `change` raise.
+    """
+    for _ in range(ATTEMPTS - 1 if version is None else 0):
+        with contextlib.suppress(Stale):
+            return await change(await tenant_now())
+    return await change(await tenant_now())
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a tenant is to become; what is `None` stays as it is."""
+class WantedChange:
+    """What a tenant is to become; what is `None` stays as it is. `version`: the one that the author saw."""
 
     stage: Stage | None = None
     share: int | None = None
@@ -41,7 +64,7 @@ class Wanted:
 
 
 class GuardFailed(Exception):
-    """Guards of the tenant do not hold, and the step was not forced."""
+    """Guards of the tenant do not hold, and the change was not forced."""
 
     def __init__(self, failing: list[Verdict]) -> None:
         super().__init__(" ".join(verdict.sentence for verdict in failing))
@@ -49,25 +72,25 @@ class GuardFailed(Exception):
 
 
 class ReasonMissing(Exception):
-    """A step in spite of failing guards must say why."""
+    """A change that is forced past failing guards must say why."""
 
 
 class NothingToRollBack(Exception):
     """The tenant stands where it started."""
 
 
-class Orders:
-    """Carries out what is ordered for the tenants of one deployment."""
+class Changes:
+    """Makes changes to the tenants of one deployment."""
 
-    def __init__(self, redis: Redis, addresses: Addresses, reports: Reports) -> None:
+    def __init__(self, redis: Redis, addresses: Addresses, guards: Guards) -> None:
         self._redis = redis
         self._addresses = addresses
-        self._reports = reports
+        self._guards = guards
         self.unreadable = 0
-        """Lines of records that were passed over."""
+        """Lines of change logs that were passed over."""
 
-    async def change(self, tenant: Tenant, who: str, wanted: Wanted) -> Change:
-        """Make a step. Raises `Stale`, `GuardFailed`, `ReasonMissing`, and what redis-py raises."""
+    async def make(self, tenant: Tenant, who: str, wanted: WantedChange) -> Change:
+        """Make a change. Raises `Stale`, `GuardFailed`, `ReasonMissing`, and what redis-py raises."""
         before, after = Standing.of(tenant), wanted.standing(tenant)
         failing = await self.failing(tenant, after)
         if failing and not wanted.force:
@@ -77,39 +100,39 @@ class Orders:
         version = tenant.version if wanted.version is None else wanted.version
         forced = tuple(verdict.name for verdict in failing)
         change = Change(tenant.name, version, who, now(), before, after, wanted.why, forced=forced)
-        return await make(self._redis, self._addresses, change)
+        return await change_log.make(self._redis, self._addresses, change)
 
     async def roll_back(self, tenant: Tenant, who: str, why: str, version: int | None = None) -> Change:
-        """Take the last step back; no guard forbids it. Raises `NothingToRollBack`, `Stale`, what redis-py raises."""
-        change = back(tenant, await self.last_step(tenant), who, now(), why)
+        """Take the last change back; no guard forbids it. Raises `NothingToRollBack`, `Stale`, what redis-py raises."""
+        change = change_log.back(tenant, await self.last(tenant), who, now(), why)
         change = change if version is None else replace(change, version=version)
-        return await make(self._redis, self._addresses, change)
+        return await change_log.make(self._redis, self._addresses, change)
 
-    async def last_step(self, tenant: Tenant) -> Change:
-        """The step that a rollback would take back. Raises `NothingToRollBack`."""
-        last = step_back(await self.changes(tenant))
+    async def last(self, tenant: Tenant) -> Change:
+        """The change that a rollback would take back. Raises `NothingToRollBack`."""
+        last = change_log.step_back(await self.newest(tenant))
         if last is None:
             raise NothingToRollBack
         return last
 
-    async def changes(self, tenant: Tenant) -> list[Change]:
+    async def newest(self, tenant: Tenant) -> list[Change]:
         """The newest changes, newest first; what cannot be read is passed over, and counted."""
-        record = await newest(self._redis, self._addresses, tenant.name)
+        record = await change_log.newest(self._redis, self._addresses, tenant.name)
         self.unreadable += record.unreadable
         return record.changes
 
     async def failing(self, tenant: Tenant, after: Standing) -> list[Verdict]:
-        """The guards that a step would have to pass, and does not."""
+        """The guards that a change would have to pass, and does not."""
         if not is_guarded(Standing.of(tenant), after):
             return []
-        return [verdict for verdict in await self._reports.verdicts(tenant) if not verdict.holds]
+        return [verdict for verdict in await self._guards.verdicts(tenant) if not verdict.holds]
 
 
 def is_guarded(before: Standing, after: Standing) -> bool:
-    """Whether a step is one that guards are asked about."""
+    """Whether guards are asked about a change."""
     return after.place > before.place and after.stage in GUARDED
 
 
 def now() -> str:
-    """The time of day, for the record."""
+    """The time of day, for the change log."""
     return timestamp(time.time_ns() // 1_000)

@@ -1,27 +1,66 @@
-"""What a change of a tenant means for the connections that are open: who has to go, and what they are told.
+"""Who has to go when a tenant changes: open connections are refused, so many a second, and told what comes after.
 
-It reacts to the tenant table and decides nothing by itself: who is refused is for `tenants/tenant.py` to say. Those who
-go are paced by the connections' owner; a change taken back lets those stay whose turn has not come.
+It decides nothing about tenants: whom a stage refuses is said by `tenants/tenant.py`. Where a change is taken back,
+those stay whose turn has not come yet.
+
+Bounded by the open connections: each waits here at most once, and no longer than it is open.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from math import ceil
+from typing import Final, NamedTuple
 
 from bridge.broker.presence import Place
+from bridge.budget.rate import Bucket
 from bridge.messaging.connections import Connection, Connections
 from bridge.tenants.tenant import Tenant, successor_path
 from legacy_v2.frames import DEFAULT_GROUP
 
 LOOKED_AT_PER_TURN: Final = 100
+TICK_SECONDS: Final = 0.02
+MOST_PER_TICK: Final = 100
+"""Whatever the pace: messages go on between two ticks."""
 
 
-class Moves:
-    """Applies tenant changes to this process's connections."""
+class Eviction(NamedTuple):
+    """The code with which a connection has to go, and what else it is told."""
 
-    def __init__(self, connections: Connections, tenant_named: Callable[[str], Tenant | None]) -> None:
+    code: str
+    extra: dict[str, object]
+
+
+class Evictions:
+    """The connections of this process that have to go, and their pace."""
+
+    def __init__(
+        self, connections: Connections, tenant_named: Callable[[str], Tenant | None], per_second: float
+    ) -> None:
         self._connections = connections
         self._tenant_named = tenant_named
+        self._due: dict[Connection, Eviction] = {}
+        self._is_any_due = asyncio.Event()
+        self._clock_seconds = asyncio.get_running_loop().time
+        at_once = max(1, ceil(per_second * TICK_SECONDS))  # time in which nobody had to go is not made up for
+        self._pace = Bucket(per_second, at_once, self._clock_seconds())
+        self.evicted = 0
+        connections.begun.add(self.look_at)
+        connections.ended.add(self.stay)
+
+    @property
+    def waiting(self) -> int:
+        """How many connections have to go, and are still open."""
+        return len(self._due)
+
+    async def run(self) -> None:
+        """Refuse those whose turn has come, until cancelled."""
+        while True:
+            await self._is_any_due.wait()
+            self._evict_some()
+            if self._due:
+                await asyncio.sleep(TICK_SECONDS)
+            else:
+                self._is_any_due.clear()
 
     def look_at(self, connection: Connection) -> None:
         """A connection has begun: its tenant may have changed while it was arriving."""
@@ -29,9 +68,19 @@ class Moves:
         if tenant is not None:
             self._apply_to(connection, tenant)
 
-    def apply(self, before: Tenant, after: Tenant) -> None:
-        """Called by the tenant table after each change."""
+    def apply(self, _before: Tenant, after: Tenant) -> None:
+        """A tenant has changed."""
         self._look_at_all([one for one in self._connections if one.facts.place.tenant == after.name], after.name)
+
+    def evict(self, connection: Connection, eviction: Eviction) -> None:
+        """Refuse a connection when its turn comes; one that is over has no turn."""
+        if connection in self._connections:
+            self._due[connection] = eviction
+            self._is_any_due.set()
+
+    def stay(self, connection: Connection) -> None:
+        """A connection need not go, or is over."""
+        self._due.pop(connection, None)
 
     def _look_at_all(self, connections: Sequence[Connection], name: str) -> None:
         """So many in a turn of the loop: the others' messages go on meanwhile."""
@@ -45,30 +94,33 @@ class Moves:
             asyncio.get_running_loop().call_soon(self._look_at_all, rest, name)
 
     def _apply_to(self, connection: Connection, tenant: Tenant) -> None:
-        verdict = _verdict(connection, tenant)
-        if verdict is None:
-            self._connections.stay(connection)
+        eviction = eviction_of(connection, tenant)
+        if eviction is None:
+            self.stay(connection)
         else:
-            code, extra = verdict
-            self._connections.move(connection, code, **extra)
+            self.evict(connection, eviction)
+
+    def _evict_some(self) -> None:
+        for _ in range(MOST_PER_TICK):
+            if not self._due or self._pace.spend(self._clock_seconds()) != "within":
+                return
+            connection = next(iter(self._due))
+            code, extra = self._due.pop(connection)
+            connection.refuse(code, **extra)
+            self.evicted += 1
 
 
-def _verdict(connection: Connection, tenant: Tenant) -> tuple[str, dict[str, Any]] | None:
-    """The code with which a connection has to go now, and what it is told; `None` lets it stay."""
+def eviction_of(connection: Connection, tenant: Tenant) -> Eviction | None:
+    """Why a connection has to go now; `None` lets it stay."""
     place = connection.facts.place
     group, client = connection.facts.path_ids
     is_v2 = connection.facts.visitor.language == "v2"
-    if is_v2:
-        code = tenant.refuses_v2(client)
-        if code is not None:
-            return code, {"successor": successor_path(place.group, place.client)}
-    else:
-        code = tenant.refuses_v3()
-        if code is not None:
-            return code, {}
+    code = tenant.refuses_v2(client) if is_v2 else tenant.refuses_v3()
+    if code is not None:
+        return Eviction(code, {"successor": successor_path(place.group, place.client)} if is_v2 else {})
     names = _names_on_v2(place, group, client, tenant) if is_v2 else _names_on_v3(group, client, tenant)
     if names != (place.group, place.client):
-        return "going_away", {"retry_after_ms": 0}
+        return Eviction("going_away", {"retry_after_ms": 0})
     return None
 
 

@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled
 from bridge.cutover.changes import is_guarded, now
+from bridge.cutover.guard_facts import Guards
 from bridge.cutover.guards import WATCHED_SECONDS, Verdict
-from bridge.records.reports import Reports
 from bridge.tenants.change_log import Change, Stale, back, latest, make, newest, step_back
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
@@ -30,11 +30,11 @@ log = structlog.get_logger(__name__)
 class GuardWatch:
     """The watch of one process."""
 
-    def __init__(self, redis: Redis, addresses: Addresses, table: TenantTable, reports: Reports) -> None:
+    def __init__(self, redis: Redis, addresses: Addresses, table: TenantTable, guards: Guards) -> None:
         self._redis = redis
         self._addresses = addresses
         self._table = table
-        self._reports = reports
+        self._guards = guards
         self.rolled_back = 0
         self.failures = 0
         self._blind: set[str] = set()
@@ -63,9 +63,7 @@ class GuardWatch:
         step = await self._last_step(tenant)
         if step is None or step.kind != "change" or not is_guarded(step.before, step.after) or not _is_recent(step):
             return
-        breached = [
-            one for one in await self._reports.verdicts(tenant) if not one.holds and one.name not in step.forced
-        ]
+        breached = [one for one in await self._guards.verdicts(tenant) if not one.holds and one.name not in step.forced]
         if breached:
             await self._roll_back(tenant, step, breached)
 

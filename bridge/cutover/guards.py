@@ -21,7 +21,7 @@ RECENT_DAYS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class GuardFacts:
     """What the guards judge. Times are milliseconds since the epoch; `lost`: when Redis lost what it knew, if ever."""
 
     now: int
@@ -53,7 +53,7 @@ class Verdict:
         }
 
 
-def judge(rules: GuardRules, facts: Facts) -> list[Verdict]:
+def judge(rules: GuardRules, facts: GuardFacts) -> list[Verdict]:
     """A verdict for each guard that there is."""
     return [
         *([_stashed(rules.stashed_percent, facts)] if rules.stashed_percent is not None else []),
@@ -62,14 +62,14 @@ def judge(rules: GuardRules, facts: Facts) -> list[Verdict]:
     ]
 
 
-def _stashed(limit: float, facts: Facts) -> Verdict:
+def _stashed(limit: float, facts: GuardFacts) -> Verdict:
     percent = 100 * facts.stashed / facts.converted if facts.converted else None
     found = f"{percent or 0:.4g} % of what V2 said in the last {RECENT_DAYS} days was stashed"
     value = None if percent is None else round(percent, 2)
     return Verdict("stashed_percent", limit, value, (percent or 0) <= limit, f"{found}; at most {limit:g} % may be.")
 
 
-def _quiet(limit: float, facts: Facts) -> Verdict:
+def _quiet(limit: float, facts: GuardFacts) -> Verdict:
     """What was lost with Redis's data may have been a message of a moment before."""
     since = facts.lost if facts.last_v2_message is None else facts.last_v2_message
     if since is None:
@@ -84,7 +84,7 @@ def _days(number: float) -> str:
     return "1 day" if number == 1 else f"{number:g} days"
 
 
-def _refusals(limit: int, facts: Facts) -> Verdict:
+def _refusals(limit: int, facts: GuardFacts) -> Verdict:
     number = facts.refused_in_a_minute
     clients = "1 known client was" if number == 1 else f"{number} known clients were"
     sentence = f"{clients} refused within a minute; at most {limit} may be."

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from bridge.broker.addresses import Addresses
 from bridge.messaging.routing import channels_from_v2, channels_from_v3, is_for, listens_on
-from bridge.records.rows import Speech, Visitor
+from bridge.records.rows import Said, Seen, Speech, Visitor
 from bridge.tenants.tenant import Tenant, bucket, successor_path
 from legacy_v2 import ports as v2
 from v3 import ports as v3
@@ -30,27 +30,6 @@ MET_PER_TURN: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A client, from when to when it was there (ms since the epoch), how much it said, and what it calls itself."""
-
-    visitor: Visitor
-    first: int
-    last: int
-    messages: int
-    user_agent: str
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What one client said to one audience, from when to when, and how often."""
-
-    speech: Speech
-    first: int
-    last: int
-    times: int
-
-
-@dataclass(frozen=True, slots=True)
 class Refusal:
     """One client that would be refused. `name` and `successor` are those of V3."""
 
@@ -62,7 +41,7 @@ class Refusal:
     channel: str
 
 
-class Listener(NamedTuple):
+class Recipient(NamedTuple):
     """A client that could hear something, from when to when, and whether it would be refused."""
 
     visitor: Visitor
@@ -134,7 +113,7 @@ class Predictor:
         self._after = after
         self._addresses = addresses
         self._speeches: Sequence[Said] = ()
-        self._audience: dict[bytes, list[Listener]] = {}
+        self._audience: dict[bytes, list[Recipient]] = {}
         self._compared = self._looked_at = 0
         self.prediction: Final = Prediction()
 
@@ -171,7 +150,7 @@ class Predictor:
             return
         group, client = self._names(visitor)
         code = self._code(self._after, visitor)
-        listener = Listener(visitor, seen.first, seen.last, code is not None)
+        listener = Recipient(visitor, seen.first, seen.last, code is not None)
         for channel in listens_on(visitor.language, self._before.name, group, client or "", self._addresses):
             if channel in self._audience:
                 self._audience[channel].append(listener)
@@ -211,7 +190,7 @@ class Predictor:
         prediction.affected += said.times if is_affected else 0
 
     def _compare(
-        self, said: Said, listener: Listener, channel: bytes, after: set[bytes], *, speaker_goes: bool
+        self, said: Said, listener: Recipient, channel: bytes, after: set[bytes], *, speaker_goes: bool
     ) -> bool:
         """Whether a listener loses what was said."""
         speech = said.speech
@@ -227,7 +206,7 @@ class Predictor:
             pair.lost, pair.channel = pair.lost + said.times, channel.decode()
         return is_lost
 
-    def _hearing(self, channels: Iterable[bytes], said: Said) -> Iterator[Listener]:
+    def _hearing(self, channels: Iterable[bytes], said: Said) -> Iterator[Recipient]:
         """Everyone who heard it, once."""
         met: set[Visitor] = set()
         speech = said.speech

@@ -10,23 +10,18 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, Final, Protocol
 
 from bridge.broker.presence import Place, Presence
-from bridge.broker.subscriber import Subscriber
 from bridge.budget.accounts import Holder
-from bridge.budget.rate import Bucket
 from bridge.messaging.hub import Hub, Listener
 from bridge.records.counters import Counts
 from bridge.records.rows import Visitor
 from bridge.sockets.outbox import Outbox
+from bridge.system.observers import Observers
 
 RETRY_AFTER_MS: Final = (250, 3_000)
 CLOCK_LOOK_SECONDS: Final = 30.0
-MOVE_TICK_SECONDS: Final = 0.02
-MOST_MOVES_PER_TICK: Final = 100
-"""Whatever the pace: messages go on between two ticks."""
 
 
 class Session(Protocol):
@@ -127,33 +122,26 @@ class Connection:
 
 
 class Connections:
-    """All of them, and what concerns them together: their number, their moves, their end."""
+    """All of them: who is open, how many those are, and the end of all."""
 
     def __init__(
         self,
         hub: Hub,
-        subscriber: Subscriber,
         presence: Presence,
         counts: Counts,
         epoch_seconds: Callable[[], float],
-        moves_per_second: float,
     ) -> None:
         self.hub: Final = hub
         self.presence: Final = presence
         self.counts: Final = counts
         self.epoch_seconds: Final = epoch_seconds
-        self._subscriber = subscriber
         self._all: dict[Connection, None] = {}
         self._by_tenant: Counter[tuple[str, str]] = Counter()
         self._empty = asyncio.Event()
-        self._moves: dict[Connection, tuple[str, dict[str, Any]]] = {}
-        self._moves_due = asyncio.Event()
-        self._clock_seconds = asyncio.get_running_loop().time
-        at_once = max(1, ceil(moves_per_second * MOVE_TICK_SECONDS))  # a time without moves is not made up for
-        self._pace = Bucket(moves_per_second, at_once, self._clock_seconds())
-        self.moved = 0
-        self._begun: list[Callable[[Connection], None]] = []
-        self._ended: list[Callable[[Connection], None]] = []
+        self.begun: Final = Observers[[Connection]]()
+        """Told of each connection that begins."""
+        self.ended: Final = Observers[[Connection]]()
+        """Told of each connection that is over."""
         self.is_closing = False
 
     def __len__(self) -> int:
@@ -162,13 +150,8 @@ class Connections:
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._all))
 
-    def when_begun(self, call: Callable[[Connection], None]) -> None:
-        """Call this, synchronously, with each connection that begins."""
-        self._begun.append(call)
-
-    def when_ended(self, call: Callable[[Connection], None]) -> None:
-        """Call this, synchronously, with each connection that is over."""
-        self._ended.append(call)
+    def __contains__(self, connection: object) -> bool:
+        return connection in self._all
 
     def open_by_tenant(self) -> dict[tuple[str, str], int]:
         """(tenant, protocol) -> open connections."""
@@ -181,8 +164,7 @@ class Connections:
         self._by_tenant[place.tenant, place.protocol] += 1
         self.counts.accepted[place.protocol] += 1
         self.hub.join(listener)
-        for call in self._begun:
-            call(connection)
+        self.begun(connection)
 
     def discard(self, connection: Connection, listener: Listener) -> None:
         """A connection is over: give back what it held."""
@@ -191,48 +173,12 @@ class Connections:
             return
         place = connection.facts.place
         del self._all[connection]
-        self._moves.pop(connection, None)
         self._by_tenant[place.tenant, place.protocol] -= 1
         if not self._by_tenant[place.tenant, place.protocol]:
             del self._by_tenant[place.tenant, place.protocol]
         if not self._all:
             self._empty.set()
-        for call in self._ended:
-            call(connection)
-
-    def move(self, connection: Connection, code: str, **extra: object) -> None:
-        """Refuse a connection when its turn comes: so many a second, as `run` paces them. Bounded by the open ones."""
-        if connection in self._all:
-            self._moves[connection] = (code, extra)
-            self._moves_due.set()
-
-    @property
-    def waiting(self) -> int:
-        """How many moves are due."""
-        return len(self._moves)
-
-    def stay(self, connection: Connection) -> None:
-        """Take back a move whose turn has not come."""
-        self._moves.pop(connection, None)
-
-    async def run(self) -> None:
-        """Carry out the moves at their pace, until cancelled."""
-        while True:
-            await self._moves_due.wait()
-            self._carry_out_some()
-            if self._moves:
-                await asyncio.sleep(MOVE_TICK_SECONDS)
-            else:
-                self._moves_due.clear()
-
-    def _carry_out_some(self) -> None:
-        for _ in range(MOST_MOVES_PER_TICK):
-            if not self._moves or self._pace.spend(self._clock_seconds()) != "within":
-                return
-            connection = next(iter(self._moves))
-            code, extra = self._moves.pop(connection)
-            connection.refuse(code, **extra)
-            self.moved += 1
+        self.ended(connection)
 
     async def close_all(self, seconds: float) -> None:
         """Tell everyone that the process stops, and wait at most so long for them to go."""

@@ -12,7 +12,7 @@ from bridge.broker.bus import Bus
 from bridge.broker.message import BusMessage, said
 from bridge.messaging.routing import channels_from_v3
 from bridge.records.counters import Counts
-from bridge.records.recorder import Chronicle
+from bridge.records.recorder import Recorder
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 from v3 import ports as v3
@@ -31,7 +31,7 @@ class Publisher:
         addresses: Addresses,
         table: TenantTable,
         counts: Counts,
-        chronicle: Chronicle,
+        recorder: Recorder,
         is_here: Callable[[bytes], bool],
         expect: Callable[[bytes, BusMessage], None],
     ) -> None:
@@ -43,7 +43,7 @@ class Publisher:
         self._addresses = addresses
         self._table = table
         self._counts = counts
-        self._chronicle = chronicle
+        self._recorder = recorder
         self._is_here: Final = is_here
         self._expect: Final = expect
 
@@ -53,7 +53,7 @@ class Publisher:
         """A V3 message, stamped. `refused` or, where given, `heard` is called once, later."""
         tenant = self._table.get(guest.tenant) or Tenant(guest.tenant)
         self._counts.messages[tenant.name, "v3"] += 1
-        self._chronicle.spoke("v3", guest, content)
+        self._recorder.spoke("v3", guest, content)
         channels = channels_from_v3(content, guest, tenant, self._addresses)
         message = said(content, guest.client_id, guest.group_id, sent_at)
         self.publish(channels, message, refused, heard, to_one=content["target"] == "direct")

@@ -15,8 +15,9 @@ from bridge.broker.message import BusMessage, said
 from bridge.messaging.publisher import Heard, Publisher, Refused
 from bridge.messaging.routing import channels_from_v2
 from bridge.records.counters import Counts
-from bridge.records.recorder import Chronicle
+from bridge.records.recorder import Recorder
 from bridge.sockets.framing import WEBSOCKET, Framing
+from bridge.system.observers import Observers
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 from compat.downgrade import hear, is_spoken
@@ -31,13 +32,15 @@ class V2Publisher:
     """The bus as the sessions of V2 know it."""
 
     def __init__(
-        self, publisher: Publisher, addresses: Addresses, table: TenantTable, counts: Counts, chronicle: Chronicle
+        self, publisher: Publisher, addresses: Addresses, table: TenantTable, counts: Counts, recorder: Recorder
     ) -> None:
         self._publish: Final = publisher.publish
         self._addresses = addresses
         self._table = table
         self._counts = counts
-        self._chronicle = chronicle
+        self._recorder = recorder
+        self.frame_read: Final = Observers[[str, object]]()
+        """Told of a tenant, and of each V2 frame that was read: a JSON value."""
 
     def say_frame(self, guest: v2.Guest, text: str, sent_at: int, refused: Refused, heard: Heard | None = None) -> None:
         """A V2 frame, verbatim to V2 and upgraded for V3; `sent_at` is in microseconds since the epoch."""
@@ -47,8 +50,8 @@ class V2Publisher:
             refused("not_allowed")
             return
         self._counts.messages[tenant.name, "v2"] += 1
-        self._chronicle.spoke("v2", guest, upgraded.content)
-        self._chronicle.read(tenant.name, upgraded.frame)
+        self._recorder.spoke("v2", guest, upgraded.content)
+        self.frame_read(tenant.name, upgraded.frame)
         suppressed = upgraded.content["msg_type"] == "heartbeat"
         outcome = "suppressed" if suppressed else upgraded.outcome
         self._counts.conversions[tenant.name, "v2_to_v3", outcome] += 1

@@ -3,21 +3,21 @@
 A number that is not said again for a few seconds is forgotten with its process. It never counts anything itself.
 
 Bounded: `MOST_PROCESSES` are asked, those that renewed their leases last, and of each `MOST_BYTES` are read. What is
-more than that, or no headcount, counts nothing.
+more than that, or cannot be read, counts nothing.
 """
 
 import asyncio
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from redis.asyncio import Redis
 
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses, process_in
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack, rows_of
+from bridge.broker.link import pack
 from v3 import form
 
 SAY_SECONDS: Final = 1.0
@@ -30,11 +30,11 @@ MOST: Final = 2**53
 
 Counted = Callable[[], Mapping[str, Mapping[tuple[str, str], int]]]
 """What is counted (`connections`, `messages`) -> (tenant, protocol) -> number."""
-Headcounts = Mapping[str, Mapping[str, Counter[str]]]
+TenantCounts = Mapping[str, Mapping[str, Counter[str]]]
 """Tenant -> what is counted -> protocol -> number; zero for whatever nobody said."""
 
 
-class Headcount:
+class ClusterCounts:
     """This process's numbers by tenant and protocol, said again and again."""
 
     def __init__(self, bus: Bus, addresses: Addresses, process: str, counted: Counted) -> None:
@@ -57,12 +57,12 @@ class Headcount:
         self._bus.command(pack("SET", self._key, json.dumps(said), "EX", LIFETIME_SECONDS), _ignore)
 
 
-async def read_headcount(redis: Redis, addresses: Addresses) -> Headcounts:
+async def read_cluster_counts(redis: Redis, addresses: Addresses) -> TenantCounts:
     """The numbers of all processes that live. Raises what redis-py raises."""
-    processes = await rows_of(cast(Any, redis).zrevrange(addresses.processes, 0, MOST_PROCESSES - 1))
+    processes: list[bytes] = await unreadable.answer_of(redis.zrevrange(addresses.processes, 0, MOST_PROCESSES - 1), [])
     total: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for name in filter(None, map(process_in, processes)):
-        said: Any = await rows_of(cast(Any, redis).getrange(addresses.headcount(name), 0, MOST_BYTES))
+        said = await unreadable.answer_of(redis.getrange(addresses.headcount(name), 0, MOST_BYTES), b"")
         for tenant, what, protocol, number in _read(said or b"{}"):
             total[tenant][what][protocol] += number
     return total
@@ -87,5 +87,5 @@ def _numbers(said: Any) -> Iterator[tuple[str, str, str, int]]:
                 yield tenant, what, protocol, number
 
 
-def _ignore(reply: Any) -> None:
+def _ignore(reply: object) -> None:
     """It is said again in a second."""

@@ -1,9 +1,11 @@
 """What this process has counted, as plain numbers: the data path adds to them, `/metrics` reads them."""
 
 from collections import Counter
-from typing import Literal
+from collections.abc import Hashable
+from typing import Literal, TypeVar
 
 Direction = Literal["v2_to_v3", "v3_to_v2"]
+Label = TypeVar("Label", bound=Hashable)
 
 
 class Counts:
@@ -34,3 +36,10 @@ class Refusals:
     def refused(self, tenant: str, code: str) -> None:
         """One message or connection was refused."""
         self._refusals[tenant, self._protocol, code] += 1
+
+
+def more_since(now: Counter[Label], before: Counter[Label]) -> list[tuple[Label, int]]:
+    """What was counted since; from now on it counts as before."""
+    more = [(label, number - before[label]) for label, number in now.items() if number != before[label]]
+    before.update(dict(more))
+    return more

@@ -1,16 +1,15 @@
-"""The rows of a tenant's rolls, put together into what an operator reads. Pure, and for a large tenant long work.
+"""The rows of a tenant's tables, put together into what an operator reads. Pure, and for a large tenant long work.
 
-It reads nothing from Redis: `reports.py` does, and has this done beside the loop.
+It reads nothing from Redis: `census.py` and `reports.py` do, and have this done beside the event loop.
 """
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from bridge.broker.presence_entries import holder_in
-from bridge.cutover.prediction import Pair, Prediction, Refusal, Said, Seen, Speaker
-from bridge.records.rows import Conversion, Noted, ProprietaryKey, Sample, Speech, Visitor
+from bridge.records.rows import Conversion, Noted, ProprietaryKey, Sample, Seen, Visitor
 from bridge.tenants.tenant import GENERATED_ID_PREFIX, Tenant, bucket
 from v3.session import timestamp
 
@@ -26,14 +25,14 @@ class Newest:
     Those who are here come before all others. Of more than `most` only the number is kept; of these a line each.
     """
 
-    def __init__(self, protocol: str | None, most: int, now: int, line: Callable[[Seen], Any]) -> None:
+    def __init__(self, protocol: str | None, most: int, now: int, line: Callable[[Seen], object]) -> None:
         self.total = 0
         self._protocol = protocol
         self._most = most
         self._now = now
         self._line = line
-        self._here: list[Any] = []
-        self._gone: list[Any] = []
+        self._here: list[object] = []
+        self._gone: list[object] = []
 
     def add(self, population: Iterable[Seen]) -> None:
         """The next page."""
@@ -44,7 +43,7 @@ class Newest:
                 if len(lines) < self._most:
                     lines.append(self._line(seen))
 
-    def lines(self) -> list[Any]:
+    def lines(self) -> list[object]:
         """The newest first."""
         return (self._here + self._gone)[: self._most]
 
@@ -68,31 +67,13 @@ def seen_until(rows: list[tuple[Noted, Visitor]], tenant: Tenant, here: set[tupl
     ]
 
 
-def holders(groups: list[str], answers: list[Any]) -> set[tuple[str, str]]:
+def holders(groups: list[str], answers: Sequence[object]) -> set[tuple[str, str]]:
     """Group and client name of everyone who holds an entry in these groups."""
     here = set()
     for group, holders in zip(groups, answers, strict=True):
         found = map(holder_in, holders if isinstance(holders, list) else ())
         here |= {(group, name) for holder in found if holder is not None for name in called(holder[0])}
     return here
-
-
-def spoken(rows: Iterable[Noted]) -> list[Said]:
-    """The rows that are something said."""
-    return [Said(speech, row.first, row.last, row.count) for row in rows if (speech := Speech.of(row.key))]
-
-
-def converted(rows: Iterable[Noted], days: set[str]) -> tuple[Counter[str], int | None]:
-    """What became of V2's messages on these days, and when the last one was converted."""
-    converted: Counter[str] = Counter()
-    last: int | None = None
-    for noted in rows:
-        row = Conversion.of(noted.key)
-        if row is None or row.direction != "v2_to_v3":
-            continue
-        last = max(last or 0, noted.last)
-        converted[row.outcome] += noted.count if row.day in days else 0
-    return converted, last
 
 
 def ledger(rows: Iterable[Noted]) -> tuple[dict[str, dict[str, int]], list[dict[str, Any]]]:
@@ -107,43 +88,6 @@ def ledger(rows: Iterable[Noted]) -> tuple[dict[str, dict[str, int]], list[dict[
             keys[key.name].append((key.type, noted))
     listed = sorted(map(key_line, keys.items()), key=lambda key: (-key["seen"], key["name"]))
     return {direction: dict(counts) for direction, counts in outcomes.items()}, listed
-
-
-def predicted(prediction: Prediction) -> dict[str, Any]:
-    """A prediction as the API says it."""
-    silenced, quieter = prediction.silenced, prediction.quieter
-    share = prediction.affected / prediction.messages if prediction.messages else 0.0
-    return {
-        "refused": [refused(refusal) for refusal in prediction.refused],
-        "silenced": [pair_line(*pair) for pair in silenced.first],
-        "quieter": [pair_line(*pair) for pair in quieter.first],
-        "totals": {"refused": prediction.refused_clients, "silenced": silenced.number, "quieter": quieter.number},
-        "traffic": {"messages": prediction.messages, "affected": prediction.affected, "share": round(share, 4)},
-    }
-
-
-def refused(refusal: Refusal) -> dict[str, Any]:
-    """One client that would be refused."""
-    return {
-        **client_line(refusal.seen),
-        "name": refusal.name,
-        "code": refusal.code,
-        "bucket": refusal.bucket,
-        "successor": refusal.successor,
-        "channel": refusal.channel,
-    }
-
-
-def pair_line(speaker: Speaker, listener: Visitor, pair: Pair) -> dict[str, Any]:
-    """One speaker and one listener."""
-    language, client_id, group_id = speaker
-    return {
-        "speaker": {"client_id": client_id, "protocol": language, "group_id": group_id},
-        "listener": {"client_id": listener.client_id, "protocol": listener.protocol, "group_id": listener.group_id},
-        "messages": pair.lost,
-        "of": pair.heard,
-        "channel": pair.channel,
-    }
 
 
 def client_words(seen: Seen) -> bytes:

@@ -1,6 +1,6 @@
 """What is kept of a tenant's traffic for its operator, a row for each thing that is told apart. Pure.
 
-Each kind of row is the key of a roll (`store.py`), which keeps beside it when it was first and last noted and how
+Each kind of row is the key of a table (`tables.py`), which keeps beside it when it was first and last noted and how
 often. Names and numbers are kept, never what was said; of a proprietary key only its name and the type of its value.
 """
 
@@ -106,3 +106,24 @@ class Noted:
     last: int
     count: int
     remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A client, from when to when it was there (ms since the epoch), how much it said, and what it calls itself."""
+
+    visitor: Visitor
+    first: int
+    last: int
+    messages: int
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one client said to one audience, from when to when (ms since the epoch), and how often."""
+
+    speech: Speech
+    first: int
+    last: int
+    times: int

@@ -142,17 +142,17 @@ def _mount_http(app: FastAPI, process: Process, siblings: Siblings | None) -> No
     authority = Authority(process.authentication, process.table, process.preflight.origins, process.budget)
     app.include_router(messages.router(authority, process.publisher, settings, process.clock))
     app.include_router(presence_api.router(authority, process.presence))
-    desk = service.Desk(
+    tenants = service.TenantService(
         process.authentication,
         process.table,
         process.redis,
         process.addresses,
-        process.orders,
+        process.cutover,
         process.reports,
         lambda: process.bus.is_linked,
     )
-    app.include_router(routes.router(desk))
-    app.include_router(events.router(desk, lambda: process.connections.is_closing))
+    app.include_router(routes.router(tenants))
+    app.include_router(events.router(tenants, lambda: process.connections.is_closing))
     dashboard.mount(app)
     client_files.mount(app)
     exposition = _exposition(process, siblings, getattr(app.state, "strangers", None))

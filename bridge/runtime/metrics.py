@@ -34,10 +34,11 @@ class Metrics:
         self._events = process.events
         self._leases = process.leases
         self._table = process.table
-        self._chronicle = process.chronicle
+        self._backlog = process.recording.backlog
+        self._evictions = process.evictions
         self._memory = process.memory
         self._guard_watch = process.guard_watch
-        self._orders = process.orders
+        self._changes = process.cutover.changes
         self._budget = process.budget
         self._deliveries = process.deliveries
         self._counted = process.added.counted
@@ -108,17 +109,17 @@ class Metrics:
         for name, number in self._counts.turned_away.items():
             turned.add_metric((name,), number)
         yield turned
-        yield GaugeMetricFamily("bridge_moves_waiting", "Open sockets whose move is due.", self._connections.waiting)
-        yield CounterMetricFamily("bridge_moves", "Open sockets moved.", self._connections.moved)
+        yield GaugeMetricFamily("bridge_moves_waiting", "Open sockets whose move is due.", self._evictions.waiting)
+        yield CounterMetricFamily("bridge_moves", "Open sockets moved.", self._evictions.evicted)
         yield CounterMetricFamily(
             "bridge_guard_rollbacks", "Steps taken back by a guard.", self._guard_watch.rolled_back
         )
         yield CounterMetricFamily("bridge_guard_failures", "Looks at guards in vain.", self._guard_watch.failures)
         yield CounterMetricFamily(
-            "bridge_changes_unreadable", "Lines of records of changes passed over.", self._orders.unreadable
+            "bridge_changes_unreadable", "Lines of records of changes passed over.", self._changes.unreadable
         )
-        yield GaugeMetricFamily("bridge_records_waiting_rows", "Rows not yet in Redis.", self._chronicle.waiting)
-        yield CounterMetricFamily("bridge_records_left_out", "What could not be recorded.", self._chronicle.left_out)
+        yield GaugeMetricFamily("bridge_records_waiting_rows", "Rows not yet in Redis.", self._backlog.waiting)
+        yield CounterMetricFamily("bridge_records_left_out", "What could not be recorded.", self._backlog.left_out)
         yield CounterMetricFamily("bridge_redis_data_lost", "Times Redis lost its data.", self._memory.losses)
 
     def _of_redis(self) -> Iterable[Metric]:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
@@ -27,8 +27,8 @@ from bridge.broker.subscriber import Subscriber
 from bridge.budget.budget import Budget
 from bridge.budget.shares import Shares
 from bridge.config.settings import Settings
-from bridge.cutover.changes import Orders
-from bridge.cutover.evictions import Moves
+from bridge.cutover.cutover import Cutover
+from bridge.cutover.evictions import Evictions
 from bridge.cutover.guard_watch import GuardWatch
 from bridge.handshake.authentication import Authentication
 from bridge.handshake.connect import Connector
@@ -43,16 +43,19 @@ from bridge.messaging.hub import Hub
 from bridge.messaging.meter import Meter
 from bridge.messaging.publisher import Publisher
 from bridge.messaging.v2 import V2Publisher
-from bridge.records.cluster_counts import Headcount
+from bridge.records.backlog import Backlog
+from bridge.records.cluster_counts import ClusterCounts
 from bridge.records.counters import Counts
-from bridge.records.recorder import Chronicle
+from bridge.records.recording import Recording
+from bridge.records.redis_loss import RedisLoss
 from bridge.records.reports import Reports
-from bridge.records.store import rolls
+from bridge.records.store_reader import StoreReader
+from bridge.records.tables import Tables
+from bridge.records.v2 import V2Recording
 from bridge.runtime.shutdown import end_all
 from bridge.system import open_files
 from bridge.system.housekeeping import Housekeeping
-from bridge.tenants.change_log import LOSS, REPLACED, loss, record
-from bridge.tenants.change_log_watch import RecordWatch
+from bridge.tenants.change_log_watch import ChangeLogWatch
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 from v3.session import timestamp
@@ -95,7 +98,7 @@ class Added:
 class Process:
     """The parts of one running process. Built inside its event loop; `run` owns every task."""
 
-    def __init__(self, settings: Settings, redis_url: str, budget: Budget) -> None:
+    def __init__(self, settings: Settings, redis_url: str, budget: Budget) -> None:  # noqa: PLR0915 - a line a part
         clock = self.clock = WallClock()
         addresses = self.addresses = Addresses(settings.prefix)
         name = secrets.token_hex(6)
@@ -112,26 +115,28 @@ class Process:
             self.bus, addresses, name, self.events, clock.microseconds, settings.presence_seconds
         )
         self.leases: Final = Leases(self.bus, addresses, name, self.presence)
-        self.table: Final = TenantTable(self.redis, addresses, settings.known_tenants())
-        self.connections: Final = Connections(
-            self.hub, self.subscriber, self.presence, self.counts, time.time, settings.moves_per_second
-        )
-        kept = rolls(settings.census_clients, settings.census_days)
-        self.chronicle: Final = Chronicle(
+        self.connections: Final = Connections(self.hub, self.presence, self.counts, time.time)
+        self.table: Final = TenantTable(self.redis, addresses, settings.known_tenants(), self._tenants_here)
+        self.evictions: Final = Evictions(self.connections, self.table.get, settings.moves_per_second)
+        tables = Tables.bounded(settings.census_clients, settings.census_days)
+        backlog = Backlog(is_kept=settings.records)
+        self.v2_recording: Final = V2Recording(self.bus, addresses, tables, backlog, self.counts, self._words_of)
+        self.recording: Final = Recording(
             self.bus,
             addresses,
-            kept,
+            tables,
+            backlog,
             self.counts,
-            self._words_of,
-            time.time,
-            is_kept=settings.records,
+            self.connections.open_by_tenant,
+            self.v2_recording,
         )
-        self.headcount: Final = Headcount(self.bus, addresses, name, self._counted)
-        self.reports: Final = Reports(self.redis, addresses, kept)
-        self.orders: Final = Orders(self.redis, addresses, self.reports)
-        self.guard_watch: Final = GuardWatch(self.redis, addresses, self.table, self.reports)
-        self.record_watch: Final = RecordWatch(self.bus, addresses, self.table.all, self._record_lost)
-        self.memory: Final = Memory(self.bus, addresses, self._now, self._lost)
+        self.cluster_counts: Final = ClusterCounts(self.bus, addresses, name, self._counted)
+        reader = StoreReader(self.redis, addresses, tables)
+        self.reports: Final = Reports(reader)
+        self.cutover: Final = Cutover(reader, self.reports.turns)
+        self.guard_watch: Final = GuardWatch(self.redis, addresses, self.table, self.cutover.guards)
+        self.change_log_watch: Final = ChangeLogWatch(self.bus, addresses, self.table.all)
+        self.memory: Final = Memory(self.bus, addresses, self._now)
         self.added: Final = Added()
         self.authentication: Final = Authentication(settings, self.table.get)
         self.publisher: Final = Publisher(
@@ -139,11 +144,13 @@ class Process:
             addresses,
             self.table,
             self.counts,
-            self.chronicle,
+            self.recording.recorder,
             self._missed_here,
             self.subscriber.expect,
         )
-        self.v2_publisher: Final = V2Publisher(self.publisher, addresses, self.table, self.counts, self.chronicle)
+        self.v2_publisher: Final = V2Publisher(
+            self.publisher, addresses, self.table, self.counts, self.recording.recorder
+        )
         self._build_handshake(settings, budget)
         self._follow()
 
@@ -166,7 +173,7 @@ class Process:
             self.table,
             connector,
             self.counts,
-            self.chronicle.turned_away,
+            self.v2_recording.turned_away.add,
         )
 
     def _new_subscriber(self, links: ConnectionPool) -> Subscriber:
@@ -180,14 +187,16 @@ class Process:
 
     def _follow(self) -> None:
         """Who is told of what."""
-        moves, chronicle = Moves(self.connections, self.table.get), self.chronicle
-        self.connections.when_begun(moves.look_at)
-        self.table.when_changed(moves.apply)
-        self.table.here = lambda: {tenant for tenant, _ in self.connections.open_by_tenant()}
-        chronicle.roll_lost = self._roll_lost
-        chronicle.open_by_tenant = self.connections.open_by_tenant
-        self.connections.when_begun(
-            lambda one: chronicle.arrived(
+        recorder, v2 = self.recording.recorder, self.v2_recording
+        loss = RedisLoss(self.bus, self.addresses, self.table, recorder, self._now)
+        self.table.changed.add(self.evictions.apply)
+        self.v2_publisher.frame_read.add(v2.frame_keys.read)
+        self.recording.writer.lost.add(loss.table_lost)
+        self.change_log_watch.lost.add(loss.change_logs_lost)
+        self.memory.lost.add(loss.data_lost)
+        self.leases.forgotten.add(self.memory.look)
+        self.connections.begun.add(
+            lambda one: recorder.arrived(
                 one.facts.place.tenant,
                 one.facts.visitor,
                 one.facts.user_agent,
@@ -195,42 +204,21 @@ class Process:
                 hears_since=one.facts.hears_since,
             )
         )
-        self.connections.when_ended(
-            lambda one: chronicle.left(one.facts.place.tenant, one.facts.visitor, one.facts.speaks_as)
+        self.connections.ended.add(
+            lambda one: recorder.left(one.facts.place.tenant, one.facts.visitor, one.facts.speaks_as)
         )
-        self.leases.when_forgotten(self.memory.look)
 
     def _now(self) -> str:
         return timestamp(self.clock.microseconds())
+
+    def _tenants_here(self) -> set[str]:
+        return {tenant for tenant, _ in self.connections.open_by_tenant()}
 
     def _counted(self) -> dict[str, dict[tuple[str, str], int]]:
         return {"connections": self.connections.open_by_tenant(), "messages": dict(self.counts.messages)}
 
     def _words_of(self, tenant: str) -> frozenset[str]:
         return (self.table.get(tenant) or Tenant(tenant)).dialect.words
-
-    def _lost(self, must_say: bool) -> None:  # noqa: FBT001 - the memory's word
-        """Redis came back without what it held: write down again who is here and, in one process, that it is so."""
-        self.chronicle.see_everyone_again()
-        log.warning("redis_lost_its_data")
-        if must_say:
-            self._record_loss(self.table.all(), LOSS)
-
-    def _record_lost(self, tenants: Iterable[Tenant]) -> None:
-        log.warning("record_lost", tenants=[tenant.name for tenant in tenants])
-        self._record_loss(tenants, REPLACED.format("record"))
-
-    def _record_loss(self, tenants: Iterable[Tenant], why: str) -> None:
-        for tenant in tenants:
-            self._say_lost(tenant, why)
-
-    def _roll_lost(self, tenant: str, name: str) -> None:
-        log.warning("roll_lost", tenant=tenant, roll=name)
-        self.chronicle.see_everyone_again()
-        self._say_lost(self.table.get(tenant) or Tenant(tenant), REPLACED.format(name))
-
-    def _say_lost(self, tenant: Tenant, why: str) -> None:
-        self.bus.command(record(self.addresses, loss(tenant, self._now(), why)), lambda _: None)
 
     def _announce_gap(self, silent_seconds: float) -> None:
         now = self.clock.microseconds()
@@ -276,11 +264,11 @@ class Process:
             self.presence,
             self.leases,
             self.table,
-            self.connections,
-            self.headcount,
-            self.chronicle,
+            self.evictions,
+            self.cluster_counts,
+            self.recording.writer,
             self.guard_watch,
-            self.record_watch,
+            self.change_log_watch,
             self.budget.outboxes,
             Housekeeping(self.connections, lambda: self.reports.turns.is_any_made),
             *self.added.parts,
@@ -301,7 +289,7 @@ class Process:
     async def _say_last_words(self) -> None:
         """LEAVE for everyone, once Redis has told for whom it is due."""
         await self.presence.wait_until_empty()
-        self.chronicle.flush()
+        self.recording.writer.flush()
         for _ in range(SCRIPT_TRIPS):
             await self.bus.wait_until_answered()
         self.events.flush()

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.link import pack, rows_of
+from bridge.broker.link import pack
+from bridge.broker.unreadable import answer_of
 from bridge.tenants.tenant import BUCKETS, MAX_DIGITS, STAGES, Routing, Stage, Tenant
 
 RECORD_LENGTH: Final = 1_000
@@ -206,7 +207,8 @@ async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = RE
     unreadable, last = 0, "+"
     for start in range(0, most, PAGE):
         count = min(PAGE, most - start)
-        page = await rows_of(cast(Any, redis).xrevrange(addresses.record(tenant), max=last, count=count))
+        asked = redis.xrevrange(addresses.record(tenant), max=last, count=count)
+        page: list[tuple[bytes, Mapping[bytes, bytes]]] = await answer_of(asked, [])
         read = [change for _, fields in page if (change := _change_in(tenant, fields)) is not None]
         found += read
         unreadable += len(page) - len(read)

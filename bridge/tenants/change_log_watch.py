@@ -1,17 +1,18 @@
-"""Sees that nothing else stands under the names of the records of changes. It never reads them, nor writes to them.
+"""Sees that nothing else stands under the names of the change logs in Redis. It never reads or writes a log.
 
-Whoever put another type there has ended a record: it begins anew, and one process is told to say so.
+Whoever puts something of another type there ends a log: it is removed, the log begins anew, and one process is told.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import cycle, islice
-from typing import Any, Final
+from typing import Final
 
 from bridge.broker import scripts
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
+from bridge.system.observers import Observers
 from bridge.tenants.tenant import Tenant
 
 LOOK_SECONDS: Final = 2.0
@@ -19,21 +20,16 @@ TENANTS_PER_LOOK: Final = 100
 """Of more, the next look looks at the next ones."""
 
 
-class RecordWatch:
-    """The watch of one process. `lost` is called, synchronously, with the tenants for whose record it has made room."""
+class ChangeLogWatch:
+    """The watch of one process."""
 
-    def __init__(
-        self,
-        bus: Bus,
-        addresses: Addresses,
-        tenants: Callable[[], Iterable[Tenant]],
-        lost: Callable[[Iterable[Tenant]], None],
-    ) -> None:
+    def __init__(self, bus: Bus, addresses: Addresses, tenants: Callable[[], Iterable[Tenant]]) -> None:
         self._bus = bus
         self._addresses = addresses
         self._tenants = tenants
-        self._lost = lost
         self._looked_at = 0
+        self.lost: Final = Observers[[Iterable[Tenant]]]()
+        """Told of the tenants whose change log has begun anew."""
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -53,6 +49,6 @@ class RecordWatch:
     def _look_at(self, key: str, tenants: Iterable[Tenant]) -> None:
         scripts.MAKE_ROOM.run(self._bus, [key], [], partial(self._looked, tenants))
 
-    def _looked(self, tenants: Iterable[Tenant], reply: Any) -> None:
+    def _looked(self, tenants: Iterable[Tenant], reply: object) -> None:
         if reply == 1:
-            self._lost(tenants)
+            self.lost(tenants)

@@ -13,17 +13,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Final
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError, WatchError
+from redis.exceptions import ResponseError
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.link import end_if_cancelled, is_wrong_type
+from bridge.broker.link import end_if_cancelled
 from bridge.system.background import aside
-from bridge.tenants.stored_map import prepare_map, put_in_place, read_map
-from bridge.tenants.tenant import Tenant, TenantState, state_in
+from bridge.system.observers import Observers
+from bridge.tenants.stored_state import Changing, read_state, write_state
+from bridge.tenants.tenant import Tenant, TenantState
 from bridge.tenants.versions import TenantVersions, number
 
 LOOK_SECONDS: Final = 1.0
@@ -34,17 +35,21 @@ OTHERS_PER_LOOK: Final = 200
 OTHERS_SECONDS: Final = 0.5
 """No longer does a look go on with them: the next one is for those who come first."""
 VERIFIED_PER_COMMAND: Final = 100
-FIELDS: Final = ("version", "stage", "share", "v2_routing", "ids_version")
 
 log = structlog.get_logger(__name__)
-
-Changed = Callable[[Tenant, Tenant], None]
 
 
 class TenantTable:
     """Every tenant that this process knows."""
 
-    def __init__(self, redis: Redis, addresses: Addresses, configured: Mapping[str, Tenant]) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        addresses: Addresses,
+        configured: Mapping[str, Tenant],
+        here: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """`here` gives the tenants that have connections."""
         self._redis = redis
         self._addresses = addresses
         self._versions = TenantVersions(redis, addresses)
@@ -53,11 +58,11 @@ class TenantTable:
         self._states: dict[str, TenantState] = {}
         self._unreadable: dict[str, int] = {}
         self._found: dict[str, int] = {}
-        self._changed: list[Changed] = []
+        self._here = here
         self._is_blind = self._is_full = False
         self._looking = asyncio.Lock()
-        self.here: Callable[[], Iterable[str]] = tuple
-        """The tenants that have connections."""
+        self.changed: Final = Observers[[Tenant, Tenant]]()
+        """Told of a tenant as it was before a change, and as it is after it."""
 
     def get(self, name: str) -> Tenant | None:
         """The tenant as it is now, or `None` for one that the bridge does not know."""
@@ -70,10 +75,6 @@ class TenantTable:
     def of_host(self, host: str) -> Tenant | None:
         """The tenant that a V2 client without credentials reaches by this host name."""
         return next((tenant for tenant in self._tenants.values() if host in tenant.hosts), None)
-
-    def when_changed(self, call: Changed) -> None:
-        """Call this, synchronously, with the tenant before and after each change."""
-        self._changed.append(call)
 
     async def run(self) -> None:
         """Look again and again until cancelled; a look that fails leaves everything as it is."""
@@ -110,9 +111,9 @@ class TenantTable:
         These tenants are among the first, too.
         """
         async with self._looking:
-            await self._look(dict.fromkeys((*names, *self._configured, *self.here())))
+            await self._look(dict.fromkeys((*names, *self._configured, *self._here())))
 
-    async def _look(self, first: Mapping[str, Any]) -> None:
+    async def _look(self, first: Mapping[str, None]) -> None:
         others_until = monotonic() + OTHERS_SECONDS
         self._let_go(first)
         others = [name for name in self._states if name not in first]
@@ -169,7 +170,7 @@ class TenantTable:
             log.warning("tenants_left_out", kept=len(self._states), names=names)
         self._is_full = True
 
-    def _let_go(self, first: Mapping[str, Any]) -> None:
+    def _let_go(self, first: Mapping[str, None]) -> None:
         """Beyond the bound nobody is kept who is not here any more."""
         others = [name for name in self._states if name not in self._configured]
         waiting = (name for name in others if name not in first)
@@ -205,8 +206,7 @@ class TenantTable:
         before = self._tenants.get(name) or Tenant(name)
         self._states[name] = state
         self._tenants[name] = after
-        for call in self._changed:
-            call(before, after)
+        self.changed(before, after)
 
     async def _verify(self, count: int, until: float) -> None:
         """See that Redis still holds so many of the tenants; the next call looks at the next ones.
@@ -237,64 +237,5 @@ class TenantTable:
             log.warning("tenant_restored", tenant=name, version=state.version)
 
 
-def _is_held(state: TenantState, version: Any, ids: Any) -> bool:
+def _is_held(state: TenantState, version: object, ids: object) -> bool:
     return isinstance(version, bytes) and number(version) >= state.version and bool(ids == len(state.id_map))
-
-
-class Changing(ValueError):
-    """A tenant was changed while it was read."""
-
-
-async def read_state(redis: Redis, addresses: Addresses, name: str, known: TenantState | None = None) -> TenantState:
-    """What Redis holds of a tenant; the id map is the `known` one where that was not replaced since.
-
-    Raises `Changing`, and what redis-py raises.
-    """
-    before = _text(await redis.hgetall(addresses.tenant(name)))
-    state = state_in(before, {})
-    ids = addresses.id_map(name)
-    is_known = known is not None and state.ids_version is not None and state.ids_version == known.ids_version
-    if known is not None and is_known and await cast(Any, redis.hlen(ids)) == len(known.id_map):  # not by hand since
-        return replace(state, id_map=known.id_map)
-    id_map = await read_map(redis, ids)
-    if _text(await redis.hgetall(addresses.tenant(name))) != before:
-        raise Changing("it is being changed")
-    return replace(state, id_map=id_map)
-
-
-async def write_state(redis: Redis, addresses: Addresses, name: str, state: TenantState) -> bool:
-    """Write a tenant whole, in one transaction, unless Redis knows a later version; whether it was written."""
-    fields: dict[str, Any] = {each: getattr(state, each) for each in FIELDS}
-    async with redis.pipeline(transaction=True) as pipeline:
-        await pipeline.watch(addresses.tenants, addresses.tenant(name))
-        later = await _version_held(pipeline, addresses, name)
-        is_ours = later <= state.version
-        waiting = await prepare_map(pipeline, addresses.id_map(name), state.id_map if is_ours else {})
-        pipeline.multi()  # type: ignore[no-untyped-call]
-        if is_ours:
-            pipeline.unlink(addresses.tenant(name))
-            pipeline.hset(
-                addresses.tenant(name), mapping={key: value for key, value in fields.items() if value is not None}
-            )
-            put_in_place(pipeline, addresses.id_map(name), waiting)
-        pipeline.hset(addresses.tenants, name, max(later, state.version))  # by which the next look finds it
-        try:
-            await pipeline.execute()
-        except WatchError:
-            return False  # somebody changed a tenant meanwhile: the next look sees which
-    return is_ours
-
-
-async def _version_held(pipeline: Any, addresses: Addresses, name: str) -> int:
-    """The latest version of a tenant that Redis knows: what all tenants' versions say may be lost by itself."""
-    found = [await pipeline.hget(addresses.tenants, name)]
-    try:
-        found.append(await pipeline.hget(addresses.tenant(name), "version"))
-    except ResponseError as error:
-        if not is_wrong_type(error):
-            raise
-    return max(number(version) if version is not None else 0 for version in found)
-
-
-def _text(fields: Mapping[Any, Any]) -> dict[str, str]:
-    return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in fields.items()}

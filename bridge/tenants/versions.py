@@ -5,14 +5,13 @@ nothing of what it finds.
 """
 
 import re
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.link import is_wrong_type
+from bridge.broker.unreadable import answer_of
 from bridge.tenants.tenant import TENANT_NAME
 
 NAMES_PER_COMMAND: Final = 500
@@ -39,29 +38,28 @@ class TenantVersions:
         found: dict[str, int] = {}
         for start in range(0, len(names), NAMES_PER_COMMAND):
             some = names[start : start + NAMES_PER_COMMAND]
-            asked = cast(Any, self._redis).hmget(self._addresses.tenants, some)
-            versions = await self._none_of_another_type(asked, [None] * len(some))
+            asked = self._redis.hmget(self._addresses.tenants, some)
+            nothing: list[bytes | None] = [None] * len(some)
+            versions = await self._answer_of(asked, nothing)
             found |= {name: number(said) for name, said in zip(some, versions, strict=True) if said is not None}
         return found
 
     async def next(self) -> dict[str, int]:
         """Some of the tenants, and at the next call the next ones; in the end all, and from the beginning."""
-        asked = cast(Any, self._redis).hscan(self._addresses.tenants, self._cursor, count=NAMES_PER_COMMAND)
+        asked = self._redis.hscan(self._addresses.tenants, self._cursor, count=NAMES_PER_COMMAND)
         nothing: tuple[int, Mapping[bytes, bytes]] = (0, {})
-        self._cursor, versions = await self._none_of_another_type(asked, nothing)
+        self._cursor, versions = await self._answer_of(asked, nothing)
         found = {name.decode(errors="replace"): number(said) for name, said in versions.items()}
         return {name: version for name, version in found.items() if TENANT_NAME.fullmatch(name)}
 
     async def count(self) -> int:
         """How many names are there, of whatever kind."""
-        return await self._none_of_another_type(cast(Any, self._redis).hlen(self._addresses.tenants), 0)
+        return await self._answer_of(self._redis.hlen(self._addresses.tenants), 0)
 
-    async def _none_of_another_type(self, asked: Awaitable[T], nothing: T) -> T:
-        try:
-            return await asked
-        except ResponseError as error:
-            if not is_wrong_type(error):
-                raise
+    async def _answer_of(self, asked: object, nothing: T) -> T:
+        answer: T | None = await answer_of(asked, None)
+        if answer is not None:
+            return answer
         await self._redis.unlink(self._addresses.tenants)
         return nothing
 

@@ -17,7 +17,7 @@ from bridge.messaging.publisher import Publisher
 from bridge.messaging.renderers import V3Renderer
 from bridge.messaging.v2 import V2Publisher, V2Renderer
 from bridge.records.counters import Counts
-from bridge.records.recorder import Chronicle
+from bridge.records.recorder import Recorder
 from bridge.records.rows import Language, Speech
 from bridge.records.speech import Speaker
 from bridge.tenants.table import TenantTable
@@ -52,8 +52,8 @@ class RecordingBus:
 
 
 @dataclass
-class RecordingChronicle:
-    """A chronicle that keeps what it is told."""
+class KeepingRecorder:
+    """A recorder that keeps what it is told."""
 
     speeches: list[tuple[str, Speech]] = field(default_factory=list)
     frames: list[tuple[str, Any]] = field(default_factory=list)
@@ -111,19 +111,20 @@ class Stage:
         self.bus = RecordingBus()
         self.counts = Counts()
         self.table = table_of(*tenants)
-        self.chronicle = RecordingChronicle()
+        self.recorder = KeepingRecorder()
         self.expected: dict[bytes, BusMessage] = {}
-        chronicle = cast(Chronicle, self.chronicle)
+        recorder = cast(Recorder, self.recorder)
         self.publisher = Publisher(
             cast(Bus, self.bus),
             ADDRESSES,
             self.table,
             self.counts,
-            chronicle,
+            recorder,
             lambda name: name in here,
             self.expected.__setitem__,
         )
-        self.v2_publisher = V2Publisher(self.publisher, ADDRESSES, self.table, self.counts, chronicle)
+        self.v2_publisher = V2Publisher(self.publisher, ADDRESSES, self.table, self.counts, recorder)
+        self.v2_publisher.frame_read.add(self.recorder.read)
 
     def heard(self) -> list[str]:
         """Who has heard what was published, each as often as it was heard."""

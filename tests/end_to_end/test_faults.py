@@ -20,7 +20,7 @@ import pytest
 import redis.asyncio
 
 from bridge.broker.addresses import Addresses
-from bridge.tenants.table import Changing, read_state, write_state
+from bridge.tenants.stored_state import Changing, read_state, write_state
 from bridge.tenants.tenant import TenantState
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import ANSWER_SECONDS, Client, client, eventually, v3_path

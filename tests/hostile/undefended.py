@@ -146,7 +146,7 @@ def quadratically(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return read_said
 
 
-ADMINISTRATOR = "bridge.admin.service:Desk.administrator"
+ADMINISTRATOR = "bridge.admin.service:TenantService.administrator"
 KNOWN_ALONE = "redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1"
 WEBSOCKET = "bridge.sockets.websocket_protocol:WebSocketProtocol"
 NO_BUDGET = {"bridge.budget.turns:Turns.may_go_on": always, "bridge.budget.accounts:Account.wait_seconds": at_once}
@@ -186,7 +186,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "sessions of an address": {"bridge.socketio.outside:Outside.gives_way": the_longest_waiting},
     "known workers": {"bridge.runtime.worker_metrics:Siblings.place_of": at_that_place},
     "known clients": {
-        "bridge.records.refusals:REFUSE": Changed(partial(without_words, words=KNOWN_ALONE, instead="true"))
+        "bridge.records.turned_away:REFUSE": Changed(partial(without_words, words=KNOWN_ALONE, instead="true"))
     },
     "keys meanwhile": {"bridge.handshake.key_set:KeySet.key": once_it_is_fetched, **NO_DEADLINE},
     "public members": {"bridge.handshake.published_keys:PUBLIC_MEMBERS": {"RSA": ("kty", "n", "e", "d")}},

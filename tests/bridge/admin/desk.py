@@ -1,4 +1,4 @@
-"""An operator's desk with no process around it: rolls, reports and orders on a real Redis. It judges nothing.
+"""An operator's desk with no process around it: records, reports and changes on a real Redis. It judges nothing.
 
 What a process would have noted is noted by the test, at times of its own choosing.
 """
@@ -6,7 +6,7 @@ What a process would have noted is noted by the test, at times of its own choosi
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -14,13 +14,13 @@ from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.cutover.changes import Orders
-from bridge.records import refusals
-from bridge.records.counters import Counts
-from bridge.records.recorder import Chronicle
+from bridge.cutover.cutover import Cutover
+from bridge.records import store, turned_away
 from bridge.records.reports import Reports
 from bridge.records.rows import Conversion, Noted, Row, Speech, Visitor
-from bridge.records.store import Roll, rolls
+from bridge.records.store import read_rows
+from bridge.records.store_reader import StoreReader
+from bridge.records.tables import Table, Tables
 from tests.bridge.broker.parts import Answers, running_bus
 
 DAY: Final = 86_400_000
@@ -54,21 +54,18 @@ class Desk:
         self.redis = redis
         self.bus = bus
         self.addresses = addresses
-        self.rolls = rolls(100_000, 35)
-        self.reports = Reports(redis, addresses, self.rolls)
-        self.orders = Orders(redis, addresses, self.reports)
+        self.tables = Tables.bounded(100_000, 35)
+        reader = StoreReader(redis, addresses, self.tables)
+        self.reports = Reports(reader)
+        self.cutover = Cutover(reader, self.reports.turns)
+        self.changes = self.cutover.changes
+        self.guards = self.cutover.guards
+        self.dry_run = self.cutover.dry_run
 
-    def chronicle(
-        self, counts: Counts, seconds: Callable[[], float], *, words: str = "", is_kept: bool = True
-    ) -> Chronicle:
-        """The chronicle of one process; `words` are those of every tenant's dialect."""
-        known = frozenset(words.split())
-        return Chronicle(self.bus, self.addresses, self.rolls, counts, lambda _: known, seconds, is_kept=is_kept)
-
-    async def note(self, roll: Roll, *rows: Noted) -> None:
+    async def note(self, table: Table, *rows: Noted) -> None:
         """Redis holds them when it returns."""
         failed = Answers()
-        roll.note(self.bus, self.addresses, TENANT, rows, failed)
+        store.note(self.bus, self.addresses, table, TENANT, rows, failed)
         await self.settled()
         assert failed.empty()
 
@@ -77,28 +74,29 @@ class Desk:
         for _ in range(2):
             await self.bus.wait_until_answered()
 
-    async def noted(self, roll: Roll, since: int = 0) -> list[Noted]:
-        """What a roll holds, the newest first."""
-        return [row async for row in roll.newest(self.redis, self.addresses, TENANT, since)]
+    async def noted(self, table: Table, since: int = 0) -> list[Noted]:
+        """What a table holds, the newest first."""
+        pages = store.pages(self.redis, self.addresses, table, TENANT, since)
+        return [row async for page in pages for row in read_rows(page)]
 
     async def met(self, visitor: Visitor, first: int, last: int, messages: int = 0, user_agent: str = "") -> None:
         """A client was there."""
-        await self.note(self.rolls.census, Noted(visitor.key(), first, last, messages, user_agent))
+        await self.note(self.tables.census, Noted(visitor.key(), first, last, messages, user_agent))
 
     async def spoken(self, speech: Speech, first: int, last: int, times: int = 1) -> None:
         """Something was said."""
-        await self.note(self.rolls.speeches, Noted(speech.key(), first, last, times))
+        await self.note(self.tables.speeches, Noted(speech.key(), first, last, times))
 
     async def converted(self, outcome: str, times: int, at: int, direction: str = "v2_to_v3") -> None:
         """Messages crossed; `at` says on which day."""
         day = time.strftime("%Y-%m-%d", time.gmtime(at / 1_000))
-        await self.note(self.rolls.ledger, noted(Conversion(direction, outcome, day), at, times))
+        await self.note(self.tables.ledger, noted(Conversion(direction, outcome, day), at, times))
 
     async def turned_away(self, clients: int, seconds_ago: float = 0) -> None:
         """So many clients that were known before were refused."""
         visitors = [v2(f"refused-{seconds_ago}-{number}") for number in range(clients)]
-        await self.note(self.rolls.census, *(noted(each, now() - DAY) for each in visitors))
-        refusals.note(self.bus, self.addresses, TENANT, visitors, time.time() - seconds_ago)
+        await self.note(self.tables.census, *(noted(each, now() - DAY) for each in visitors))
+        turned_away.note(self.bus, self.addresses, TENANT, visitors, time.time() - seconds_ago)
         await self.settled()
 
 
@@ -115,6 +113,12 @@ def v2(client_id: str | None, group: str = "lobby", user_agent: str = "") -> Vis
 def v3(client_id: str, group: str = "lobby") -> Visitor:
     """A client of V3."""
     return Visitor("v3", "v3", client_id, group)
+
+
+def moment(milliseconds: int) -> str:
+    """Milliseconds since the epoch as the admin API says a time."""
+    seconds, rest = divmod(milliseconds, 1_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:03}000Z"
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bridge.admin import events
 from bridge.admin.events import SILENT_LOOKS, Streams
-from bridge.admin.service import Desk
+from bridge.admin.service import TenantService
 from bridge.api.errors import AdminRefusal
 from bridge.handshake.authentication import Administrator
 from tests.conftest import StartBridge
@@ -142,8 +142,8 @@ async def test_a_stream_ends_with_the_process_and_never_keeps_it(bridge: StartBr
 # One process's streams, with nothing around them.
 
 
-class FixedDesk:
-    """As much of a desk as a stream asks for."""
+class FixedService:
+    """As much of the service as a stream asks for."""
 
     def __init__(self) -> None:
         self.tenants: list[dict[str, Any]] = [{"tenant": "acme", "version": 1}]
@@ -156,21 +156,21 @@ class FixedDesk:
 
 
 @pytest.fixture
-def fixed(monkeypatch: pytest.MonkeyPatch) -> FixedDesk:
+def fixed(monkeypatch: pytest.MonkeyPatch) -> FixedService:
     """Streams look again without a pause."""
     monkeypatch.setattr(events, "LOOK_SECONDS", 0)
-    return FixedDesk()
+    return FixedService()
 
 
-def streams_of(fixed: FixedDesk, ending: list[bool] | None = None) -> Streams:
-    return Streams(cast(Desk, fixed), lambda: bool(ending))
+def streams_of(fixed: FixedService, ending: list[bool] | None = None) -> Streams:
+    return Streams(cast(TenantService, fixed), lambda: bool(ending))
 
 
 def begin(streams: Streams) -> AsyncIterator[str]:
     return streams.begin(Administrator("boss", ("*",)))
 
 
-async def test_where_nothing_changes_there_is_only_a_sign_of_life(fixed: FixedDesk) -> None:
+async def test_where_nothing_changes_there_is_only_a_sign_of_life(fixed: FixedService) -> None:
     stream = begin(streams_of(fixed))
     said = [await anext(stream) for _ in range(3)]
     assert said == ['event: tenants\ndata: [{"tenant": "acme", "version": 1}]\n\n', *[": still here\n\n"] * 2]
@@ -179,7 +179,7 @@ async def test_where_nothing_changes_there_is_only_a_sign_of_life(fixed: FixedDe
     assert SILENT_LOOKS == 10
 
 
-async def test_that_redis_is_away_is_said_once_and_then_that_it_is_back(fixed: FixedDesk) -> None:
+async def test_that_redis_is_away_is_said_once_and_then_that_it_is_back(fixed: FixedService) -> None:
     stream = begin(streams_of(fixed))
     tenants = await anext(stream)
     fixed.is_away = True
@@ -189,7 +189,7 @@ async def test_that_redis_is_away_is_said_once_and_then_that_it_is_back(fixed: F
     assert await anext(stream) == tenants
 
 
-async def test_a_stream_ends_when_the_process_does(fixed: FixedDesk) -> None:
+async def test_a_stream_ends_when_the_process_does(fixed: FixedService) -> None:
     ending: list[bool] = []
     stream = begin(streams_of(fixed, ending))
     await anext(stream)
@@ -198,7 +198,7 @@ async def test_a_stream_ends_when_the_process_does(fixed: FixedDesk) -> None:
 
 
 async def test_there_is_a_bound_to_open_streams_and_one_that_is_over_makes_room(
-    fixed: FixedDesk, monkeypatch: pytest.MonkeyPatch
+    fixed: FixedService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "MOST_STREAMS", 2)
     streams = streams_of(fixed)
@@ -213,7 +213,7 @@ async def test_there_is_a_bound_to_open_streams_and_one_that_is_over_makes_room(
 
 
 async def test_no_key_has_more_than_its_share_and_some_are_kept_for_the_platform(
-    fixed: FixedDesk, monkeypatch: pytest.MonkeyPatch
+    fixed: FixedService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "MOST_STREAMS", 5)
     monkeypatch.setattr(events, "MOST_STREAMS_OF_A_KEY", 2)
@@ -228,7 +228,7 @@ async def test_no_key_has_more_than_its_share_and_some_are_kept_for_the_platform
             streams.begin(administrator)
 
 
-async def test_streams_that_begin_at_once_are_bounded_too(fixed: FixedDesk) -> None:
+async def test_streams_that_begin_at_once_are_bounded_too(fixed: FixedService) -> None:
     streams = streams_of(fixed)
     begun = [begin(streams) for _ in range(events.MOST_STREAMS_OF_A_KEY + 1)]
     said = [await anext(stream, None) for stream in begun]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.admin import ids
-from bridge.admin.ids import MAX_IDS_BYTES, MOST_IDS, Maps, Reader, ids_in
+from bridge.admin.ids import MAX_IDS_BYTES, MOST_IDS, IdMapReader, Maps, ids_in
 from bridge.admin.pace import Party
 from bridge.api.errors import AdminRefusal
 
@@ -57,7 +57,7 @@ def test_a_map_is_taken_whole() -> None:
 @given(st.dictionaries(st.text(min_size=1, max_size=20), st.text(max_size=20)), st.sampled_from([None, 1, "\t"]))
 def test_what_json_writes_is_read(ids: dict[str, str], indent: int | str | None) -> None:
     text = json.dumps({"ids": ids}, indent=indent, ensure_ascii=indent is None)
-    assert list(Reader(text).ids()) == list(ids.items())
+    assert list(IdMapReader(text).ids()) == list(ids.items())
 
 
 def test_more_ids_than_may_be_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

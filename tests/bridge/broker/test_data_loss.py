@@ -23,7 +23,8 @@ class Observer:
     def __init__(self, bus: Bus, addresses: Addresses) -> None:
         self.now = FIRST
         self.told = Answers()
-        self.memory = Memory(bus, addresses, lambda: self.now, self.told)
+        self.memory = Memory(bus, addresses, lambda: self.now)
+        self.memory.lost.add(self.told)
 
 
 class Two:

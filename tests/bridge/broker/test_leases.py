@@ -183,7 +183,7 @@ async def test_what_a_flush_took_is_back_quietly_and_whoever_keeps_more_is_told(
         told: list[bool] = []
         await process.enter(ANN, BEN)
         assert len(await witness.heard_of(process)) == 2
-        process.leases.when_forgotten(lambda: told.append(True))
+        process.leases.forgotten.add(lambda: told.append(True))
         server.execute("FLUSHALL")
         await until(lambda: told)
         await process.settled()

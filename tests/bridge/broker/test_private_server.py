@@ -18,7 +18,7 @@ import redis
 from bridge.broker import private_server as embedded_module
 from bridge.broker.addresses import Addresses
 from bridge.broker.private_server import EmbeddedError, EmbeddedServer, find_url
-from bridge.tenants.table import write_state
+from bridge.tenants.stored_state import write_state
 from bridge.tenants.tenant import TenantState
 from tests.conftest import StartBridge
 from tests.servers import PROJECT

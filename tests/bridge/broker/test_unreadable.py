@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
 from bridge.broker.addresses import group_in, process_in
 from bridge.broker.data_loss import lost_at
 from bridge.broker.presence_entries import holder_in
 from bridge.broker.presence_members import add_members
-from bridge.broker.unreadable import skip, skipped
+from bridge.broker.unreadable import answer_of, skip, skipped
 from bridge.records import cluster_counts
 
 
@@ -56,3 +58,18 @@ def test_whatever_json_stands_there_for_a_headcount_it_yields_numbers_or_nothing
     for tenant, what, protocol, number in cluster_counts._read(json.dumps(said).encode()):
         assert all(isinstance(name, str) for name in (tenant, what, protocol))
         assert 0 <= number <= cluster_counts.MOST
+
+
+async def test_a_key_of_another_type_answers_nothing_and_is_counted_and_other_errors_are_not_hidden(
+    redis_url: str, prefix: str
+) -> None:
+    before = skipped["key"]
+    async with Redis.from_url(redis_url) as redis:
+        await redis.lpush(prefix, "something else")
+        with capture_logs() as logs:
+            assert await answer_of(redis.getrange(prefix, 0, 9), b"nothing") == b"nothing"
+        assert skipped["key"] == before + 1
+        assert logs == [{"event": "unreadable_in_redis", "log_level": "warning", "what": "key"}]
+        with pytest.raises(ResponseError):
+            await answer_of(redis.execute_command("GETRANGE", prefix), b"")  # type: ignore[no-untyped-call]
+        assert skipped["key"] == before + 1

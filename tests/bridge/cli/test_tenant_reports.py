@@ -59,7 +59,7 @@ async def test_the_census_in_json_is_what_the_admin_api_answers(desk: Desk, ask:
 
 async def test_more_clients_than_fit_a_screen_are_counted(desk: Desk, ask: Ask) -> None:
     rows = [Noted(v2(f"k{number}").key(), now(), now(), 0) for number in range(MOST_ROWS + 5)]
-    await desk.note(desk.rolls.census, *rows)
+    await desk.note(desk.tables.census, *rows)
     said, _ = await ask("census", "acme")
     assert said.startswith(f"{MOST_ROWS + 5} clients in 35 days")
     assert said.endswith("and 5 more: --json lists them\n")
@@ -72,9 +72,9 @@ def test_a_protocol_that_there_is_not_is_one_sentence(tenants: Command) -> None:
 async def test_the_ledger_has_the_outcomes_and_the_keys_as_toml_writes_them(desk: Desk, ask: Ask) -> None:
     await desk.converted("exact", 1_234, now())
     await desk.converted("suppressed", 5, now(), "v3_to_v2")
-    await desk.note(desk.rolls.ledger, noted(ProprietaryKey("volume", "integer"), now() - 60_000, 1_000))
+    await desk.note(desk.tables.ledger, noted(ProprietaryKey("volume", "integer"), now() - 60_000, 1_000))
     keys = [ProprietaryKey("volume", "string"), ProprietaryKey("a b", "null")]
-    await desk.note(desk.rolls.ledger, *(noted(key, now(), 1_000) for key in keys))
+    await desk.note(desk.tables.ledger, *(noted(key, now(), 1_000) for key in keys))
     said, status = await ask("ledger", "acme")
     lines = said.splitlines()
     assert (lines[0].split(), status) == (["v2", "to", "v3", "exact", "1,234", "stashed", "0", "suppressed", "0"], 0)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer
 
-from bridge.cli.tenant_session import Operation, operate
+from bridge.cli.tenant_session import TenantSession, operate
 from bridge.config.settings import Settings, load
 from bridge.tenants.change_log import Change, Standing, make
 from bridge.tenants.guard_rules import GuardRules
@@ -24,7 +24,7 @@ def settings_of(url: str, prefix: str, **more: Any) -> Settings:
 async def test_a_tenant_is_as_redis_says_with_the_guards_of_its_configuration(
     desk: Desk, redis_url: str, prefix: str
 ) -> None:
-    at = Operation(desk.redis, settings_of(redis_url, prefix))
+    at = TenantSession(desk.redis, settings_of(redis_url, prefix))
     assert await at.tenant(TENANT) == Tenant(TENANT, "drain", 25, guard=GuardRules(quiet_days=7))
     before, after = Standing("drain", 25, "global"), Standing("v3", 25, "group")
     await make(desk.redis, desk.addresses, Change(TENANT, 0, "ann", "", before, after, ""))
@@ -34,7 +34,7 @@ async def test_a_tenant_is_as_redis_says_with_the_guards_of_its_configuration(
 async def test_a_tenant_that_nobody_knows_ends_the_command(
     desk: Desk, redis_url: str, prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    at = Operation(desk.redis, settings_of(redis_url, prefix))
+    at = TenantSession(desk.redis, settings_of(redis_url, prefix))
     with pytest.raises(typer.Exit) as end:
         await at.tenant("nobody")
     assert end.value.exit_code == 1
@@ -44,7 +44,7 @@ async def test_a_tenant_that_nobody_knows_ends_the_command(
 async def test_records_are_read_within_the_days_that_are_configured(desk: Desk, redis_url: str, prefix: str) -> None:
     await desk.met(v2("42"), now() - 5 * DAY, now() - 5 * DAY)
     for days, total in ((7, 1), (3, 0)):
-        at = Operation(desk.redis, settings_of(redis_url, prefix, census_days=days))
+        at = TenantSession(desk.redis, settings_of(redis_url, prefix, census_days=days))
         census = await at.reports.census(await at.tenant(TENANT))
         assert (census["days"], census["total"]) == (days, total)
 
@@ -53,7 +53,7 @@ def test_the_work_is_done_for_the_tenant_that_is_named(redis_url: str, prefix: s
     stored.write(TENANT, stage="v3")
     found: list[Tenant] = []
 
-    async def work(at: Operation, tenant: Tenant) -> None:
+    async def work(at: TenantSession, tenant: Tenant) -> None:
         found.extend([tenant, await at.tenant(TENANT)])
 
     operate(settings_of(redis_url, prefix), TENANT, work)
@@ -63,7 +63,7 @@ def test_the_work_is_done_for_the_tenant_that_is_named(redis_url: str, prefix: s
 def test_while_redis_cannot_be_reached_the_command_ends_with_its_address(
     prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def work(_at: Operation, _tenant: Tenant) -> None:
+    async def work(_at: TenantSession, _tenant: Tenant) -> None:
         raise AssertionError("there is nothing to work with")
 
     with pytest.raises(typer.Exit):

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from bridge.broker.addresses import Addresses
 from bridge.cli.main import app
-from bridge.records import reports
+from bridge.cutover import dry_run
 from bridge.records.rows import Speech
 from bridge.tenants.change_log import Standing
 from bridge.tenants.tenant import Tenant
@@ -184,18 +184,18 @@ async def test_a_dry_run_says_who_would_be_refused_and_who_would_hear_nothing_an
 async def test_a_dry_run_in_json_is_what_the_admin_api_answers(
     recorded: Desk, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reports, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(dry_run, "SETTLE_SECONDS", 0)
     say.with_config("[tenants.acme]\n")
     said = await asyncio.to_thread(say, "stage", "acme", "v3", "--dry-run", "--json")
     prediction = json.loads(said)
     after = Standing("v3", 0, "global")
-    expected = await recorded.reports.predict(Tenant("acme"), after)
+    expected = await recorded.dry_run.predict(Tenant("acme"), after)
     assert prediction == json.loads(json.dumps(expected))
     assert prediction["totals"] == {"refused": 1, "silenced": 1, "quieter": 0}
 
 
 async def test_a_rollback_can_be_looked_at_before(desk: Desk, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(dry_run, "SETTLE_SECONDS", 0)
     await asyncio.to_thread(say, "stage", "default", "drain", "--share", "25")
     said = await asyncio.to_thread(say, "rollback", "default", "--dry-run")
     assert "default: drain 25 % -> bridge, if it were done" in said

@@ -7,10 +7,18 @@ from typing import Any
 
 import pytest
 
-from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing, Wanted, is_guarded
+from bridge.cutover.changes import (
+    ATTEMPTS,
+    GuardFailed,
+    NothingToRollBack,
+    ReasonMissing,
+    WantedChange,
+    carry_out,
+    is_guarded,
+)
 from bridge.tenants.change_log import Change, Stale, Standing, latest
 from bridge.tenants.guard_rules import GuardRules
-from bridge.tenants.table import read_state
+from bridge.tenants.stored_state import read_state
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import TENANT, Desk, now
 
@@ -37,51 +45,51 @@ async def stashing(desk: Desk) -> Desk:
 
 async def test_without_guards_a_step_is_made_and_recorded(desk: Desk) -> None:
     tenant = Tenant(TENANT)
-    change = await desk.orders.change(tenant, "ann", Wanted("drain", 25, why=WHY))
+    change = await desk.changes.make(tenant, "ann", WantedChange("drain", 25, why=WHY))
     assert (change.version, change.before, change.after) == (1, standing("bridge"), standing("drain", 25))
     assert (change.who, change.why, change.forced, change.kind) == ("ann", WHY, (), "change")
-    assert await desk.orders.changes(tenant) == [change]
+    assert await desk.changes.newest(tenant) == [change]
     assert (await read_state(desk.redis, desk.addresses, TENANT)).stage == "drain"
 
 
 async def test_what_is_not_wanted_otherwise_stays(desk: Desk) -> None:
     tenant = Tenant(TENANT, stage="drain", share=25, v2_routing="group")
-    assert Wanted().standing(tenant) == standing("drain", 25, "group")
-    assert Wanted(share=0).standing(tenant) == standing("drain", 0, "group")
-    assert Wanted("v3").standing(tenant) == standing("v3", 25, "group")
-    assert Wanted(v2_routing="global").standing(tenant) == standing("drain", 25)
+    assert WantedChange().standing(tenant) == standing("drain", 25, "group")
+    assert WantedChange(share=0).standing(tenant) == standing("drain", 0, "group")
+    assert WantedChange("v3").standing(tenant) == standing("v3", 25, "group")
+    assert WantedChange(v2_routing="global").standing(tenant) == standing("drain", 25)
 
 
 async def test_a_failing_guard_holds_a_step_back_and_says_why(stashing: Desk) -> None:
     tenant = Tenant(TENANT, guard=BOTH)
     with pytest.raises(GuardFailed, match=r"^20 % of what V2 said in the last 2 days was stashed") as failed:
-        await stashing.orders.change(tenant, "ann", Wanted("drain", 5))
+        await stashing.changes.make(tenant, "ann", WantedChange("drain", 5))
     assert [verdict.name for verdict in failed.value.failing] == ["stashed_percent"]
-    assert await stashing.orders.changes(tenant) == []
+    assert await stashing.changes.newest(tenant) == []
     assert (await read_state(stashing.redis, stashing.addresses, TENANT)).version == 0
 
 
 async def test_a_guard_that_holds_holds_nothing_back(stashing: Desk) -> None:
-    change = await stashing.orders.change(Tenant(TENANT, guard=REFUSED), "ann", Wanted("v3"))
+    change = await stashing.changes.make(Tenant(TENANT, guard=REFUSED), "ann", WantedChange("v3"))
     assert change.forced == ()
 
 
 @pytest.mark.parametrize("why", ["", " \t\n"])
 async def test_a_step_in_spite_of_a_guard_needs_a_reason(stashing: Desk, why: str) -> None:
     with pytest.raises(ReasonMissing):
-        await stashing.orders.change(Tenant(TENANT, guard=STASHED), "ann", Wanted("v3", why=why, force=True))
-    assert await stashing.orders.changes(Tenant(TENANT)) == []
+        await stashing.changes.make(Tenant(TENANT, guard=STASHED), "ann", WantedChange("v3", why=why, force=True))
+    assert await stashing.changes.newest(Tenant(TENANT)) == []
 
 
 async def test_a_step_in_spite_of_guards_names_those_that_failed(stashing: Desk) -> None:
     tenant = Tenant(TENANT, guard=BOTH)
-    change = await stashing.orders.change(tenant, "ann", Wanted("v3", why=WHY, force=True))
+    change = await stashing.changes.make(tenant, "ann", WantedChange("v3", why=WHY, force=True))
     assert change.forced == ("stashed_percent",)
     assert await latest(stashing.redis, stashing.addresses, TENANT) == change
 
 
 async def test_where_no_guard_fails_force_changes_nothing_and_needs_no_reason(desk: Desk) -> None:
-    change = await desk.orders.change(Tenant(TENANT, guard=BOTH), "ann", Wanted("v3", force=True))
+    change = await desk.changes.make(Tenant(TENANT, guard=BOTH), "ann", WantedChange("v3", force=True))
     assert change.forced == ()
 
 
@@ -112,49 +120,92 @@ async def test_guards_are_asked_on_the_way_into_and_within_drain_and_into_v3_alo
 ) -> None:
     assert is_guarded(before, after) == is_asked
     tenant = before.of_tenant(Tenant(TENANT, guard=STASHED))
-    wanted = Wanted(after.stage, after.share, after.v2_routing)
+    wanted = WantedChange(after.stage, after.share, after.v2_routing)
     if is_asked:
         with pytest.raises(GuardFailed):
-            await stashing.orders.change(tenant, "ann", wanted)
+            await stashing.changes.make(tenant, "ann", wanted)
     else:
-        assert (await stashing.orders.change(tenant, "ann", wanted)).after == after
+        assert (await stashing.changes.make(tenant, "ann", wanted)).after == after
 
 
 async def test_a_step_by_somebody_who_saw_an_older_version_is_not_made(desk: Desk) -> None:
     tenant = Tenant(TENANT)
-    await desk.orders.change(tenant, "ann", Wanted("drain"))
-    for wanted in (Wanted("v3"), Wanted("v3", version=0)):
+    await desk.changes.make(tenant, "ann", WantedChange("drain"))
+    for wanted in (WantedChange("v3"), WantedChange("v3", version=0)):
         with pytest.raises(Stale) as stale:
-            await desk.orders.change(tenant, "ben", wanted)
+            await desk.changes.make(tenant, "ben", wanted)
         assert stale.value.version == 1
-    assert (await desk.orders.change(tenant, "ben", Wanted("v3", version=1))).version == 2
+    assert (await desk.changes.make(tenant, "ben", WantedChange("v3", version=1))).version == 2
 
 
 async def test_steps_are_taken_back_one_by_one(desk: Desk) -> None:
     tenant = Tenant(TENANT)
-    first = await desk.orders.change(tenant, "ann", Wanted("drain", 25))
+    first = await desk.changes.make(tenant, "ann", WantedChange("drain", 25))
     tenant = moved(tenant, first)
-    tenant = moved(tenant, await desk.orders.change(tenant, "ann", Wanted("v3")))
-    assert (await desk.orders.last_step(tenant)).before == first.after
-    back = await desk.orders.roll_back(tenant, "ben", WHY)
+    tenant = moved(tenant, await desk.changes.make(tenant, "ann", WantedChange("v3")))
+    assert (await desk.changes.last(tenant)).before == first.after
+    back = await desk.changes.roll_back(tenant, "ben", WHY)
     assert (back.after, back.rolls_back, back.who, back.why, back.kind) == (first.after, 2, "ben", WHY, "rollback")
     tenant = moved(tenant, back)
-    tenant = moved(tenant, await desk.orders.roll_back(tenant, "ben", ""))
+    tenant = moved(tenant, await desk.changes.roll_back(tenant, "ben", ""))
     assert Standing.of(tenant) == standing("bridge")
     with pytest.raises(NothingToRollBack):
-        await desk.orders.roll_back(tenant, "ben", "")
+        await desk.changes.roll_back(tenant, "ben", "")
 
 
 async def test_a_step_is_not_taken_back_by_somebody_who_saw_an_older_version(desk: Desk) -> None:
     tenant = Tenant(TENANT)
-    tenant = moved(tenant, await desk.orders.change(tenant, "ann", Wanted("drain", 25)))
+    tenant = moved(tenant, await desk.changes.make(tenant, "ann", WantedChange("drain", 25)))
     with pytest.raises(Stale) as stale:
-        await desk.orders.roll_back(tenant, "ben", WHY, 0)
+        await desk.changes.roll_back(tenant, "ben", WHY, 0)
     assert stale.value.version == 1
-    assert (await desk.orders.roll_back(tenant, "ben", WHY, 1)).version == 2
+    assert (await desk.changes.roll_back(tenant, "ben", WHY, 1)).version == 2
 
 
 async def test_a_step_is_taken_back_whatever_the_guards_say(stashing: Desk) -> None:
     tenant = Tenant(TENANT, guard=STASHED)
-    tenant = moved(tenant, await stashing.orders.change(tenant, "ann", Wanted("v3", why=WHY, force=True)))
-    assert (await stashing.orders.roll_back(tenant, "ann", "")).after == standing("bridge")
+    tenant = moved(tenant, await stashing.changes.make(tenant, "ann", WantedChange("v3", why=WHY, force=True)))
+    assert (await stashing.changes.roll_back(tenant, "ann", "")).after == standing("bridge")
+
+
+# Tried again.
+
+
+class Overtaken:
+    """A change that so often finds that somebody else was quicker."""
+
+    def __init__(self, times: int) -> None:
+        self.remaining = times
+        self.tenants: list[Tenant] = []
+
+    async def __call__(self, tenant: Tenant) -> str:
+        self.tenants.append(tenant)
+        self.remaining -= 1
+        if self.remaining >= 0:
+            raise Stale(7)
+        return "made"
+
+
+class Renewed:
+    """The tenant as it is now, which is another each time."""
+
+    def __init__(self) -> None:
+        self.version = 0
+
+    async def __call__(self) -> Tenant:
+        self.version += 1
+        return Tenant(TENANT, version=self.version)
+
+
+async def test_a_change_that_is_overtaken_is_made_to_the_tenant_as_it_is_then() -> None:
+    change = Overtaken(ATTEMPTS - 1)
+    assert await carry_out(Renewed(), change) == "made"
+    assert [tenant.version for tenant in change.tenants] == list(range(1, ATTEMPTS + 1))
+
+
+@pytest.mark.parametrize(("version", "attempts"), [(None, ATTEMPTS), (0, 1), (3, 1)])
+async def test_it_is_not_tried_for_ever_and_once_where_a_version_is_named(version: int | None, attempts: int) -> None:
+    change = Overtaken(1_000)
+    with pytest.raises(Stale):
+        await carry_out(Renewed(), change, version)
+    assert len(change.tenants) == attempts

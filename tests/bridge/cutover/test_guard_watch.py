@@ -14,7 +14,7 @@ import structlog
 from redis.asyncio import Redis
 
 from bridge.cutover import guard_watch
-from bridge.cutover.changes import Wanted
+from bridge.cutover.changes import WantedChange
 from bridge.cutover.guard_watch import WATCHER, GuardWatch
 from bridge.cutover.guards import WATCHED_SECONDS
 from bridge.tenants.change_log import Change, Standing, back, make
@@ -34,7 +34,7 @@ class Watch:
 
     def __init__(self, desk: Desk, redis: Redis) -> None:
         self.table = TenantTable(redis, desk.addresses, {TENANT: Tenant(TENANT, guard=GUARD)})
-        self.watch = GuardWatch(redis, desk.addresses, self.table, desk.reports)
+        self.watch = GuardWatch(redis, desk.addresses, self.table, desk.guards)
 
     @property
     def tenant(self) -> Tenant:
@@ -79,7 +79,7 @@ async def step(
 
 
 async def record(desk: Desk) -> list[Change]:
-    return await desk.orders.changes(Tenant(TENANT))
+    return await desk.changes.newest(Tenant(TENANT))
 
 
 async def test_a_step_is_taken_back_when_a_guard_that_it_passed_holds_no_longer(desk: Desk, watch: Watch) -> None:
@@ -100,7 +100,7 @@ async def test_a_step_is_taken_back_when_a_guard_that_it_passed_holds_no_longer(
 
 async def test_a_step_that_is_ordered_once_more_is_still_watched(desk: Desk, watch: Watch) -> None:
     made = await step(desk, watch)
-    await desk.orders.change(watch.tenant, "ann", Wanted("v3"))
+    await desk.changes.make(watch.tenant, "ann", WantedChange("v3"))
     await watch.table.look()
     await desk.turned_away(MANY)
     await watch.look()
@@ -119,7 +119,7 @@ async def test_what_was_taken_back_is_not_watched_any_more(desk: Desk, watch: Wa
 
 async def test_a_guard_that_was_forced_is_not_asked_again(desk: Desk, watch: Watch) -> None:
     await desk.converted("stashed", 9, now())
-    made = await desk.orders.change(watch.tenant, "ann", Wanted("v3", why="all the same", force=True))
+    made = await desk.changes.make(watch.tenant, "ann", WantedChange("v3", why="all the same", force=True))
     assert made.forced == ("stashed_percent",)
     await watch.table.look()
     await watch.look()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bridge.cutover.guards import Facts, judge
+from bridge.cutover.guards import GuardFacts, judge
 from bridge.records.rows import MILLISECONDS_PER_DAY
 from bridge.tenants.guard_rules import NO_GUARDS, GuardRules
 
@@ -15,7 +15,7 @@ NOW = 1_790_000_000_000
 DAY = MILLISECONDS_PER_DAY
 
 
-def verdict(facts: Facts, **rules: Any) -> tuple[float | None, bool]:
+def verdict(facts: GuardFacts, **rules: Any) -> tuple[float | None, bool]:
     (found,) = judge(GuardRules(**rules), facts)
     (name,) = rules
     assert (found.name, found.limit) == (name, rules[name])
@@ -23,7 +23,7 @@ def verdict(facts: Facts, **rules: Any) -> tuple[float | None, bool]:
 
 
 def test_without_rules_there_is_no_guard() -> None:
-    assert judge(NO_GUARDS, Facts(NOW, 10, 10, NOW, 1_000)) == []
+    assert judge(NO_GUARDS, GuardFacts(NOW, 10, 10, NOW, 1_000)) == []
     assert not GuardRules().any
     assert GuardRules(refusals_per_minute=0).any
 
@@ -38,37 +38,37 @@ def test_so_many_percent_may_be_stashed_and_no_more(
     value: float | None,
     holds: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
-    assert verdict(Facts(NOW, converted, stashed), stashed_percent=5) == (value, holds)
+    assert verdict(GuardFacts(NOW, converted, stashed), stashed_percent=5) == (value, holds)
 
 
 def test_one_stashed_message_is_too_many_where_none_may_be() -> None:
-    assert verdict(Facts(NOW, 100, 1), stashed_percent=0) == (1.0, False)
-    assert verdict(Facts(NOW, 100, 0), stashed_percent=0) == (0.0, True)
+    assert verdict(GuardFacts(NOW, 100, 1), stashed_percent=0) == (1.0, False)
+    assert verdict(GuardFacts(NOW, 100, 0), stashed_percent=0) == (0.0, True)
 
 
 @pytest.mark.parametrize(("days", "holds"), [(0, False), (6.5, False), (7, True), (30, True)])
 def test_v2_must_have_been_quiet_for_so_long(days: float, holds: bool) -> None:  # noqa: FBT001
-    facts = Facts(NOW, last_v2_message=NOW - round(days * DAY))
+    facts = GuardFacts(NOW, last_v2_message=NOW - round(days * DAY))
     assert verdict(facts, quiet_days=7) == (days, holds)
 
 
 def test_v2_that_never_said_anything_is_quiet() -> None:
-    assert verdict(Facts(NOW), quiet_days=7) == (None, True)
+    assert verdict(GuardFacts(NOW), quiet_days=7) == (None, True)
 
 
 @pytest.mark.parametrize(("refused", "holds"), [(0, True), (3, True), (4, False)])
 def test_so_many_handshakes_a_minute_may_be_refused(refused: int, holds: bool) -> None:  # noqa: FBT001
-    assert verdict(Facts(NOW, refused_in_a_minute=refused), refusals_per_minute=3) == (refused, holds)
+    assert verdict(GuardFacts(NOW, refused_in_a_minute=refused), refusals_per_minute=3) == (refused, holds)
 
 
 def test_one_day_is_no_days() -> None:
-    (quiet,) = judge(GuardRules(quiet_days=1), Facts(NOW, last_v2_message=NOW - DAY))
+    (quiet,) = judge(GuardRules(quiet_days=1), GuardFacts(NOW, last_v2_message=NOW - DAY))
     assert quiet.sentence == "The last V2 message was 1 day ago; 1 day must be quiet."
 
 
 def test_each_guard_says_a_sentence_with_what_was_found_and_what_may_be() -> None:
     rules = GuardRules(stashed_percent=5, quiet_days=7, refusals_per_minute=3)
-    facts = Facts(NOW, 8, 1, NOW - 2 * DAY, 9)
+    facts = GuardFacts(NOW, 8, 1, NOW - 2 * DAY, 9)
     assert [one.as_json() for one in judge(rules, facts)] == [
         {
             "name": "stashed_percent",
@@ -111,4 +111,4 @@ def test_a_limit_that_makes_no_sense_is_refused(rules: dict[str, Any]) -> None:
 
 
 def test_a_percentage_is_judged_before_it_is_rounded() -> None:
-    assert not judge(GuardRules(stashed_percent=0), Facts(0, 100_000, 1))[0].holds
+    assert not judge(GuardRules(stashed_percent=0), GuardFacts(0, 100_000, 1))[0].holds

@@ -32,7 +32,7 @@ async def test_whoever_is_let_in_counts_as_listening_before_it_can_know(app: Fas
     process: Process = app.state.process
     server, asked_at = Server(), time.time()
     begun: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    process.connections.when_begun(begun.set_result)
+    process.connections.begun.add(begun.set_result)
     async with asyncio.timeout(ANSWER_SECONDS):
         serving = asyncio.create_task(server.ask(app))
         connection = await begun

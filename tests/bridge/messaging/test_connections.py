@@ -17,7 +17,7 @@ from bridge.messaging.renderers import V3Renderer
 from bridge.records.counters import Counts
 from bridge.records.rows import Visitor
 from bridge.sockets.outbox import Outbox
-from tests.bridge.broker.parts import ANSWER_SECONDS, running, until
+from tests.bridge.broker.parts import ANSWER_SECONDS, until
 from tests.stopwatch import Stopwatch
 
 RENDERER = V3Renderer()
@@ -71,13 +71,12 @@ def facts_of(place: Place, path_ids: tuple[str | None, str | None], expires_at: 
 class World:
     """Connections and what they stand on."""
 
-    def __init__(self, moves_per_second: float = 50) -> None:
+    def __init__(self) -> None:
         self.hub = Hub()
         self.presence = Touches()
         self.counts = Counts()
-        nothing: Any = None
         presence: Any = self.presence
-        self.connections = Connections(self.hub, nothing, presence, self.counts, time.time, moves_per_second)
+        self.connections = Connections(self.hub, presence, self.counts, time.time)
 
     def open(self, client: str = "ann", protocol: Any = "v3", expires_at: float | None = None) -> Opened:
         place = Place("acme", "team", client, protocol)
@@ -109,8 +108,8 @@ async def world(anyio_backend: Any) -> World:
 async def test_a_connection_is_counted_and_heard_from_its_begin_to_its_end(world: World) -> None:
     begun: list[Connection] = []
     ended: list[Connection] = []
-    world.connections.when_begun(begun.append)
-    world.connections.when_ended(ended.append)
+    world.connections.begun.add(begun.append)
+    world.connections.ended.add(ended.append)
     ann, ben = world.open("ann"), world.open("ben", "v2")
     assert begun == [ann.connection, ben.connection]
     assert len(world.connections) == 2
@@ -159,69 +158,6 @@ async def test_a_pong_keeps_a_v2_client_present_and_says_nothing_of_a_v3_client(
     old.connection.alive()
     new.connection.alive()
     assert world.presence.touched == [Place("acme", "team", "old", "v2")]
-
-
-async def test_moves_are_paced() -> None:
-    world = World(moves_per_second=20)
-    opened = [world.open(f"c{number}") for number in range(30)]
-    async with running(world.connections):
-        for each in opened:
-            world.connections.move(each.connection, "moved_to_v3", successor="/v3")
-        stopwatch = Stopwatch()
-        await until(lambda: all(each.session.refusals for each in opened))
-        assert stopwatch.all_seconds > 1.2
-        assert stopwatch.least_seconds < 2.5
-    assert opened[0].session.refusals == [("moved_to_v3", {"successor": "/v3"})]
-
-
-async def test_time_in_which_nobody_had_to_go_is_not_made_up_for() -> None:
-    """Or the first fifty would go at once, and everyone else would wait for that."""
-    world = World(moves_per_second=20)
-    async with running(world.connections):
-        await asyncio.sleep(0.5)
-        opened = [world.open(f"c{number}") for number in range(20)]
-        stopwatch = Stopwatch()
-        for each in opened:
-            world.connections.move(each.connection, "moved_to_v3")
-        await until(lambda: opened[0].codes)
-        assert sum(len(each.codes) for each in opened) <= 1 + 20 * stopwatch.all_seconds
-
-
-async def test_moves_without_a_pace_leave_turns_to_others() -> None:
-    world = World(moves_per_second=0)
-    opened = [world.open(f"c{number}") for number in range(250)]
-    for each in opened:
-        world.connections.move(each.connection, "v2_retired")
-    async with running(world.connections):
-        assert await until(lambda: opened[0].codes) < 0.5
-        assert world.connections.waiting == 150
-        await until(lambda: not world.connections.waiting)
-    assert world.connections.moved == 250
-
-
-async def test_a_move_taken_back_or_overtaken_by_the_end_is_not_made() -> None:
-    world = World(moves_per_second=1_000)
-    stays, gone, goes = world.open("stays"), world.open("gone"), world.open("goes")
-    for each in (stays, gone, goes):
-        world.connections.move(each.connection, "v2_retired")
-    world.connections.stay(stays.connection)
-    world.connections.stay(stays.connection)
-    gone.connection.lost()
-    async with running(world.connections):
-        await until(lambda: goes.codes)
-    assert (stays.codes, gone.codes, goes.codes) == ([], [], ["v2_retired"])
-
-
-async def test_slow_moves_are_made_too() -> None:
-    world = World(moves_per_second=2)
-    first, second = world.open("a"), world.open("b")
-    for each in (first, second):
-        world.connections.move(each.connection, "v2_retired")
-    async with running(world.connections):
-        assert await until(lambda: first.codes) < 0.8
-        stopwatch = Stopwatch()
-        assert await until(lambda: second.codes) < 0.8
-        assert stopwatch.all_seconds > 0.3
 
 
 async def test_the_end_tells_everyone_when_to_come_back_and_waits_for_them(world: World) -> None:

@@ -81,19 +81,19 @@ async def test_what_goes_on_by_itself_is_counted(process: Process) -> None:
     )
     before = said(process)
     assert [before[name] for name in names] == [0] * len(names)
-    process.connections.moved = 5
+    process.evictions.evicted = 5
     process.guard_watch.rolled_back = 1
-    process.chronicle.left_out = 7
+    process.recording.backlog.left_out = 7
     process.memory.losses = 2
-    process.orders.unreadable = 3
+    process.cutover.changes.unreadable = 3
     after = said(process)
     assert [after[name] for name in names] == [0, 5, 1, 0, 7, 2, 3]
 
 
 async def test_rows_that_wait_are_counted(process: Process) -> None:
     ann = Guest("acme", "lobby", "ann", "none")
-    process.chronicle.spoke("v3", ann, {"msg_type": "msg", "target": "group"})
-    process.chronicle.flush()
+    process.recording.recorder.spoke("v3", ann, {"msg_type": "msg", "target": "group"})
+    process.recording.writer.flush()
     assert said(process)["bridge_records_waiting_rows"] == 1
 
 

@@ -26,7 +26,7 @@ from bridge.tenants.change_log import (
     step_back,
 )
 from bridge.tenants.id_map import replace_id_map
-from bridge.tenants.table import read_state, write_state
+from bridge.tenants.stored_state import read_state, write_state
 from bridge.tenants.tenant import Tenant
 from tests.bridge.broker.parts import Answers, running_bus
 from tests.conftest import StartRedis

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.tenants import change_log_watch
-from bridge.tenants.change_log_watch import RecordWatch
+from bridge.tenants.change_log_watch import ChangeLogWatch
 from bridge.tenants.tenant import Tenant
 from tests.bridge.broker.parts import running_bus
 
@@ -23,7 +23,9 @@ class Told:
     def __init__(self, bus: Bus, addresses: Addresses, tenants: Iterable[Tenant] = TENANTS, watches: int = 1) -> None:
         self.names: list[list[str]] = []
         self._bus = bus
-        self._watches = [RecordWatch(bus, addresses, lambda: tenants, self._lost) for _ in range(watches)]
+        self._watches = [ChangeLogWatch(bus, addresses, lambda: tenants) for _ in range(watches)]
+        for watch in self._watches:
+            watch.lost.add(self._lost)
 
     def _lost(self, tenants: Iterable[Tenant]) -> None:
         self.names.append([tenant.name for tenant in tenants])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -14,7 +13,8 @@ from structlog.testing import capture_logs
 
 from bridge.broker.addresses import Addresses
 from bridge.tenants import table as tenant_table_module
-from bridge.tenants.table import TenantTable, read_state, write_state
+from bridge.tenants.stored_state import read_state, write_state
+from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant, TenantState
 from tests.bridge.broker.parts import ANSWER_SECONDS, running, until
 from tests.conftest import StartRedis
@@ -36,8 +36,14 @@ def addresses(prefix: str) -> Addresses:
 
 
 @pytest.fixture
-def table(redis: Redis, addresses: Addresses) -> TenantTable:
-    return TenantTable(redis, addresses, {"acme": ACME, "beta": Tenant("beta")})
+def here() -> set[str]:
+    """The tenants that have connections."""
+    return set()
+
+
+@pytest.fixture
+def table(redis: Redis, addresses: Addresses, here: set[str]) -> TenantTable:
+    return TenantTable(redis, addresses, {"acme": ACME, "beta": Tenant("beta")}, lambda: here)
 
 
 async def test_before_the_first_look_it_is_the_configuration(table: TenantTable) -> None:
@@ -77,7 +83,7 @@ async def test_a_change_is_told_once_with_before_and_after(
     table: TenantTable, redis: Redis, addresses: Addresses
 ) -> None:
     changes: list[tuple[Tenant, Tenant]] = []
-    table.when_changed(lambda before, after: changes.append((before, after)))
+    table.changed.add(lambda before, after: changes.append((before, after)))
     await write_state(redis, addresses, "acme", STATE)
     for _ in range(3):
         await table.look()
@@ -145,13 +151,13 @@ async def test_of_those_whom_nobody_asks_for_so_many_are_read_at_a_look_and_kept
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("who", ["configured", "here", "named"])
 async def test_whoever_is_configured_or_here_or_asked_for_comes_first_however_many_others_there_are(
-    table: TenantTable, redis: Redis, addresses: Addresses, who: str
+    table: TenantTable, redis: Redis, addresses: Addresses, here: set[str], who: str
 ) -> None:
     await many(redis, addresses, 3_000)
     await table.look_around(60.0)
     name = "acme" if who == "configured" else "zeta"
     await write_state(redis, addresses, name, STATE)
-    table.here = lambda: {"zeta", "nobody"} if who == "here" else ()
+    here.update({"zeta", "nobody"} if who == "here" else ())
     await table.look(*(["zeta"] if who == "named" else []))
     assert getattr(table.get(name), "stage", None) == "drain"
     await write_state(redis, addresses, name, replace(STATE, version=4, stage="v3"))
@@ -171,13 +177,13 @@ async def test_a_name_behind_which_nothing_stands_is_nobody(
 
 @pytest.mark.usefixtures("small")
 async def test_whoever_is_gone_is_let_go_where_too_many_are_kept(
-    table: TenantTable, redis: Redis, addresses: Addresses
+    table: TenantTable, redis: Redis, addresses: Addresses, here: set[str]
 ) -> None:
     await many(redis, addresses, 40)
-    table.here = lambda: [f"t{number}" for number in range(40)]
+    here.update(f"t{number}" for number in range(40))
     await table.look()
     assert len(list(table.all())) == 42
-    table.here = lambda: ["t39"]
+    here.intersection_update({"t39"})
     await table.look()
     assert len(list(table.all())) == 22
     assert table.get("t39") is not None
@@ -232,7 +238,7 @@ async def test_what_redis_forgot_is_written_again(
     await write_state(redis, addresses, "acme", STATE)
     await write_state(redis, addresses, "beta", TenantState(version=1, stage="v3"))
     await table.look()
-    table.when_changed(lambda _, after: changes.append(after))
+    table.changed.add(lambda _, after: changes.append(after))
     keys = {"versions": addresses.tenants, "tenant": addresses.tenant("acme"), "id map": addresses.id_map("acme")}
     for key in keys.values() if what == "everything" else [keys[what]]:
         await (redis.delete(key) if how == "deleted" else spoil(redis, key))
@@ -286,29 +292,6 @@ async def test_whoever_knows_a_later_version_wins(redis: Redis, addresses: Addre
             await table.look()
         assert [table.get("acme") for table in (one, other)] == [Tenant("acme", stage="v3", share=30, version=4)] * 2
         assert (await read_state(redis, addresses, "acme")).stage == "v3"
-
-
-async def test_a_state_is_not_written_over_a_later_one(redis: Redis, addresses: Addresses) -> None:
-    await write_state(redis, addresses, "acme", STATE)
-    assert not await write_state(redis, addresses, "acme", replace(STATE, version=2, stage="v3"))
-    assert await read_state(redis, addresses, "acme") == STATE
-
-
-async def test_a_state_is_not_written_while_somebody_else_writes(
-    redis: Redis, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pipeline = redis.pipeline(transaction=True)
-    execute = pipeline.execute
-
-    async def meanwhile(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.undo()
-        await write_state(redis, addresses, "beta", STATE)
-        return await execute(*arguments, **options)
-
-    monkeypatch.setattr(pipeline, "execute", meanwhile)
-    monkeypatch.setattr(redis, "pipeline", lambda **_: pipeline)
-    assert not await write_state(redis, addresses, "acme", STATE)
-    assert await redis.hgetall(addresses.tenants) == {b"beta": b"3"}
 
 
 async def test_an_id_map_that_is_not_one_to_one_leaves_the_tenant_as_it_is_and_is_logged_once(

@@ -1,11 +1,12 @@
-"""How many of a tenant's clients are refused because of its stage: told apart, and known before. It judges nothing.
+"""How many V2 clients of a tenant were turned away by its stage in the last minute. It judges nothing.
 
-Only who stands in the tenant's census counts, and each one once, however often it knocks: a stranger who was never let
+Only who stands in the tenant's census counts, and each one once, however often it tries: a stranger who was never let
 in can make no step look bad, and takes no room. Redis counts in slices of time, each of a bounded size (a HyperLogLog,
 exact to 1 %).
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, cast
 
@@ -21,6 +22,31 @@ SLICE_SECONDS: Final = 5
 SLICES_PER_MINUTE: Final = 60 // SLICE_SECONDS
 SLICE_LIFETIME_SECONDS: Final = 120
 VISITORS_PER_COMMAND: Final = 200
+MOST_TURNED_AWAY: Final = 5_000
+"""Clients of one tenant that are told apart in one second; beyond, guards see no more of them."""
+
+
+class TurnedAway:
+    """Whom this process has turned away since the last write. With `is_kept` false it remembers nobody."""
+
+    def __init__(self, bus: Bus, addresses: Addresses, seconds: Callable[[], float], *, is_kept: bool = True) -> None:
+        self._bus = bus
+        self._addresses = addresses
+        self._seconds = seconds
+        self._is_kept = is_kept
+        self._visitors: dict[str, dict[Visitor, None]] = defaultdict(dict)
+
+    def add(self, tenant: str, visitor: Visitor) -> None:
+        """A client was refused because of its tenant's stage."""
+        if self._is_kept and len(self._visitors[tenant]) < MOST_TURNED_AWAY:
+            self._visitors[tenant][visitor] = None
+
+    def note_rows(self) -> Iterator[None]:
+        """Tell Redis, for the slice of time that it is now."""
+        visitors, self._visitors = self._visitors, defaultdict(dict)
+        for tenant, some in visitors.items():
+            note(self._bus, self._addresses, tenant, some, self._seconds())
+            yield
 
 
 def note(bus: Bus, addresses: Addresses, tenant: str, visitors: Iterable[Visitor], seconds: float) -> None:
@@ -55,5 +81,5 @@ async def _that_count(redis: Redis, slices: Sequence[str]) -> list[str]:
     return [each for each, number in zip(slices, numbers, strict=True) if isinstance(number, int)]
 
 
-def _ignore(reply: Any) -> None:
+def _ignore(reply: object) -> None:
     """A refusal that was not counted is one the guards do not see; the next ones they will."""

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bridge.records.fresh import Fresh
+from bridge.cutover.fresh import Fresh
 
 
 class Finder:

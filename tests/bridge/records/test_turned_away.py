@@ -6,9 +6,11 @@ import time
 
 import pytest
 
-from bridge.records.refusals import SLICE_LIFETIME_SECONDS, SLICE_SECONDS, in_a_minute, note
+from bridge.records import turned_away
 from bridge.records.rows import Visitor
+from bridge.records.turned_away import SLICE_LIFETIME_SECONDS, SLICE_SECONDS, in_a_minute, note
 from tests.bridge.admin.desk import TENANT, Desk, now, v2
+from tests.bridge.records.book import Book
 
 
 async def met(desk: Desk, *visitors: Visitor) -> None:
@@ -67,3 +69,30 @@ async def test_a_slice_in_whose_place_something_else_stands_counts_none_and_the_
         await desk.redis.delete(name)
         await desk.redis.execute_command(garbage[0], name, *garbage[1:])  # type: ignore[no-untyped-call]
     assert await in_a_minute(desk.redis, desk.addresses, TENANT, now()) == 1
+
+
+async def test_refused_clients_are_counted_in_the_slice_of_time_in_which_they_came(book: Book) -> None:
+    people = [v2(f"client-{number}") for number in range(3)]
+    for each in people:
+        await book.desk.met(each, now(), now())
+    book.clock.ahead_seconds = SLICE_SECONDS - (book.clock.milliseconds % (SLICE_SECONDS * 1_000)) / 1_000
+    number = book.clock.milliseconds // (SLICE_SECONDS * 1_000)
+    for each in (people[0], people[0], people[1], v2("a stranger")):
+        book.v2.turned_away.add(TENANT, each)
+    book.writer.flush()
+    book.v2.turned_away.add(TENANT, people[1])
+    book.writer.flush()
+    book.clock.ahead_seconds += SLICE_SECONDS
+    book.v2.turned_away.add(TENANT, people[2])
+    book.writer.flush()
+    await book.desk.settled()
+    names = [book.desk.addresses.refused(TENANT, number + later) for later in range(3)]
+    assert [await book.desk.redis.pfcount(name) for name in names] == [2, 1, 0]
+    assert 0 < await book.desk.redis.ttl(names[0]) <= SLICE_LIFETIME_SECONDS
+
+
+async def test_of_many_that_are_refused_so_many_are_told_apart(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turned_away, "MOST_TURNED_AWAY", 2)
+    for number in range(5):
+        book.v2.turned_away.add(TENANT, v2(f"client-{number}"))
+    assert len(book.v2.turned_away._visitors[TENANT]) == 2

@@ -1,0 +1,19 @@
+"""Moving tenants from V2 to V3, assembled: the parts that the admin API and the command line ask. No rules."""
+
+from typing import Final
+
+from bridge.cutover.changes import Changes
+from bridge.cutover.dry_run import DryRun
+from bridge.cutover.guard_facts import Guards
+from bridge.records.report_turns import ReportTurns
+from bridge.records.store_reader import StoreReader
+
+
+class Cutover:
+    """Guards, changes and dry runs of the tenants of one deployment."""
+
+    def __init__(self, reader: StoreReader, turns: ReportTurns) -> None:
+        """`turns`: a dry run is made in the place of a report."""
+        self.guards: Final = Guards(reader)
+        self.changes: Final = Changes(reader.redis, reader.addresses, self.guards)
+        self.dry_run: Final = DryRun(reader, self.guards, turns)

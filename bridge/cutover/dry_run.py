@@ -1,0 +1,114 @@
+"""A change of a tenant tried on paper: who would be refused and who would hear less, from what is on record.
+
+It changes nothing. `prediction.py` compares; here the records are read for it, page by page, and its findings are put
+into the words of the admin API and the command line.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from bridge.cutover.guard_facts import Guards
+from bridge.cutover.prediction import Pair, Prediction, Predictor, Refusal, Speaker
+from bridge.records import report_rows
+from bridge.records.census import Census
+from bridge.records.report_turns import ReportTurns
+from bridge.records.rows import Said, Speech, Visitor
+from bridge.records.store import Rows, read_rows
+from bridge.records.store_reader import StoreReader, milliseconds_now
+from bridge.records.writer import WRITE_SECONDS
+from bridge.system.background import aside, aside_in_turns
+from bridge.tenants.change_log import Standing
+from bridge.tenants.tenant import Tenant
+
+SETTLE_SECONDS: Final = WRITE_SECONDS + 0.3
+"""What was said before a prediction is asked for is in Redis by then, whichever process heard it."""
+
+
+class DryRun:
+    """Predicts what changes of the tenants of one deployment would do."""
+
+    def __init__(self, reader: StoreReader, guards: Guards, turns: ReportTurns) -> None:
+        self._reader = reader
+        self._census = Census(reader)
+        self._guards = guards
+        self._turns = turns
+
+    async def predict(self, tenant: Tenant, after: Standing) -> dict[str, Any]:
+        """What a change would do, as JSON. It waits until what was said before it was asked is written down."""
+        await asyncio.sleep(SETTLE_SECONDS)
+        async with self._turns.place():
+            return await self._predict(tenant, after)
+
+    async def _predict(self, tenant: Tenant, after: Standing) -> dict[str, Any]:
+        tables, before = self._reader.tables, Standing.of(tenant)
+        said = await self._said(tenant)
+        prediction = await self._compare(tenant, after, said)
+        forgotten = [await self._reader.forgotten(table, tenant.name) for table in (tables.census, tables.speeches)]
+        return {
+            "tenant": tenant.name,
+            "version": tenant.version,
+            "from": before.as_json(),
+            "to": after.as_json(),
+            "forward": after.place > before.place,
+            "guards": [verdict.as_json() for verdict in await self._guards.verdicts(tenant)],
+            "since": report_rows.moment(min((one.first for one in said), default=None)),
+            "complete": prediction.is_whole and not any(forgotten),
+            **await aside(_as_json, prediction),
+        }
+
+    async def _compare(self, tenant: Tenant, after: Standing, said: list[Said]) -> Prediction:
+        predictor = Predictor(tenant, after.of_tenant(tenant), self._reader.addresses)
+        await aside_in_turns(predictor.expect(said))
+        async for clients in self._census.pages(tenant, milliseconds_now()):
+            await aside_in_turns(predictor.meet(clients))
+        await aside_in_turns(predictor.listen())
+        return predictor.prediction
+
+    async def _said(self, tenant: Tenant) -> list[Said]:
+        said: list[Said] = []
+        async for page in self._reader.pages(self._reader.tables.speeches, tenant.name):
+            said += await aside(_said_in, page)
+        return said
+
+
+def _said_in(page: Rows) -> list[Said]:
+    """The rows that are something said."""
+    rows = ((row, Speech.of(row.key)) for row in read_rows(page))
+    return [Said(speech, row.first, row.last, row.count) for row, speech in rows if speech is not None]
+
+
+def _as_json(prediction: Prediction) -> dict[str, Any]:
+    """A prediction as the API says it."""
+    silenced, quieter = prediction.silenced, prediction.quieter
+    share = prediction.affected / prediction.messages if prediction.messages else 0.0
+    return {
+        "refused": [_refused(refusal) for refusal in prediction.refused],
+        "silenced": [_pair(*pair) for pair in silenced.first],
+        "quieter": [_pair(*pair) for pair in quieter.first],
+        "totals": {"refused": prediction.refused_clients, "silenced": silenced.number, "quieter": quieter.number},
+        "traffic": {"messages": prediction.messages, "affected": prediction.affected, "share": round(share, 4)},
+    }
+
+
+def _refused(refusal: Refusal) -> dict[str, Any]:
+    """One client that would be refused."""
+    return {
+        **report_rows.client_line(refusal.seen),
+        "name": refusal.name,
+        "code": refusal.code,
+        "bucket": refusal.bucket,
+        "successor": refusal.successor,
+        "channel": refusal.channel,
+    }
+
+
+def _pair(speaker: Speaker, listener: Visitor, pair: Pair) -> dict[str, Any]:
+    """One speaker and one listener."""
+    language, client_id, group_id = speaker
+    return {
+        "speaker": {"client_id": client_id, "protocol": language, "group_id": group_id},
+        "listener": {"client_id": listener.client_id, "protocol": listener.protocol, "group_id": listener.group_id},
+        "messages": pair.lost,
+        "of": pair.heard,
+        "channel": pair.channel,
+    }

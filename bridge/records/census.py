@@ -1,0 +1,56 @@
+"""The clients of a tenant that were seen, read from the store, and who of them is connected now.
+
+A census may have 100,000 rows and more: it is read page by page, and nothing of a page is kept.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from bridge.records import report_rows
+from bridge.records.rows import Seen
+from bridge.records.store import read_rows
+from bridge.records.store_reader import StoreReader
+from bridge.system.background import aside
+from bridge.tenants.tenant import Tenant
+
+GROUPS_PER_COMMAND: Final = 100
+HOLDERS_PER_GROUP: Final = 1_000
+
+
+class Census:
+    """The census of each tenant of one deployment."""
+
+    def __init__(self, reader: StoreReader) -> None:
+        self._reader = reader
+
+    async def pages(self, tenant: Tenant, now: int) -> AsyncIterator[list[Seen]]:
+        """Everyone in the census, the newest first; whoever is connected was seen `now` (ms since the epoch)."""
+        asked: set[str] = set()
+        here: set[tuple[str, str]] = set()
+        async for page in self._reader.pages(self._reader.tables.census, tenant.name):
+            rows = await aside(lambda page: report_rows.visitors(read_rows(page)), page)
+            groups = {report_rows.group_of(visitor, tenant) for _, visitor in rows} - asked
+            asked |= groups
+            here |= await self._present(tenant, groups)
+            yield await aside(report_rows.seen_until, rows, tenant, here, now)
+
+    async def _present(self, tenant: Tenant, groups: set[str]) -> set[tuple[str, str]]:
+        """Group and client name of everyone who is connected; those that gave no id have none."""
+        names, here = sorted(groups), set()
+        for start in range(0, len(names), GROUPS_PER_COMMAND):
+            chunk, first = names[start : start + GROUPS_PER_COMMAND], 0
+            while chunk:
+                answers = await self._holders(tenant, chunk, first)
+                here |= await aside(report_rows.holders, chunk, answers)
+                chunk = [group for group, found in zip(chunk, answers, strict=True) if len(found) == HOLDERS_PER_GROUP]
+                first += HOLDERS_PER_GROUP
+        return here
+
+    async def _holders(self, tenant: Tenant, groups: list[str], first: int) -> list[list[bytes]]:
+        """Some of each group, from the `first` on; none where something else stands in their place."""
+        addresses = self._reader.addresses
+        async with self._reader.redis.pipeline(transaction=False) as pipeline:
+            for group in groups:
+                pipeline.zrange(addresses.holders(tenant.name, group), first, first + HOLDERS_PER_GROUP - 1)
+            answers = await pipeline.execute(raise_on_error=False)
+        return [answer if isinstance(answer, list) else [] for answer in answers]

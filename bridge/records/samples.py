@@ -1,0 +1,57 @@
+"""Messages and connections of each tenant by the minute and by the hour, from what the process counts anyway."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+from bridge.records.backlog import Backlog
+from bridge.records.counters import Counts, more_since
+from bridge.records.rows import Noted, Sample
+from bridge.records.speech import milliseconds
+from bridge.records.tables import Tables
+
+OpenByTenant = Callable[[], Mapping[tuple[str, str], int]]
+"""(tenant, protocol) -> how many connections are open."""
+
+
+class Samples:
+    """The samples of one process. Connections are sampled once a minute, when it is over."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        backlog: Backlog,
+        counts: Counts,
+        open_by_tenant: OpenByTenant,
+        seconds: Callable[[], float],
+    ) -> None:
+        self._tables = tables
+        self._backlog = backlog
+        self._counts = counts
+        self._open_by_tenant = open_by_tenant
+        self._seconds = seconds
+        self._messages: Counter[tuple[str, str]] = Counter()
+        self._minute: datetime | None = None
+
+    def note_rows(self) -> Iterator[None]:
+        """Messages since the last time, and connections of a minute that is over."""
+        at = datetime.fromtimestamp(milliseconds(self._seconds()) / 1_000, UTC)
+        for (tenant, protocol), times in more_since(self._counts.messages, self._messages):
+            self._note(tenant, "messages", protocol, at, times)
+        yield
+        minute, self._minute = self._minute, at.replace(second=0, microsecond=0)
+        if minute is None or minute == self._minute:
+            return
+        for (tenant, protocol), times in self._open_by_tenant().items():
+            self._note(tenant, "connections", protocol, minute, times)
+
+    def _note(
+        self, tenant: str, what: Literal["connections", "messages"], protocol: str, at: datetime, times: int
+    ) -> None:
+        now = round(at.timestamp() * 1_000)
+        for table, moment in (
+            (self._tables.minutes, f"{at:%Y-%m-%dT%H:%M:00Z}"),
+            (self._tables.hours, f"{at:%Y-%m-%dT%H:00:00Z}"),
+        ):
+            self._backlog.note(table, tenant, Noted(Sample(moment, what, protocol).key(), now, now, times))

@@ -1,0 +1,76 @@
+"""What Redis holds of one tenant, read and written whole: its stage, share and routing, and its id map.
+
+A later version is never overwritten. It never decides what a stage means.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.exceptions import WatchError
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.unreadable import answer_of
+from bridge.tenants.stored_map import prepare_map, put_in_place, read_map
+from bridge.tenants.tenant import TenantState, state_in
+from bridge.tenants.versions import number
+
+FIELDS: Final = ("version", "stage", "share", "v2_routing", "ids_version")
+
+
+class Changing(ValueError):
+    """A tenant was changed while it was read."""
+
+
+async def read_state(redis: Redis, addresses: Addresses, name: str, known: TenantState | None = None) -> TenantState:
+    """What Redis holds of a tenant; the id map is the `known` one where that was not replaced since.
+
+    Raises `Changing`, and what redis-py raises.
+    """
+    before = _text(await redis.hgetall(addresses.tenant(name)))
+    state = state_in(before, {})
+    ids = addresses.id_map(name)
+    is_known = known is not None and state.ids_version is not None and state.ids_version == known.ids_version
+    if known is not None and is_known and await cast(Any, redis.hlen(ids)) == len(known.id_map):  # not by hand since
+        return replace(state, id_map=known.id_map)
+    id_map = await read_map(redis, ids)
+    if _text(await redis.hgetall(addresses.tenant(name))) != before:
+        raise Changing("it is being changed")
+    return replace(state, id_map=id_map)
+
+
+async def write_state(redis: Redis, addresses: Addresses, name: str, state: TenantState) -> bool:
+    """Write a tenant whole, in one transaction, unless Redis knows a later version; whether it was written."""
+    fields: dict[str, Any] = {each: getattr(state, each) for each in FIELDS}
+    async with redis.pipeline(transaction=True) as pipeline:
+        await pipeline.watch(addresses.tenants, addresses.tenant(name))
+        later = await _version_held(pipeline, addresses, name)
+        is_ours = later <= state.version
+        waiting = await prepare_map(pipeline, addresses.id_map(name), state.id_map if is_ours else {})
+        pipeline.multi()  # type: ignore[no-untyped-call]
+        if is_ours:
+            pipeline.unlink(addresses.tenant(name))
+            pipeline.hset(
+                addresses.tenant(name), mapping={key: value for key, value in fields.items() if value is not None}
+            )
+            put_in_place(pipeline, addresses.id_map(name), waiting)
+        pipeline.hset(addresses.tenants, name, max(later, state.version))  # by which the next look finds it
+        try:
+            await pipeline.execute()
+        except WatchError:
+            return False  # somebody changed a tenant meanwhile: the next look sees which
+    return is_ours
+
+
+async def _version_held(pipeline: Pipeline, addresses: Addresses, name: str) -> int:
+    """The latest version of a tenant that Redis knows: what all tenants' versions say may be lost by itself."""
+    nothing: bytes | None = None
+    of_all: bytes | None = await cast(Any, pipeline.hget(addresses.tenants, name))
+    own = await answer_of(pipeline.hget(addresses.tenant(name), "version"), nothing)
+    return max(number(version) if version is not None else 0 for version in (of_all, own))
+
+
+def _text(fields: Mapping[Any, Any]) -> dict[str, str]:
+    return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in fields.items()}
