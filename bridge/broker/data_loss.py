@@ -11,13 +11,14 @@ from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 
-from bridge.broker import scripts
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.link import rows_of
+from bridge.broker.scripts import Script
 
 MOST_BYTES: Final = 128
 """What we write there is shorter."""
+REMEMBER: Final = Script.in_file("bridge.broker", "data_loss_mark")
 
 Lost = Callable[[bool], None]
 
@@ -38,7 +39,7 @@ class Memory:
         """Compare; the answer comes later."""
         keys = [self._addresses.memory, self._addresses.loss]
         mark: Any = self._mark
-        scripts.REMEMBER.run(self._bus, keys, [secrets.token_hex(8), mark, self._now()], self._looked)
+        REMEMBER.run(self._bus, keys, [secrets.token_hex(8), mark, self._now()], self._looked)
 
     def _looked(self, reply: Any) -> None:
         if not isinstance(reply, list):

@@ -7,17 +7,20 @@ renewed with them. What is done is struck off, so that whoever begins anew goes 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from bridge.broker import scripts, unreadable
+from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses, group_in
 from bridge.broker.bus import Bus
 from bridge.broker.link import pack
 from bridge.broker.presence import Presence
 from bridge.broker.presence_entries import Group
+from bridge.broker.scripts import Script
 
 SWEEP_SECONDS: Final = 10
 """How long a claim holds."""
 GROUPS_AT_ONCE: Final = 200
 HOLDERS_AT_ONCE: Final = 200
+HELD_BY: Final = Script.in_file("bridge.broker", "sweep_groups")
+SWEEP: Final = Script.in_file("bridge.broker", "sweep_holders")
 _BEGIN: Final = b"0"
 """What Redis calls the beginning of a scan, and its end."""
 
@@ -40,7 +43,7 @@ class Sweep:
         """With the next groups; the answers come later, and go on by themselves."""
         keys = [self._addresses.processes, self._addresses.held_by(self._dead)]
         arguments: list[Any] = [self._dead, SWEEP_SECONDS, self._next, GROUPS_AT_ONCE]
-        scripts.HELD_BY.run(self._bus, keys, arguments, self._begin_some)
+        HELD_BY.run(self._bus, keys, arguments, self._begin_some)
 
     def _begin_some(self, reply: Any) -> None:
         if not isinstance(reply, list):
@@ -71,7 +74,7 @@ class Sweep:
                 self._sweep(group, following)
 
         keys = [self._addresses.presence(*group), self._addresses.holders(*group)]
-        scripts.SWEEP.run(self._bus, keys, [self._dead, cursor, HOLDERS_AT_ONCE], swept)
+        SWEEP.run(self._bus, keys, [self._dead, cursor, HOLDERS_AT_ONCE], swept)
 
     def _group_done(self) -> None:
         self._remaining -= 1

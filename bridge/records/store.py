@@ -13,10 +13,10 @@ from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 
-from bridge.broker import scripts
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.link import rows_of
+from bridge.broker.scripts import Script
 from bridge.records.rows import Noted
 
 ROWS_PER_COMMAND: Final = 200
@@ -26,6 +26,7 @@ LONGEST_NUMBER: Final = 15
 """Digits; Redis reckons no further without loss, and Python refuses to read some thousands of them."""
 LATEST: Final = 253_402_300_799_999
 """The end of the year 9999, beyond which there is no date."""
+NOTE: Final = Script.in_file("bridge.records", "store_note")
 
 Rows = list[tuple[bytes, bytes | None]]
 """As they stand in Redis: key, and value where there still is one."""
@@ -55,7 +56,7 @@ class Roll:
         keys = _keys(addresses, tenant, self.name)
         for start in range(0, len(rows), ROWS_PER_COMMAND):
             step = rows[start : start + ROWS_PER_COMMAND]
-            scripts.NOTE.run(bus, keys, self._arguments(step), _answered(step, failed, lost))
+            NOTE.run(bus, keys, self._arguments(step), _answered(step, failed, lost))
 
     def _arguments(self, rows: Sequence[Noted]) -> list[str | int]:
         newest = max(row.last for row in rows)
