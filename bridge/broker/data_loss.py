@@ -12,13 +12,15 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from bridge.broker import scripts, unreadable
+from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
+from bridge.broker.scripts import Script
 from bridge.system.observers import Observers
 
 MOST_BYTES: Final = 128
 """Longer than any value that we write there."""
+REMEMBER: Final = Script.in_file("bridge.broker", "data_loss_mark")
 
 
 class Memory:
@@ -38,7 +40,7 @@ class Memory:
         """Compare the marks. The reply comes later."""
         keys = [self._addresses.memory, self._addresses.loss]
         mark: Any = self._mark
-        scripts.REMEMBER.run(self._bus, keys, [secrets.token_hex(8), mark, self._now()], self._looked)
+        REMEMBER.run(self._bus, keys, [secrets.token_hex(8), mark, self._now()], self._looked)
 
     def _looked(self, reply: Any) -> None:
         if not isinstance(reply, list):

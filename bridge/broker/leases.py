@@ -9,16 +9,21 @@ from typing import Final
 
 import structlog
 
-from bridge.broker import scripts, unreadable
+from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses, process_in
 from bridge.broker.bus import Bus
 from bridge.broker.link import pack
 from bridge.broker.presence import Presence
+from bridge.broker.scripts import Script
 from bridge.broker.sweep import SWEEP_SECONDS, Sweep
 from bridge.system.observers import Observers
 
 LEASE_SECONDS: Final = 14
 RENEWAL_SECONDS: Final = 3.0
+
+LEASE: Final = Script.in_file("bridge.broker", "lease_renew")
+CLAIM: Final = Script.in_file("bridge.broker", "lease_claim")
+SWEPT: Final = Script.in_file("bridge.broker", "lease_forget")
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +55,7 @@ class Leases:
         if self._has_ended:
             return
         keys = [self._addresses.processes, self._addresses.swept(self._process)]
-        scripts.LEASE.run(self._bus, keys, [self._process, LEASE_SECONDS], self._renewed)
+        LEASE.run(self._bus, keys, [self._process, LEASE_SECONDS], self._renewed)
 
     def end(self) -> None:
         """Delete the lease. Only after this process has announced LEAVE for all of its clients."""
@@ -83,7 +88,7 @@ class Leases:
 
     def _claim(self, dead: str) -> None:
         keys = [self._addresses.processes, self._addresses.swept(dead)]
-        scripts.CLAIM.run(self._bus, keys, [dead, SWEEP_SECONDS], lambda reply: self._claimed(dead, reply))
+        CLAIM.run(self._bus, keys, [dead, SWEEP_SECONDS], lambda reply: self._claimed(dead, reply))
 
     def _claimed(self, dead: str, reply: object) -> None:
         if reply == 1:
@@ -96,7 +101,7 @@ class Leases:
         Not earlier: if something failed before, another process tries again when the claim has expired.
         """
         self._bus.command(pack("UNLINK", self._addresses.held_by(dead)), _ignore)
-        scripts.SWEPT.run(self._bus, [self._addresses.processes, self._addresses.swept(dead)], [dead], _ignore)
+        SWEPT.run(self._bus, [self._addresses.processes, self._addresses.swept(dead)], [dead], _ignore)
         self.swept += 1
 
 

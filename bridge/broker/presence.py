@@ -4,6 +4,10 @@ A client is present in a group while at least one of its connections is. Every c
 when it returns. A command that Redis did not confirm is sent again. Entries that Redis has lost (restarted empty,
 flushed, deleted) are written again from memory, without a JOIN. `leases.py` cleans up after processes that died. This
 module never decides who may be present.
+
+In Redis a group is two sorted sets: `presence` (client -> the second at which its entry expires) and `holders` (who
+holds an entry: `client:process:protocol:since`, all scores 0, so that one client's holders are a range). A client is
+present while it has an entry, and its entry ends with its last holder or with its time.
 """
 
 import asyncio
@@ -11,13 +15,14 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any, Final
 
-from bridge.broker import scripts, unreadable
+from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.link import pack
 from bridge.broker.presence_entries import Entries, Entry, Group, Place, Protocol, holder_in
 from bridge.broker.presence_events import Event, PresenceEvents
 from bridge.broker.presence_members import HOLDERS_AT_ONCE, Answer, MembersOfGroups, who
+from bridge.broker.scripts import Script
 
 __all__ = ["Place", "Presence", "Protocol"]
 
@@ -31,6 +36,12 @@ CHUNK: Final = 500
 """Entries that are handled in one turn of the event loop."""
 TOUCHES_PER_LIFETIME: Final = 60
 """`touch` writes at most so many refreshes in one lifetime."""
+
+ENTER: Final = Script.in_file("bridge.broker", "presence_enter")
+LEAVE: Final = Script.in_file("bridge.broker", "presence_leave")
+EXPIRE: Final = Script.in_file("bridge.broker", "presence_expire")
+MEMBERS: Final = Script.in_file("bridge.broker", "presence_members")
+HELD: Final = Script.in_file("bridge.broker", "presence_held")
 
 
 class Presence:
@@ -148,7 +159,7 @@ class Presence:
         self._events.say("LEAVE", tenant, group, who(*known), members)
 
     def _ask_members(self, group: Group, after: bytes, answered: Callable[[Any], None]) -> None:
-        scripts.MEMBERS.run(self._bus, self._keys(*group), [after, HOLDERS_AT_ONCE], answered)
+        MEMBERS.run(self._bus, self._keys(*group), [after, HOLDERS_AT_ONCE], answered)
 
     def _again(self, entries: Sequence[Entry]) -> None:
         """Write these entries again, `CHUNK` in one turn of the event loop, so that other work goes on meanwhile."""
@@ -173,7 +184,7 @@ class Presence:
 
         seconds = max(1, ceil(entry.expires_at - self._now()))
         arguments: list[str | int] = [entry.place.client, self._holder(entry), seconds]
-        scripts.ENTER.run(self._bus, self._keys(entry.place.tenant, entry.place.group), arguments, answered)
+        ENTER.run(self._bus, self._keys(entry.place.tenant, entry.place.group), arguments, answered)
 
     def _written(self, entry: Entry, reply: Any) -> None:
         if not self._is_done(entry, reply):
@@ -191,7 +202,7 @@ class Presence:
     def _withdraw(self, entry: Entry) -> None:
         keys = self._keys(entry.place.tenant, entry.place.group)
         arguments: list[str | int] = [entry.place.client, self._holder(entry)]
-        scripts.LEAVE.run(self._bus, keys, arguments, lambda reply: self._withdrawn(entry, reply))
+        LEAVE.run(self._bus, keys, arguments, lambda reply: self._withdrawn(entry, reply))
 
     def _withdrawn(self, entry: Entry, reply: Any) -> None:
         if not self._is_done(entry, reply):
@@ -236,7 +247,7 @@ class Presence:
                 self._entries.end_now(entry)
 
         keys = self._keys(entry.place.tenant, entry.place.group)[:1]
-        scripts.EXPIRE.run(self._bus, keys, [entry.place.client], ended)
+        EXPIRE.run(self._bus, keys, [entry.place.client], ended)
 
     def _verify(self) -> None:
         """Compare the entries of some groups with Redis; of all groups in `CHECKS_PER_ROUND` checks."""
@@ -254,7 +265,7 @@ class Presence:
                 self._again(some)
 
         names: list[str | int] = [name for entry in some for name in (entry.place.client, self._holder(entry))]
-        scripts.HELD.run(self._bus, keys, names, counted)
+        HELD.run(self._bus, keys, names, counted)
         if others:
             asyncio.get_running_loop().call_soon(self._verify_group, keys, others)
 

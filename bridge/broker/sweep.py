@@ -8,17 +8,20 @@ another attempt goes on from there. It does not make the claim itself.
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from bridge.broker import scripts, unreadable
+from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses, group_in
 from bridge.broker.bus import Bus
 from bridge.broker.link import pack
 from bridge.broker.presence import Presence
 from bridge.broker.presence_entries import Group
+from bridge.broker.scripts import Script
 
 SWEEP_SECONDS: Final = 10
 """How long a claim lasts: the right of one process to clean up after a dead one."""
 GROUPS_AT_ONCE: Final = 200
 HOLDERS_AT_ONCE: Final = 200
+HELD_BY: Final = Script.in_file("bridge.broker", "sweep_groups")
+SWEEP: Final = Script.in_file("bridge.broker", "sweep_holders")
 _BEGIN: Final = b"0"
 """The cursor that begins a scan in Redis, and marks its end."""
 
@@ -41,7 +44,7 @@ class Sweep:
         """Begin the next groups. The replies come later, and continue by themselves."""
         keys = [self._addresses.processes, self._addresses.held_by(self._dead)]
         arguments: list[Any] = [self._dead, SWEEP_SECONDS, self._next, GROUPS_AT_ONCE]
-        scripts.HELD_BY.run(self._bus, keys, arguments, self._begin_some)
+        HELD_BY.run(self._bus, keys, arguments, self._begin_some)
 
     def _begin_some(self, reply: object) -> None:
         if not isinstance(reply, list):
@@ -72,7 +75,7 @@ class Sweep:
                 self._sweep(group, following)
 
         keys = [self._addresses.presence(*group), self._addresses.holders(*group)]
-        scripts.SWEEP.run(self._bus, keys, [self._dead, cursor, HOLDERS_AT_ONCE], swept)
+        SWEEP.run(self._bus, keys, [self._dead, cursor, HOLDERS_AT_ONCE], swept)
 
     def _group_done(self) -> None:
         self._remaining -= 1

@@ -12,6 +12,8 @@ from starlette.responses import Response
 from bridge.pages.kept_files import READ_ONLY, KeptFiles
 
 PAGES: Final = Path(__file__).parent.parent / "pages"
+SHARED: Final = "shared"
+"""The folder of what every page loads: it is served with each page, beside the page's own files."""
 INDEX: Final = "index.html"
 # The last two directives: no data can become HTML, not even by a mistake of ours.
 _POLICY: Final = (
@@ -22,7 +24,11 @@ _POLICY: Final = (
 
 
 class StaticPage:
-    """One folder of `bridge/pages`, read once. `connections`: the policy's sources for `connect-src`."""
+    """One folder of `bridge/pages` and the shared one, read once.
+
+    `connections`: the policy's sources for `connect-src`. Raises `ValueError` if a file of the page has the name of a
+    shared one: there must be one copy of each.
+    """
 
     def __init__(self, folder: str, connections: str) -> None:
         headers = {
@@ -31,7 +37,10 @@ class StaticPage:
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
         }
-        self._files: Final = KeptFiles(_files_below(PAGES / folder), headers)
+        shared, own = _files_below(PAGES / SHARED), _files_below(PAGES / folder)
+        if twice := shared.keys() & own.keys():
+            raise ValueError(f"shared by all pages, and yet in {folder}/: {', '.join(sorted(twice))}")
+        self._files: Final = KeptFiles(shared | own, headers)
 
     def mount(self, app: FastAPI, addresses: tuple[str, ...], files: str) -> None:
         """Serve the page at each of `addresses` (paths), and its other files below the path `files`."""

@@ -12,9 +12,10 @@ from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 
-from bridge.broker import scripts, unreadable
+from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
+from bridge.broker.scripts import Script
 from bridge.records.rows import Noted
 from bridge.records.tables import Table
 
@@ -25,6 +26,7 @@ LONGEST_NUMBER: Final = 15
 """Digits; Redis reckons no further without loss, and Python refuses to read some thousands of them."""
 LATEST: Final = 253_402_300_799_999
 """The end of the year 9999, beyond which there is no date."""
+NOTE: Final = Script.in_file("bridge.records", "store_note")
 
 Rows = list[tuple[bytes, bytes | None]]
 """As they stand in Redis: key, and value where there still is one."""
@@ -50,7 +52,7 @@ def note(
     keys = _keys(addresses, table, tenant)
     for start in range(0, len(rows), ROWS_PER_COMMAND):
         step = rows[start : start + ROWS_PER_COMMAND]
-        scripts.NOTE.run(bus, keys, _arguments(table, step), _answered(step, failed, lost))
+        NOTE.run(bus, keys, _arguments(table, step), _answered(step, failed, lost))
 
 
 async def pages(redis: Redis, addresses: Addresses, table: Table, tenant: str, since: int = 0) -> AsyncIterator[Rows]:

@@ -15,13 +15,14 @@ from redis.exceptions import ResponseError
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.scripts import REFUSE
+from bridge.broker.scripts import Script
 from bridge.records.rows import Visitor
 
 SLICE_SECONDS: Final = 5
 SLICES_PER_MINUTE: Final = 60 // SLICE_SECONDS
 SLICE_LIFETIME_SECONDS: Final = 120
 VISITORS_PER_COMMAND: Final = 200
+REFUSE: Final = Script.in_file("bridge.records", "turned_away_count")
 MOST_TURNED_AWAY: Final = 5_000
 """Clients of one tenant that are told apart in one second; beyond, guards see no more of them."""
 

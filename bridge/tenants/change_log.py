@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.link import pack
+from bridge.broker.scripts import Script
 from bridge.broker.unreadable import answer_of
 from bridge.tenants.tenant import BUCKETS, MAX_DIGITS, STAGES, Routing, Stage, Tenant
 
@@ -28,42 +29,8 @@ REPLACED: Final = "Something else stood in Redis under the name of the {}: what 
 
 Kind = Literal["change", "rollback", "loss"]
 
-_CHANGE: Final = """
-redis.call('HLEN', KEYS[1])
-redis.call('XLEN', KEYS[3])
-if redis.call('TYPE', KEYS[4]).ok == 'stream' then return {-1, 0} end
-local version = tonumber(redis.call('HGET', KEYS[2], 'version') or '0')
-if version ~= tonumber(ARGV[2]) then return {0, version} end
-version = version + 1
-redis.call('HSET', KEYS[2], 'version', version, 'stage', ARGV[3], 'share', ARGV[4], 'v2_routing', ARGV[5])
-redis.call('HSET', KEYS[2], 'change', ARGV[6])
-redis.call('HSET', KEYS[1], ARGV[1], version)
-redis.call('XADD', KEYS[3], 'MAXLEN', ARGV[7], '*', 'tenant', ARGV[1], 'version', version, 'change', ARGV[6])
-return {1, version}
-"""
-"""What could fail fails before anything is written: Redis takes nothing back of what a script has done."""
-
-_ADOPT: Final = """
-if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then return 0 end
-local lines = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[1])
-for _, line in ipairs(lines) do
-  local said = {tenant = '', version = '', change = ''}
-  for i = 1, #line[2], 2 do said[line[2][i]] = line[2][i + 1] end
-  if said.tenant:match('^[%w_-]+$') then
-    local record = ARGV[2]:gsub('@', said.tenant)
-    local added = redis.pcall('XADD', record, 'MAXLEN', ARGV[3], '*',
-      'tenant', said.tenant, 'version', said.version, 'change', said.change)
-    if added.err and not added.err:find('WRONGTYPE') then return added end
-  end
-  redis.call('XDEL', KEYS[1], line[1])
-end
-if #lines < tonumber(ARGV[1]) then redis.call('DEL', KEYS[1]) end
-return #lines
-"""
-"""Key of the record of all tenants; lines at most, a tenant's record with `@` for its name, length of a record.
-
-What stands in the place of a tenant's record has ended that record: whoever watches it says so.
-"""
+CHANGE: Final = Script.in_file("bridge.tenants", "change_log_make")
+ADOPT: Final = Script.in_file("bridge.tenants", "change_log_adopt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +155,7 @@ async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
         _text(change),
         RECORD_LENGTH,
     ]
-    made, version = await cast(Any, redis).eval(_CHANGE, len(keys), *keys, *arguments)
+    made, version = await cast(Any, redis).eval(CHANGE.source, len(keys), *keys, *arguments)
     if made < 0:  # older lines come first
         await _adopt(redis, addresses)
         return await make(redis, addresses, change)
@@ -230,7 +197,7 @@ async def latest(redis: Redis, addresses: Addresses, tenant: str) -> Change | No
 async def _adopt(redis: Redis, addresses: Addresses) -> None:
     """Give each tenant its lines of the record that all of them once shared."""
     arguments = (ADOPTED_PER_CALL, addresses.record("@"), RECORD_LENGTH)
-    while await cast(Any, redis).eval(_ADOPT, 1, addresses.changes, *arguments) == ADOPTED_PER_CALL:
+    while await cast(Any, redis).eval(ADOPT.source, 1, addresses.changes, *arguments) == ADOPTED_PER_CALL:
         continue
 
 

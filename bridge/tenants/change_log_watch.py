@@ -9,15 +9,16 @@ from functools import partial
 from itertools import cycle, islice
 from typing import Final
 
-from bridge.broker import scripts
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
+from bridge.broker.scripts import Script
 from bridge.system.observers import Observers
 from bridge.tenants.tenant import Tenant
 
 LOOK_SECONDS: Final = 2.0
 TENANTS_PER_LOOK: Final = 100
 """Of more, the next look looks at the next ones."""
+MAKE_ROOM: Final = Script.in_file("bridge.tenants", "change_log_make_room")
 
 
 class ChangeLogWatch:
@@ -47,7 +48,7 @@ class ChangeLogWatch:
         self._looked_at = (self._looked_at + most) % max(1, len(all_of_them))
 
     def _look_at(self, key: str, tenants: Iterable[Tenant]) -> None:
-        scripts.MAKE_ROOM.run(self._bus, [key], [], partial(self._looked, tenants))
+        MAKE_ROOM.run(self._bus, [key], [], partial(self._looked, tenants))
 
     def _looked(self, tenants: Iterable[Tenant], reply: object) -> None:
         if reply == 1:

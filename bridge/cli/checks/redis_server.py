@@ -12,6 +12,7 @@ import redis
 from redis.exceptions import RedisError, ResponseError
 
 from bridge.broker.addresses import Addresses
+from bridge.broker.scripts import Script
 from bridge.cli.checks.finding import Finding, bad, ok, warn
 from bridge.config.redaction import redact
 from bridge.tenants.table import MOST_OTHERS
@@ -20,7 +21,7 @@ ANSWER_SECONDS: Final = 3.0
 OLDEST_REDIS: Final = (6, 2)
 LARGEST_SKEW_SECONDS: Final = 2.0
 SMALLEST_PUBSUB_BUFFER: Final = 32 * 1024 * 1024
-SCRIPT: Final = "redis.call('ZADD', KEYS[1], redis.call('TIME')[1], 'x') return redis.call('UNLINK', KEYS[1])"
+TRY: Final = Script.in_file("bridge.cli.checks", "redis_server_try")
 NO_DIGEST: Final = "0" * 40
 
 Server = Any
@@ -69,7 +70,7 @@ def _permissions(server: Server, addresses: Addresses) -> Iterator[Finding]:
     key = f"{addresses.prefix}:{{doctor}}:{secrets.token_hex(6)}"
     commands = (
         ("EVALSHA", NO_DIGEST, 1, key),
-        ("EVAL", SCRIPT, 1, f"{key}:script"),
+        ("EVAL", TRY.source, 1, f"{key}:script"),
         ("ZADD", f"{key}:zset", 0, "x"),
         ("ZREM", f"{key}:zset", "x"),
         ("SADD", f"{key}:set", "x"),

@@ -40,6 +40,17 @@ async def test_it_may_connect_to_where_it_came_from_and_nowhere_else(shared: Bri
     assert headers["cache-control"] == "no-cache"
 
 
+async def test_what_it_shares_with_the_page_for_developers_is_there_without_that_page(shared: BridgeProcess) -> None:
+    assert (await asked(shared, "/page/base.css")).status_code == 404
+    for name, media_type in {
+        "base.css": "text/css",
+        "element.js": "text/javascript",
+        "icon.svg": "image/svg+xml",
+    }.items():
+        answer = await asked(shared, f"/admin/page/{name}")
+        assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, media_type)
+
+
 @pytest.mark.parametrize(
     "path", ["/admin/page/missing.js", "/admin/page/", "/admin/page/..%2f__init__.py", "/admin/nowhere"]
 )

@@ -125,7 +125,9 @@ def test_the_tenants_dialect_and_names_are_spoken() -> None:
 
 def test_every_file_of_the_page_comes_with_a_policy_that_forbids_what_is_inline(bridge: StartBridge) -> None:
     files = {"/": "text/html"} | {
-        f"/page/{file.name}": _media_type(file.suffix) for file in (PAGES / "playground").iterdir()
+        f"/page/{file.name}": _media_type(file.suffix)
+        for folder in ("playground", "shared")
+        for file in (PAGES / folder).iterdir()
     }
     with httpx.Client(base_url=bridge().url) as client:
         for path, media_type in files.items():

@@ -12,8 +12,7 @@ from redis.asyncio import Redis
 
 from bridge.broker import presence as presence_module
 from bridge.broker.addresses import Addresses
-from bridge.broker.presence import CHECK_SECONDS, EXPIRY_MARGIN_SECONDS
-from bridge.broker.scripts import HELD, LEAVE
+from bridge.broker.presence import CHECK_SECONDS, EXPIRY_MARGIN_SECONDS, HELD, LEAVE
 from tests.bridge.broker.parts import ANSWER_SECONDS, Answers, until, until_true
 from tests.bridge.broker.people import (
     GROUP,

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bridge.broker import scripts
-from bridge.broker.scripts import (
-    CLAIM,
-    ENTER,
-    EXPIRE,
-    HELD,
-    LEASE,
-    LEAVE,
-    MEMBERS,
-    REMEMBER,
-    SWEEP,
-    SWEPT,
-    Script,
-)
+import bridge
+from bridge.broker.data_loss import REMEMBER
+from bridge.broker.leases import CLAIM, LEASE, SWEPT
+from bridge.broker.presence import ENTER, EXPIRE, HELD, LEAVE, MEMBERS
+from bridge.broker.scripts import Script
+from bridge.broker.sweep import HELD_BY, SWEEP
+from bridge.cli.checks.redis_server import TRY
+from bridge.records.store import NOTE
+from bridge.records.turned_away import REFUSE
+from bridge.tenants.change_log import ADOPT, CHANGE
+from bridge.tenants.change_log_watch import MAKE_ROOM
 from tests.bridge.broker.parts import Answers, running_bus, until
 from tests.conftest import StartRedis
 from tests.servers import RedisServer
 
-ALL = [value for value in vars(scripts).values() if isinstance(value, Script)]
+ROOMS = Path(bridge.__file__).parent
+FILES = sorted(ROOMS.rglob("*.lua"))
+ALL = [
+    *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, SWEPT, REMEMBER),
+    *(NOTE, REFUSE, MAKE_ROOM),
+]
+NAMED = re.compile(r'Script\.in_file\("([\w.]+)", "(\w+)"\)')
+INCLUDED = re.compile(r'^--- @include "(\w+)"$', re.MULTILINE)
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ async def test_a_script_that_redis_does_not_answer_is_answered_once(server: Redi
         assert answers.empty()
 
 
-@pytest.mark.parametrize("script", ALL, ids=range(len(ALL)))
+@pytest.mark.parametrize("script", [*ALL, CHANGE, ADOPT, TRY], ids=range(len(ALL) + 3))
 async def test_redis_can_read_every_script(server: RedisServer, script: Script) -> None:
     assert server.execute("SCRIPT", "LOAD", script.source) == script._digest
 
@@ -201,3 +207,47 @@ def test_no_script_frees_at_once_what_somebody_else_may_have_made_large() -> Non
 
 def test_no_script_reads_whatever_stands_there_whole() -> None:
     assert [script for script in ALL if "0, -1" in script.source or "SMEMBERS" in script.source] == []
+
+
+def files_named_in(module: Path) -> set[Path]:
+    named = NAMED.findall(module.read_text())
+    return {ROOMS.parent.joinpath(*package.split("."), f"{name}.lua") for package, name in named}
+
+
+def files_included_in(file: Path) -> set[Path]:
+    return {file.with_name(f"{name}.lua") for name in INCLUDED.findall(file.read_text())}
+
+
+def test_every_file_of_a_script_is_used_and_every_script_that_is_named_has_a_file() -> None:
+    named = set().union(*map(files_named_in, ROOMS.rglob("*.py")))
+    assert named | set().union(*map(files_included_in, named)) == set(FILES)
+    assert len(named) == len(ALL) + len([CHANGE, ADOPT, TRY])
+
+
+def test_a_script_lies_beside_the_one_module_that_runs_it_and_bears_its_name() -> None:
+    for module in ROOMS.rglob("*.py"):
+        for file in files_named_in(module):
+            assert file.parent == module.parent
+            assert module.stem.startswith(file.stem.split("_")[0])
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_script_says_first_what_it_takes_and_returns_and_what_it_never_does(file: Path) -> None:
+    opening, _, code = file.read_text().partition("\n\n")
+    assert all(line.startswith("-- ") for line in opening.splitlines())
+    said = set(re.findall(r"^-- (KEYS|ARGV|Returns|Never) ", opening, re.MULTILINE))
+    is_part = not any(file in files_named_in(module) for module in ROOMS.rglob("*.py"))
+    assert said >= ({"KEYS", "Never"} if is_part else {"KEYS", "Returns", "Never"})
+    assert ("ARGV" in said) == ("ARGV" in code)
+
+
+def test_what_a_script_includes_stands_in_its_place() -> None:
+    parts = [(ROOMS / "broker" / f"{name}.lua").read_text() for name in ("sorted_sets", "presence_holders")]
+    assert all(part in ENTER.source for part in parts)
+    assert "@include" not in ENTER.source
+    assert ENTER.source.index(parts[0]) < ENTER.source.index(parts[1]) < ENTER.source.index("ZADD")
+
+
+def test_a_script_without_a_file_is_found_out_at_once() -> None:
+    with pytest.raises(OSError, match="nowhere"):
+        Script.in_file("bridge.broker", "nowhere")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bridge.cli import asyncapi
 from bridge.cli.asyncapi import DOCUMENTS
 from v3.messages import WS_Message_V3
 from v3.refusals import REFUSALS
@@ -21,6 +24,25 @@ def test_every_operation_names_a_message_that_is_there(document: dict[str, Any])
         _, kind, channel = operation["channel"]["$ref"].split("/")
         (message,) = operation["messages"]
         assert message["$ref"].removeprefix(f"#/{kind}/{channel}/messages/") in document[kind][channel]["messages"]
+
+
+def test_every_message_of_every_channel_has_an_operation(document: dict[str, Any]) -> None:
+    named = [operation["messages"][0]["$ref"] for operation in document["operations"].values()]
+    assert named == [
+        f"#/channels/{name}/messages/{message}"
+        for name, channel in document["channels"].items()
+        for message in channel["messages"]
+    ]
+
+
+def test_whatever_the_file_leaves_to_code_is_said_and_nothing_else() -> None:
+    file = Path(asyncapi.__file__).with_suffix(".yaml").read_text()
+    asked = re.findall(r"!code (\w+)", file)
+    assert set(asked) == set(asyncapi._said_by_code("1"))
+
+
+def test_the_version_is_the_one_that_was_given(document: dict[str, Any]) -> None:
+    assert document["info"]["version"] == "1.2.3"
 
 
 def test_a_client_says_and_the_bridge_sends(document: dict[str, Any]) -> None:
