@@ -16,7 +16,7 @@ import uvicorn
 
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
-from bridge.sockets import counted_websocket, http_protocol, patience
+from bridge.sockets import http_protocol, patience
 from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import PIECES_AT_ONCE, HttpProtocol
 from bridge.sockets.ports import vouch, when_gone
@@ -393,16 +393,6 @@ async def test_a_short_body_that_nobody_wants_costs_no_connection(raw: RawSocket
     assert (await raw.answer()).body == b"ok"
     await raw.send(bytes(100_000) + GET)
     assert (await raw.answer()).body == b"ok"
-
-
-async def test_a_handshake_that_is_never_completed_has_a_deadline(
-    serving: Serving, raw: RawSocket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(counted_websocket, "HANDSHAKE_SECONDS", 0.1)
-    await raw.send(request("/never", HANDSHAKE))
-    assert await raw.rest(5) == b""
-    assert serving.strangers.ended == {"late": 1}
-    BUSY[-1].set()
 
 
 async def test_all_sockets_are_counted_from_first_to_last(serving: Serving) -> None:
