@@ -83,12 +83,13 @@ async def house(caplog: pytest.LogCaptureFixture) -> AsyncIterator[House]:
     running = asyncio.create_task(house.server._serve([house.listener]))
     await until(lambda: house.server.started)
     yield house
+    warnings = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
     house.is_over.set()
     for each in house.opened:
         each.close()
     house.server.should_exit = True
     await running
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert warnings == []
 
 
 @pytest.mark.parametrize(
