@@ -291,6 +291,30 @@ async def test_refusals_are_counted_for_a_minute(desk: Desk) -> None:
 # Prediction.
 
 
+def lobby(desk: Desk) -> str:
+    """The channel of the group, as a prediction names it."""
+    return f"{desk.addresses.prefix}:{{acme:g:lobby}}"
+
+
+def refused_42(desk: Desk, first: int, last: int) -> dict[str, Any]:
+    """What a prediction says of client 42 where V2 is to be retired."""
+    return {
+        "client_id": "42",
+        "group_id": "lobby",
+        "protocol": "v2",
+        "language": "v2",
+        "first_seen": moment(first),
+        "last_seen": moment(last),
+        "messages": 12,
+        "user_agent": "kiosk/1",
+        "bucket": 88,
+        "name": "v2-42",
+        "code": "v2_retired",
+        "successor": "/v3/ws/group/lobby/client/v2-42",
+        "channel": lobby(desk),
+    }
+
+
 async def test_a_prediction_says_everything_that_an_operator_decides_by(desk: Desk, at_once: None) -> None:
     tenant = Tenant(TENANT, guard=GuardRules(quiet_days=1), version=7)
     first, last = now() - HOUR, now() - 1_000
@@ -298,46 +322,22 @@ async def test_a_prediction_says_everything_that_an_operator_decides_by(desk: De
     await desk.met(v3("ann"), first, last)
     await desk.spoken(SAID_BY_42, first, last, 12)
     await desk.spoken(Speech("v3", "ann", "lobby", "msg", "direct", "nobody", "none"), first, last, 4)
-    prediction = await desk.reports.predict(tenant, V3)
-    assert prediction == {
+    quiet = {"name": "quiet_days", "limit": 1, "value": None, "holds": True, "msg": "No V2 message is on record."}
+    assert await desk.reports.predict(tenant, V3) == {
         "tenant": TENANT,
         "version": 7,
         "from": {"stage": "bridge", "share": 0, "v2_routing": "global"},
         "to": {"stage": "v3", "share": 0, "v2_routing": "global"},
         "forward": True,
-        "guards": [
-            {
-                "name": "quiet_days",
-                "limit": 1,
-                "value": None,
-                "holds": True,
-                "msg": "No V2 message is on record.",
-            }
-        ],
-        "refused": [
-            {
-                "client_id": "42",
-                "group_id": "lobby",
-                "protocol": "v2",
-                "language": "v2",
-                "first_seen": moment(first),
-                "last_seen": moment(last),
-                "messages": 12,
-                "user_agent": "kiosk/1",
-                "bucket": 88,
-                "name": "v2-42",
-                "code": "v2_retired",
-                "successor": "/v3/ws/group/lobby/client/v2-42",
-                "channel": f"{desk.addresses.prefix}:{{acme:g:lobby}}",
-            }
-        ],
+        "guards": [quiet],
+        "refused": [refused_42(desk, first, last)],
         "silenced": [
             {
                 "speaker": {"client_id": "42", "protocol": "v2", "group_id": "lobby"},
                 "listener": {"client_id": "ann", "protocol": "v3", "group_id": "lobby"},
                 "messages": 12,
                 "of": 12,
-                "channel": f"{desk.addresses.prefix}:{{acme:g:lobby}}",
+                "channel": lobby(desk),
             }
         ],
         "quieter": [],
