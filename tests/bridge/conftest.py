@@ -1,4 +1,4 @@
-"""Fixtures of what is recorded and ordered of tenants, and of what is logged."""
+"""A client of the session's Redis and the test's names in it, a desk of an operator, and loggers put back."""
 
 from __future__ import annotations
 
@@ -7,8 +7,23 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import structlog
+from redis.asyncio import Redis
 
+from bridge.broker.addresses import Addresses
 from tests.bridge.admin.desk import Desk, at_a_desk
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of the session's Redis."""
+    async with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def addresses(prefix: str) -> Addresses:
+    """What everything in Redis is called under the test's prefix."""
+    return Addresses(prefix)
 
 
 @pytest.fixture

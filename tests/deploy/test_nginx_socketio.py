@@ -14,7 +14,7 @@ from tests.deploy.conftest import StartNginx
 from tests.deploy.nginx import Nginx
 from tests.end_to_end.clients import ANSWER_SECONDS, client, v3_path
 from tests.end_to_end.configuration import QUIET
-from tests.end_to_end.socketio_clients import TRANSPORTS, library_client
+from tests.end_to_end.socketio_clients import TRANSPORTS, connect, library_client
 from tests.servers import BridgeProcess
 
 VISITORS = 6
@@ -42,13 +42,7 @@ async def visiting(proxy: Nginx, transports: str, namespace: str, query: str, **
 
     async with library_client(proxy.tls) as one:
         one.on("message", hear, namespace=namespace)
-        await one.connect(
-            f"{proxy.url}/?{query}",
-            transports=TRANSPORTS[transports],
-            auth=auth,
-            namespaces=[namespace],
-            wait_timeout=ANSWER_SECONDS,
-        )
+        await connect(one, proxy.url, namespace, transports, query, auth)
         yield one, heard
 
 

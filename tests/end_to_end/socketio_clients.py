@@ -123,7 +123,7 @@ async def visitor(
     """A client that the namespace has let in; `auth` is what it sends with its CONNECT."""
     async with library_client() as client:
         visiting = Visitor(client, namespace)
-        await _connect(client, bridge, namespace, transports, query, auth)
+        await connect(client, bridge.url, namespace, transports, query, auth)
         yield visiting
 
 
@@ -133,7 +133,7 @@ async def refusal_of(bridge: BridgeProcess, namespace: str, transports: str, **h
         visiting = Visitor(client, namespace)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await _connect(client, bridge, namespace, transports, how.pop("query", ""), how)
+                await connect(client, bridge.url, namespace, transports, how.pop("query", ""), how)
         except socketio.exceptions.ConnectionError:
             assert visiting.refusal["message"]
             data: dict[str, Any] = visiting.refusal["data"]
@@ -141,11 +141,12 @@ async def refusal_of(bridge: BridgeProcess, namespace: str, transports: str, **h
     raise AssertionError("it was let in")
 
 
-async def _connect(
-    client: socketio.AsyncClient, bridge: BridgeProcess, namespace: str, transports: str, query: str, auth: Any
+async def connect(
+    client: socketio.AsyncClient, url: str, namespace: str, transports: str, query: str, auth: Any
 ) -> None:
+    """Into one namespace of the server at `url`; `auth` is what is sent with the CONNECT."""
     await client.connect(
-        f"{bridge.url}/?{query}",
+        f"{url}/?{query}",
         transports=TRANSPORTS[transports],
         auth=auth,
         namespaces=[namespace],

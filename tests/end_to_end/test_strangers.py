@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import StartRedis
+from tests.conftest import AUTHORITIES, StartRedis
 from tests.end_to_end.clients import client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET
 from tests.end_to_end.raw import HANDSHAKE, request
@@ -91,7 +91,7 @@ async def crowd(bridge: BridgeProcess, number: int, begun: bytes) -> AsyncIterat
 
 
 async def numbers(bridge: BridgeProcess) -> dict[str, float]:
-    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(local_address=ELSEWHERE)) as http:
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(AUTHORITIES, local_address=ELSEWHERE)) as http:
         text = (await http.get(f"{bridge.url}/metrics")).text
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}

@@ -245,44 +245,45 @@ def test_every_form_of_a_v2_address_is_served(
     assert len(generated - {"v2-42"}) == 1  # one for as long as the page is there
 
 
+LOOKS = """async (url) => {
+  const socket = new WebSocket(url);
+  const order = [];
+  const thrown = (act) => { try { act(); } catch (error) { return error.name; } };
+  const early = [socket.readyState, thrown(() => socket.send("x")), socket.onopen, socket.bufferedAmount];
+  socket.addEventListener("open", () => order.push("first"));
+  socket.onopen = function (event) { order.push(this === socket && event.target === socket); };
+  socket.addEventListener("open", { handleEvent: () => order.push("last") });
+  await new Promise((resolve) => socket.addEventListener("open", resolve));
+  socket.onopen = "nothing";
+  const said = new Promise((resolve) => { socket.onmessage = resolve; });
+  socket.binaryType = "arraybuffer";
+  socket.binaryType = "rubbish";
+  socket.send("{}");
+  const { data, origin } = await said;
+  const ended = new Promise((resolve) => { socket.onclose = resolve; });
+  const wrong = [thrown(() => socket.close(1001)), thrown(() => socket.close(3000, "x".repeat(200)))];
+  socket.close(3000, "enough");
+  const closing = socket.readyState;
+  const { code, reason, wasClean } = await ended;
+  socket.send("into the void");
+  return {
+    early, order, wrong, closing, data: JSON.parse(data).type, origin, code, reason, wasClean,
+    is: [socket instanceof WebSocket, socket instanceof EventTarget, Object.prototype.toString.call(socket),
+      socket.constructor === WebSocket, WebSocket.name, {} instanceof WebSocket],
+    constants: [WebSocket.CONNECTING, WebSocket.OPEN, socket.CLOSING, WebSocket.CLOSED],
+    attributes: [socket.url, socket.protocol, socket.extensions, socket.binaryType, socket.onopen],
+    state: socket.readyState,
+    calls: [thrown(() => WebSocket(url)), thrown(() => new WebSocket("http://["))],
+  };
+}"""
+"""What a page sees of its socket from first to last, as a function of the address that it opens."""
+
+
 def test_the_look_alike_is_a_websocket(bridge: StartBridge, visitor: Visitor) -> None:
     served = bridge(config=CONFIG)
     page = blank(visitor, served)
     url = f"{served.websocket_url}/ws/group/g/client/42?{with_key('web')}"
-    looks = page.evaluate(
-        """async (url) => {
-          const socket = new WebSocket(url);
-          const order = [];
-          const thrown = (act) => { try { act(); } catch (error) { return error.name; } };
-          const early = [socket.readyState, thrown(() => socket.send("x")), socket.onopen, socket.bufferedAmount];
-          socket.addEventListener("open", () => order.push("first"));
-          socket.onopen = function (event) { order.push(this === socket && event.target === socket); };
-          socket.addEventListener("open", { handleEvent: () => order.push("last") });
-          await new Promise((resolve) => socket.addEventListener("open", resolve));
-          socket.onopen = "nothing";
-          const said = new Promise((resolve) => { socket.onmessage = resolve; });
-          socket.binaryType = "arraybuffer";
-          socket.binaryType = "rubbish";
-          socket.send("{}");
-          const { data, origin } = await said;
-          const ended = new Promise((resolve) => { socket.onclose = resolve; });
-          const wrong = [thrown(() => socket.close(1001)), thrown(() => socket.close(3000, "x".repeat(200)))];
-          socket.close(3000, "enough");
-          const closing = socket.readyState;
-          const { code, reason, wasClean } = await ended;
-          socket.send("into the void");
-          return {
-            early, order, wrong, closing, data: JSON.parse(data).type, origin, code, reason, wasClean,
-            is: [socket instanceof WebSocket, socket instanceof EventTarget, Object.prototype.toString.call(socket),
-              socket.constructor === WebSocket, WebSocket.name, {} instanceof WebSocket],
-            constants: [WebSocket.CONNECTING, WebSocket.OPEN, socket.CLOSING, WebSocket.CLOSED],
-            attributes: [socket.url, socket.protocol, socket.extensions, socket.binaryType, socket.onopen],
-            state: socket.readyState,
-            calls: [thrown(() => WebSocket(url)), thrown(() => new WebSocket("http://["))],
-          };
-        }""",
-        url,
-    )
+    looks = page.evaluate(LOOKS, url)
     assert looks == {
         "early": [0, "InvalidStateError", None, 0],
         "order": ["first", True, "last"],

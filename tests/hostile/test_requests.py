@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from bridge.sockets.metered import MOST_WAITING
+from tests.conftest import AUTHORITIES
 from tests.end_to_end.configuration import QUIET, api_key
 from tests.end_to_end.raw import RawSocket, raw_socket, request
 from tests.hostile.attackers import TookMore
@@ -154,7 +155,7 @@ async def test_where_a_connection_is_soon_taken_for_idle_it_is(attacked: StartAt
 
 def refused(bridge: Attacked) -> float:
     """How many requests were told that too many wait, as a neighbour reads it."""
-    with httpx.Client(transport=httpx.HTTPTransport(local_address=NEIGHBOUR)) as http:
+    with httpx.Client(transport=httpx.HTTPTransport(AUTHORITIES, local_address=NEIGHBOUR)) as http:
         lines = http.get(f"{bridge.url}/metrics").text.splitlines()
     return float(next(line for line in lines if "request_refused" in line).rpartition(" ")[2])
 

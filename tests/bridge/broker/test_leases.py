@@ -30,12 +30,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "SWEEP_SECONDS", 1)
 
 
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as client:
-        yield client
-
-
 @asynccontextmanager
 async def dead_process(url: str, prefix: str, *clients: Any) -> AsyncIterator[Process]:
     """A process that died without goodbye, its clients still in Redis."""

@@ -44,12 +44,6 @@ async def witness(redis_url: str, prefix: str) -> AsyncIterator[Witness]:
         yield listening
 
 
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as client:
-        yield client
-
-
 def keys(prefix: str, group: str = GROUP) -> tuple[str, str]:
     return Addresses(prefix).presence(TENANT, group), Addresses(prefix).holders(TENANT, group)
 

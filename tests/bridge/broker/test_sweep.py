@@ -20,12 +20,6 @@ DEAD = "dead"
 HOLDER = "c{}:dead:v3:1767225600000000"
 
 
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as client:
-        yield client
-
-
 @asynccontextmanager
 async def sweeping(url: str, prefix: str) -> AsyncIterator[tuple[Process, Sweep, Answers]]:
     async with running_process(url, prefix, "p1") as process:

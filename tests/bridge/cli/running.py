@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from typer import Typer
 from typer.testing import CliRunner, Result
 
 from bridge.cli.main import app
@@ -18,10 +19,15 @@ NO_ADDITIONS: Mapping[str, str] = {}
 SECONDS = 100
 
 
-def run(*arguments: str | Path, say: str | bytes = b"", environment: Mapping[str, str] = NO_ADDITIONS) -> Result:
+def run(
+    *arguments: str | Path,
+    say: str | bytes = b"",
+    environment: Mapping[str, str] = NO_ADDITIONS,
+    program: Typer = app,
+) -> Result:
     """The command in this process, without the `BRIDGE_…` of whoever runs the tests; `say` is its standard input."""
     cleared: dict[str, str | None] = {name: None for name in os.environ if name.startswith("BRIDGE_")}
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], say, {**cleared, **environment})
+    return CliRunner().invoke(program, [str(argument) for argument in arguments], say, {**cleared, **environment})
 
 
 def environment_of_process(additions: Mapping[str, str] = NO_ADDITIONS) -> dict[str, str]:

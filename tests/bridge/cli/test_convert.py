@@ -81,11 +81,6 @@ def test_nothing_is_escaped_that_json_allows() -> None:
     assert result.stdout_bytes == '{"msg_type":"msg","target":"group","msg":"é\u2028🜁"}\n'.encode()
 
 
-def test_a_carriage_return_belongs_to_the_ending_and_only_the_last_one() -> None:
-    result = run("convert", "v2-to-v3", say=b'{"msg":"a"}\r\nb\r\r\n')
-    assert [json.loads(line)["msg"] for line in result.stdout_bytes.split(b"\n")[:-1]] == ["a", "b\r"]
-
-
 @pytest.mark.parametrize("direction", ["v2-to-v3", "v3-to-v2"])
 def test_empty_lines_are_passed_over(direction: str) -> None:
     result = run("convert", direction, "--summary", say=b"\n\r\n\n")
@@ -172,17 +167,9 @@ def test_a_dialect_is_spoken_in_both_directions(dialect: tuple[str | Path, ...])
     ]
 
 
-def test_a_configuration_without_a_tenant_says_no_dialect(dialect: tuple[str | Path, ...]) -> None:
-    assert "name the tenant" in sentence(run("convert", "v2-to-v3", *dialect[:2]))
-
-
 def test_a_configuration_in_the_environment_alone_changes_nothing(dialect: tuple[str | Path, ...]) -> None:
     result = run("convert", "v2-to-v3", say='{"caption":"x"}', environment={"BRIDGE_CONFIG": str(dialect[1])})
     assert json.loads(result.stdout)["payload"] == {"caption": "x"}
-
-
-def test_a_tenant_that_is_not_configured_is_named(dialect: tuple[str | Path, ...]) -> None:
-    assert sentence(run("convert", "v2-to-v3", *dialect[:3], "other")).startswith("no tenant 'other' is configured")
 
 
 def test_a_dialect_that_collides_is_one_sentence(tmp_path: Path) -> None:
@@ -190,24 +177,6 @@ def test_a_dialect_that_collides_is_one_sentence(tmp_path: Path) -> None:
     file.write_text('[tenants.acme]\ndialect.a = { field = "msg" }\ndialect.b = { field = "msg" }\n')
     said = sentence(run("convert", "v2-to-v3", "--config", file, "--tenant", "acme"))
     assert said.startswith("tenants.acme.dialect: dialect.b and dialect.a would both be said for msg")
-
-
-def test_a_file_is_read_as_standard_input_is(tmp_path: Path) -> None:
-    file = tmp_path / "said.jsonl"
-    file.write_bytes(b'{"msg":"a"}\nb')
-    assert run("convert", "v2-to-v3", file).stdout == run("convert", "v2-to-v3", "-", say=file.read_bytes()).stdout
-
-
-@pytest.mark.parametrize(("file", "reason"), [("missing", "No such file"), (".", "Is a directory")])
-def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path, file: str, reason: str) -> None:
-    assert reason in sentence(run("convert", "v2-to-v3", tmp_path / file))
-
-
-def test_a_line_without_an_end_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.cli.lines.LONGEST_LINE_BYTES", 10)
-    result = run("convert", "v2-to-v3", say=b"123456789\n12345678901234567890")
-    assert (result.exit_code, len(result.stdout.splitlines())) == (1, 1)
-    assert "line 2 is longer than 10 bytes" in result.stderr
 
 
 def test_each_line_is_answered_before_the_next_is_said() -> None:

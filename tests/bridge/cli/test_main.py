@@ -33,10 +33,6 @@ def test_without_a_command_it_lists_them() -> None:
     assert "environment" not in listed  # made for deploy/env.example; nobody else needs it
 
 
-def test_it_says_its_version() -> None:
-    assert run("--version").stdout.startswith("aether-bridge")
-
-
 def test_a_wrong_command_line_is_status_2() -> None:
     assert run("convert", "sideways").exit_code == 2
 

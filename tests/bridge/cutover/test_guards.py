@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from bridge.cutover.guards import GuardFacts, judge
 from bridge.records.rows import MILLISECONDS_PER_DAY
@@ -24,8 +23,6 @@ def verdict(facts: GuardFacts, **rules: Any) -> tuple[float | None, bool]:
 
 def test_without_rules_there_is_no_guard() -> None:
     assert judge(NO_GUARDS, GuardFacts(NOW, 10, 10, NOW, 1_000)) == []
-    assert not GuardRules().any
-    assert GuardRules(refusals_per_minute=0).any
 
 
 @pytest.mark.parametrize(
@@ -92,22 +89,6 @@ def test_each_guard_says_a_sentence_with_what_was_found_and_what_may_be() -> Non
             "msg": "9 known clients were refused within a minute; at most 3 may be.",
         },
     ]
-
-
-@pytest.mark.parametrize(
-    "rules",
-    [
-        {"stashed_percent": -1},
-        {"stashed_percent": 101},
-        {"quiet_days": 0},
-        {"refusals_per_minute": -1},
-        {"refusals_per_minute": 1.5},
-        {"quiet_weeks": 1},
-    ],
-)
-def test_a_limit_that_makes_no_sense_is_refused(rules: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        GuardRules(**rules)
 
 
 def test_a_percentage_is_judged_before_it_is_rounded() -> None:

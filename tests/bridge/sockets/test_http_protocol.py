@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from bridge.config.settings import Settings
-from bridge.sockets import counted_websocket
 from bridge.sockets.http_protocol import PIECES_AT_ONCE
 from tests.bridge.broker.parts import until
 from tests.bridge.sockets.http_server import BUSY, GET, HOST, SEEN, Serving, greet
@@ -138,16 +137,6 @@ async def test_an_upgrade_that_nobody_knows_is_ignored(raw: RawSocket, upgrade: 
     await raw.send(body + GET)
     assert (await raw.answer()).body == (b"hello" if body else b"")
     assert (await raw.answer()).body == b"ok"
-
-
-async def test_a_handshake_that_is_never_completed_has_a_deadline(
-    serving: Serving, raw: RawSocket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(counted_websocket, "HANDSHAKE_SECONDS", 0.1)
-    await raw.send(request("/never", HANDSHAKE))
-    assert await raw.rest(5) == b""
-    assert serving.strangers.ended == {"late": 1}
-    BUSY[-1].set()
 
 
 async def test_all_sockets_are_counted_from_first_to_last(serving: Serving) -> None:

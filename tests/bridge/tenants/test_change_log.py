@@ -74,11 +74,6 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
         yield client
 
 
-@pytest.fixture
-def addresses(prefix: str) -> Addresses:
-    return Addresses(prefix)
-
-
 async def test_a_change_is_written_and_recorded_with_the_next_version(redis: Redis, addresses: Addresses) -> None:
     made = await make(redis, addresses, step(0, BRIDGE, HALF))
     assert made.version == 1

@@ -13,11 +13,6 @@ from bridge.tenants.stored_map import read_map
 
 
 @pytest.fixture
-def addresses(prefix: str) -> Addresses:
-    return Addresses(prefix)
-
-
-@pytest.fixture
 def disturbances(monkeypatch: pytest.MonkeyPatch, redis_url: str, addresses: Addresses) -> list[int]:
     """As many times as the list has entries, somebody else changes the tenant between our look and our write."""
     left: list[int] = []

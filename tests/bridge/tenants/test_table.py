@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -22,17 +21,6 @@ from tests.proxy import proxy_to
 
 ACME = Tenant("acme", hosts=("acme.test",), v2_routing="group")
 STATE = TenantState(version=3, stage="drain", share=30, v2_routing="global", id_map={"42": "Xk3", "7": "Yl4"})
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def addresses(prefix: str) -> Addresses:
-    return Addresses(prefix)
 
 
 @pytest.fixture

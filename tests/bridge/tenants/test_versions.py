@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.tenants.versions import NAMES_PER_COMMAND, TenantVersions, number
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def addresses(prefix: str) -> Addresses:
-    return Addresses(prefix)
 
 
 @pytest.fixture
