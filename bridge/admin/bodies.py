@@ -6,18 +6,18 @@ It is read after the key was looked at, and what it holds is never said back: wh
 from typing import Any, Final, Self
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect
 
 from bridge.api.errors import AdminRefusal, unreadable
-from bridge.cutover.changes import WantedChange
 from bridge.sockets.request_body import Count, TooLong, read_body, uncounted
-from bridge.tenants.tenant import Routing, Stage
 
 MAX_BODY_BYTES: Final = 65_536
 
 
-class _Order(BaseModel):
+class Body(BaseModel):
+    """What an order says. Each kind of order has its own fields, and no others are allowed."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
     @classmethod
@@ -27,37 +27,6 @@ class _Order(BaseModel):
             return cls.model_validate_json(body)
         except ValidationError as error:
             raise unreadable("invalid_order", error.errors(include_input=False, include_context=False)) from None
-
-
-class NewStage(_Order):
-    """What a tenant is to become; what is left out stays. `version`: the one that the author saw.
-
-    `force`: in spite of guards that do not hold; `why` is then needed.
-    """
-
-    stage: Stage | None = None
-    share: int | None = Field(None, ge=0, le=100)
-    v2_routing: Routing | None = None
-    why: str = Field("", max_length=1_000)
-    version: int | None = None
-    force: bool = False
-
-    @model_validator(mode="after")
-    def _orders_something(self) -> Self:
-        if self.stage is None and self.share is None and self.v2_routing is None:
-            raise ValueError("name a stage, a share or a v2_routing")
-        return self
-
-    def wanted(self) -> WantedChange:
-        """As the cutover knows it."""
-        return WantedChange(**self.model_dump())
-
-
-class StepBack(_Order):
-    """Why a step is taken back. `version`: the one that the author saw. An empty body says neither."""
-
-    why: str = Field("", max_length=1_000)
-    version: int | None = None
 
 
 async def body_of(request: Request, most_bytes: int = MAX_BODY_BYTES, count: Count = uncounted) -> bytes:

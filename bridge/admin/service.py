@@ -1,25 +1,19 @@
-"""What the routes of the admin API share: who may ask, which tenants there are, how fast and in what order they change.
+"""What the routes of the admin API share: who may ask, which tenants there are, and how fast they may be changed.
 
 It judges nothing: changes are made by `cutover/changes.py`, reports by `records/reports.py`.
 """
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any, Final
 
 from fastapi import Request
 from redis.asyncio import Redis
 
-from bridge.admin.pace import Pace, Party, party_of
-from bridge.admin.refusals import said_as_refusals
+from bridge.admin.pace import Pace, party_of
 from bridge.admin.report_answer import ReportAnswer
 from bridge.api.errors import AdminRefusal, redis_away
 from bridge.broker.addresses import Addresses
 from bridge.broker.data_loss import read_lost_at
-from bridge.cutover.changes import carry_out
-from bridge.cutover.cutover import Cutover
 from bridge.handshake.authentication import Administrator, Authentication
 from bridge.handshake.tokens import NotAdmitted
 from bridge.records.cluster_counts import TenantCounts, read_cluster_counts
@@ -40,7 +34,6 @@ class TenantService:
         table: TenantTable,
         redis: Redis,
         addresses: Addresses,
-        cutover: Cutover,
         reports: Reports,
         is_redis_there: Callable[[], bool],
     ) -> None:
@@ -50,8 +43,6 @@ class TenantService:
         self._addresses = addresses
         self._is_redis_there = is_redis_there
         self._pace = Pace()
-        self._turns: defaultdict[Party, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self.cutover: Final = cutover
         self.reports: Final = reports
 
     async def administrator(self, request: Request) -> Administrator:
@@ -94,32 +85,14 @@ class TenantService:
         """One tenant as the API says it. Raises `AdminRefusal`."""
         return self._state(self.tenant(administrator, name), *(await self._facts()))
 
-    async def carry_out(
-        self,
-        administrator: Administrator,
-        name: str,
-        version: int | None,
-        change: Callable[[Tenant], Awaitable[object]],
-    ) -> dict[str, Any]:
-        """Make a change, and obey it here at once; the tenant's new state. Raises `AdminRefusal`.
+    def knows(self, name: str) -> bool:
+        """Whether this process knows such a tenant already, whoever may see it."""
+        return self._table.get(name) is not None
 
-        Of one party one change is made at a time: the next one waits for it.
-        """
-        if self._table.get(name) is None:  # it may be new
-            await self.fresh(administrator, name)
-        self.ordered(administrator, name)
-        async with self._turns[party_of(administrator, name)]:
-            with said_as_refusals():
-                await carry_out(partial(self.fresh, administrator, name), partial(self._obeyed, change), version)
-            return await self.state(administrator, name)
-
-    async def _obeyed(self, change: Callable[[Tenant], Awaitable[object]], tenant: Tenant) -> None:
-        """Whatever becomes of the change, this process knows the tenant as it is then."""
-        try:
-            await change(tenant)
-        finally:
-            if self._is_redis_there():
-                await self._table.look_once(tenant.name)
+    async def look(self, name: str) -> None:
+        """See what has become of a tenant, while Redis is there."""
+        if self._is_redis_there():
+            await self._table.look_once(name)
 
     async def fresh(self, administrator: Administrator, name: str) -> Tenant:
         """A tenant as it is now, whichever process was told last. Raises `AdminRefusal`."""

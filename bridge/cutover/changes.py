@@ -117,9 +117,9 @@ class Changes:
 
     async def newest(self, tenant: Tenant) -> list[Change]:
         """The newest changes, newest first; what cannot be read is passed over, and counted."""
-        record = await change_log.newest(self._redis, self._addresses, tenant.name)
-        self.unreadable += record.unreadable
-        return record.changes
+        found = await change_log.newest(self._redis, self._addresses, tenant.name)
+        self.unreadable += found.unreadable
+        return found.changes
 
     async def failing(self, tenant: Tenant, after: Standing) -> list[Verdict]:
         """The guards that a change would have to pass, and does not."""

@@ -1,6 +1,6 @@
 """Watches a tenant's guards for ten minutes after each step, and takes the step back when one no longer holds.
 
-Every process watches; the record is written by version, so that one of them rolls back and the others find it done.
+Every process watches; a change is made by version, so that one of them rolls back and the others find it done.
 A guard that was failing when the step was forced is not asked again.
 """
 

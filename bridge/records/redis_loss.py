@@ -11,7 +11,7 @@ import structlog
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.records.recorder import Recorder
-from bridge.tenants.change_log import LOSS, REPLACED, loss, record
+from bridge.tenants.change_log import LOSS, REPLACED, log_command, loss
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 
@@ -52,7 +52,7 @@ class RedisLoss:
         self._say(self._table.get(tenant) or Tenant(tenant), REPLACED.format(table))
 
     def _say(self, tenant: Tenant, why: str) -> None:
-        self._bus.command(record(self._addresses, loss(tenant, self._now(), why)), _ignore)
+        self._bus.command(log_command(self._addresses, loss(tenant, self._now(), why)), _ignore)
 
 
 def _ignore(reply: object) -> None:

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
 from bridge.admin import dashboard, events, routes, service
+from bridge.admin import v2 as admin_v2
 from bridge.api import client_files, errors, health, messages, playground
 from bridge.api import presence as presence_api
 from bridge.api.authority import Authority
@@ -147,10 +148,10 @@ def _mount_http(app: FastAPI, process: Process, siblings: Siblings | None) -> No
         process.table,
         process.redis,
         process.addresses,
-        process.cutover,
         process.reports,
         lambda: process.bus.is_linked,
     )
+    app.include_router(admin_v2.router(admin_v2.TenantChanges(tenants, process.cutover)))
     app.include_router(routes.router(tenants))
     app.include_router(events.router(tenants, lambda: process.connections.is_closing))
     dashboard.mount(app)

@@ -1,8 +1,8 @@
-"""Changes of a tenant's stage, share and routing: made once, by version, and recorded. Never judges their wisdom.
+"""The change log: changes of a tenant's stage, share and routing, each made once, by version, and written down.
 
-A change is one script: the version must be the one that its author saw, the tenant is written, and the record with it.
-Each tenant has a record of its own, so that nobody pushes another's lines out. It also says when Redis has lost what
-was in it. A line that cannot be read is passed over, and counted.
+A change is one script: the version must be the one that its author saw, the tenant is written, and a line of its log.
+Each tenant has a log of its own, so that nobody pushes another's lines out. The log also says when Redis has lost what
+was in it. A line that cannot be read is passed over, and counted. Whether a change is wise is not judged here.
 """
 
 import json
@@ -65,7 +65,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the record. `when` is ISO 8601; `version` is the tenant's after it; `rolls_back` a version undone.
+    """One line of the log. `when` is ISO 8601; `version` is the tenant's after it; `rolls_back` a version undone.
 
     `forced` names the guards that were failing when it was made all the same.
     """
@@ -100,7 +100,7 @@ class Change:
         }
 
 
-class Record(NamedTuple):
+class NewestChanges(NamedTuple):
     """The newest changes, newest first, and how many lines among them could not be read."""
 
     changes: list[Change]
@@ -108,7 +108,7 @@ class Record(NamedTuple):
 
 
 class _Said(BaseModel):
-    """A line of the record as it is written, which may be anything by now."""
+    """A line of the log as it stands in Redis, which may be anything by now."""
 
     model_config = ConfigDict(strict=True)
 
@@ -164,8 +164,8 @@ async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
     return replace(change, version=version)
 
 
-async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = RECORD_LENGTH) -> Record:
-    """The newest lines of a tenant's record; none where something else stands under its name.
+async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = RECORD_LENGTH) -> NewestChanges:
+    """The newest lines of a tenant's log; none where something else stands under its name.
 
     Page by page, so that nobody waits for a long one.
     """
@@ -182,7 +182,7 @@ async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = RE
         if len(page) < count:
             break
         last = f"({page[-1][0].decode()}"
-    return Record(found, unreadable)
+    return NewestChanges(found, unreadable)
 
 
 async def latest(redis: Redis, addresses: Addresses, tenant: str) -> Change | None:
@@ -195,20 +195,20 @@ async def latest(redis: Redis, addresses: Addresses, tenant: str) -> Change | No
 
 
 async def _adopt(redis: Redis, addresses: Addresses) -> None:
-    """Give each tenant its lines of the record that all of them once shared."""
+    """Give each tenant its lines of the log that all of them once shared."""
     arguments = (ADOPTED_PER_CALL, addresses.record("@"), RECORD_LENGTH)
     while await cast(Any, redis).eval(ADOPT.source, 1, addresses.changes, *arguments) == ADOPTED_PER_CALL:
         continue
 
 
 def loss(tenant: Tenant, when: str, why: str = LOSS) -> Change:
-    """Redis has lost what was in the record: said in the record, which begins anew."""
+    """Redis has lost what was in the log: said in the log, which begins anew."""
     standing = Standing.of(tenant)
     return Change(tenant.name, tenant.version, LOSER, when, standing, standing, why, "loss")
 
 
-def record(addresses: Addresses, change: Change) -> bytes:
-    """The command that writes a line of the record which changes nothing, packed."""
+def log_command(addresses: Addresses, change: Change) -> bytes:
+    """The packed command that writes a line of the log and changes nothing else."""
     fields = ("tenant", change.tenant, "version", change.version, "change", _text(change))
     return pack("XADD", addresses.record(change.tenant), "MAXLEN", RECORD_LENGTH, "*", *fields)
 

@@ -19,10 +19,10 @@ from bridge.tenants.change_log import (
     Standing,
     back,
     latest,
+    log_command,
     loss,
     make,
     newest,
-    record,
     step_back,
 )
 from bridge.tenants.id_map import replace_id_map
@@ -277,7 +277,7 @@ async def test_a_loss_is_recorded_and_changes_nothing(redis: Redis, addresses: A
     tenant = Tenant("acme", stage="drain", share=50, version=1)
     written = Answers()
     async with running_bus(redis_url) as bus:
-        bus.command(record(addresses, loss(tenant, WHEN)), written)
+        bus.command(log_command(addresses, loss(tenant, WHEN)), written)
         assert isinstance(await written.next(), bytes)
     said, before = (await newest(redis, addresses, "acme")).changes
     assert (said.kind, said.who, said.when, said.version, said.before, said.after) == (

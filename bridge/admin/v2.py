@@ -1,0 +1,205 @@
+"""What an operator changes of a tenant on its way from V2 to V3, over HTTP: stage, share, routing and id map.
+
+Also what was changed, and what the guards say. The rules are in `cutover/changes.py`; here it is said who may change,
+how fast, and what is answered where a change is not made. It goes when V2 goes.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Annotated, Any, Final, Self
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import Field, model_validator
+
+from bridge.admin.bodies import Body, body_of, described
+from bridge.admin.ids import Ids, Maps
+from bridge.admin.pace import Party, party_of
+from bridge.admin.refusals import REFUSED
+from bridge.admin.routes import JsonObject, add_report
+from bridge.admin.service import TenantService
+from bridge.api.errors import AdminRefusal
+from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing, WantedChange, carry_out
+from bridge.cutover.cutover import Cutover
+from bridge.handshake.authentication import Administrator
+from bridge.tenants.change_log import Stale, Standing
+from bridge.tenants.tenant import Routing, Stage, Tenant
+
+IsDryRun = Annotated[bool, Query(description="Say what would happen, and change nothing.")]
+
+
+class NewStage(Body):
+    """What a tenant is to become; what is left out stays. `version`: the one that the author saw.
+
+    `force`: in spite of guards that do not hold; `why` is then needed.
+    """
+
+    stage: Stage | None = None
+    share: int | None = Field(None, ge=0, le=100)
+    v2_routing: Routing | None = None
+    why: str = Field("", max_length=1_000)
+    version: int | None = None
+    force: bool = False
+
+    @model_validator(mode="after")
+    def _orders_something(self) -> Self:
+        if self.stage is None and self.share is None and self.v2_routing is None:
+            raise ValueError("name a stage, a share or a v2_routing")
+        return self
+
+    def wanted(self) -> WantedChange:
+        """As the cutover knows it."""
+        return WantedChange(**self.model_dump())
+
+
+class StepBack(Body):
+    """Why a step is taken back. `version`: the one that the author saw. An empty body says neither."""
+
+    why: str = Field("", max_length=1_000)
+    version: int | None = None
+
+
+class TenantChanges:
+    """Changes of tenants, as administrators may make them on one process."""
+
+    def __init__(self, service: TenantService, cutover: Cutover) -> None:
+        self.service: Final = service
+        self.cutover: Final = cutover
+        self._turns: defaultdict[Party, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def carry_out(
+        self,
+        administrator: Administrator,
+        name: str,
+        version: int | None,
+        change: Callable[[Tenant], Awaitable[object]],
+    ) -> JsonObject:
+        """Make a change, and obey it here at once; the tenant's new state. Raises `AdminRefusal`.
+
+        Of one party one change is made at a time: the next one waits for it.
+        """
+        service = self.service
+        if not service.knows(name):  # it may be new
+            await service.fresh(administrator, name)
+        service.ordered(administrator, name)
+        async with self._turns[party_of(administrator, name)]:
+            with said_as_refusals():
+                await carry_out(partial(service.fresh, administrator, name), partial(self._obeyed, change), version)
+            return await service.state(administrator, name)
+
+    async def _obeyed(self, change: Callable[[Tenant], Awaitable[object]], tenant: Tenant) -> None:
+        """Whatever becomes of the change, this process knows the tenant as it is then."""
+        try:
+            await change(tenant)
+        finally:
+            await self.service.look(tenant.name)
+
+    async def predicted(
+        self, administrator: Administrator, name: str, after: Callable[[Tenant], Awaitable[Standing]]
+    ) -> JsonObject:
+        """What a change would do to the tenant as it is now, whichever process changed it last."""
+        known = await self.service.fresh(administrator, name)
+        with said_as_refusals():
+            return await self.cutover.dry_run.predict(known, await after(known))
+
+
+@contextmanager
+def said_as_refusals() -> Iterator[None]:
+    """What keeps a change from being made, as `AdminRefusal`."""
+    try:
+        yield
+    except Stale as stale:
+        raise AdminRefusal(409, "stale", f"{stale}: look again, and decide anew.", version=stale.version) from None
+    except GuardFailed as failed:
+        guards = [verdict.as_json() for verdict in failed.failing]
+        raise AdminRefusal(
+            409, "guard_failed", f"{failed} Mend that, or force it and say why.", guards=guards
+        ) from None
+    except ReasonMissing:
+        sentence = "A step in spite of a guard needs a reason: send `why`."
+        raise AdminRefusal(400, "reason_missing", sentence) from None
+    except NothingToRollBack:
+        raise AdminRefusal(409, "nothing_to_roll_back", "The tenant stands where it started.") from None
+
+
+def router(changes: TenantChanges) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(prefix="/admin/api", tags=["admin"], responses=REFUSED)
+    Admin = Annotated[Administrator, Depends(changes.service.administrator)]  # noqa: N806 - a type
+    _add_stage(routes, changes, Admin)
+    _add_rollback(routes, changes, Admin)
+    _add_ids(routes, changes.service, Admin)
+    _add_reports(routes, changes, Admin)
+    return routes
+
+
+def _add_stage(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None:  # noqa: N803 - a type
+    made = changes.cutover.changes
+
+    @routes.put(
+        "/tenants/{tenant}/stage",
+        summary="Change stage, share or routing",
+        response_model=JsonObject,
+        openapi_extra=described(NewStage, is_required=True),
+    )
+    async def change(tenant: str, request: Request, admin: Admin, dry_run: IsDryRun = False) -> JsonObject | Response:
+        wanted = NewStage.in_body(await body_of(request)).wanted()
+
+        async def after(known: Tenant) -> Standing:
+            return wanted.standing(known)
+
+        if dry_run:
+            return changes.service.report(admin, tenant, lambda _: changes.predicted(admin, tenant, after))
+        return await changes.carry_out(
+            admin, tenant, wanted.version, lambda known: made.make(known, admin.name, wanted)
+        )
+
+
+def _add_rollback(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None:  # noqa: N803 - a type
+    made = changes.cutover.changes
+
+    @routes.post(
+        "/tenants/{tenant}/rollback",
+        summary="Take the last step back",
+        response_model=JsonObject,
+        openapi_extra=described(StepBack, is_required=False),
+    )
+    async def roll_back(
+        tenant: str, request: Request, admin: Admin, dry_run: IsDryRun = False
+    ) -> JsonObject | Response:
+        back = StepBack.in_body(await body_of(request) or b"{}")
+
+        async def after(known: Tenant) -> Standing:
+            return (await made.last(known)).before
+
+        if dry_run:
+            return changes.service.report(admin, tenant, lambda _: changes.predicted(admin, tenant, after))
+        return await changes.carry_out(
+            admin, tenant, back.version, lambda known: made.roll_back(known, admin.name, back.why, back.version)
+        )
+
+
+def _add_ids(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
+    maps = Maps()
+
+    @routes.put("/tenants/{tenant}/ids", summary="Replace the id map", openapi_extra=described(Ids, is_required=True))
+    async def ids(tenant: str, request: Request, admin: Admin) -> JsonObject:
+        known = service.ordered(admin, tenant)
+        async with maps.taken(request, party_of(admin, known.name)) as taken:
+            return await service.replace_ids(known, taken)
+
+
+def _add_reports(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None:  # noqa: N803 - a type
+    cutover = changes.cutover
+
+    async def log(known: Tenant) -> list[JsonObject]:
+        return [change.as_json() for change in await cutover.changes.newest(known)]
+
+    async def guards(known: Tenant) -> list[JsonObject]:
+        return [verdict.as_json() for verdict in await cutover.guards.verdicts(known)]
+
+    add = partial(add_report, routes, changes.service, Admin, response_model=list[JsonObject])
+    add("changes", "The record, newest first", log)
+    add("guards", "What the guards say now", guards)
