@@ -137,13 +137,3 @@ class Gate(Protocol[Knock]):
 
     async def serve(self, knock: Knock, guest: Guest, session: Callable[[Socket, Rate], Receiver]) -> None:
         """Subscribe, accept, and stay until the connection ends. Raises as `admit` does, before it accepts."""
-
-
-class SocketIoGate(Protocol[Knock]):
-    """The way in where the handshake in HTTP is over, and one client knocks at one namespace."""
-
-    async def admit(self, knock: Knock, group_id: str | None, client_id: str | None) -> Guest:
-        """Raises `Refused`."""
-
-    async def open(self, knock: Knock, guest: Guest, session: Callable[[Socket, Rate], Receiver]) -> None:
-        """Subscribe, and carry from now on. Raises `Refused`."""

@@ -4,52 +4,16 @@ V3 listeners get the line's own bytes. V2 listeners get the exact V2 text where 
 tenant's V2 words. What a side has no word for is suppressed, and counted. How a text is framed is the transport's.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
 
 from bridge.broker.message import BusMessage
 from bridge.records.counters import Counts
-from bridge.socketio import packets
-from bridge.sockets.framing import text_frame
+from bridge.sockets.framing import WEBSOCKET, Framing
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 from compat.downgrade import hear, is_spoken
-from compat.reading import NotJson, read
 from legacy_v2 import frames
-
-
-@dataclass(frozen=True, slots=True)
-class Framing:
-    """How a transport frames one text, and one that is known to be JSON, and what it puts between frames."""
-
-    text: Callable[[bytes], bytes]
-    json: Callable[[bytes], bytes]
-    between: bytes = b""
-
-
-def v3_event(text: bytes) -> bytes:
-    """A V3 message as a Socket.IO event."""
-    return packets.event("/v3", text)
-
-
-def v2_event(text: bytes) -> bytes:
-    """A V2 frame as a Socket.IO event: JSON as it stands, other text as a string."""
-    try:
-        read(text.decode())
-    except NotJson:
-        text = frames.write(text.decode()).encode()
-    return v2_json_event(text)
-
-
-def v2_json_event(text: bytes) -> bytes:
-    """What the bridge itself put into V2 words, as a Socket.IO event."""
-    return packets.event("/v2", text)
-
-
-WEBSOCKET: Final = Framing(text_frame, text_frame)
-V3_SOCKETIO: Final = Framing(v3_event, v3_event, packets.SEPARATOR)
-V2_SOCKETIO: Final = Framing(v2_event, v2_json_event, packets.SEPARATOR)
 
 
 class V3Voice:

@@ -124,14 +124,14 @@ async def _unheard(_message: Any) -> None: ...
 
 
 def _mount(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
-    _mount_doors(app, process, siblings)
+    _mount_doors(app, process)
     _mount_http(app, process, siblings)
     _mount_the_rest(app)
     if process.settings.has_page:
         playground.mount(app, process.table)
 
 
-def _mount_doors(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
+def _mount_doors(app: FastAPI, process: Process) -> None:
     presence = PresenceOfBoth(process.presence)
     refusals_of_v3, refusals_of_v2 = Refusals(process.counts, "v3"), Refusals(process.counts, "v2")
     v3_ports = v3.Ports(process.crossing, presence, process.clock, NamesOfTenants(process.table), refusals_of_v3)
@@ -141,9 +141,12 @@ def _mount_doors(app: FastAPI, process: Process, siblings: Siblings | None) -> N
     app.include_router(v3_door.websocket_door(v3_gate, v3_ports))
     app.include_router(v2_door.websocket_door(v2_gate, v2_ports))
     if process.settings.socketio:
-        from bridge.runtime import socketio  # noqa: PLC0415 - it needs an extra that not everyone has installed
+        from bridge.socketio.mount import mount  # noqa: PLC0415 - whoever does not serve it need not have it
 
-        socketio.mount(app, process, (v3_gate, v3_ports), (v2_gate, v2_ports), siblings)
+        sessions = mount(app, process.gate, (v3_gate, v3_ports), (v2_gate, v2_ports), process.counts)
+        process.added.parts.append(sessions)
+        process.added.ends.append(sessions.end_all)
+        process.added.counted.update(sessions.counted())
 
 
 def _mount_http(app: FastAPI, process: Process, siblings: Siblings | None) -> None:

@@ -5,8 +5,6 @@ except where a sum says nothing. Each worker listens on a socket in the command'
 """
 
 import asyncio
-import re
-import socket
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, cast
@@ -16,7 +14,6 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 ANSWER_SECONDS: Final = 1.0
-_NUMBER: Final = re.compile(r"0|[1-9][0-9]?")  # of a worker; a stranger may ask for any
 NOT_ADDED: Final[Mapping[str, Callable[[Iterable[float]], float]]] = {
     "bridge_bus_up": min,
     "bridge_subscriber_up": min,
@@ -39,21 +36,6 @@ class Siblings:
         self._directory = directory
         self._place = directory / f"{number}.sock"
         self._exposition: Exposition = bytes
-
-    def listen(self) -> socket.socket:
-        """Where this worker takes requests that another passes on."""
-        place = self._directory / f"{self.number}.http"
-        place.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(place))
-        return listener
-
-    def place_of(self, number: str) -> Path | None:
-        """Where another worker takes requests; `None` for this one, and for what is no worker's number."""
-        if not _NUMBER.fullmatch(number) or int(number) == self.number:
-            return None
-        place = self._directory / f"{number}.http"
-        return place if place.exists() else None
 
     def say(self, exposition: Exposition) -> None:
         """What this worker says when it is asked for its own numbers."""

@@ -4,7 +4,8 @@ A server's text frame has no mask, so one frame serves every listener. What a cl
 whether it is allowed is for the `websockets` library to say.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 _TEXT: Final = 0x81
@@ -21,6 +22,18 @@ def text_frame(payload: bytes) -> bytes:
     if length < 65_536:
         return b"\x81\x7e" + length.to_bytes(2, "big") + payload
     return b"\x81\x7f" + length.to_bytes(8, "big") + payload
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How a transport frames one text, and one that is known to be JSON, and what it puts between frames."""
+
+    text: Callable[[bytes], bytes]
+    json: Callable[[bytes], bytes]
+    between: bytes = b""
+
+
+WEBSOCKET: Final = Framing(text_frame, text_frame)
 
 
 def payloads(blob: bytes) -> Iterable[bytes]:

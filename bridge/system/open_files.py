@@ -9,19 +9,11 @@ MOST: Final = 1_048_576
 LEAST: Final = 128
 """With fewer a bridge does not start: half of them are its own, and the others would serve nobody."""
 
-SHARE_PASSED_ON: Final = 8
-"""Each request that is passed on to another worker costs one more: for those is one in so many."""
-
 
 def limits() -> tuple[int, int]:
     """How many may be open now, and to how many the process may raise that by itself."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _counted(soft), _counted(hard)
-
-
-def passed_on() -> int:
-    """How many are for requests that are passed on."""
-    return limits()[0] // SHARE_PASSED_ON
 
 
 def allow_most() -> None:
