@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     )
     open_admission: bool = Field(False, description="Run without keys on an address that is not loopback.")
     v2_anonymous_tenant: TenantName | None = Field(None, description="Where a V2 client without credentials goes.")
-    socketio: bool = Field(False, description="The Socket.IO door at /socket.io/ (extra `socketio`).")
+    socketio: bool = Field(False, description="The Socket.IO door at /socket.io/; with one worker alone.")
     page: bool | None = Field(None, description="The page at /: by default only where no keys are configured.")
 
     max_message_bytes: int = Field(65_536, ge=128, le=8_388_608, description="Largest frame of a client, in bytes.")
@@ -227,6 +227,17 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"no keys are configured, so anyone who reaches {self.host} could connect: add a key "
                 "(`aether-bridge keys new`), listen on 127.0.0.1, or set open_admission"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_process_for_socketio(self) -> Self:
+        """The polls of a session reach whichever worker the kernel likes, and only one of them knows it."""
+        if self.socketio and self.workers > 1:
+            raise ValueError(
+                "socketio needs workers = 1, since a Socket.IO session lives in one process: "
+                "start several commands instead, each on a port of its own, "
+                "behind the sticky route of deploy/nginx.conf"
             )
         return self
 

@@ -10,12 +10,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from bridge.socketio import packets
 from bridge.socketio.engine import MOST_PACKETS
 from bridge.socketio.session import Session
 from bridge.sockets.ports import nothing, pay, vouch, when_gone
 from bridge.sockets.request_body import TooLong, read_body
 
-_SEPARATOR: Final = "\x1e"
+_SEPARATOR: Final = packets.SEPARATOR.decode()
 _WRONG_WAY: Final = {"code": 3, "message": "Send this session's packets in the way of its transport."}
 
 
@@ -76,23 +77,30 @@ async def _take(request: Request, session: Session, most_bytes: int) -> Response
     body = await _body(request, most_bytes)
     if body is None:
         return TooLarge()
-    try:
-        packets = body.decode().split(_SEPARATOR)
-    except UnicodeDecodeError:
-        packets = []
-    if not packets or len(packets) > MOST_PACKETS:
+    texts = _texts_in(body)
+    if not 0 < len(texts) <= MOST_PACKETS:
         session.end_as_broken()
-    return PlainTextResponse("ok") if await _are_taken(packets, session) else WrongWay()
+    return PlainTextResponse("ok") if await _are_taken(texts, session) else WrongWay()
 
 
-async def _are_taken(packets: list[str], session: Session) -> bool:
-    """Whether the session took them; not so where it is over, or they are none. A goodbye is the last of them."""
+def _texts_in(body: bytes) -> list[str]:
+    """The packets of a body; none where it is no UTF-8."""
+    try:
+        return body.decode().split(_SEPARATOR)
+    except UnicodeDecodeError:
+        return []
+
+
+async def _are_taken(texts: list[str], session: Session) -> bool:
+    """Whether each is a packet that a client may send; not so either where the session is over before the first."""
     if session.is_over:
         return False
-    for packet in packets:
-        await session.receive_in_turn(packet)
-    end = session.engine.end
-    return end is None or end.code != 1002
+    for text in texts:
+        if not packets.may_come(text):
+            session.end_as_broken()
+            return False
+        await session.receive_in_turn(text)
+    return True
 
 
 async def _body(request: Request, most_bytes: int) -> bytes | None:

@@ -262,10 +262,10 @@ class Session:
         due = self.engine.due(now_seconds)
         if due in ("silence", "unflushed"):
             self.abort()
-        elif due == "ping":
-            self.write(packets.PING)
         elif self.namespaces.is_empty and now_seconds - self._unjoined_since > CONNECT_SECONDS:
             self.end(1008, "nobody connected")
+        elif due == "ping":
+            self.write(packets.PING)
 
     def _stay_unjoined(self) -> None:
         if not self.namespaces.joined:

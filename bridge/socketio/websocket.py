@@ -31,37 +31,40 @@ class ServerWire(Wire, Protocol):
 
 async def begin(websocket: WebSocket, sessions: Sessions, wire: ServerWire) -> None:
     """Serve a session that begins with this handshake, until its end."""
-    _make_room(wire, sessions)
-    try:
-        await websocket.accept()
-    except WebSocketDisconnect:
-        return
-    await _carry(websocket.receive, sessions.begin(websocket.scope, wire), wire)
+    if await _is_accepted(websocket, sessions, wire):
+        await _carry(websocket.receive, sessions.begin(websocket.scope, wire), wire)
 
 
 async def upgrade(websocket: WebSocket, sessions: Sessions, session: Session, wire: ServerWire) -> None:
     """Serve a session that has polled until now, until its end; or leave it polling where nothing comes of it."""
-    _make_room(wire, sessions)
     session.transport.candidate = wire
     try:
-        await websocket.accept()
-        while not session.is_over and session.engine.transport != "websocket":
-            packet = await _next_soon(websocket.receive)
-            if packet is None:
-                break
-            session.receive_upgrade(packet)
-            _vouch(websocket, session)
-    except WebSocketDisconnect:
-        pass
+        if await _is_accepted(websocket, sessions, wire):
+            await _ask_to_take_over(websocket, session)
     finally:
         _give_up_upgrade(session, wire)
     if session.engine.transport == "websocket":
         await _carry(websocket.receive, session, wire)
 
 
-def _make_room(wire: ServerWire, sessions: Sessions) -> None:
-    """A frame is longer than the message in it, which has the limit of all messages."""
+async def _is_accepted(websocket: WebSocket, sessions: Sessions, wire: ServerWire) -> bool:
+    """Whether the client is still there. Its frames may be longer than a message by what is around it."""
     wire.conn.max_message_size = sessions.most_bytes
+    try:
+        await websocket.accept()
+    except (WebSocketDisconnect, OSError, RuntimeError):
+        return False
+    return True
+
+
+async def _ask_to_take_over(websocket: WebSocket, session: Session) -> None:
+    """The steps of an upgrade, until it has succeeded or the client goes another way."""
+    while not session.is_over and session.engine.transport != "websocket":
+        packet = await _next_soon(websocket.receive)
+        if packet is None:
+            return
+        session.receive_upgrade(packet)
+        _vouch(websocket, session)
 
 
 def _vouch(websocket: WebSocket, session: Session) -> None:

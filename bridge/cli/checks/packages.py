@@ -1,31 +1,25 @@
-"""What is installed: Python, the packages that the bridge needs, and the dead package that would take one's place."""
+"""What is installed: Python, and the packages that the bridge needs."""
 
 import importlib.metadata
-import importlib.util
 import platform
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from bridge.cli.checks.finding import Finding, bad, ok, warn
 
 PROJECT: Final = "aether-bridge"
 OLDEST_PYTHON: Final = (3, 11)
-MODULE: Final = "socketio"
-DEAD_PACKAGE: Final = "socketio"
-LIVING_PACKAGE: Final = "python-socketio"
 
 _REQUIREMENT: Final = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*(?P<bounds>[^;]*)(?:;(?P<marker>.*))?")
 _BOUND: Final = re.compile(r"(>=|<=|==|<|>)\s*([0-9.]+)")
 
 
 def look() -> Iterator[Finding]:
-    """Python, its packages, and what `import socketio` finds."""
+    """Python and its packages."""
     yield _python()
     yield _packages()
-    yield _socketio()
 
 
 def _python() -> Finding:
@@ -79,30 +73,3 @@ def _holds(installed: str, sign: str, bound: str) -> bool:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", re.match(r"[0-9.]*", version)[0]))  # type: ignore[index]
-
-
-def _socketio() -> Finding:
-    spec = importlib.util.find_spec(MODULE)
-    if spec is None:
-        return ok("socketio", f"{LIVING_PACKAGE} is not installed: there is no Socket.IO door")
-    try:
-        dead = importlib.metadata.version(DEAD_PACKAGE)
-    except importlib.metadata.PackageNotFoundError:
-        return _living_socketio(spec.origin or "")
-    return bad(
-        "socketio",
-        f"the package {DEAD_PACKAGE} {dead} has written over {LIVING_PACKAGE}, or will",
-        f"pip uninstall {DEAD_PACKAGE} {LIVING_PACKAGE}, then install {LIVING_PACKAGE} again",
-    )
-
-
-def _living_socketio(origin: str) -> Finding:
-    """Whether the module at `origin` is the living package's own."""
-    try:
-        living = importlib.metadata.distribution(LIVING_PACKAGE)
-        if Path(origin).resolve() == Path(str(living.locate_file(f"{MODULE}/__init__.py"))).resolve():
-            return ok("socketio", f"{LIVING_PACKAGE} {living.version}")
-    except importlib.metadata.PackageNotFoundError:
-        pass
-    remedy = f"rename it, or take it out of the path, so that {LIVING_PACKAGE} can be found"
-    return bad("socketio", f"`import {MODULE}` finds {origin}, which is not {LIVING_PACKAGE}", remedy)

@@ -1,0 +1,43 @@
+"""V3's half of the Socket.IO door."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from bridge.messaging.renderers import V3Voice
+from bridge.socketio.v3 import V3_SOCKETIO, V3SocketIoGate
+from tests.bridge.messaging.test_renderers import said
+from tests.bridge.socketio.parts import Home, heard
+from tests.bridge.socketio.places import ARRIVAL, Place, request_of
+from v3.ports import Guest, Refused
+
+GUEST = Guest("acme", "g", "c", "tenant", "socketio")
+
+
+def test_v3_hears_the_lines_own_bytes_as_events() -> None:
+    batch = [said(msg="hi"), said('{"type":"ping"}', msg_type="heartbeat"), said("plain", msg="plain")]
+    events = [b'42/v3,["message",%b]' % message.line for message in (batch[0], batch[2])]
+    assert V3Voice(V3_SOCKETIO).render(batch) == b"\x1e".join(events)
+
+
+async def test_whoever_is_admitted_can_join() -> None:
+    place, session = Place(), await Home().begin()
+    place.guest = GUEST
+    place.answers.set()
+    gate = V3SocketIoGate(cast(Any, place), cast(Any, place))
+    admitted = await gate.admit(request_of(session), "g", "c")
+    assert (admitted.guest, admitted.arrival, place.asked) == (GUEST, ARRIVAL, [("g", "c", "socketio")])
+    await admitted.open(cast(Any, None))
+    assert (await heard(session))[0].startswith("40/v3,")
+    assert isinstance(place.voice, V3Voice)
+
+
+async def test_where_the_process_cannot_serve_now_it_is_refused_in_its_language() -> None:
+    place, session = Place(), await Home().begin()
+    place.is_closing = True
+    admitted = await V3SocketIoGate(cast(Any, place), cast(Any, place)).admit(request_of(session), "g", "c")
+    with pytest.raises(Refused) as refused:
+        await admitted.open(cast(Any, None))
+    assert refused.value.code == "going_away"
