@@ -56,7 +56,7 @@ class SocketIoDoor(Generic[Request]):
         self._gate = gate
         self._ports = ports
 
-    async def enter(self, request: Request, given: Mapping[str, str]) -> tuple[str, object] | None:
+    async def enter(self, request: Request, given: Mapping[str, str]) -> tuple[str, dict[str, Any]] | None:
         """Let a client in, or say why not: a sentence, and its code with all that a refused handshake says."""
         try:
             admitted = await self._gate.admit(request, given.get("group_id") or None, given.get("client_id") or None)
