@@ -6,6 +6,7 @@ for the connection in its namespace to do.
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -70,6 +71,8 @@ class Session:
         self.transport: Final = Transport(engine, home.framed, wire)
         self.namespaces: Final = Namespaces()
         self.is_polling = self.is_posting = False
+        self.when_joined: Callable[[Holder], None] = _nobody_pays
+        """Called with who pays from now on, each time that its client has joined a namespace."""
         self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
         self._home = home
         self._joins: set[asyncio.Task[None]] = set()
@@ -193,6 +196,7 @@ class Session:
         """The client is in a namespace from now on."""
         self.namespaces.joined[namespace] = carried
         self._home.unjoined.discard(self.sid)
+        self.when_joined(carried.holder)
         self.write(packets.connected(namespace, secrets.token_urlsafe(12)))
 
     def dismiss(self, namespace: str, code: int, reason: str) -> None:
@@ -252,6 +256,8 @@ class Session:
         self._lose()
 
     def _lose(self) -> None:
+        for join in self._joins:
+            join.cancel()
         for carried in self.namespaces.leave_all():
             carried.lost()
         if not self.over.done():
@@ -275,6 +281,10 @@ class Session:
     def _end_if_unjoined(self) -> None:
         if self.namespaces.is_empty:
             self.end(1008, "refused")
+
+
+def _nobody_pays(_holder: Holder) -> None:
+    """Each request of a session that polls pays for itself."""
 
 
 def _calls_back(code: int) -> bool:

@@ -11,6 +11,7 @@ from starlette.types import Receive
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.protocol import Protocol as WebSocketRules
 
+from bridge.budget.accounts import Holder
 from bridge.socketio.session import Session
 from bridge.socketio.sessions import Sessions
 from bridge.sockets.outbox import Wire
@@ -27,6 +28,9 @@ class ServerWire(Wire, Protocol):
 
     def attach(self, carried: Carried) -> None:
         """From now on every message goes to `carried`, in the turn of the loop in which it is read."""
+
+    def pays(self, holder: Holder) -> None:
+        """What comes is read on this holder's account from now on."""
 
 
 async def begin(websocket: WebSocket, sessions: Sessions, wire: ServerWire) -> None:
@@ -90,6 +94,7 @@ async def _carry(receive: Receive, session: Session, wire: ServerWire) -> None:
                 return
             await session.receive_in_turn(packet)
         if not session.is_over:
+            session.when_joined = wire.pays
             wire.attach(session)
             await session.over
     finally:

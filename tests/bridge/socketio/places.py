@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from bridge.budget.accounts import Holder
 from bridge.socketio.ports import JoinRequest
 from bridge.socketio.session import NamespaceWire, Session
 
@@ -21,6 +22,7 @@ class Connection:
     def __init__(self) -> None:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.has_begun = False
+        self.holder = Holder()
 
     def begin(self) -> None:
         self.has_begun = True

@@ -298,6 +298,18 @@ async def test_what_comes_over_a_websocket_while_a_client_joins_is_received_afte
     assert [said for said, _ in home.v2.guests[0].received] == ["1", "3"]
 
 
+async def test_who_is_gone_is_not_admitted_any_more() -> None:
+    home, wire = Home(), Wire()
+    session = await home.joined_over(wire, "/v3")
+    home.v2.is_open.clear()
+    session.receive("40/v2,{}")
+    await asyncio.sleep(0)
+    (joining,) = session._joins
+    session.lost()
+    await asyncio.gather(joining, return_exceptions=True)
+    assert (joining.cancelled(), home.v2.guests, session._joins) == (True, [], set())
+
+
 async def test_a_fault_of_ours_while_a_client_joins_ends_nobodys_session(monkeypatch: pytest.MonkeyPatch) -> None:
     home, logged = Home(), Logged()
     session = await home.joined("/v3")

@@ -111,6 +111,16 @@ async def test_a_websocket_carries_what_polls_would(visit: Visit) -> None:
     assert (guest.losses, visit.home.sids) == (1, [])
 
 
+async def test_whoever_joins_last_pays_for_what_is_read(visit: Visit) -> None:
+    browser, task = await upgraded(visit, await visit.home.joined("/v3"))
+    paid_before = len(browser.payers)
+    browser.attached[0].receive("40/v2,{}")
+    await until(lambda: bool(visit.home.v2.guests))
+    assert len(browser.payers) == paid_before + 1
+    browser.attached[0].lost()
+    await over(task)
+
+
 async def test_until_it_is_in_a_namespace_a_websocket_is_a_strangers(visit: Visit) -> None:
     visit.home.v3.refusal = ("No.", {"code": "forbidden"})
     browser = Browser(WEBSOCKET)
