@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 
 import pytest
 
@@ -360,3 +362,22 @@ async def test_a_websocket_that_is_lost_takes_its_session_along() -> None:
     for _ in range(2):
         session.lost()
     assert (home.v3.guests[0].losses, home.sids, session.over.done()) == (1, [], True)
+
+
+@pytest.mark.parametrize("is_polling", [True, False])
+async def test_a_session_that_is_over_is_freed_at_once(is_polling: bool) -> None:  # noqa: FBT001
+    """It leaves no cycle behind, which only a look for garbage would end."""
+    home, wire = Home(), Wire()
+    session = await (home.joined("/v3") if is_polling else home.joined_over(wire, "/v3"))
+    await session.receive_in_turn('42/v3,7["message",1]')
+    over = weakref.ref(session)
+    gc.disable()
+    try:
+        session.end(1000, "")
+        await (session.answer() if is_polling else asyncio.sleep(0))
+        del session
+        home.v3.guests.clear()
+        wire.attached.clear()
+        assert over() is None
+    finally:
+        gc.enable()
