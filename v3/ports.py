@@ -14,8 +14,6 @@ Grant = Literal["none", "tenant", "platform"]
 Pace = Literal["within", "over", "far_over"]
 Request = TypeVar("Request", contravariant=True)
 """A handshake, in the words of the framework that received it."""
-Knock = TypeVar("Knock", contravariant=True)
-"""The same, where a Socket.IO client asks for a namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +148,3 @@ class Handshake(Protocol[Request]):
 
     async def admit(self, request: Request, group_id: str, client_id: str) -> AdmittedClient:
         """Raises `Refused`."""
-
-
-class SocketIoGate(Protocol[Knock]):
-    """The way in where the handshake in HTTP is over, and one client knocks at one namespace."""
-
-    async def admit(self, knock: Knock, group_id: str, client_id: str) -> Guest:
-        """Raises `Refused`."""
-
-    async def open(self, knock: Knock, guest: Guest, session: Callable[[Socket, Rate], Receiver]) -> None:
-        """Subscribe, and carry from now on. Raises `Refused`."""

@@ -4,7 +4,6 @@ If no Redis is named, it also runs a private server.
 """
 
 import contextlib
-import importlib.util
 import os
 import signal
 import socket
@@ -45,8 +44,6 @@ def serve(
     """Serve V2 and V3 until SIGTERM. Without --redis a private Valkey server comes and goes with this command."""
     given = {"host": host, "port": port, "workers": workers, "redis_url": redis, "socketio": socketio}
     settings = read_settings(config, **given, data_dir=data_dir)
-    if settings.socketio and importlib.util.find_spec("engineio") is None:
-        fail("Socket.IO needs the extra `socketio`: pip install 'aether-bridge[socketio]'")
     logs.configure(settings.log_format, settings.log_level)
     _outlive_terminals()
     _open_enough_files()
@@ -85,10 +82,7 @@ def _open_enough_files() -> None:
 
 
 def _run_one(settings: Settings, redis_url: str, listener: socket.socket, siblings: Siblings | None = None) -> int:
-    listeners = [listener]
-    if settings.socketio and siblings is not None:
-        listeners.append(siblings.listen())
-    return 0 if run_server(create_app(settings, redis_url, siblings), settings, listeners) else 1
+    return 0 if run_server(create_app(settings, redis_url, siblings), settings, [listener]) else 1
 
 
 def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> int:

@@ -56,7 +56,7 @@ class AdmissionSettings(BaseModel):
     )
     open_admission: bool = Field(False, description="Run without keys on an address that is not loopback.")
     v2_anonymous_tenant: TenantName | None = Field(None, description="Where a V2 client without credentials goes.")
-    socketio: bool = Field(False, description="The Socket.IO door at /socket.io/ (extra `socketio`).")
+    socketio: bool = Field(False, description="The Socket.IO door at /socket.io/; with one worker alone.")
     page: bool | None = Field(None, description="The page at /: by default only where no keys are configured.")
 
     @field_validator("trusted_proxies")

@@ -79,6 +79,17 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
             )
         return self
 
+    @model_validator(mode="after")
+    def _one_process_for_socketio(self) -> Self:
+        """The polls of a session reach whichever worker the kernel likes, and only one of them knows it."""
+        if self.socketio and self.workers > 1:
+            raise ValueError(
+                "socketio needs workers = 1, since a Socket.IO session lives in one process: "
+                "start several commands instead, each on a port of its own, "
+                "behind the sticky route of deploy/nginx.conf"
+            )
+        return self
+
     @property
     def is_open(self) -> bool:
         """Whether everyone may connect, because no keys are configured."""

@@ -118,14 +118,14 @@ async def _unheard(_message: Any) -> None: ...
 
 
 def _mount(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
-    _mount_doors(app, process, siblings)
+    _mount_doors(app, process)
     _mount_http(app, process, siblings)
     _mount_the_rest(app)
     if process.settings.has_page:
         playground.mount(app, process.table)
 
 
-def _mount_doors(app: FastAPI, process: Process, siblings: Siblings | None) -> None:
+def _mount_doors(app: FastAPI, process: Process) -> None:
     presence = PresenceOfBoth(process.presence)
     refusals_of_v3, refusals_of_v2 = Refusals(process.counts, "v3"), Refusals(process.counts, "v2")
     v3_ports = v3.Ports(process.publisher, presence, process.clock, NamesOfTenants(process.table), refusals_of_v3)
@@ -133,9 +133,26 @@ def _mount_doors(app: FastAPI, process: Process, siblings: Siblings | None) -> N
     app.include_router(v3_door.websocket_door(process.v3_handshake, v3_ports))
     app.include_router(v2_door.websocket_door(process.v2_handshake, v2_ports))
     if process.settings.socketio:
-        from bridge.runtime import socketio  # noqa: PLC0415 - it needs an extra that not everyone has installed
+        _mount_socketio(app, process, v3_ports, v2_ports)
 
-        socketio.mount(app, process, v3_ports, v2_ports, siblings)
+
+def _mount_socketio(app: FastAPI, process: Process, v3_ports: v3.Ports, v2_ports: v2.Ports) -> None:
+    from bridge.socketio import v2 as v2_namespace  # noqa: PLC0415 - whoever does not serve it need not have it
+    from bridge.socketio import v3 as v3_namespace  # noqa: PLC0415
+    from bridge.socketio.mount import mount  # noqa: PLC0415
+    from bridge.socketio.ports import Door  # noqa: PLC0415
+
+    preflight = process.preflight
+    doors: dict[str, Door] = {
+        v3_namespace.NAMESPACE: v3_namespace.door(preflight, process.v3_handshake, v3_ports),
+        v2_namespace.NAMESPACE: v2_namespace.door(
+            preflight, process.v2_handshake, process.table, process.counts, v2_ports
+        ),
+    }
+    sessions = mount(app, process.settings, preflight, doors)
+    process.added.parts.append(sessions)
+    process.added.ends.append(sessions.end_all)
+    process.added.counted.update(sessions.counted())
 
 
 def _mount_http(app: FastAPI, process: Process, siblings: Siblings | None) -> None:

@@ -146,12 +146,11 @@ def _handles(listener: socket.socket) -> list[socket.socket]:
 
 
 def _strangers(settings: Settings) -> Strangers:
-    most = settings.max_sockets or _as_open_files_allow(settings)
+    most = settings.max_sockets or _as_open_files_allow()
     return Strangers(most, min(most, MOST_STRANGERS), settings.max_sockets_per_address or max(1, most // 2))
 
 
-def _as_open_files_allow(settings: Settings) -> int:
-    """All but what the bridge itself needs, and what is on its way to other workers."""
+def _as_open_files_allow() -> int:
+    """All but what the bridge itself needs."""
     soft, _ = open_files.limits()
-    passes_on = settings.socketio and settings.workers > 1
-    return max(1, soft - RESERVED_FILES - (open_files.passed_on() if passes_on else 0))
+    return max(1, soft - RESERVED_FILES)

@@ -6,8 +6,6 @@ directory, and nowhere else.
 """
 
 import asyncio
-import re
-import socket
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, cast
@@ -18,7 +16,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 ANSWER_SECONDS: Final = 1.0
 """A worker that does not answer in this time is left out."""
-_NUMBER: Final = re.compile(r"0|[1-9][0-9]?")  # of a worker; clients may send anything
 NOT_ADDED: Final[Mapping[str, Callable[[Iterable[float]], float]]] = {
     "bridge_bus_up": min,
     "bridge_subscriber_up": min,
@@ -42,21 +39,6 @@ class Siblings:
         self._directory = directory
         self._place = directory / f"{number}.sock"
         self._exposition: Exposition = bytes
-
-    def listen(self) -> socket.socket:
-        """A new unix socket on which this worker accepts requests that another worker passes on."""
-        place = self._directory / f"{self.number}.http"
-        place.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(place))
-        return listener
-
-    def place_of(self, number: str) -> Path | None:
-        """The socket path of another worker for such requests; `None` for this worker and for unknown numbers."""
-        if not _NUMBER.fullmatch(number) or int(number) == self.number:
-            return None
-        place = self._directory / f"{number}.http"
-        return place if place.exists() else None
 
     def say(self, exposition: Exposition) -> None:
         """Set what this worker answers when it is asked for its own metrics."""

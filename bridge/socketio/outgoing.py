@@ -1,40 +1,40 @@
-"""What waits for one client of the Socket.IO door: the library's queue, which also knows how much is in it.
+"""The packets that wait for the next poll of one client, and their bound in bytes. Pure.
 
-Unbounded by itself, since the library puts into it, too: the bound is its session's concern.
+The queue itself takes everything: whoever puts a packet asks `is_too_full` next, and ends the session as that of a slow
+consumer. Its last packets, which say so, must still fit.
 """
 
-import asyncio
-from typing import Any, Final
-
-from bridge.socketio.packets import Ready
+from collections import deque
+from typing import Final
 
 PACKET_BYTES: Final = 64
 """What a packet costs beside its text."""
 
 
-class Waiting(asyncio.Queue[Any]):
-    """Packets, the library's or our own, and `None` where the library stops reading."""
+class Outgoing:
+    """Packets of one session in order, the oldest first."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, most_bytes: int) -> None:
+        self._packets: Final[deque[bytes]] = deque()
+        self._most_bytes = most_bytes
         self.bytes = 0
+        """The size of all packets, `PACKET_BYTES` added to each."""
 
-    async def some(self, most: int) -> list[Any]:
-        """What waits, as soon as anything does, in order; at most so many."""
-        taken = [await self.get()]
-        while len(taken) < most and not self.empty():
-            taken.append(self.get_nowait())
+    def __len__(self) -> int:
+        return len(self._packets)
+
+    @property
+    def is_too_full(self) -> bool:
+        """Whether more waits than the bound allows."""
+        return self.bytes > self._most_bytes
+
+    def put(self, packet: bytes) -> None:
+        """Add one packet behind all others."""
+        self._packets.append(packet)
+        self.bytes += PACKET_BYTES + len(packet)
+
+    def take(self, most: int) -> list[bytes]:
+        """Remove the oldest packets, at most so many."""
+        taken = [self._packets.popleft() for _ in range(min(most, len(self._packets)))]
+        self.bytes -= sum(PACKET_BYTES + len(packet) for packet in taken)
         return taken
-
-    def _put(self, item: Any) -> None:
-        self.bytes += _cost(item)
-        super()._put(item)
-
-    def _get(self) -> Any:
-        item = super()._get()
-        self.bytes -= _cost(item)
-        return item
-
-
-def _cost(item: Any) -> int:
-    return PACKET_BYTES + (len(item.blob) if isinstance(item, Ready) else 0)

@@ -1,14 +1,13 @@
-"""Socket.IO packets (protocol 5, inside Engine.IO 4's) as this server reads and writes them. Pure.
+"""Engine.IO 4 packets, and the Socket.IO 5 packets inside them, as this server reads and writes them. Pure.
 
 Text alone: both languages are JSON, so a packet with binary attachments is broken from its first byte. What a client
-says in an event is handed on as the very text that it sent; what it means is not judged here.
+says in an event is handed on as the very text that it sent. Must never judge what a message means.
 """
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic_core import to_json
 
@@ -19,15 +18,16 @@ MAX_AUTH_WEIGHT: Final = 1_000
 """Of what comes with a CONNECT (see `v3/form.py`): a few names and their strings."""
 _ENVELOPE_WEIGHT: Final = 16
 """Of `["message",…]` around what is said."""
-MOST_PACKETS: Final = 16
-"""Of one POST, and of one answer to a poll: some clients take no more."""
 BEGINNING_CHARACTERS: Final = 2_048
 SEPARATOR: Final = b"\x1e"
 """Between packets; it stands in no JSON text."""
 
 GOODBYE, PONG, PROBE, UPGRADE = "1", "3", "2probe", "5"
 """All that a client says in Engine.IO beside its messages; the last two over a websocket that is not used yet."""
-_MESSAGE: Final = "4"
+CLOSE, PING, PROBED, NOOP = b"1", b"2", b"3probe", b"6"
+"""All that the server says in Engine.IO beside its opening and its messages."""
+MESSAGE: Final = "4"
+"""Before each Socket.IO packet."""
 _DIGITS: Final = frozenset("0123456")
 
 Kind = Literal["connect", "disconnect", "event", "ack"]
@@ -52,26 +52,9 @@ class Packet:
     data: str
 
 
-class Ready:
-    """One packet as it is written. It stands in the library's queue where a packet of its own would."""
-
-    __slots__ = ("blob",)
-
-    def __init__(self, blob: bytes) -> None:
-        self.blob: Final = blob
-
-    def encode(self, b64: bool = False) -> str:  # noqa: FBT001, FBT002 - the library's signature
-        return self.blob.decode()
-
-
-def ready(blob: bytes) -> Iterator[Ready]:
-    """The packets that were made together."""
-    return map(Ready, blob.split(SEPARATOR))
-
-
 def may_come(text: str) -> bool:
     """Whether an Engine.IO packet is one that a client may send at any time."""
-    return text in (GOODBYE, PONG) or (text[:1] == _MESSAGE and text[1:2] in _DIGITS)
+    return text in (GOODBYE, PONG) or (text[:1] == MESSAGE and text[1:2] in _DIGITS)
 
 
 def read(text: str) -> Packet:
@@ -98,8 +81,9 @@ def frame_of(packet: Packet) -> str:
     event = _array_in(packet.data)
     if len(event) != 2 or event[0] != EVENT or argument is None:
         return packet.data
-    is_text = isinstance(event[1], str) and not _LONE_SURROGATE.search(event[1])
-    return event[1] if is_text else argument[1].strip()
+    said = event[1]
+    is_text = isinstance(said, str) and not _LONE_SURROGATE.search(said)
+    return str(said) if is_text else argument[1].strip()
 
 
 def _is_too_much(text: str) -> bool:
@@ -120,7 +104,7 @@ def _check_beginning(text: str) -> None:
             raise Broken from None
 
 
-def _array_in(text: str) -> list[Any]:
+def _array_in(text: str) -> list[object]:
     """An event's array. What only the slower reader takes is for the languages to judge.
 
     That is a lone surrogate, a number of thousands of digits, hundreds of brackets in each other.

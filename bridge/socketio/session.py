@@ -1,87 +1,37 @@
-"""One Engine.IO session: a client, whatever its transport, in one namespace or in both. It judges no message.
+"""One Engine.IO session: what its two state machines decide is carried out here, whatever its transport.
 
-What is said goes past the library's queue of objects: packets are made once for all listeners, and what waits for one
-client is bounded in bytes, as any outbox is. What no client of ours would send closes the session.
+A packet that no client of ours sends ends the session; a fault of ours does not. Must never judge a message, which is
+for the connection in its namespace to do.
 """
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Final
 from urllib.parse import parse_qsl
 
 import structlog
-from engineio.packet import CLOSE, Packet
 from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from bridge.budget.accounts import Holder
 from bridge.socketio import packets
-from bridge.socketio.outgoing import Waiting
-from bridge.socketio.outside import Outside
-from bridge.sockets.ports import Carried, Socket
+from bridge.socketio.engine import Engine
+from bridge.socketio.namespaces import Decision, Join, Leave, Namespaces, Say
+from bridge.socketio.ports import Home, JoinRequest, Refusal
+from bridge.socketio.transport import Transport
+from bridge.sockets.outbox import Wire
+from bridge.sockets.ports import Carried
 
-PING_INTERVAL_SECONDS: Final = 20
-PING_TIMEOUT_SECONDS: Final = 20
 CONNECT_SECONDS: Final = 10.0
 """So long a client may be in no namespace."""
-MOST_CONNECTS: Final = 32
-"""So often one session may knock at a namespace: each knock costs as much as a handshake."""
-FLUSH_SECONDS: Final = 5.0
 LAST_WORDS_SECONDS: Final = 0.5
+"""So long after a refusal a client that is in no namespace is kept."""
 
 log = structlog.get_logger(__name__)
 
 
-class Namespace(Protocol):
-    """One language's door."""
-
-    async def enter(self, knock: "Knock", given: Mapping[str, str]) -> tuple[str, Any] | None:
-        """Let a client in, or say why not: a sentence, and data for programs."""
-
-    def receipt(self, answer: Callable[[Any], None]) -> Any:
-        """What the session tells of one message; `answer` sends it as the acknowledgement."""
-
-
-class Home(Protocol):
-    """The server, as a session knows it."""
-
-    namespaces: Mapping[str, Namespace]
-    sockets: dict[str, Any]
-    outside: Outside
-    outbox_bytes: int
-    max_message_bytes: int
-    broken: int
-
-    def now(self) -> float:
-        """Seconds of the loop's clock."""
-
-    def address_of(self, scope: Mapping[str, Any]) -> str:
-        """The address for which a request counts."""
-
-    def keep_outside(self, sid: str, address: str) -> None:
-        """A session is in no namespace from now on."""
-
-    def forget(self, sid: str) -> None:
-        """The session is over."""
-
-
-class Knock:
-    """One client at the door of one namespace: what it brought, and the way back to it."""
-
-    def __init__(self, session: "Session", namespace: str, auth: Mapping[str, str]) -> None:
-        self.session: Final = session
-        self.namespace: Final = namespace
-        self.headers: Final = session.headers
-        query = parse_qsl(session.query, keep_blank_values=True)
-        self.query: Final = [(name, value) for name, value in query if name not in auth] + list(auth.items())
-        self.given: Final = dict(self.query)
-        """What it brought, by name; what it sent with CONNECT counts before what stands in the query."""
-        self.wire: Final = Wire(session, namespace)
-        self.client: Any = None
-        """The client that the gate has admitted."""
-
-
-class Wire:
+class NamespaceWire:
     """The way back to one client in one namespace."""
 
     def __init__(self, session: "Session", namespace: str) -> None:
@@ -90,218 +40,251 @@ class Wire:
         self.write: Final = session.write
 
     def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
-        """Leave the namespace after everything written and `last`; the last one takes the session along."""
+        """Leave the namespace after everything written and `last`; leaving the last one ends the session."""
         if last:
             self._session.write(last)
-        self._session.leave(self._namespace, code, reason)
+        self._session.dismiss(self._namespace, code, reason)
 
     def abort(self) -> None:
         """End the session at once."""
         self._session.abort()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the session has ended."""
+        return self._session.is_over
+
+    def join(self, carried: Carried) -> None:
+        """The client is in the namespace from now on."""
+        self._session.join(self._namespace, carried)
+
 
 class Session:
-    """One Engine.IO session. Its `sid` is its client's secret: whoever knows it may speak and hear as that client."""
+    """One client, in one namespace or in both. A websocket carries it as it would carry a connection."""
 
-    def __init__(self, engine: Home, sid: str, environ: Mapping[str, Any]) -> None:
-        scope = environ["asgi.scope"]
+    def __init__(self, home: Home, engine: Engine, scope: Scope, address: str, wire: Wire | None = None) -> None:
+        """`address`: the one for which its client counts; `wire`: the websocket with which it begins."""
         self.headers: Final = Headers(scope=scope)
-        self.address: Final = engine.address_of(scope)
-        self.query: Final = str(environ.get("QUERY_STRING", ""))
-        self.code = 1000
-        self.reason = ""
+        self.query: Final = scope["query_string"].decode("latin-1")
+        self.address: Final = address
+        self.engine: Final = engine
+        self.transport: Final = Transport(engine, home.framed, wire)
+        self.namespaces: Final = Namespaces()
         self.is_polling = self.is_posting = False
-        self.heard_at = engine.now()
-        self.ended_at: float | None = None
-        self.websocket: Socket | None = None
-        self._engine = engine
-        self._socket = engine.sockets[sid]
-        self._sid = sid
-        self._entered: dict[str, Carried] = {}
-        self._knocking: set[str] = set()
-        self._connects = 0
+        self.when_joined: Callable[[Holder], None] = _nobody_pays
+        """Called with who pays from now on, each time that its client has joined a namespace."""
+        self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
+        self._home = home
+        self._joins: set[asyncio.Task[None]] = set()
         self._is_slow = False
-        self._outside_since = engine.now()
-        engine.keep_outside(sid, self.address)
+        self._unjoined_since = home.now()
 
     @property
-    def waiting(self) -> Waiting:
-        """What waits for the client."""
-        queue: Waiting = self._socket.queue
-        return queue
+    def sid(self) -> str:
+        return self.engine.sid
 
     @property
-    def is_upgraded(self) -> bool:
-        """Whether it has left polling behind."""
-        return bool(self._socket.upgraded)
+    def is_over(self) -> bool:
+        """Whether it has ended; its last packets may still wait for a poll."""
+        return self.engine.end is not None
 
     @property
-    def holder(self) -> Holder | None:
-        """Who pays for what the client says, once it is in a namespace."""
-        return next((carried.holder for carried in self._entered.values()), None)
+    def holder(self) -> Holder:
+        """Who pays for what the client says. There must be a namespace that it has joined."""
+        return next(iter(self.namespaces.joined.values())).holder
 
     def write(self, blob: bytes) -> None:
         """Ready packets. More than the bound makes a slow consumer, whose last words are still taken."""
-        if self.ended_at is not None:
-            return
-        waiting = self.waiting
-        for packet in packets.ready(blob):
-            waiting.put_nowait(packet)
-        if waiting.bytes > self._engine.outbox_bytes and not self._is_slow:
+        if not self.is_over and not self.transport.write(blob) and not self._is_slow:
             self._is_slow = True
             asyncio.get_running_loop().call_soon(self.refuse, "slow_consumer")
 
-    def refuse(self, code: str) -> None:
-        """Tell every namespace, and close."""
-        for carried in list(self._entered.values()):
-            carried.refuse(code)
-        self.end(1008, code)
+    async def answer(self) -> bytes:
+        """The body that answers a poll, as soon as there is one."""
+        body = await self.transport.answer()
+        if body == packets.CLOSE:
+            self._home.forget(self.sid)
+        return body
 
-    def enter(self, namespace: str, carried: Carried) -> None:
+    def receive(self, text: str, receipt: object = None) -> None:
+        """One packet of a websocket that carries this session. It cannot wait: a CONNECT is looked at in a task."""
+        join = self._take(text)
+        if join is not None:
+            task = asyncio.get_running_loop().create_task(self._join(join))
+            self._joins.add(task)
+            task.add_done_callback(self._joins.discard)
+
+    async def receive_in_turn(self, text: str) -> None:
+        """One packet; a CONNECT is answered before the next packet may come."""
+        join = self._take(text)
+        if join is not None:
+            await self._join(join)
+
+    def receive_upgrade(self, packet: str) -> None:
+        """One packet of the websocket that asks whether it may take over."""
+        try:
+            self.transport.upgrade(packet, self._home.now())
+        except packets.Broken:
+            self.end_as_broken()
+
+    def _take(self, text: str) -> Join | None:
+        """Carry out what follows from one packet, a CONNECT excepted."""
+        try:
+            return None if self.is_over else self._read(text)
+        except packets.Broken:
+            self.end_as_broken()
+        except Exception:
+            log.exception("message_failed")
+        return None
+
+    def _read(self, text: str) -> Join | None:
+        kind = self.engine.receive(text, self._home.now())
+        if kind == "message":
+            return self._carry_out(self.namespaces.receive(text[1:]))
+        if kind == "goodbye":
+            self.end(1000, "closed by the client")
+        else:
+            self.alive()
+        return None
+
+    def _carry_out(self, decision: Decision | None) -> Join | None:
+        if isinstance(decision, Join):
+            return decision
+        if isinstance(decision, Leave):
+            decision.carried.lost()
+            self._stay_unjoined()
+        elif decision is not None:
+            self._say(decision)
+        return None
+
+    def _say(self, said: Say) -> None:
+        if len(said.text.encode()) > self._home.max_message_bytes:
+            said.carried.refuse("message_too_big")
+        elif said.number is None:
+            said.carried.receive(said.text)
+        else:
+            said.carried.receive(said.text, self._receipt(said.namespace, said.number))
+
+    def _receipt(self, namespace: str, number: int) -> object:
+        """What becomes of a message is its acknowledgement."""
+        return self._home.doors[namespace].receipt(
+            lambda told: self.write(packets.acknowledgement(namespace, number, told))
+        )
+
+    async def _join(self, join: Join) -> None:
+        try:
+            refusal = await self._enter(join)
+            if refusal is not None:
+                self.write(packets.refused(join.namespace, *refusal))
+                asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._end_if_unjoined)
+        except Exception:
+            log.exception("message_failed")
+        finally:
+            for packet in self.namespaces.settle(join.namespace):
+                self.receive(f"{packets.MESSAGE}{packet}")
+
+    async def _enter(self, join: Join) -> Refusal | None:
+        door = self._home.doors.get(join.namespace)
+        if door is None:
+            return "Connect to the namespace /v3 or /v2.", {"code": "invalid_namespace"}
+        fields = parse_qsl(self.query, keep_blank_values=True)
+        query = [(name, value) for name, value in fields if name not in join.auth] + list(join.auth.items())
+        wire = NamespaceWire(self, join.namespace)
+        return await door.enter(JoinRequest(self.headers, query, self.address, wire), dict(query))
+
+    def join(self, namespace: str, carried: Carried) -> None:
         """The client is in a namespace from now on."""
-        self._entered[namespace] = carried
-        self._engine.outside.discard(self._sid)
-        if self.websocket is not None:
-            self.websocket.vouch(carried.holder)
+        self.namespaces.joined[namespace] = carried
+        self._home.unjoined.discard(self.sid)
+        self.when_joined(carried.holder)
         self.write(packets.connected(namespace, secrets.token_urlsafe(12)))
 
-    def leave(self, namespace: str, code: int, reason: str) -> None:
+    def dismiss(self, namespace: str, code: int, reason: str) -> None:
         """The server sends the client out of a namespace.
 
         Whoever shall come back is not told to disconnect, since no client returns from that by itself: it loses the
         session as if by an accident, once every namespace has been told why.
         """
-        carried = self._entered.pop(namespace, None)
+        carried = self.namespaces.joined.pop(namespace, None)
         if not _calls_back(code):
             self.write(packets.disconnected(namespace))
         if carried is not None:
             carried.lost()
-        if not self._entered:
+        if not self.namespaces.joined:
             self.end(code, reason)
         elif _calls_back(code):
             asyncio.get_running_loop().call_soon(self.end, code, reason)
 
+    def refuse(self, code: str) -> None:
+        """Tell every namespace why; who is in none is ended."""
+        if code == "binary_not_supported":
+            self.end_as_broken()
+        for carried in list(self.namespaces.joined.values()):
+            carried.refuse(code)
+        if not self.namespaces.joined:
+            self.end(1008, code)
+
+    def alive(self) -> None:
+        """The client answered a ping."""
+        for carried in self.namespaces.joined.values():
+            carried.alive()
+
+    def end_as_broken(self) -> None:
+        """The client said what no client of ours says."""
+        self._home.broken += 1
+        self.end(1002, "broken packet")
+
     def end(self, code: int, reason: str) -> None:
-        """Nothing more is said; what waits is flushed, and then the session is closed."""
-        if self.ended_at is not None:
+        """Nothing more is said; what waits for a poll may still be taken, and then the session is forgotten."""
+        if not self.engine.close(code, reason, self._home.now()):
             return
-        self.ended_at, self.code, self.reason = self._engine.now(), code, reason
-        self._socket.closing = self._socket.closed = True
-        if self.is_upgraded:
-            self.waiting.put_nowait(Packet(CLOSE))
-        self.waiting.put_nowait(None)
+        self.transport.close(1011 if code == 1006 else code, reason)
+        if self.engine.transport == "websocket":
+            self._home.forget(self.sid)
         self._lose()
 
     def abort(self) -> None:
         """End it at once."""
         self.end(1006, "aborted")
-        if self.websocket is not None:
-            self.websocket.abort()
-        self._engine.forget(self._sid)
+        self.transport.abort()
+        self._home.forget(self.sid)
 
     def lost(self) -> None:
-        """The client is gone, or the library closed the session."""
-        if self.ended_at is None:
-            self.ended_at = self._engine.now()
+        """The websocket that was its transport is gone; harmless when repeated."""
+        self.engine.close(1001, "the client went away", self._home.now())
+        self._home.forget(self.sid)
         self._lose()
 
-    def look(self, now: float) -> None:
-        """What time alone decides: nobody was let in, nobody is there, or the last words were not heard."""
-        if self.ended_at is not None:
-            if now - self.ended_at > FLUSH_SECONDS:
-                self.abort()
-        elif now - self.heard_at > PING_INTERVAL_SECONDS + PING_TIMEOUT_SECONDS:
+    def _lose(self) -> None:
+        for join in self._joins:
+            join.cancel()
+        for carried in self.namespaces.leave_all():
+            carried.lost()
+        if not self.over.done():
+            self.over.set_result(None)
+
+    def look(self, now_seconds: float) -> None:
+        """What time alone decides: a ping, the end of who is silent or in no namespace, the last packets untaken."""
+        due = self.engine.due(now_seconds)
+        if due in ("silence", "unflushed"):
             self.abort()
-        elif not (self._entered or self._knocking) and now - self._outside_since > CONNECT_SECONDS:
+        elif self.namespaces.is_empty and now_seconds - self._unjoined_since > CONNECT_SECONDS:
             self.end(1008, "nobody connected")
+        elif due == "ping":
+            self.write(packets.PING)
 
-    async def receive(self, text: str) -> None:
-        """One Socket.IO packet from the client. Whatever is no packet closes the session; a fault of ours does not."""
-        if self.ended_at is not None:
-            return
-        try:
-            await self._hear(packets.read(text))
-        except packets.Broken:
-            self.end_as_broken()
-        except Exception:
-            log.exception("message_failed")
+    def _stay_unjoined(self) -> None:
+        if not self.namespaces.joined:
+            self._unjoined_since = self._home.now()
+            self._home.keep_unjoined(self.sid, self.address)
 
-    def end_as_broken(self) -> None:
-        """The client said what no client of ours says."""
-        self._engine.broken += 1
-        self.end(1002, "broken packet")
-
-    def sign_of_life(self, text: str) -> None:
-        """A packet of whatever kind came in; a pong is for the languages to know, too."""
-        self.heard_at = self._engine.now()
-        if text[:1] == "3":
-            for carried in self._entered.values():
-                carried.alive()
-
-    async def _hear(self, packet: packets.Packet) -> None:
-        if packet.kind == "connect":
-            await self._connect(packet)
-        elif packet.kind == "ack":
-            return  # nothing that is said to clients asks for one
-        elif packet.namespace not in self._entered:
-            raise packets.Broken
-        elif packet.kind == "disconnect":
-            self._depart(packet.namespace)
-        else:
-            self._say(packet, self._entered[packet.namespace])
-
-    def _depart(self, namespace: str) -> None:
-        """The client leaves a namespace by itself."""
-        self._entered.pop(namespace).lost()
-        if not self._entered:
-            self._stay_outside()
-
-    def _stay_outside(self) -> None:
-        self._outside_since = self._engine.now()
-        self._engine.keep_outside(self._sid, self.address)
-
-    async def _connect(self, packet: packets.Packet) -> None:
-        name, auth = packet.namespace, packets.auth_of(packet)
-        self._connects += 1
-        if name in self._entered or name in self._knocking or self._connects > MOST_CONNECTS:
-            raise packets.Broken
-        self._knocking.add(name)
-        try:
-            refusal = await self._knock(name, auth)
-        finally:
-            self._knocking.discard(name)
-        if refusal is not None:
-            self.write(packets.refused(name, *refusal))
-            asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._end_if_outside)
-
-    async def _knock(self, name: str, auth: Mapping[str, str]) -> tuple[str, Any] | None:
-        namespace = self._engine.namespaces.get(name)
-        if namespace is None:
-            return "Connect to the namespace /v3 or /v2.", {"code": "invalid_namespace"}
-        knock = Knock(self, name, auth)
-        return await namespace.enter(knock, knock.given)
-
-    def _end_if_outside(self) -> None:
-        if not (self._entered or self._knocking):
+    def _end_if_unjoined(self) -> None:
+        if self.namespaces.is_empty:
             self.end(1008, "refused")
 
-    def _say(self, packet: packets.Packet, carried: Carried) -> None:
-        text = packets.frame_of(packet)
-        if len(text.encode()) > self._engine.max_message_bytes:
-            carried.refuse("message_too_big")
-        elif packet.number is None:
-            carried.receive(text)
-        else:
-            number, namespace = packet.number, packet.namespace
-            receipt = self._engine.namespaces[namespace].receipt(
-                lambda said: self.write(packets.acknowledgement(namespace, number, said))
-            )
-            carried.receive(text, receipt)
 
-    def _lose(self) -> None:
-        entered, self._entered = self._entered, {}
-        for carried in entered.values():
-            carried.lost()
+def _nobody_pays(_holder: Holder) -> None:
+    """Each request of a session that polls pays for itself."""
 
 
 def _calls_back(code: int) -> bool:

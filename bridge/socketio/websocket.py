@@ -1,130 +1,100 @@
-"""A websocket under an Engine.IO session, from its handshake or by an upgrade, as the library drives it.
+"""A websocket under an Engine.IO session, from its handshake or by an upgrade, on our own server's wire.
 
-Before the library sees a frame it is one that a client may send then: the library would read JSON of any depth into
-others, and answer some without end.
+Until the client has joined a namespace each packet is awaited here, as from any stranger; from then on the wire hands
+what it reads to the session, in the same turn of the loop. Must never raise for what a client does or fails to do.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Final
 
-from bridge.budget.accounts import Holder
-from bridge.socketio import packets
+from starlette.types import Receive
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
 from bridge.socketio.session import Session
-from bridge.sockets.ports import ASGI_EXTENSION, pay, vouch
+from bridge.socketio.sessions import Sessions
+from bridge.sockets.ports import WebSocketWire, pay, vouch
 
 PROBE_SECONDS: Final = 10.0
 """So long each step of an upgrade may take."""
 
 
-class Home(Protocol):
-    """The server, as its websockets know it."""
-
-    sessions: dict[str, Session]
-
-    @property
-    def most_bytes(self) -> int:
-        """Of one packet."""
+async def begin(websocket: WebSocket, sessions: Sessions, wire: WebSocketWire) -> None:
+    """Serve a session that begins with this handshake, until its end."""
+    if await _is_accepted(websocket, sessions, wire):
+        await _carry(websocket.receive, sessions.begin(websocket.scope, wire), wire)
 
 
-class EngineWebSocket:
-    """A websocket as the library wants it: one frame a packet. Never raises for what a client does or fails to do."""
+async def upgrade(websocket: WebSocket, sessions: Sessions, session: Session, wire: WebSocketWire) -> None:
+    """Serve a session that has polled until now, until its end; or leave it polling where nothing comes of it."""
+    session.transport.candidate = wire
+    try:
+        if await _is_accepted(websocket, sessions, wire):
+            await _ask_to_take_over(websocket, session)
+    finally:
+        _give_up_upgrade(session, wire)
+    if session.engine.transport == "websocket":
+        await _carry(websocket.receive, session, wire)
 
-    def __init__(self, engine: Home, handler: Callable[..., Any]) -> None:
-        self._engine = engine
-        self._handler = handler
-        self._socket = handler.__self__  # type: ignore[attr-defined]
-        self._session = engine.sessions[self._socket.sid]
-        self._probe: str | None = None
-        self._is_closed = False
-        self._scope: Mapping[str, Any] = {}
-        self._receive: Any = None
-        self._send: Any = None
 
-    async def __call__(self, environ: Mapping[str, Any]) -> str:
-        self._scope, self._receive, self._send = environ["asgi.scope"], environ["asgi.receive"], environ["asgi.send"]
-        if self._session.websocket is not None:
-            await self.close()  # one at a time, or nobody could say which of them hears what
-            return ""
-        self._session.websocket = self
-        self._make_room()
-        try:
-            await self._try_to_send({"type": "websocket.accept"})
-            if await self._is_used():
-                holder = self._session.holder
-                if holder is not None:
-                    self.vouch(holder)
-                await self._handler(self)
-        finally:
-            self._session.websocket = None
-            await self.close()
-        return ""
+async def _is_accepted(websocket: WebSocket, sessions: Sessions, wire: WebSocketWire) -> bool:
+    """Whether the client is still there. Its frames may be longer than a message by what is around it."""
+    wire.take_messages_up_to(sessions.most_bytes)
+    try:
+        await websocket.accept()
+    except (WebSocketDisconnect, OSError, RuntimeError):
+        return False
+    return True
 
-    def _make_room(self) -> None:
-        """A frame is longer than the message in it, which has the limit of all messages."""
-        wire = self._wire
-        if wire is not None:
-            wire.conn.max_message_size = self._engine.most_bytes
 
-    async def _is_used(self) -> bool:
-        """Before an upgrade, whether the probe comes: from then on the library answers polls with nothing."""
-        if self._socket.connected:
-            self._probe = await self._next()
-        return self._probe == packets.PROBE or not self._socket.connected
-
-    async def wait(self) -> str | None:
-        """The next packet; `None` ends the websocket."""
-        probe, self._probe = self._probe, None
-        return probe or await self._next()
-
-    async def _next(self) -> str | None:
-        seconds = None if self._session.is_upgraded else PROBE_SECONDS
-        try:
-            event = await asyncio.wait_for(self._receive(), seconds)
-        except TimeoutError:
-            return None
-        if event["type"] != "websocket.receive" or self._session.ended_at is not None:
-            return None
-        text: str = event.get("text") or ""
-        if not self._may_come(text):
-            self._session.end_as_broken()
-            return None
-        self._session.sign_of_life(text)
-        return text
-
-    def _may_come(self, text: str) -> bool:
-        if len(text.encode()) > self._engine.most_bytes:
-            return False
-        return packets.may_come(text) if self._session.is_upgraded else text in (packets.PROBE, packets.UPGRADE)
-
-    async def send(self, message: str) -> None:
-        """One packet."""
-        await self._try_to_send({"type": "websocket.send", "text": message})
-
-    async def close(self) -> None:
-        """Once, with what the session ended with."""
-        if self._is_closed:
+async def _ask_to_take_over(websocket: WebSocket, session: Session) -> None:
+    """The steps of an upgrade, until it has succeeded or the client goes another way."""
+    while not session.is_over and session.engine.transport != "websocket":
+        packet = await _next_soon(websocket.receive)
+        if packet is None:
             return
-        self._is_closed = True
-        code = self._session.code if self._session.code != 1006 else 1011
-        await self._try_to_send({"type": "websocket.close", "code": code, "reason": self._session.reason})
+        session.receive_upgrade(packet)
+        _vouch(websocket, session)
 
-    async def _try_to_send(self, message: Mapping[str, Any]) -> None:
-        with contextlib.suppress(OSError, RuntimeError):  # the client is gone, or has closed it
-            await self._send(message)
 
-    def abort(self) -> None:
-        """Cut it off, if this server can."""
-        wire = self._wire
-        if wire is not None:
-            wire.abort()
+def _vouch(websocket: WebSocket, session: Session) -> None:
+    """Whoever speaks by it has good credentials, and pays for it."""
+    if session.namespaces.joined:
+        vouch(websocket.scope)
+        pay(websocket.scope, session.holder)
 
-    def vouch(self, holder: Holder) -> None:
-        """Whoever speaks by it has good credentials, and pays for it."""
-        vouch(self._scope)
-        pay(self._scope, holder)
 
-    @property
-    def _wire(self) -> Any:
-        return self._scope.get("extensions", {}).get(ASGI_EXTENSION)
+def _give_up_upgrade(session: Session, wire: WebSocketWire) -> None:
+    """Harmless where the websocket has become the transport."""
+    if session.transport.candidate is wire:
+        session.transport.candidate = None
+        session.engine.give_up_upgrade()
+        wire.begin_close(1000, "")
+
+
+async def _carry(receive: Receive, session: Session, wire: WebSocketWire) -> None:
+    try:
+        while not (session.is_over or session.namespaces.joined):
+            packet = await _next(receive)
+            if packet is None:
+                return
+            await session.receive_in_turn(packet)
+        if not session.is_over:
+            session.when_joined = wire.pays
+            wire.attach(session)
+            await session.over
+    finally:
+        session.lost()
+
+
+async def _next_soon(receive: Receive) -> str | None:
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            return await _next(receive)
+    except TimeoutError:
+        return None
+
+
+async def _next(receive: Receive) -> str | None:
+    """The next packet; `None` at the end. What came as bytes is no packet, nor is an empty text."""
+    event = await receive()
+    return event.get("text") or "" if event["type"] == "websocket.receive" else None

@@ -53,6 +53,9 @@ class WebSocketWire(Wire, Payer, Protocol):
     def attach(self, carried: Carried) -> None:
         """From now on every message goes to `carried`, in the turn of the loop in which it is read."""
 
+    def take_messages_up_to(self, most_bytes: int) -> None:
+        """The size of a message, where it is another than that of the server."""
+
 
 class Socket(Protocol):
     """A websocket under a session."""

@@ -91,6 +91,9 @@ class WebSocketProtocol(WebSocketClosing):
             self._lose()
         self._reader.look()
 
+    def take_messages_up_to(self, most_bytes: int) -> None:
+        self.conn.max_message_size = most_bytes
+
     def pays(self, holder: Holder) -> None:
         """What comes is read on this holder's account from now on."""
         self._reader.holder = holder

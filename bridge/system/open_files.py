@@ -9,19 +9,11 @@ MOST: Final = 1_048_576
 LEAST: Final = 128
 """With fewer a bridge does not start: it needs half of them itself, and the rest would not be enough for clients."""
 
-SHARE_PASSED_ON: Final = 8
-"""A request that is passed on to another worker needs one more file. One file in so many is reserved for these."""
-
 
 def limits() -> tuple[int, int]:
     """`(soft, hard)`: how many files may be open now, and up to how many the process may raise that itself."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _counted(soft), _counted(hard)
-
-
-def passed_on() -> int:
-    """How many files are reserved for requests that are passed on."""
-    return limits()[0] // SHARE_PASSED_ON
 
 
 def allow_most() -> None:

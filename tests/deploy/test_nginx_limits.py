@@ -45,6 +45,7 @@ NO_SIDS = (
     f"s%69d={SID}",
     f"xsid={SID}",
     f"sid={SID[:-1]}.",
+    f"sid=7.{SID}",
     f"sid=100.{SID}",
     f"sid=a.{SID}",
     f"sid=%0a{SID[3:]}",
@@ -85,10 +86,9 @@ async def test_a_sid_lifts_no_limit_at_any_other_door(proxy: Nginx, door: str) -
     assert await statuses(proxy, *((who, target) for target in targets)) == [200, 200, 503]
 
 
-@pytest.mark.parametrize("sid", [SID, f"7.{SID}", f"63.{SID}"])
-async def test_a_session_that_began_is_not_counted_with_those_that_begin(proxy: Nginx, sid: str) -> None:
+async def test_a_session_that_began_is_not_counted_with_those_that_begin(proxy: Nginx) -> None:
     who, hello = somebody(), f"/socket.io/?{POLLING}"
-    poll = f"{hello}&sid={sid}&t=1"
+    poll = f"{hello}&sid={SID}&t=1"
     visits = [(who, target) for target in (hello, poll, hello, poll, hello)]
     assert await statuses(proxy, *visits) == [200, 200, 200, 200, 503]
 

@@ -119,25 +119,25 @@ class Stranger:
         return target
 
 
-@pytest.fixture(scope="module")
-def two(module_bridge: StartBridge) -> BridgeProcess:
-    return module_bridge("--socketio", "--workers", "2", config=CONFIG)
+@pytest.fixture(scope="module", params=[("--socketio",), ("--workers", "2")], ids=" ".join)
+def served(module_bridge: StartBridge, request: pytest.FixtureRequest) -> BridgeProcess:
+    return module_bridge(*request.param, config=CONFIG)
 
 
-async def test_no_request_is_an_error_of_ours(two: BridgeProcess) -> None:
+async def test_no_request_is_an_error_of_ours(served: BridgeProcess) -> None:
     stranger, room, failed = Stranger(8), asyncio.Semaphore(AT_ONCE), []
 
     async def ask(request: bytes) -> None:
-        async with room, raw_socket(two) as client:
+        async with room, raw_socket(served) as client:
             await client.send(request)
             said = await asyncio.wait_for(client.some(), 10)
             if said.startswith(b"HTTP/1.1 5") and not said.startswith(b"HTTP/1.1 503"):
                 failed.append((request, said))
 
-    before = two.log
+    before = served.log
     await asyncio.gather(*(ask(stranger.request()) for _ in range(NUMBER)))
     assert failed == []
-    assert two.log == before
+    assert served.log == before
 
 
 @pytest.mark.parametrize(
@@ -150,16 +150,16 @@ async def test_no_request_is_an_error_of_ours(two: BridgeProcess) -> None:
     ],
     ids=["http2", "tls", "chunk", "bytes"],
 )
-async def test_what_is_no_request_is_not_logged(two: BridgeProcess, garbage: bytes) -> None:
-    before = two.log
+async def test_what_is_no_request_is_not_logged(served: BridgeProcess, garbage: bytes) -> None:
+    before = served.log
     for _ in range(5):
-        async with raw_socket(two) as client:
+        async with raw_socket(served) as client:
             await client.send(garbage)
             await client.rest(5)
-    assert two.log == before
+    assert served.log == before
 
 
-async def test_a_client_that_would_rather_speak_http_2_is_heard(two: BridgeProcess) -> None:
+async def test_a_client_that_would_rather_speak_http_2_is_heard(served: BridgeProcess) -> None:
     """As Java's own client begins, and `curl --http2`."""
     body = b'{"msg_type":"msg","target":"group","group_id":"g","msg":"hello"}'
     head = (
@@ -167,7 +167,7 @@ async def test_a_client_that_would_rather_speak_http_2_is_heard(two: BridgeProce
         b"HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA\r\nContent-Type: application/json\r\n"
         b"X-Api-Key: %s\r\nContent-Length: %d\r\n\r\n" % (api_key("clerk").encode(), len(body))
     )
-    async with raw_socket(two) as client:
+    async with raw_socket(served) as client:
         for pieces in ([head + body], [head, body]):
             for piece in pieces:
                 await client.send(piece)

@@ -19,7 +19,6 @@ changes none of it. Where a defence is taken out somebody may wait for ever; tha
 | all places of a process by one tenant; many who never read | `test_shares.py` |
 | sessions of Socket.IO that are begun and left alone | `test_sessions.py` |
 | sids that lift limits, networks of many addresses, lies about who one is, before nginx | `test_proxy.py` |
-| sessions and hosts that are none, of a command with workers | `test_workers.py` |
 | an id that a token would name, a page of elsewhere, JOIN and LEAVE, the bridge's own word | `test_identity.py` |
 | knocks that would undo a step of a migration | `test_guards.py` |
 | a tenant's administrator: a huge id map, one that never ends, orders without end | `test_administrators.py` |
@@ -32,6 +31,6 @@ changes none of it. Where a defence is taken out somebody may wait for ever; tha
 | a hangup; something that is deaf to the end | `test_signals.py` |
 
 Without a test here: a wall clock that is set, since a bridge looks at it each half minute
-(`tests/bridge/messaging/test_connections.py` sets one). Without its twin: a Host that is none, see `test_workers.py`;
-and of the dear frames all but the digits, for what reads them has no part that could be left out.
+(`tests/bridge/messaging/test_connections.py` sets one). Without their twins:
+of the dear frames all but the digits, for what reads them has no part that could be left out.
 """

@@ -68,12 +68,6 @@ def at_once(*_arguments: Any, **_named: Any) -> float:
     return 0.0
 
 
-def at_that_place(self: Any, number: str) -> Any:
-    """Whatever a stranger calls a worker."""
-    place = self._directory / f"{number}.http"
-    return place if place.exists() else None
-
-
 def one_for_all(self: Any, _tenant: str) -> str:
     """The name of a record that all tenants share."""
     return f"{self.prefix}:record"
@@ -183,8 +177,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "streams of a key": {"bridge.admin.events:Streams._has_room": up_to_the_last},
     "turns of reports": {"bridge.records.report_turns:ReportTurns.turn": without_turns},
     "reports of the gone": {"bridge.admin.report_answer:_left": for_ever},
-    "sessions of an address": {"bridge.socketio.outside:Outside.gives_way": the_longest_waiting},
-    "known workers": {"bridge.runtime.worker_metrics:Siblings.place_of": at_that_place},
+    "sessions of an address": {"bridge.socketio.unjoined:Unjoined.gives_way": the_longest_waiting},
     "known clients": {
         "bridge.records.turned_away:REFUSE": Changed(partial(without_words, words=KNOWN_ALONE, instead="true"))
     },

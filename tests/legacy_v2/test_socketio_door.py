@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -37,15 +37,18 @@ class Gate:
         self.refusals = at_the_desk, at_the_door
         self.ids: list[tuple[str | None, str | None]] = []
         self.sessions: list[Session] = []
+        self.guest = Guest("", "", "", "", "", "none")
         self.door = SocketIoDoor[str](self, Ports(self.bus, self.world, self.world, self.world))
 
-    async def admit(self, knock: str, group_id: str | None, client_id: str | None) -> Guest:
+    async def admit(self, request: str, group_id: str | None, client_id: str | None) -> Self:
         self.ids.append((group_id, client_id))
         if self.refusals[0] is not None:
             raise self.refusals[0]
-        return Guest("acme", group_id or "lobby", client_id or "made", "lobby", "v2-42", "tenant", protocol="socketio")
+        group, client = group_id or "lobby", client_id or "made"
+        self.guest = Guest("acme", group, client, "lobby", "v2-42", "tenant", protocol="socketio")
+        return self
 
-    async def open(self, knock: str, guest: Guest, session: Any) -> None:
+    async def open(self, session: Any) -> None:
         if self.refusals[1] is not None:
             raise self.refusals[1]
         self.sessions.append(session(self.world, self.world))

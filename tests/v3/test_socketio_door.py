@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -17,14 +17,16 @@ class Gate:
         self.codes = at_the_desk, at_the_door
         self.ids: list[tuple[str, str]] = []
         self.sessions: list[Session] = []
+        self.guest = Guest("", "", "", "none")
 
-    async def admit(self, knock: str, group_id: str, client_id: str) -> Guest:
+    async def admit(self, request: str, group_id: str, client_id: str) -> Self:
         self.ids.append((group_id, client_id))
         if self.codes[0] is not None:
             raise Refused(self.codes[0], group_id)
-        return Guest("acme", group_id, client_id, "tenant", "socketio")
+        self.guest = Guest("acme", group_id, client_id, "tenant", "socketio")
+        return self
 
-    async def open(self, knock: str, guest: Guest, session: Any) -> None:
+    async def open(self, session: Any) -> None:
         if self.codes[1] is not None:
             raise Refused(self.codes[1])
         self.sessions.append(session(self.world, self.world))

@@ -1,14 +1,9 @@
-"""Checks of the installation: Python, the packages that the bridge needs, and the dead package `socketio`.
-
-That package would overwrite `python-socketio`: both install the module `socketio`.
-"""
+"""Checks of the installation: Python, and the packages that the bridge needs."""
 
 import importlib.metadata
-import importlib.util
 import platform
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from packaging.requirements import Requirement
@@ -17,16 +12,12 @@ from bridge.cli.checks.finding import Finding, bad, ok, warn
 
 PROJECT: Final = "aether-bridge"
 OLDEST_PYTHON: Final = (3, 11)
-MODULE: Final = "socketio"
-DEAD_PACKAGE: Final = "socketio"
-LIVING_PACKAGE: Final = "python-socketio"
 
 
 def look() -> Iterator[Finding]:
-    """Findings about Python, its packages, and what `import socketio` finds."""
+    """Findings about Python and its packages."""
     yield _python()
     yield _packages()
-    yield _socketio()
 
 
 def _python() -> Finding:
@@ -61,30 +52,3 @@ def _problem(text: str) -> str | None:
     if requirement.specifier.contains(installed, prereleases=True):
         return None
     return f"{requirement.name} is {installed} and should be {requirement.specifier}"
-
-
-def _socketio() -> Finding:
-    spec = importlib.util.find_spec(MODULE)
-    if spec is None:
-        return ok("socketio", f"{LIVING_PACKAGE} is not installed: there is no Socket.IO door")
-    try:
-        dead = importlib.metadata.version(DEAD_PACKAGE)
-    except importlib.metadata.PackageNotFoundError:
-        return _living_socketio(spec.origin or "")
-    return bad(
-        "socketio",
-        f"the package {DEAD_PACKAGE} {dead} has written over {LIVING_PACKAGE}, or will",
-        f"pip uninstall {DEAD_PACKAGE} {LIVING_PACKAGE}, then install {LIVING_PACKAGE} again",
-    )
-
-
-def _living_socketio(origin: str) -> Finding:
-    """Whether the module at `origin` belongs to `python-socketio`."""
-    try:
-        living = importlib.metadata.distribution(LIVING_PACKAGE)
-        if Path(origin).resolve() == Path(str(living.locate_file(f"{MODULE}/__init__.py"))).resolve():
-            return ok("socketio", f"{LIVING_PACKAGE} {living.version}")
-    except importlib.metadata.PackageNotFoundError:
-        pass
-    remedy = f"rename it, or take it out of the path, so that {LIVING_PACKAGE} can be found"
-    return bad("socketio", f"`import {MODULE}` finds {origin}, which is not {LIVING_PACKAGE}", remedy)

@@ -55,6 +55,28 @@ def test_settings_that_cannot_be_used_are_one_sentence(tmp_path: Path, text: str
     assert said in sentence(run("serve", "--config", config))
 
 
+@pytest.mark.parametrize(
+    ("options", "text", "environment"),
+    [
+        (("--socketio", "--workers", "2"), "", {}),
+        (("--workers", "2"), "socketio = true\n", {}),
+        (("--socketio",), "", {"BRIDGE_WORKERS": "2"}),
+        ((), "socketio = true\nworkers = 2\n", {}),
+        ((), "", {"BRIDGE_SOCKETIO": "true", "BRIDGE_WORKERS": "2"}),
+    ],
+)
+def test_socketio_with_several_workers_is_one_sentence_that_says_what_to_do(
+    tmp_path: Path, options: tuple[str, ...], text: str, environment: dict[str, str]
+) -> None:
+    config = tmp_path / "bridge.toml"
+    config.write_text(text)
+    said = sentence(run("serve", "--config", config, *options, environment=environment))
+    assert "socketio needs workers = 1, since a Socket.IO session lives in one process" in said
+    assert said.endswith(
+        "start several commands instead, each on a port of its own, behind the sticky route of deploy/nginx.conf"
+    )
+
+
 @pytest.mark.parametrize("command", [("serve",), ("tenants", "list")])
 @pytest.mark.parametrize("option", ["foo=bar", "protocol=9"])
 def test_an_option_that_redis_cannot_have_is_one_sentence(command: tuple[str, ...], option: str) -> None:

@@ -1,74 +1,42 @@
-"""The Engine.IO server, and what it relies on in python-engineio, which promises none of it.
-
-When a test named after the library fails after an upgrade, read bridge/socketio/engine.py, and
-engine_websocket.py, before anything else.
-"""
+"""Engine.IO of one session, as a state machine."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from typing import Any, cast
+import json
 
-import engineio
 import pytest
-from engineio.async_drivers.asgi import _async, translate_request
-from engineio.async_socket import AsyncSocket
 from engineio.packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.socketio import engine as module
-from bridge.socketio.engine import Engine
-from bridge.socketio.outgoing import Waiting
-from bridge.socketio.packets import MOST_PACKETS, may_come
-from bridge.socketio.session import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS
-from tests.bridge.broker.parts import ANSWER_SECONDS, until
-from tests.bridge.socketio.engine_parts import MESSAGE_BYTES, Home, Logged
-from tests.bridge.socketio.test_session import EVENT
-
-
-@pytest.mark.parametrize(
-    ("owner", "name", "expected"),
-    [
-        (engineio.AsyncServer, "create_queue", ["args", "kwargs"]),
-        (engineio.AsyncServer, "start_background_task", ["target", "args", "kwargs"]),
-        (engineio.AsyncServer, "_handle_connect", ["environ", "transport", "jsonp_index"]),
-        (engineio.AsyncServer, "handle_request", ["args", "kwargs"]),
-        (AsyncSocket, "schedule_ping", []),
-        (AsyncSocket, "_send_ping", []),
-        (AsyncSocket, "_websocket_handler", ["ws"]),
-    ],
+from bridge.socketio import packets
+from bridge.socketio.engine import (
+    FLUSH_SECONDS,
+    MOST_PACKETS,
+    PING_INTERVAL_SECONDS,
+    PING_TIMEOUT_SECONDS,
+    Engine,
+    Transport,
 )
-def test_the_library_takes_what_we_think(owner: type, name: str, expected: list[str]) -> None:
-    parameters = inspect.signature(getattr(owner, name)).parameters
-    assert [argument for argument in parameters if argument != "self"] == expected
+from bridge.socketio.packets import Broken, may_come
+
+SILENCE_SECONDS = PING_INTERVAL_SECONDS + PING_TIMEOUT_SECONDS
 
 
-async def test_the_librarys_socket_keeps_its_state_where_we_look() -> None:
-    home = Home()
-    sid, _ = await home.begin()
-    socket = home.engine.sockets[sid]
-    assert (socket.sid, type(socket.queue)) == (sid, Waiting)
-    assert (socket.connected, socket.upgrading, socket.upgraded, socket.closing, socket.closed) == (True, *[False] * 4)
+def engine(transport: Transport = "polling") -> Engine:
+    return Engine("secret", transport, 10_000, 0.0)
 
 
-def test_the_library_takes_its_driver_from_where_we_put_ours() -> None:
-    engine = Engine(1, 1, lambda: 0.0)
-    assert set(_async) <= set(engine._async)
-    assert engine._async["translate_request"] is not translate_request
-    assert engine._async["websocket"] is not _async["websocket"]
-    assert "self.server._async['websocket'](" in inspect.getsource(AsyncSocket._upgrade_websocket)
-
-
-def test_the_librarys_packets_have_the_numbers_that_we_write() -> None:
+def test_our_packets_have_the_numbers_of_other_servers() -> None:
+    """python-engineio's client is in every suite; its server is where these were read."""
     assert (CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP) == (1, 2, 3, 4, 5, 6)
-    assert (Packet(CLOSE).encode(), Packet(NOOP).encode()) == ("1", "6")
+    ours = (packets.CLOSE, packets.PING, packets.PROBED, packets.NOOP)
+    theirs = (Packet(CLOSE), Packet(PING), Packet(PONG, data="probe"), Packet(NOOP))
+    assert [one.decode() for one in ours] == [one.encode() for one in theirs]
 
 
 @given(st.text())
-def test_what_we_let_through_the_library_reads_as_it_stands(rest: str) -> None:
-    """Whatever begins otherwise it would read as JSON, of any depth."""
+def test_what_we_let_through_another_server_reads_as_it_stands(rest: str) -> None:
     for said in (rest, f"4{rest}", f"42{rest}"):
         if may_come(said):
             packet = Packet(encoded_packet=said)
@@ -78,135 +46,109 @@ def test_what_we_let_through_the_library_reads_as_it_stands(rest: str) -> None:
 @pytest.mark.parametrize(
     "said", ["", "0", "2", "2probe", "5", "6", "1x", "33", "4", "4x", "4[", "47", "b4AA", "4²", "٤2"]
 )
-def test_what_a_client_may_not_send_at_any_time_is_no_packet(said: str) -> None:
-    assert not may_come(said)
+@pytest.mark.parametrize("transport", ["polling", "probed", "websocket"])
+def test_what_a_client_may_not_send_at_any_time_is_broken(said: str, transport: Transport) -> None:
+    with pytest.raises(Broken):
+        engine(transport).receive(said, 0.0)
 
 
-async def test_a_session_that_polls_is_told_what_it_needs() -> None:
-    home = Home()
-    opening = (await home.engine.begin({"type": "http", "query_string": b"", "headers": []})).decode()
-    (sid,) = home.engine.sessions
-    assert opening == (
-        f'0{{"sid":"{sid}","upgrades":["websocket"],"pingTimeout":{PING_TIMEOUT_SECONDS * 1_000},'
-        f'"pingInterval":{PING_INTERVAL_SECONDS * 1_000},"maxPayload":{MESSAGE_BYTES + 1_024}}}'
+def test_a_packet_is_a_message_a_pong_or_a_goodbye() -> None:
+    assert [engine().receive(said, 0.0) for said in ("42[]", "3", "1")] == ["message", "pong", "goodbye"]
+
+
+@pytest.mark.parametrize(("transport", "upgrades"), [("polling", ["websocket"]), ("websocket", [])])
+def test_the_opening_says_what_a_client_needs(transport: Transport, upgrades: list[str]) -> None:
+    assert engine(transport).opening(2_024) == (
+        b'0{"sid":"secret","upgrades":%b,"pingTimeout":%d,"pingInterval":%d,"maxPayload":2024}'
+        % (json.dumps(upgrades).encode(), PING_TIMEOUT_SECONDS * 1_000, PING_INTERVAL_SECONDS * 1_000)
     )
 
 
-async def test_a_poll_brings_no_more_packets_than_every_client_takes() -> None:
-    home = Home()
-    sid, session = await home.entered("/v3")
-    session.write(b"\x1e".join([EVENT] * (MOST_PACKETS + 3)))
-    assert await home.heard(sid) == [EVENT.decode()] * MOST_PACKETS
-    assert await home.heard(sid) == [EVENT.decode()] * 3
+def test_a_poll_brings_no_more_packets_than_every_client_takes() -> None:
+    one = engine()
+    for number in range(MOST_PACKETS + 3):
+        one.outgoing.put(b"%d" % number)
+    bodies = [one.answer().split(b"\x1e"), one.answer().split(b"\x1e")]
+    assert [int(packet) for body in bodies for packet in body] == list(range(MOST_PACKETS + 3))
+    assert [len(body) for body in bodies] == [MOST_PACKETS, 3]
 
 
-async def test_a_session_has_one_ping_which_ends_with_it() -> None:
-    home = Home()
-    sid, session = await home.begin()
-    (ping,) = home.engine._pings.values()
+def test_the_close_comes_alone_after_all_else() -> None:
+    one = engine()
+    assert not one.has_answer
+    one.outgoing.put(b"last words")
+    assert one.close(1000, "", 0.0)
+    assert [one.answer(), one.answer()] == [b"last words", b"1"]
+    assert one.has_answer
+
+
+def test_a_session_ends_once() -> None:
+    one = engine()
+    assert one.close(4410, "v2_retired", 7.0)
+    assert not one.close(1000, "", 8.0)
+    assert (one.end and (one.end.code, one.end.reason, one.end.at_seconds)) == (4410, "v2_retired", 7.0)
+
+
+def test_an_upgrade_is_a_probe_and_its_second_packet() -> None:
+    one = engine()
+    assert one.receive_upgrade("2probe", 0.0) == b"3probe"
+    one.outgoing.put(b"a message")
+    assert (one.has_answer, [one.answer() for _ in range(3)]) == (True, [b"6"] * 3)
+    assert one.receive_upgrade("5", 0.0) == b""
+    assert (one.transport, one.outgoing.take(9)) == ("websocket", [b"6", b"a message"])
+
+
+def test_an_upgrade_that_is_given_up_leaves_the_session_polling() -> None:
+    one = engine()
+    one.give_up_upgrade()
+    one.receive_upgrade("2probe", 0.0)
+    one.give_up_upgrade()
+    one.outgoing.put(b"a message")
+    assert (one.transport, one.answer()) == ("polling", b"6\x1ea message")
+    assert one.receive_upgrade("2probe", 0.0) == b"3probe"
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        *[([], said) for said in ("5", "2", "2probes", "3", "42[]", "", "1")],
+        *[(["2probe"], said) for said in ("2probe", "5x", "3", "42[]", "", "1")],
+        *[(["2probe", "5"], said) for said in ("2probe", "5")],
+    ],
+)
+def test_an_upgrade_that_goes_another_way_is_broken(before: list[str], said: str) -> None:
+    one = engine()
+    for packet in before:
+        one.receive_upgrade(packet, 0.0)
+    with pytest.raises(Broken):
+        one.receive_upgrade(said, 0.0)
+
+
+def test_a_ping_is_due_once_and_its_answer_lets_the_next_one_follow() -> None:
+    one, now = engine(), 0.0
     for _ in range(3):
-        assert await home.engine.receive_all(sid, ["3"])
-    assert list(home.engine._pings.values()) == [ping]
-    session.abort()
-    assert not home.engine._pings
-    await asyncio.gather(ping, return_exceptions=True)
-    assert ping.cancelled()
+        now += PING_INTERVAL_SECONDS
+        assert [one.due(now - 1), one.due(now), one.due(now + 1)] == [None, "ping", None]
+        now += 5
+        one.receive("3", now)
 
 
-async def test_a_ping_is_said_and_its_answer_lets_the_next_one_follow(monkeypatch: pytest.MonkeyPatch) -> None:
-    home = Home()
-    home.engine.ping_interval = 0.01
-    sid, _ = await home.entered("/v3")
-    for number in (1, 2, 3):
-        assert await home.heard(sid) == ["2"]
-        assert await home.engine.receive_all(sid, ["3"])
-        assert home.v3.guests[0].pongs == number
-    home.engine.sessions[sid].abort()
+def test_a_pong_that_nobody_asked_for_puts_off_no_ping() -> None:
+    one = engine()
+    one.receive("3", PING_INTERVAL_SECONDS - 1)
+    assert one.due(PING_INTERVAL_SECONDS) == "ping"
 
 
-@pytest.mark.parametrize("packets", [[""], ["x"], ["2"], ["5"], ["4[]"], ["b4AA"], ["0"], ["42[", "3"], ["3", "4x"]])
-async def test_a_post_of_what_is_no_packet_closes_its_session(packets: list[str]) -> None:
-    home = Home()
-    sid, session = await home.begin()
-    await home.engine.receive_all(sid, packets)
-    assert session.code == 1002
-    assert not await home.engine.receive_all(sid, ["3"])
+@pytest.mark.parametrize("said", ["3", "42[]", "1"])
+def test_who_is_not_heard_for_two_pings_is_silent(said: str) -> None:
+    one = engine()
+    one.receive(said, 100.0)
+    one.due(100.0)
+    assert one.due(100.0 + SILENCE_SECONDS) is None
+    assert one.due(101.0 + SILENCE_SECONDS) == "silence"
 
 
-async def test_a_client_that_says_goodbye_is_gone() -> None:
-    home = Home()
-    sid, session = await home.entered("/v3")
-    assert await home.engine.receive_all(sid, ['42/v3,["message",1]', "1", '42/v3,["message",2]'])
-    assert [said for said, _ in home.v3.guests[0].received] == ["1"]
-    assert (session.code, home.v3.guests[0].losses) == (1000, 1)
-
-
-async def test_where_too_many_are_in_no_namespace_one_ends_for_each_that_begins(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "MOST_OUTSIDE", 3)
-    home = Home()
-    inside, _ = await home.entered("/v3")
-    lonely, _ = await home.begin(address="198.51.100.9")
-    many = [(await home.begin(address="203.0.113.7"))[0] for _ in range(5)]
-    newcomer, _ = await home.begin(address="198.51.100.10")
-    assert list(home.engine.sessions) == [inside, lonely, many[-1], newcomer]
-    assert (len(home.engine.outside), home.engine.displaced) == (3, 4)
-
-
-async def test_who_leaves_its_namespaces_is_outside_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_OUTSIDE", 1)
-    home = Home()
-    sid, session = await home.entered("/v3")
-    other, _ = await home.begin()
-    await session.receive("1/v3,")
-    assert list(home.engine.sessions) == [sid]
-    assert sid in home.engine.outside
-    assert other not in home.engine.outside
-
-
-async def test_a_poll_of_a_session_that_gave_way_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_OUTSIDE", 1)
-    home = Home()
-    sid, _ = await home.begin()
-    poll = asyncio.create_task(home.engine.poll(sid))
-    await asyncio.sleep(0)
-    await home.begin()
-    assert await asyncio.wait_for(poll, ANSWER_SECONDS) == b"1"
-
-
-async def test_at_the_end_open_polls_are_answered() -> None:
-    home = Home()
-    sid, _ = await home.entered("/v3")
-    poll = asyncio.create_task(home.heard(sid))
-    await asyncio.sleep(0)
-    home.engine.end_all()
-    assert await poll == ["1"]
-    assert not home.engine.sessions
-
-
-async def test_one_session_that_fails_does_not_end_the_look_at_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
-    home = Home()
-    _, failing = await home.begin()
-    _, other = await home.begin()
-    cast(Any, failing).look = 0
-    home.time = 11
-    running = asyncio.create_task(home.engine.run())
-    await until(lambda: other.ended_at is not None)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    pings = list(home.engine._pings.values())
-    await asyncio.gather(*pings, return_exceptions=True)
-    assert all(ping.cancelled() for ping in pings)
-
-
-async def test_the_library_is_quiet_of_clients_and_not_of_our_faults(monkeypatch: pytest.MonkeyPatch) -> None:
-    home = Home()
-    home.engine.logger.error("a client")
-    assert home.engine.broken == 1
-    home.engine.on("message", cast(Any, lambda *_: 1 / 0))
-    logged = Logged()
-    monkeypatch.setattr(module, "log", logged)
-    await home.engine._trigger_event("message", "sid", "data")
-    assert logged.events == ["engine_failed"]
+def test_what_no_poll_takes_in_time_is_given_up() -> None:
+    one = engine()
+    one.close(1000, "", 100.0)
+    assert [one.due(100.0 + FLUSH_SECONDS), one.due(101.0 + FLUSH_SECONDS)] == [None, "unflushed"]

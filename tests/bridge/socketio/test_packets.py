@@ -187,12 +187,3 @@ def test_the_other_packets_of_the_server() -> None:
     assert packets.refused("/v3", "No.", {"code": "forbidden"}) == (
         b'44/v3,{"message":"No.","data":{"code":"forbidden"}}'
     )
-
-
-def test_packets_that_were_made_together_are_queued_apart_and_not_copied_when_alone() -> None:
-    blob = packets.event("/v3", "é".encode())
-    (alone,) = packets.ready(blob)
-    assert alone.blob is blob
-    assert alone.encode() == blob.decode()
-    together = packets.SEPARATOR.join([blob, blob])
-    assert [each.encode(b64=True) for each in packets.ready(together)] == [blob.decode()] * 2

@@ -3,222 +3,263 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from websockets.server import ServerProtocol
 
 from bridge.socketio import websocket
+from bridge.socketio.session import Session
+from bridge.sockets.framing import text_frame
+from bridge.sockets.ports import ASGI_EXTENSION, VOUCH
 from tests.bridge.broker.parts import ANSWER_SECONDS, until
-from tests.bridge.socketio.engine_parts import MESSAGE_BYTES, Home
-from tests.bridge.socketio.test_session import EVENT
+from tests.bridge.socketio.parts import EVENT, MESSAGE_BYTES, POLLING, Wire, code_of, heard
+from tests.bridge.socketio.visits import Visit
 
+WEBSOCKET = "EIO=4&transport=websocket"
 GONE = {"type": "websocket.disconnect", "code": 1006}
 
 
-def text(packet: str) -> dict[str, Any]:
-    return {"type": "websocket.receive", "text": packet}
-
-
-class Browser:
-    """The far end of a websocket, as ASGI shows it."""
+class Browser(Wire):
+    """The far end of a websocket, as ASGI and our server show it."""
 
     def __init__(self, query: str) -> None:
+        super().__init__()
         self.saying: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.saying.put_nowait({"type": "websocket.connect"})
-        self.heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.aborted = 0
-        self.payers: list[object] = []
-        self.conn = ServerProtocol(max_size=MESSAGE_BYTES)
-        headers = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
+        self.sent: list[str] = []
+        self.vouched = 0
+        self.most_bytes = MESSAGE_BYTES
         self.scope = {
             "type": "websocket",
             "path": "/",
             "query_string": query.encode(),
-            "headers": headers,
-            "extensions": {"aether.wire": self},
+            "headers": [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")],
+            "extensions": {ASGI_EXTENSION: self, VOUCH: self.vouch, "websocket.http.response": {}},
         }
 
-    def abort(self) -> None:
-        self.aborted += 1
+    def vouch(self) -> None:
+        self.vouched += 1
 
-    def pays(self, holder: object) -> None:
-        self.payers.append(holder)
+    def take_messages_up_to(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
 
-    async def receive(self) -> dict[str, Any]:
-        return await self.saying.get()
+    def say(self, packet: str) -> None:
+        self.saying.put_nowait({"type": "websocket.receive", "text": packet})
 
-    async def send(self, message: dict[str, Any]) -> None:
-        self.heard.put_nowait(message)
+    def go(self) -> None:
+        self.saying.put_nowait(GONE)
 
-    async def hears(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self.heard.get(), ANSWER_SECONDS)
+    def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
+        super().begin_close(code, reason, last)
+        self.go()  # the client answers the close
 
-    def connect(self, home: Home) -> asyncio.Task[Any]:
-        return asyncio.create_task(home.engine.handle_request(self.scope, self.receive, self.send))
+    async def send(self, message: Any) -> None:
+        self.sent.append(message["type"])
+        if "status" in message:
+            self.status = message["status"]
+
+    async def hears(self, number: int) -> list[str]:
+        """The next packets, so many."""
+        await until(lambda: len(self.heard) >= number)
+        said, self.written = self.heard, b"".join(text_frame(one.encode()) for one in self.heard[number:])
+        return said[:number]
+
+    def connect(self, visit: Visit) -> asyncio.Task[None]:
+        return asyncio.create_task(visit.endpoint(self.scope, self.saying.get, self.send))
 
 
-def upgrading(sid: str) -> Browser:
-    return Browser(f"EIO=4&transport=websocket&sid={sid}")
+def upgrading(session: Session) -> Browser:
+    return Browser(f"{WEBSOCKET}&sid={session.sid}")
 
 
-async def probed(home: Home, sid: str) -> tuple[Browser, asyncio.Task[Any]]:
+async def over(task: asyncio.Task[None]) -> None:
+    await asyncio.wait_for(task, ANSWER_SECONDS)
+
+
+async def probed(visit: Visit, session: Session) -> tuple[Browser, asyncio.Task[None]]:
     """A websocket that may take the session over; the open poll has ended."""
-    browser, poll = upgrading(sid), asyncio.create_task(home.heard(sid))
-    task = browser.connect(home)
-    browser.saying.put_nowait(text("2probe"))
-    assert [(await browser.hears())["type"], (await browser.hears())["text"]] == ["websocket.accept", "3probe"]
+    browser, poll = upgrading(session), asyncio.create_task(heard(session))
+    await asyncio.sleep(0)
+    task = browser.connect(visit)
+    browser.say("2probe")
+    assert (await browser.hears(1), browser.sent) == (["3probe"], ["websocket.accept"])
     assert await poll == ["6"]
     return browser, task
 
 
-async def upgraded(home: Home, sid: str) -> tuple[Browser, asyncio.Task[Any]]:
-    browser, task = await probed(home, sid)
-    browser.saying.put_nowait(text("5"))
-    await until(lambda: home.engine.sessions[sid].is_upgraded)
+async def upgraded(visit: Visit, session: Session) -> tuple[Browser, asyncio.Task[None]]:
+    browser, task = await probed(visit, session)
+    browser.say("5")
+    await until(lambda: bool(browser.attached))
     return browser, task
 
 
-async def test_a_websocket_carries_what_polls_would() -> None:
-    home = Home()
-    browser = Browser("EIO=4&transport=websocket")
-    task = browser.connect(home)
-    assert (await browser.hears())["type"] == "websocket.accept"
-    assert (await browser.hears())["text"].startswith("0{")
-    browser.saying.put_nowait(text("40/v3,{}"))
-    assert (await browser.hears())["text"].startswith("40/v3,")
-    (session,) = home.engine.sessions.values()
+async def test_a_websocket_carries_what_polls_would(visit: Visit) -> None:
+    browser = Browser(WEBSOCKET)
+    task = browser.connect(visit)
+    assert (await browser.hears(1))[0].startswith("0{")
+    browser.say("40/v3,{}")
+    assert (await browser.hears(1))[0].startswith("40/v3,")
+    (session,) = visit.home.sessions.all()
     session.write(b"\x1e".join([EVENT] * 20))
-    assert [(await browser.hears())["text"] for _ in range(20)] == [EVENT.decode()] * 20
-    browser.saying.put_nowait(GONE)
-    await task
-    assert home.v3.guests[0].losses == 1
-    assert not home.engine.sessions
+    assert await browser.hears(20) == [EVENT.decode()] * 20
+    await until(lambda: bool(browser.attached))
+    browser.attached[0].receive('42/v3,["message",1]')
+    browser.attached[0].alive()
+    (guest,) = visit.home.v3.guests
+    assert (guest.received[0][0], guest.pongs) == ("1", 1)
+    browser.attached[0].lost()
+    await over(task)
+    assert (guest.losses, visit.home.sids) == (1, [])
 
 
-async def test_a_frame_may_be_longer_than_a_message_by_what_is_around_it() -> None:
-    browser = Browser("EIO=4&transport=websocket")
-    assert browser.conn.max_message_size == MESSAGE_BYTES
-    task = browser.connect(Home())
-    assert (await browser.hears())["type"] == "websocket.accept"
-    assert browser.conn.max_message_size == MESSAGE_BYTES + 1_024
-    browser.saying.put_nowait(GONE)
-    await task
+async def test_whoever_joins_last_pays_for_what_is_read(visit: Visit) -> None:
+    browser, task = await upgraded(visit, await visit.home.joined("/v3"))
+    paid_before = len(browser.payers)
+    browser.attached[0].receive("40/v2,{}")
+    await until(lambda: bool(visit.home.v2.guests))
+    assert len(browser.payers) == paid_before + 1
+    browser.attached[0].lost()
+    await over(task)
 
 
-async def test_a_session_is_upgraded_and_loses_nothing() -> None:
-    home = Home()
-    sid, session = await home.entered("/v3")
-    browser, task = await probed(home, sid)
+async def test_until_it_is_in_a_namespace_a_websocket_is_a_strangers(visit: Visit) -> None:
+    visit.home.v3.refusal = ("No.", {"code": "forbidden"})
+    browser = Browser(WEBSOCKET)
+    task = browser.connect(visit)
+    for packet in ("3", "40/v3,{}", "40/v4,{}"):
+        browser.say(packet)
+    assert [said[:5] for said in await browser.hears(3)][1:] == ["44/v3", "44/v4"]
+    assert (browser.attached, browser.vouched) == ([], 0)
+    browser.go()
+    await over(task)
+    assert visit.home.sids == []
+
+
+async def test_a_frame_may_be_longer_than_a_message_by_what_is_around_it(visit: Visit) -> None:
+    browser = Browser(WEBSOCKET)
+    assert browser.most_bytes == MESSAGE_BYTES
+    task = browser.connect(visit)
+    await browser.hears(1)
+    assert browser.most_bytes == MESSAGE_BYTES + 1_024
+    browser.go()
+    await over(task)
+
+
+async def test_a_session_is_upgraded_and_loses_nothing(visit: Visit) -> None:
+    session = await visit.home.joined("/v3")
+    browser, task = await probed(visit, session)
     session.write(EVENT)
-    assert await home.heard(sid) == ["6"]
-    browser.saying.put_nowait(text("5"))
-    assert (await browser.hears())["text"] == EVENT.decode()
-    home.v3.guests[0].wire.begin_close(4410, "v2_retired")
-    assert [(await browser.hears()).get("text") for _ in range(2)] == ["41/v3,", "1"]
-    assert await browser.hears() == {"type": "websocket.close", "code": 4410, "reason": "v2_retired"}
-    browser.saying.put_nowait(GONE)
-    await task
+    assert await heard(session) == ["6"]
+    assert (browser.vouched, len(browser.payers)) == (1, 1)
+    browser.say("5")
+    assert await browser.hears(2) == ["6", EVENT.decode()]
+    await until(lambda: bool(browser.attached))
+    visit.home.v3.guests[0].wire.begin_close(4410, "v2_retired")
+    assert (browser.heard, browser.closes) == (["41/v3,", "1"], [(4410, "v2_retired")])
+    await over(task)
 
 
 @pytest.mark.parametrize("said", ["2", "2probes", "3", "42[]", "", "4" + "[" * 50_000, "2" + "[" * 50_000])
-async def test_a_probe_that_is_none_closes_the_session(said: str) -> None:
-    home = Home()
-    sid, session = await home.entered("/v3")
-    browser = upgrading(sid)
-    task = browser.connect(home)
-    browser.saying.put_nowait(text(said))
-    await task
-    assert [(await browser.hears()).get("code") for _ in range(2)] == [None, 1002]
-    assert session.code == 1002
+async def test_a_probe_that_is_none_closes_the_session(visit: Visit, said: str) -> None:
+    session = await visit.home.joined("/v3")
+    browser = upgrading(session)
+    task = browser.connect(visit)
+    browser.say(said)
+    await over(task)
+    assert (browser.heard, browser.closes) == ([], [(1002, "broken packet")])
+    assert code_of(session) == 1002
 
 
 @pytest.mark.parametrize("how_far", [[], ["2probe"]])
-async def test_an_upgrade_that_is_given_up_leaves_the_session_polling(how_far: list[str]) -> None:
-    home = Home()
-    sid, session = await home.entered("/v3")
-    browser = upgrading(sid)
-    task = browser.connect(home)
+async def test_an_upgrade_that_is_given_up_leaves_the_session_polling(visit: Visit, how_far: list[str]) -> None:
+    session = await visit.home.joined("/v3")
+    browser = upgrading(session)
+    task = browser.connect(visit)
     for said in how_far:
-        browser.saying.put_nowait(text(said))
-    browser.saying.put_nowait(GONE)
-    await task
+        browser.say(said)
+    browser.go()
+    await over(task)
     if how_far:
-        assert await home.heard(sid) == ["6"]
+        assert await heard(session) == ["6"]
     session.write(EVENT)
-    assert await home.heard(sid) == [EVENT.decode()]
-    assert session.websocket is None
+    assert await heard(session) == [EVENT.decode()]
+    assert session.transport.candidate is None
 
 
-async def test_an_upgrade_that_swallows_its_probe_ends_and_hinders_no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_upgrade_that_swallows_its_probe_ends_and_hinders_no_poll(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(websocket, "PROBE_SECONDS", 0.05)
-    home = Home()
-    sid, session = await home.entered("/v3")
-    browser = upgrading(sid)
-    task = browser.connect(home)
-    assert (await browser.hears())["type"] == "websocket.accept"
+    session = await visit.home.joined("/v3")
+    browser = upgrading(session)
+    task = browser.connect(visit)
+    await until(lambda: session.transport.candidate is browser)
     session.write(EVENT)
-    assert await home.heard(sid) == [EVENT.decode()]
-    await asyncio.wait_for(task, ANSWER_SECONDS)
-    assert session.websocket is None
+    assert await heard(session) == [EVENT.decode()]
+    await over(task)
+    assert (session.transport.candidate, browser.closes) == (None, [(1000, "")])
 
 
-async def test_a_second_websocket_of_a_session_is_turned_away() -> None:
-    home = Home()
-    sid, session = await home.entered("/v3")
-    first, second = upgrading(sid), upgrading(sid)
-    task = first.connect(home)
-    assert (await first.hears())["type"] == "websocket.accept"
-    await second.connect(home)
-    assert (await second.hears())["type"] == "websocket.close"
-    first.saying.put_nowait(GONE)
-    await task
-    assert session.ended_at is None
+async def test_a_second_websocket_of_a_session_is_turned_away(visit: Visit) -> None:
+    session = await visit.home.joined("/v3")
+    first, task = await probed(visit, session)
+    for is_upgraded in (False, True):
+        if is_upgraded:
+            first.say("5")
+            await until(lambda: bool(first.attached))
+        second = upgrading(session)
+        await over(second.connect(visit))
+        assert second.status == 400
+        assert not session.is_over
+    first.attached[0].lost()
+    await over(task)
 
 
 @pytest.mark.parametrize("said", ["5", "2", "2probe", "6", "", "x", "4", "4[", "3" + "[" * 50_000, "4" * 5_000])
-async def test_what_may_not_come_over_a_websocket_closes_the_session(said: str) -> None:
+async def test_what_may_not_come_over_a_websocket_closes_the_session(visit: Visit, said: str) -> None:
     """A flood of upgrades would be answered packet by packet, and the answers would wait for who never reads."""
-    home = Home()
-    sid, _ = await home.entered("/v3")
-    browser, task = await upgraded(home, sid)
-    browser.saying.put_nowait(text(said))
-    assert (await browser.hears())["text"] == "1"
-    assert (await browser.hears())["code"] == 1002
-    await asyncio.wait_for(task, ANSWER_SECONDS)
+    browser, task = await upgraded(visit, await visit.home.joined("/v3"))
+    await browser.hears(1)
+    browser.attached[0].receive(said)
+    assert (browser.heard, browser.closes) == (["1"], [(1002, "broken packet")])
+    await over(task)
 
 
-async def test_bytes_that_another_server_hands_over_are_no_packet() -> None:
-    home = Home()
-    sid, session = await home.entered("/v3")
-    browser, task = await upgraded(home, sid)
+async def test_bytes_that_are_no_text_are_no_packet(visit: Visit) -> None:
+    browser = Browser(WEBSOCKET)
+    task = browser.connect(visit)
     browser.saying.put_nowait({"type": "websocket.receive", "bytes": b"42/v3,[]"})
-    await asyncio.wait_for(task, ANSWER_SECONDS)
-    assert session.code == 1002
+    await over(task)
+    assert browser.closes == [(1002, "broken packet")]
 
 
-async def test_an_aborted_websocket_is_cut_off() -> None:
-    home = Home()
-    sid, session = await home.entered("/v3")
-    browser, task = await upgraded(home, sid)
+async def test_a_session_that_ends_while_it_is_upgraded_ends_both(visit: Visit) -> None:
+    session = await visit.home.joined("/v3")
+    browser, task = await probed(visit, session)
     session.abort()
-    assert browser.aborted == 1
-    browser.saying.put_nowait(GONE)
-    await asyncio.wait_for(task, ANSWER_SECONDS)
+    assert (browser.closes, browser.aborts) == ([(1011, "aborted")], 1)
+    await over(task)
 
 
-@pytest.mark.parametrize("error", [OSError, RuntimeError])
-async def test_a_client_that_is_gone_before_it_is_answered_does_no_harm(error: Callable[[], Exception]) -> None:
-    home = Home()
-    sid, session = await home.entered("/v3")
-    browser = upgrading(sid)
+async def test_a_server_without_a_wire_of_ours_serves_polls_alone(visit: Visit) -> None:
+    browser = Browser(WEBSOCKET)
+    del browser.scope["extensions"][ASGI_EXTENSION]  # type: ignore[attr-defined]
+    await over(browser.connect(visit))
+    assert (browser.status, visit.home.sids) == (400, [])
+
+
+@pytest.mark.parametrize("query", [WEBSOCKET, f"{POLLING}&sid="])
+async def test_a_client_that_is_gone_before_it_is_answered_does_no_harm(visit: Visit, query: str) -> None:
+    session = await visit.home.joined("/v3")
+    browser = Browser(WEBSOCKET) if query == WEBSOCKET else upgrading(session)
 
     async def fails(_message: Any) -> None:
-        raise error()
+        raise OSError
 
-    browser.saying.put_nowait(text("2probe"))
-    browser.saying.put_nowait(GONE)
-    await home.engine.handle_request(browser.scope, browser.receive, fails)
-    assert session.ended_at is None
-    assert await home.heard(sid) == ["6"]
+    browser.say("2probe")
+    browser.go()
+    await over(asyncio.create_task(visit.endpoint(browser.scope, browser.saying.get, fails)))
+    assert not session.is_over
+    session.write(EVENT)
+    assert await heard(session) == [EVENT.decode()]

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from bridge.sockets.framing import Extent, extent, is_plain_text, text_frame
+from bridge.sockets.framing import WEBSOCKET, Extent, extent, is_plain_text, text_frame
 from tests.bridge.sockets.payloads import payloads
 
 SIZES = (0, 1, 125, 126, 127, 65_535, 65_536, 70_000)
@@ -67,3 +67,8 @@ def test_a_length_of_64_bits_is_measured_and_not_believed() -> None:
 )
 def test_only_a_whole_masked_text_needs_no_judgement(head: bytes, expected: str) -> None:
     assert is_plain_text(b"?" + head, 1) == (expected == "plain")
+
+
+def test_a_websocket_frames_json_as_any_other_text_and_puts_nothing_between() -> None:
+    assert WEBSOCKET.text(b"{}") == WEBSOCKET.json(b"{}") == text_frame(b"{}")
+    assert WEBSOCKET.between == b""

@@ -1,0 +1,27 @@
+"""The Socket.IO door, put together and mounted at `/socket.io`. Imported only where the setting `socketio` is on."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from fastapi import FastAPI
+
+from bridge.config.settings import Settings
+from bridge.handshake.preflight import Preflight
+from bridge.socketio.endpoint import Endpoint
+from bridge.socketio.ports import Door
+from bridge.socketio.sessions import Sessions
+
+PATH: Final = "/socket.io"
+
+
+def mount(app: FastAPI, settings: Settings, preflight: Preflight, doors: Mapping[str, Door]) -> Sessions:
+    """Add the door to the application: the sessions, which must run as long as the process does.
+
+    `doors`: the languages by the names of their namespaces, as `v3.door` and `v2.door` make them.
+    """
+    now = asyncio.get_running_loop().time
+    sessions = Sessions(settings.outbox_bytes, settings.max_message_bytes, now, settings.trusted_proxies)
+    sessions.doors.update(doors)
+    app.mount(PATH, Endpoint(sessions, preflight))
+    return sessions

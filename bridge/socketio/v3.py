@@ -1,0 +1,66 @@
+"""V3 over Socket.IO: who may join the namespace `/v3`, and how V3 text becomes an event. It decides nothing itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.handshake.connect import AdmittedClient
+from bridge.handshake.preflight import Preflight
+from bridge.handshake.subscriptions import Unavailable
+from bridge.handshake.v3 import V3Handshake
+from bridge.messaging.renderers import V3Renderer
+from bridge.socketio import packets
+from bridge.socketio.connect import handshake_request, open_connection
+from bridge.socketio.ports import JoinRequest
+from bridge.sockets.framing import Framing
+from v3.ports import Guest, Ports, Rate, Receiver, Refused, Socket
+from v3.socketio_door import NAMESPACE, SocketIoDoor
+
+__all__ = ["NAMESPACE"]
+
+
+def v3_event(text: bytes) -> bytes:
+    """A V3 message as a Socket.IO event; `text` is JSON in UTF-8."""
+    return packets.event(NAMESPACE, text)
+
+
+V3_SOCKETIO: Final = Framing(v3_event, v3_event, packets.SEPARATOR)
+_RENDERER: Final = V3Renderer(V3_SOCKETIO)
+
+
+@dataclass(frozen=True, slots=True)
+class V3Admitted:
+    """A client that may join `/v3`."""
+
+    client: AdmittedClient[Guest]
+    request: JoinRequest
+    preflight: Preflight
+
+    @property
+    def guest(self) -> Guest:
+        return self.client.guest
+
+    async def open(self, session: Callable[[Socket, Rate], Receiver]) -> None:
+        """Join, and be a connection from now on. Raises `Refused`."""
+        try:
+            await open_connection(self.preflight, self.client, self.request, _RENDERER, session, v3_event)
+        except Unavailable as unavailable:
+            raise Refused(unavailable.code) from None
+
+
+class V3SocketIoHandshake:
+    """The way in to V3."""
+
+    def __init__(self, preflight: Preflight, handshake: V3Handshake) -> None:
+        self._preflight = preflight
+        self._handshake = handshake
+
+    async def admit(self, request: JoinRequest, group_id: str, client_id: str) -> V3Admitted:
+        """Whoever may come in. Raises `Refused`."""
+        client = await self._handshake.identify(handshake_request(request), group_id, client_id, "socketio")
+        return V3Admitted(client, request, self._preflight)
+
+
+def door(preflight: Preflight, handshake: V3Handshake, ports: Ports) -> SocketIoDoor[JoinRequest]:
+    """The namespace `/v3`."""
+    return SocketIoDoor(V3SocketIoHandshake(preflight, handshake), ports)

@@ -1,0 +1,144 @@
+"""Long polling: what a POST brings, what a poll waits for, and who does two things at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
+
+import pytest
+
+from bridge.sockets.ports import WHEN_GONE
+from tests.bridge.broker.parts import ANSWER_SECONDS, until
+from tests.bridge.socketio.parts import EVENT, MESSAGE_BYTES, POLLING, code_of, reason_of
+from tests.bridge.socketio.visits import Visit
+
+MOST_BYTES = MESSAGE_BYTES + 1_024
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\x1e", b"3\x1e", b"\xff", b"4", b"[]", b"2", b"\x00", b"42/v3,\xc3", b"3" + b"\x1e3" * 16]
+)
+async def test_a_post_of_what_is_no_packets_closes_its_session(visit: Visit, body: bytes) -> None:
+    session = await visit.home.joined("/v3")
+    answer = await visit.post(session.sid, body)
+    assert (answer.status_code, answer.json()["code"], code_of(session)) == (400, 3, 1002)
+    assert (await visit.get(f"{POLLING}&sid={session.sid}")).text == "1"
+    assert (await visit.get(f"{POLLING}&sid={session.sid}")).status_code == 400
+
+
+async def test_sixteen_packets_may_be_posted_at_once(visit: Visit) -> None:
+    session = await visit.home.joined("/v3")
+    assert (await visit.post(session.sid, b"3" + b"\x1e3" * 15)).text == "ok"
+    assert not session.is_over
+
+
+async def test_a_post_over_the_limit_is_too_large_and_the_session_lives(visit: Visit) -> None:
+    session = await visit.home.joined("/v3")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            yield b"x" * MESSAGE_BYTES
+
+    for body in (b"x" * (MOST_BYTES + 1), chunks()):
+        answer = await visit.post(session.sid, body)
+        assert (answer.status_code, answer.headers["connection"]) == (413, "close")
+    assert not session.is_over
+    assert (await visit.post(session.sid, b"42/v3," + b" " * (MOST_BYTES - 6))).status_code == 200
+
+
+async def test_it_is_said_at_once_that_a_post_is_too_large(visit: Visit) -> None:
+    """Before its body has come, and the body is then thrown away."""
+    sid = (await visit.home.joined("/v3")).sid
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "query_string": f"{POLLING}&sid={sid}".encode(),
+        "headers": [(b"content-length", b"1000000000")],
+    }
+    coming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    answering = asyncio.create_task(visit.endpoint(scope, cast(Any, coming.get), send))
+    await until(lambda: len(sent) == 2)
+    assert (sent[0]["status"], sent[1]["body"]) == (413, b"Payload Too Large")
+    for _ in range(10):
+        coming.put_nowait({"type": "http.request", "body": b"x" * 100, "more_body": True})
+    coming.put_nowait({"type": "http.disconnect"})
+    await asyncio.wait_for(answering, ANSWER_SECONDS)
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "²", "x"])
+async def test_a_length_that_is_no_number_is_too_large(visit: Visit, length: str) -> None:
+    sid = (await visit.home.joined("/v3")).sid
+    headers = {"Content-Length": length.encode("latin-1")}
+    answer = await visit.http.post(f"/?{POLLING}&sid={sid}", content=b"3", headers=cast(Any, headers))
+    assert answer.status_code == 413
+
+
+async def test_two_polls_at_once_close_the_session(visit: Visit) -> None:
+    session = await visit.home.joined("/v3")
+    first = asyncio.create_task(visit.get(f"{POLLING}&sid={session.sid}"))
+    await until(lambda: session.is_polling)
+    second = await visit.get(f"{POLLING}&sid={session.sid}")
+    assert (second.status_code, second.json()["code"]) == (400, 3)
+    assert (await first).text == "1"
+    assert code_of(session) == 1002
+
+
+async def test_two_posts_at_once_close_the_session(visit: Visit) -> None:
+    visit.home.v3.is_open.clear()
+    session = await visit.home.begin()
+    first = asyncio.create_task(visit.post(session.sid, "40/v3,{}"))
+    await until(lambda: session.is_posting)
+    second = await visit.post(session.sid, "3")
+    assert (second.status_code, second.json()["code"], code_of(session)) == (400, 3, 1002)
+    visit.home.v3.is_open.set()
+    assert (await first).status_code == 200
+
+
+async def test_a_poll_whose_client_goes_away_ends_its_session(visit: Visit) -> None:
+    calls: list[Callable[[], None]] = []
+    session = await visit.home.joined("/v3")
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": f"{POLLING}&sid={session.sid}".encode(),
+        "headers": [],
+        "extensions": {WHEN_GONE: calls.append},
+    }
+
+    async def never() -> Any:
+        raise AssertionError("a poll has no body")
+
+    async def send(_message: Any) -> None: ...
+
+    polling = asyncio.create_task(visit.endpoint(scope, never, send))
+    await until(lambda: session.is_polling)
+    calls[0]()
+    await asyncio.wait_for(polling, ANSWER_SECONDS)
+    calls[1]()  # whatever its socket asks for next is not this poll
+    assert (reason_of(session), visit.home.v3.guests[0].losses) == ("the client went away", 1)
+    assert session.sid not in visit.home.sids
+
+
+async def test_a_poll_that_is_answered_ends_nothing(visit: Visit) -> None:
+    session = await visit.home.joined("/v3")
+    polling = asyncio.create_task(visit.get(f"{POLLING}&sid={session.sid}"))
+    await until(lambda: session.is_polling)
+    session.write(EVENT)
+    assert (await polling).content == EVENT
+    assert (session.is_polling, session.is_over) == (False, False)
+
+
+async def test_an_upgraded_session_neither_polls_nor_posts(visit: Visit) -> None:
+    session = await visit.home.joined("/v3")
+    session.engine.transport = "websocket"
+    answers = [await visit.get(f"{POLLING}&sid={session.sid}"), await visit.post(session.sid, "3")]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(400, 3)] * 2
+    assert not session.is_over

@@ -1,0 +1,77 @@
+"""How packets reach a client: by polls, by a websocket, and by one that takes over."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bridge.socketio.engine import Engine
+from bridge.socketio.outgoing import PACKET_BYTES
+from bridge.socketio.packets import Broken
+from bridge.socketio.transport import Transport
+from bridge.sockets.framing import text_frame
+from tests.bridge.broker.parts import ANSWER_SECONDS
+from tests.bridge.socketio.parts import EVENT, Wire
+
+MOST_BYTES = 2 * (len(EVENT) + PACKET_BYTES)
+
+
+def transport(wire: Wire | None = None) -> Transport:
+    engine = Engine("secret", "polling" if wire is None else "websocket", MOST_BYTES, 0.0)
+    return Transport(engine, text_frame, wire)
+
+
+async def test_an_open_poll_is_answered_with_all_that_is_written_in_one_turn() -> None:
+    one = transport()
+    poll = asyncio.create_task(one.answer())
+    await asyncio.sleep(0)
+    assert one.write(EVENT)
+    assert one.write(b"last")
+    assert await asyncio.wait_for(poll, ANSWER_SECONDS) == EVENT + b"\x1elast"
+
+
+async def test_packets_that_were_made_together_are_bounded_apart() -> None:
+    one = transport()
+    assert one.write(EVENT + b"\x1e" + EVENT)
+    assert not one.write(b"")
+    assert await one.answer() == EVENT + b"\x1e" + EVENT + b"\x1e"
+
+
+def test_a_websocket_is_written_to_at_once() -> None:
+    wire = Wire()
+    one = transport(wire)
+    assert all(one.write(EVENT) for _ in range(9))
+    assert wire.heard == [EVENT.decode()] * 9
+
+
+async def test_a_websocket_takes_over_what_no_poll_has_taken() -> None:
+    one, wire = transport(), Wire()
+    one.candidate = wire
+    poll = asyncio.create_task(one.answer())
+    await asyncio.sleep(0)
+    one.upgrade("2probe", 0.0)
+    assert await asyncio.wait_for(poll, ANSWER_SECONDS) == b"6"
+    one.write(EVENT)
+    assert (await one.answer(), wire.heard) == (b"6", ["3probe"])
+    one.upgrade("5", 0.0)
+    one.write(b"next")
+    assert wire.heard == ["3probe", "6", EVENT.decode(), "next"]
+    assert one.candidate is None
+
+
+def test_a_candidate_that_says_anything_else_is_broken() -> None:
+    one = transport()
+    one.candidate = Wire()
+    with pytest.raises(Broken):
+        one.upgrade("5", 0.0)
+
+
+def test_all_websockets_are_closed_and_cut_off_together() -> None:
+    wire, candidate = Wire(), Wire()
+    for one in (transport(wire), transport()):
+        one.candidate = candidate
+        one.close(4410, "v2_retired")
+        one.abort()
+    assert (wire.heard, wire.closes, wire.aborts) == (["1"], [(4410, "v2_retired")], 1)
+    assert (candidate.heard, candidate.closes, candidate.aborts) == ([], [(4410, "v2_retired")], 2)
