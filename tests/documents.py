@@ -1,4 +1,7 @@
-"""The parts of README.md that are made from the code. `python -m tests.readme` writes them; a test holds them true."""
+"""The documentation that people read, and the tables of deploy/OPERATING.md that are made from the code.
+
+`python -m tests.documents` writes these tables anew; `test_documents.py` holds that they are true.
+"""
 
 import re
 import sys
@@ -10,7 +13,13 @@ from pydantic_core import PydanticUndefined
 from bridge.config.budget import BudgetTable
 from bridge.config.settings import Settings
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+OPERATING = ROOT / "deploy" / "OPERATING.md"
+CUTOVER = ROOT / "deploy" / "CUTOVER.md"
+CLIENTS = ROOT / "bridge" / "pages" / "client" / "README.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+DOCUMENTS = (README, OPERATING, CUTOVER, CLIENTS, CONTRIBUTING, ROOT / "SECURITY.md", ROOT / "CHANGELOG.md")
 TABLES = ("tenants", "keys", "jwt", "jwt_secret", "budget")
 BLOCK = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 BUDGET_BLOCK = re.compile(r"(?<=<!-- budget -->\n).*?(?=<!-- /budget -->)", re.DOTALL)
@@ -48,7 +57,7 @@ def default_of(name: str, field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(
-        BUDGET_BLOCK.sub(lambda _: budget_table(), BLOCK.sub(lambda _: settings_table(), README.read_text()))
+    OPERATING.write_text(
+        BUDGET_BLOCK.sub(lambda _: budget_table(), BLOCK.sub(lambda _: settings_table(), OPERATING.read_text()))
     )
     sys.exit(0)
