@@ -6,19 +6,12 @@ does not end the connection by itself.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Final
 
-from v3.messages import Content, Problem, Unreadable, check_event, content_of, read_said, write, write_members
+from v3.messages import Content, Problem, Unreadable, content_of, timestamp, write, write_members
 from v3.ports import Guest, Ports, Rate, Receipt, Socket
 from v3.refusals import FLOODED, REFUSALS, error, payload_of
-
-
-def timestamp(microseconds: int) -> str:
-    """Microseconds since the epoch as ISO 8601 in UTC, with six decimals and `Z`."""
-    seconds, fraction = divmod(microseconds, 1_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)  # naive, so `isoformat` asks for no offset
-    return f"{moment.isoformat()}.{fraction:06d}Z"
+from v3.said import check_event, read_said
 
 
 class Session:

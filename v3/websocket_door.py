@@ -13,9 +13,10 @@ from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
+from v3.messages import timestamp
 from v3.ports import Handshake, Ports, Refused
 from v3.refusals import REFUSALS, error
-from v3.session import Session, timestamp
+from v3.session import Session
 
 PATH: Final = "/v3/ws/group/{group_id}/client/{client_id}"
 

@@ -19,18 +19,9 @@ from bridge.messaging.meter import Meter
 from bridge.messaging.publisher import Publisher
 from bridge.sockets.request_body import TooLong, read_body
 from bridge.tenants.tenant import Tenant
-from v3.messages import (
-    DEFAULT_GROUP,
-    SERVER_ID,
-    Content,
-    Unreadable,
-    WS_Message_V3,
-    check_event,
-    content_of,
-    read_said,
-)
+from v3.messages import DEFAULT_GROUP, SERVER_ID, Content, Unreadable, WS_Message_V3, content_of, timestamp
 from v3.ports import Clock, Guest
-from v3.session import timestamp
+from v3.said import check_event, read_said
 
 MAX_METERS: Final = 10_000
 _OF_A_MESSAGE: Final = (

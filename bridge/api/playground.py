@@ -24,7 +24,8 @@ from compat.reading import NotJson, read
 from compat.upgrade import EXACT, SUPPRESSED, Upgraded, upgrade, upgrade_text
 from legacy_v2 import frames
 from v3.form import from_json
-from v3.messages import Content, Unreadable, content_of, read_said, write
+from v3.messages import Content, Unreadable, content_of, write
+from v3.said import read_said
 
 MAX_CHARACTERS: Final = 65_536
 MAX_BODY_BYTES: Final = 6 * MAX_CHARACTERS + 1_024  # the longest escape of a character is six bytes

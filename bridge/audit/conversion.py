@@ -20,7 +20,8 @@ from compat.reading import NotJson, read
 from compat.upgrade import EXACT, SUPPRESSED, Outcome, Upgraded, upgrade_text
 from legacy_v2 import frames
 from v3.form import depth
-from v3.messages import MAX_PAYLOAD_DEPTH, Content, Unreadable, content_of, read_said
+from v3.messages import Content, Unreadable, content_of
+from v3.said import MAX_PAYLOAD_DEPTH, read_said
 
 REFUSED: Final = "refused"
 NOT_UTF_8: Final = "is not UTF-8; no client can have sent it as text"

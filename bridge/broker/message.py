@@ -10,7 +10,8 @@ a service that ends its JSON with a newline is understood.
 from collections.abc import Callable
 from typing import Any, Final
 
-from v3.messages import SERVER_ID, Content, Heard, Unreadable, content_in, read_heard, write
+from v3.heard import Heard, content_in, read_heard
+from v3.messages import SERVER_ID, Content, Unreadable, write
 
 FACTOR_OF_MAX_MESSAGE_BYTES: Final = 8
 """A message from V2 is on the bus twice, once perhaps escaped: so its bound is this many times a frame's."""

@@ -9,8 +9,7 @@ from typing import Any, Final, Literal
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from v3.messages import write
-from v3.session import timestamp
+from v3.messages import timestamp, write
 
 Event = Literal["JOIN", "LEAVE"]
 

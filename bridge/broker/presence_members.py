@@ -16,7 +16,7 @@ from pydantic_core import to_json
 
 from bridge.broker import unreadable
 from bridge.broker.presence_entries import Group, holder_in
-from v3.session import timestamp
+from v3.messages import timestamp
 
 FRESH_SECONDS: Final = 0.25
 """How long an answer is used again."""

@@ -19,7 +19,7 @@ from bridge.cutover.guards import Verdict
 from bridge.tenants import change_log
 from bridge.tenants.change_log import Change, Stale, Standing
 from bridge.tenants.tenant import Routing, Stage, Tenant
-from v3.session import timestamp
+from v3.messages import timestamp
 
 ATTEMPTS: Final = 5
 GUARDED: Final = ("drain", "v3")

@@ -12,7 +12,7 @@ from bridge.records.store_reader import StoreReader, milliseconds_now
 from bridge.records.turned_away import in_a_minute
 from bridge.system.background import aside
 from bridge.tenants.tenant import Tenant
-from v3.session import timestamp
+from v3.messages import timestamp
 
 
 class Guards:

@@ -25,7 +25,7 @@ from compat.upgrade import upgrade_text
 from legacy_v2 import frames
 from legacy_v2 import ports as v2
 from legacy_v2.frames import speaks_as_the_bridge
-from v3.session import timestamp
+from v3.messages import timestamp
 
 
 class V2Publisher:

@@ -58,7 +58,7 @@ from bridge.system.housekeeping import Housekeeping
 from bridge.tenants.change_log_watch import ChangeLogWatch
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
-from v3.session import timestamp
+from v3.messages import timestamp
 
 RESERVED_FILES: Final = 256
 MOST_FILES: Final = 65_536

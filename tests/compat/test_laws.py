@@ -13,8 +13,10 @@ from compat.upgrade import Upgraded, upgrade, upgrade_text
 from legacy_v2.frames import write as write_v2
 from tests.compat.strategies import WORLDS, World, contents, frames
 from tests.compat.table import COMMAND_WORD, TYPE_WORDS, meanings
-from v3.messages import Content, content_in, content_of, read_heard, read_said
+from v3.heard import content_in, read_heard
+from v3.messages import Content, content_of
 from v3.messages import write as write_v3
+from v3.said import read_said
 
 pytestmark = pytest.mark.timeout(1200)  # ten thousand examples each, where CI is set
 canonical = json.JSONEncoder(sort_keys=True)

@@ -25,8 +25,9 @@ from legacy_v2.websocket_door import ids_in
 from tests.compat.strategies import WORLDS, World, contents, frames
 from tests.compat.vectors import vectors
 from v3.form import depth
-from v3.messages import Content, content_of, read_said
+from v3.messages import Content, content_of
 from v3.messages import write as write_v3
+from v3.said import read_said
 
 pytestmark = pytest.mark.timeout(1200)  # two thousand examples each, where CI is set
 LAWS: Final = settings.get_profile("laws")

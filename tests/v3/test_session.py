@@ -5,24 +5,11 @@ import pytest
 from pydantic_core import to_json
 
 from tests.v3.ports import NOW, World
-from v3.session import timestamp
+from v3.messages import timestamp
 
 
 def text(target: str = "group", msg_type: str = "msg", **fields: Any) -> str:
     return json.dumps({"msg_type": msg_type, "target": target, **fields})
-
-
-@pytest.mark.parametrize(
-    ("microseconds", "expected"),
-    [
-        (0, "1970-01-01T00:00:00.000000Z"),
-        (NOW, "2026-01-01T00:00:00.000000Z"),
-        (NOW + 1_000_001, "2026-01-01T00:00:01.000001Z"),
-        (NOW - 1, "2025-12-31T23:59:59.999999Z"),
-    ],
-)
-def test_a_timestamp_is_iso_8601_in_utc_with_microseconds(microseconds: int, expected: str) -> None:
-    assert timestamp(microseconds) == expected
 
 
 @pytest.mark.parametrize("target", ["group", "broadcast"])

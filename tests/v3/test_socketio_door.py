@@ -3,9 +3,10 @@ from typing import Any, Self
 import pytest
 
 from tests.v3.ports import NOW, World
+from v3.messages import timestamp
 from v3.ports import Guest, Ports, Refused
 from v3.refusals import REFUSALS
-from v3.session import Session, timestamp
+from v3.session import Session
 from v3.socketio_door import Acknowledgement, SocketIoDoor
 
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from starlette.websockets import WebSocket
 
 from tests.v3.ports import NOW, World
+from v3.messages import timestamp
 from v3.ports import Guest, Ports, Rate, Receiver, Refused, Socket
-from v3.session import Session, timestamp
+from v3.session import Session
 from v3.websocket_door import ids_in, websocket_door
 
 ids = st.text(min_size=1, max_size=20)

@@ -19,8 +19,8 @@ from bridge.tenants.tenant import Tenant
 from compat.identity import Names
 from tests.bridge.api.serving import Known, asking
 from tests.bridge.sockets.test_request_body import request
+from v3.messages import timestamp
 from v3.ports import Guest
-from v3.session import timestamp
 
 NOW = 1_767_225_600_000_000
 SAID = {"msg_type": "cmd", "target": "group", "group_id": "team", "from_id": "billing", "cmd": "RELOAD"}

@@ -12,7 +12,8 @@ from bridge.broker.message import said as said_here
 from compat.upgrade import upgrade_text
 from tests.compat.strategies import contents, frames
 from v3.form import TooMuch, form_of
-from v3.messages import Unreadable, WS_Message_V3, content_of, read_said, write
+from v3.messages import Unreadable, WS_Message_V3, content_of, write
+from v3.said import read_said
 
 NOW = "2026-01-01T00:00:00.000000Z"
 LINE = write({"msg_type": "msg", "target": "group", "msg": "hi"}, "ann", "lobby", NOW)

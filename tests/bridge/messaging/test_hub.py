@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.broker.message import BusMessage
 from bridge.messaging.hub import Hub, Listener
-from v3.messages import Heard
+from v3.heard import Heard
 
 WIDE = b"v2"
 GROUPS = ("G", "H", "I")

@@ -1,0 +1,112 @@
+"""The broker room, assembled: the links to Redis, presence, leases, and the watch for lost data. No rules."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import Final
+
+from prometheus_client.core import Metric
+
+from bridge.broker import unreadable
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from bridge.broker.data_loss import Memory
+from bridge.broker.leases import Leases
+from bridge.broker.link import pool
+from bridge.broker.presence import Presence
+from bridge.broker.presence_events import PresenceEvents
+from bridge.broker.reading import reading
+from bridge.broker.subscriber import Deliver, Subscriber
+from bridge.system.metrics import counter, counters, gauge
+from bridge.system.part import Part, Task
+from v3.messages import timestamp
+
+FIRST_LINK_SECONDS: Final = 2.0
+"""So long a start waits for the first link: a bridge serves 503 where there is none yet."""
+SCRIPT_TRIPS: Final = 2  # one more where Redis does not know the script yet
+REJECTED: Final = ("invalid_json", "invalid_message", "too_big", "undeliverable")
+PROCESS_NAME_BYTES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOptions:
+    """Where Redis is, what names begin with there, and the bounds of presence and of one bus message."""
+
+    redis_url: str
+    prefix: str
+    presence_seconds: float
+    presence_events_members: int
+    most_message_bytes: int
+
+
+class Broker(Part):
+    """All that this process has at Redis. `process` is its name there."""
+
+    def __init__(
+        self,
+        options: BrokerOptions,
+        microseconds: Callable[[], int],
+        deliver: Deliver,
+        gap: Callable[[float], None],
+    ) -> None:
+        """`microseconds`: the time of day since the epoch. `deliver`, `gap`: see `Subscriber`."""
+        self.addresses: Final = Addresses(options.prefix)
+        self.process: Final = token_hex(PROCESS_NAME_BYTES)
+        self.now: Final = lambda: timestamp(microseconds())
+        links = pool(options.redis_url, f"aether-bridge-{self.process}")
+        self.redis: Final = reading(options.redis_url)
+        self.bus: Final = Bus(links, self.addresses.probe)
+        self.subscriber: Final = Subscriber(links, deliver, gap, self.now, options.most_message_bytes)
+        self.events: Final = PresenceEvents(self.bus, self.addresses, microseconds, options.presence_events_members)
+        self.presence: Final = Presence(
+            self.bus, self.addresses, self.process, self.events, microseconds, options.presence_seconds
+        )
+        self.leases: Final = Leases(self.bus, self.addresses, self.process, self.presence)
+        self.memory: Final = Memory(self.bus, self.addresses, self.now)
+        self.leases.forgotten.add(self.memory.look)
+
+    def tasks(self) -> Iterable[Task]:
+        return self.bus, self.subscriber, self.presence, self.leases
+
+    async def start(self) -> None:
+        await self.bus.wait_until_up(FIRST_LINK_SECONDS)
+
+    async def stop(self) -> None:
+        """LEAVE for everyone, once Redis has told for whom it is due; then nobody needs to clean up after us."""
+        await self.presence.wait_until_empty()
+        for _ in range(SCRIPT_TRIPS):
+            await self.bus.wait_until_answered()
+        self.events.flush()
+        self.leases.end()
+        await self.bus.wait_until_answered()
+
+    def metrics(self) -> Iterable[Metric]:
+        yield from self._of_bus()
+        yield from self._of_subscriber()
+        yield from self._of_presence()
+        links = {"bus": self.bus.reconnects, "subscriber": self.subscriber.reconnects}
+        yield counters("bridge_redis_reconnects", "Links to Redis lost.", ("link",), links)
+        skipped = {what: unreadable.skipped[what] for what in unreadable.WHAT}
+        words = "What others wrote under our names, and was passed over."
+        yield counters("bridge_redis_unreadable", words, ("what",), skipped)
+        yield counter("bridge_redis_data_lost", "Times Redis lost its data.", self.memory.losses)
+
+    def _of_bus(self) -> Iterable[Metric]:
+        bus = self.bus
+        yield gauge("bridge_bus_up", "1 while Redis takes what is said.", bus.is_up)
+        yield counter("bridge_bus_published", "Messages handed to Redis.", bus.published)
+        yield counter("bridge_bus_failed", "Messages that Redis is not known to have taken.", bus.failed)
+
+    def _of_subscriber(self) -> Iterable[Metric]:
+        subscriber = self.subscriber
+        yield gauge("bridge_subscriber_up", "1 while all channels are heard.", subscriber.is_up)
+        yield gauge("bridge_channels", "Channels subscribed.", subscriber.channels)
+        yield counter("bridge_bus_received", "Messages that Redis sent.", subscriber.received)
+        rejected = {reason: subscriber.rejected[reason] for reason in REJECTED}
+        yield counters("bridge_bus_rejected", "Bus messages not delivered.", ("reason",), rejected)
+        yield counter("bridge_gaps", "Times when messages may have been missed.", subscriber.gaps)
+
+    def _of_presence(self) -> Iterable[Metric]:
+        yield counter("bridge_presence_failures", "Presence writes that failed.", self.presence.failures)
+        yield counter("bridge_presence_events_suppressed", "JOIN and LEAVE not said.", self.events.suppressed)
+        yield counter("bridge_processes_swept", "Dead processes cleaned up after.", self.leases.swept)

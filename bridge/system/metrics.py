@@ -1,0 +1,37 @@
+"""Prometheus metric families from plain numbers, in one line each. It counts nothing.
+
+Names carry their unit, and labels are bounded: tenants, protocols, codes and the like are closed lists.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+Numbers = Mapping[str, float] | Mapping[tuple[str, ...], float]
+"""The values of the labels -> the number; where there is one label, its value alone."""
+
+
+def counter(name: str, words: str, number: float) -> Metric:
+    """A counter without labels; Prometheus shows it as `name_total`."""
+    return CounterMetricFamily(name, words, number)
+
+
+def counters(name: str, words: str, labels: Sequence[str], numbers: Numbers) -> Metric:
+    """A counter for each set of labels."""
+    return _labelled(CounterMetricFamily(name, words, labels=labels), numbers)
+
+
+def gauge(name: str, words: str, number: float) -> Metric:
+    """A gauge without labels."""
+    return GaugeMetricFamily(name, words, number)
+
+
+def gauges(name: str, words: str, labels: Sequence[str], numbers: Numbers) -> Metric:
+    """A gauge for each set of labels."""
+    return _labelled(GaugeMetricFamily(name, words, labels=labels), numbers)
+
+
+def _labelled(family: CounterMetricFamily | GaugeMetricFamily, numbers: Numbers) -> Metric:
+    for values, number in numbers.items():
+        family.add_metric((values,) if isinstance(values, str) else values, number)
+    return family

@@ -1,0 +1,75 @@
+"""What arrives on the bus, parsed and checked: one line is one message. Pure.
+
+The limit of structure is twice that of a client's frame (`MAX_WEIGHT` in `form.py`), because a number may be longer
+here than the client wrote it. Escapes in a text have no limit, because they are no structure.
+"""
+
+from typing import Final, Literal, Required
+
+from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic_core import CoreConfig, SchemaValidator
+from typing_extensions import TypedDict
+
+from v3 import form
+from v3.messages import Content, MsgType, Target, Unreadable, content_of, problem
+
+MAX_LINE_WEIGHT: Final = 2 * form.MAX_WEIGHT + 256
+
+
+@with_config(ConfigDict(extra="ignore", strict=True))
+class _Unread(TypedDict):
+    """An object whose members are not checked."""
+
+
+@with_config(ConfigDict(extra="forbid", strict=True))
+class Heard(TypedDict, total=False):
+    """A message as it travels on the bus. A field that is not set is absent, or `None` if another service wrote it.
+
+    The members of the payload are not kept, because most listeners receive the line unchanged.
+    """
+
+    version: Required[Literal["3"]]
+    msg_type: Required[MsgType]
+    target: Required[Target]
+    from_id: str | None
+    to_id: str | None
+    group_id: str | None
+    cmd: str | None
+    msg: str | None
+    payload: _Unread | None
+    sent_at: str | None
+
+
+_heard: Final = SchemaValidator(TypeAdapter(Heard).core_schema, CoreConfig(cache_strings="none"))
+"""Validates a line of the bus, without a cache of strings: see `form.from_json`."""
+
+
+def read_heard(line: bytes) -> Heard:
+    """The message in a line of the bus, every field checked. Raises `Unreadable`."""
+    try:
+        shape = _form_on_the_bus(line) if form.may_weigh_more(line, MAX_LINE_WEIGHT) else None
+        heard: Heard = _heard.validate_json(line)
+        if heard.get("payload") is not None:
+            _check_payload(line, shape)
+    except ValueError as error:
+        raise error if isinstance(error, Unreadable) else Unreadable("invalid_message") from None
+    return heard
+
+
+def content_in(line: bytes) -> Content:
+    """The fields that the sender set, in a line that `read_heard` has checked."""
+    return content_of(form.from_json(line))
+
+
+def _form_on_the_bus(line: bytes) -> form.Form:
+    """The form of a line that is not yet parsed. Escapes are free: a text of quotes alone has many, and is allowed."""
+    return form.form_of(line.decode(), MAX_LINE_WEIGHT + line.count(b"\\") // form.ESCAPES_PER_WEIGHT)
+
+
+def _check_payload(line: bytes, shape: form.Form | None) -> None:
+    """Raises `ValueError` for too heavy a payload, or a number in it that is not finite. Other fields are strings."""
+    shape = shape or form.form_of(line.decode(), MAX_LINE_WEIGHT)
+    if shape.weight > MAX_LINE_WEIGHT:
+        raise form.TooMuch(shape.weight)
+    if shape.may_be_infinite and not form.is_finite(form.from_json(line)):
+        raise Unreadable("invalid_json", [problem("", "a number is not finite")])
