@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from redis.exceptions import RedisError, ResponseError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 
 LONGEST_REASON: Final = 160
 """Characters of an error message of Redis that are put into an answer."""
@@ -73,6 +73,17 @@ def _field(place: Iterable[str | int]) -> str:
 
 def _said(sentence: str) -> str:
     return sentence.removeprefix("Value error, ").rstrip(".")
+
+
+def require_upgrade(app: FastAPI, *paths: str) -> None:
+    """Have a plain GET on these paths of WebSockets answered with 426."""
+
+    async def upgrade_required() -> PlainTextResponse:
+        headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+        return PlainTextResponse("Connect with a WebSocket client.", 426, headers)
+
+    for path in paths:
+        app.add_api_route(path, upgrade_required, methods=["GET"], include_in_schema=False)
 
 
 def handle_errors(app: FastAPI) -> None:

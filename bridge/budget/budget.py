@@ -5,15 +5,19 @@ identified yet is charged to its address, and is served only while the account o
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final, Literal
+from typing import Final, Literal, get_args
+
+from prometheus_client.core import Metric
 
 from bridge.budget.accounts import Account, Accounts, Allowance, Holder
 from bridge.budget.client_address import is_proxy
 from bridge.budget.outboxes import Outboxes
 from bridge.budget.turns import Turns
+from bridge.system.metrics import counter, counters, gauge
+from bridge.system.part import Part, Task
 
 MOST_HOLDERS: Final = 10_000
 """Holders that are remembered. When there are more, the one that was made first is forgotten."""
@@ -48,7 +52,7 @@ class Limits:
     trusted_proxies: tuple[str, ...] = ()
 
 
-class Budget:
+class Budget(Part):
     """All accounts and holders of one process. `over` counts what was done because an account was overdrawn."""
 
     def __init__(self, limits: Limits) -> None:
@@ -111,6 +115,23 @@ class Budget:
         It waits for its turn, and while the account of the whole process is overdrawn.
         """
         return self._holder(("heads", address), lambda _: (), behind=(self.everybody,))
+
+    def tasks(self) -> Iterable[Task]:
+        return (self.outboxes,)
+
+    def metrics(self) -> Iterable[Metric]:
+        spent = self._tenants.opened
+        seconds = {tenant: account.spent_milliseconds / 1_000 for tenant, account in spent.items()}
+        yield counters("bridge_spent_seconds", "Time that was charged to tenants.", ("tenant",), seconds)
+        size = {tenant: account.spent_bytes for tenant, account in spent.items()}
+        yield counters("bridge_spent_bytes", "Bytes that were read from tenants.", ("tenant",), size)
+        over = {what: self.over[what] for what in get_args(Over)}
+        yield counters("bridge_over_budget", "What befell those who were over.", ("what",), over)
+        yield counter("bridge_turns_waited", "Pieces of work that had to wait.", self.turns.waited)
+        yield counter("bridge_turns_failed", "Pieces of work that failed unforeseen.", self.turns.errors)
+        waiting = self.outboxes.waiting_bytes
+        yield gauge("bridge_outboxes_waiting_bytes", "Bytes that wait where much does.", waiting)
+        yield counter("bridge_outboxes_cut", "Connections cut for all outboxes.", self.outboxes.cut)
 
     def _holder(self, name: Hashable, accounts: AccountsAt, behind: Sequence[Account] = ()) -> Holder:
         """The holder of this name, made if there is none.

@@ -19,7 +19,7 @@ from bridge.broker.private_server import EmbeddedError, EmbeddedServer
 from bridge.cli.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
 from bridge.config.settings import Settings
 from bridge.runtime import logs
-from bridge.runtime.app import create_app
+from bridge.runtime.app import Application
 from bridge.runtime.server import serve as run_server
 from bridge.runtime.worker_metrics import Siblings
 from bridge.runtime.workers import Workers
@@ -82,7 +82,7 @@ def _open_enough_files() -> None:
 
 
 def _run_one(settings: Settings, redis_url: str, listener: socket.socket, siblings: Siblings | None = None) -> int:
-    return 0 if run_server(create_app(settings, redis_url, siblings), settings, [listener]) else 1
+    return 0 if run_server(Application(settings, redis_url, siblings), [listener]) else 1
 
 
 def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> int:

@@ -64,13 +64,13 @@ class Evictions:
 
     def look_at(self, connection: Connection) -> None:
         """A connection has begun: its tenant may have changed while it was arriving."""
-        tenant = self._tenant_named(connection.facts.place.tenant)
+        tenant = self._tenant_named(connection.info.place.tenant)
         if tenant is not None:
             self._apply_to(connection, tenant)
 
     def apply(self, _before: Tenant, after: Tenant) -> None:
         """A tenant has changed."""
-        self._look_at_all([one for one in self._connections if one.facts.place.tenant == after.name], after.name)
+        self._look_at_all([one for one in self._connections if one.info.place.tenant == after.name], after.name)
 
     def evict(self, connection: Connection, eviction: Eviction) -> None:
         """Refuse a connection when its turn comes; one that is over has no turn."""
@@ -112,9 +112,9 @@ class Evictions:
 
 def eviction_of(connection: Connection, tenant: Tenant) -> Eviction | None:
     """Why a connection has to go now; `None` lets it stay."""
-    place = connection.facts.place
-    group, client = connection.facts.path_ids
-    is_v2 = connection.facts.visitor.language == "v2"
+    place = connection.info.place
+    group, client = connection.info.path_ids
+    is_v2 = connection.info.visitor.language == "v2"
     code = tenant.refuses_v2(client) if is_v2 else tenant.refuses_v3()
     if code is not None:
         return Eviction(code, {"successor": successor_path(place.group, place.client)} if is_v2 else {})

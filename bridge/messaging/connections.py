@@ -59,7 +59,7 @@ class Connection:
 
     def __init__(
         self,
-        facts: ConnectionInfo,
+        info: ConnectionInfo,
         session: Session,
         outbox: Outbox,
         listener: Listener,
@@ -67,7 +67,7 @@ class Connection:
         holder: Holder,
     ) -> None:
         """`holder`: who is charged for what is read from it."""
-        self.facts: Final = facts
+        self.info: Final = info
         self.holder: Final = holder
         self.outbox: Final = outbox
         self._session = session
@@ -81,8 +81,8 @@ class Connection:
     def begin(self) -> None:
         """Be heard and hear from now on."""
         self._home.add(self, self._listener)
-        if self.facts.expires_at is not None:
-            self._await_expiry(self.facts.expires_at)
+        if self.info.expires_at is not None:
+            self._await_expiry(self.info.expires_at)
 
     def _await_expiry(self, expires_at: float) -> None:
         """Looking now and then: tokens go by the wall clock, which may be set."""
@@ -105,8 +105,8 @@ class Connection:
 
     def alive(self) -> None:
         """The client answered a ping."""
-        if self.facts.visitor.language == "v2":
-            self._home.presence.touch(self.facts.place)
+        if self.info.visitor.language == "v2":
+            self._home.presence.touch(self.info.place)
 
     def lost(self) -> None:
         """The connection is over; harmless when repeated."""
@@ -142,6 +142,8 @@ class Connections:
         """Told of each connection that begins."""
         self.ended: Final = Observers[[Connection]]()
         """Told of each connection that is over."""
+        self.cutting_off: Final = Observers[[]]()
+        """Told when those who are still there are about to be ended, whatever they have not read."""
         self.is_closing = False
 
     def __len__(self) -> int:
@@ -159,7 +161,7 @@ class Connections:
 
     def add(self, connection: Connection, listener: Listener) -> None:
         """A connection begins."""
-        place = connection.facts.place
+        place = connection.info.place
         self._all[connection] = None
         self._by_tenant[place.tenant, place.protocol] += 1
         self.counts.accepted[place.protocol] += 1
@@ -171,7 +173,7 @@ class Connections:
         self.hub.leave(listener)
         if connection not in self._all:
             return
-        place = connection.facts.place
+        place = connection.info.place
         del self._all[connection]
         self._by_tenant[place.tenant, place.protocol] -= 1
         if not self._by_tenant[place.tenant, place.protocol]:
@@ -180,13 +182,27 @@ class Connections:
             self._empty.set()
         self.ended(connection)
 
+    def tenants(self) -> set[str]:
+        """The tenants that have connections here."""
+        return {tenant for tenant, _ in self._by_tenant}
+
     async def close_all(self, seconds: float) -> None:
         """Tell everyone that the process stops, and wait at most so long for them to go."""
         self.is_closing = True
-        self._empty.clear()
         for connection in self:
             connection.refuse("going_away", retry_after_ms=random.randint(*RETRY_AFTER_MS))  # noqa: S311 - jitter
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wait_until_empty()
+
+    async def cut_off(self) -> None:
+        """End whoever is still there, and wait until each connection is over."""
+        self.cutting_off()
+        for connection in self:
+            connection.abort()
+        await self._wait_until_empty()
+
+    async def _wait_until_empty(self) -> None:
+        self._empty.clear()
         if self._all:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._empty.wait()
+            await self._empty.wait()

@@ -42,7 +42,7 @@ class Publisher:
         self._bus = bus
         self._addresses = addresses
         self._table = table
-        self._counts = counts
+        self.counts: Final = counts
         self._recorder = recorder
         self._is_here: Final = is_here
         self._expect: Final = expect
@@ -52,7 +52,7 @@ class Publisher:
     ) -> None:
         """A V3 message, stamped. `refused` or, where given, `heard` is called once, later."""
         tenant = self._table.get(guest.tenant) or Tenant(guest.tenant)
-        self._counts.messages[tenant.name, "v3"] += 1
+        self.counts.messages[tenant.name, "v3"] += 1
         self._recorder.spoke("v3", guest, content)
         channels = channels_from_v3(content, guest, tenant, self._addresses)
         message = said(content, guest.client_id, guest.group_id, sent_at)

@@ -30,13 +30,17 @@ class RowSource(Protocol):
 class Writer:
     """Writes the rows of one process. Where nothing is to be recorded it writes nothing."""
 
-    def __init__(self, bus: Bus, addresses: Addresses, backlog: Backlog, sources: Sequence[RowSource]) -> None:
+    def __init__(self, bus: Bus, addresses: Addresses, backlog: Backlog, *sources: RowSource) -> None:
         self._bus = bus
         self._addresses = addresses
         self._backlog = backlog
-        self._sources = sources if backlog.is_kept else ()
+        self._sources = list(sources)
         self.lost: Final = Observers[[str, str]]()
         """Told of a tenant and the name of a table of which Redis has lost all that was there before."""
+
+    def add(self, source: RowSource) -> None:
+        """Write also what this one has counted, after all others."""
+        self._sources.append(source)
 
     async def run(self) -> None:
         """Write each second, until cancelled."""
@@ -51,7 +55,7 @@ class Writer:
             pass
 
     def _write(self) -> Iterator[None]:
-        for source in self._sources:
+        for source in self._sources if self._backlog.is_kept else ():
             yield from source.note_rows()
         if self._bus.is_up:
             yield from self._hand_over()

@@ -12,19 +12,14 @@ from functools import partial
 from typing import Any, Final
 
 import uvicorn
-from fastapi import FastAPI
-from starlette.datastructures import State
 
 from bridge.budget.client_address import client_address
-from bridge.config.settings import Settings
-from bridge.runtime.process import Process
+from bridge.runtime.app import Application
 from bridge.runtime.shutdown import LastResort
 from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.metered import Metered
-from bridge.sockets.strangers import Strangers
 from bridge.sockets.websocket_protocol import WebSocketProtocol
-from bridge.system import open_files
 
 PING_INTERVAL_SECONDS: Final = 20.0
 PING_TIMEOUT_SECONDS: Final = 20.0
@@ -32,8 +27,6 @@ BACKLOG: Final = 4_096
 ACCEPTED_AT_ONCE: Final = 16
 """How many handles each listening socket has: of each the loop accepts one connection a turn."""
 KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60): it is the proxy that ends an idle connection
-RESERVED_FILES: Final = 64  # Redis, the log, what listens, the private server, a key server
-MOST_STRANGERS: Final = 8_192
 LAST_TASKS_SECONDS: Final = 1
 LAST_TURNS_SECONDS: Final = 0.3
 LAST_RESORT_SECONDS: Final = 2.0
@@ -47,11 +40,11 @@ GARBAGE_OLD: Final = 50
 class Server(uvicorn.Server):
     """uvicorn's server, with our end."""
 
-    def __init__(self, config: uvicorn.Config, state: State, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, app: Application) -> None:
         super().__init__(config)
-        self.state: Final = state
-        self._drain_seconds = drain_seconds
-        self.last_resort: Final = LastResort(drain_seconds + LAST_RESORT_SECONDS)
+        self._app = app
+        self._drain_seconds: Final = app.settings.drain_seconds
+        self.last_resort: Final = LastResort(self._drain_seconds + LAST_RESORT_SECONDS)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.last_resort.loop = asyncio.get_running_loop()
@@ -66,9 +59,8 @@ class Server(uvicorn.Server):
         deadline = asyncio.get_running_loop().time() + self._drain_seconds - LAST_TURNS_SECONDS
         for server in self.servers:
             server.close()
-        process: Process | None = getattr(self.state, "process", None)
-        if process is not None:
-            await process.drain()
+        if self._app.process is not None:
+            await self._app.process.stop()
         await self._let_flush(deadline)
         await super().shutdown(sockets)
 
@@ -87,17 +79,17 @@ class Server(uvicorn.Server):
 class Config(uvicorn.Config):
     """uvicorn's configuration of one of our processes."""
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
-        strangers = app.state.strangers = _strangers(settings)
-        kept = {"outbox_bytes": settings.outbox_bytes, "strangers": strangers, "budget": app.state.budget}
+    def __init__(self, app: Application) -> None:
+        settings, budget = app.settings, app.budget
+        kept = {"strangers": app.sockets.strangers, "budget": budget}
         super().__init__(
-            Metered(app, app.state.budget, partial(client_address, trusted_proxies=settings.trusted_proxies)),
+            Metered(app, budget, partial(client_address, trusted_proxies=settings.trusted_proxies)),
             host=settings.host,
             port=settings.port,
             interface="asgi3",
             loop="uvloop",
-            http=type("HttpProtocol", (HttpProtocol,), {"strangers": strangers, "budget": app.state.budget}),
-            ws=type("WebSocketProtocol", (CountedWebSocket,), kept),
+            http=type("HttpProtocol", (HttpProtocol,), kept),
+            ws=type("WebSocketProtocol", (CountedWebSocket,), kept | {"outbox_bytes": settings.outbox_bytes}),
             ws_max_size=settings.max_message_bytes,
             ws_per_message_deflate=False,
             ws_ping_interval=PING_INTERVAL_SECONDS,
@@ -112,10 +104,10 @@ class Config(uvicorn.Config):
         )
 
 
-def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> bool:
+def serve(app: Application, sockets: list[socket.socket]) -> bool:
     """Serve until SIGTERM or SIGINT; whether it ever started."""
     _tune_garbage_collection()
-    server = Server(Config(app, settings), app.state, settings.drain_seconds)
+    server = Server(Config(app), app)
 
     def end(_number: int, _frame: object) -> None:
         server.should_exit = True
@@ -143,14 +135,3 @@ def _handles(listener: socket.socket) -> list[socket.socket]:
     """Whoever comes must not wait for a turn of each who came before: a flood of connections is one of short turns."""
     more = 0 if listener.family is socket.AF_UNIX else ACCEPTED_AT_ONCE - 1
     return [listener, *(listener.dup() for _ in range(more))]
-
-
-def _strangers(settings: Settings) -> Strangers:
-    most = settings.max_sockets or _as_open_files_allow()
-    return Strangers(most, min(most, MOST_STRANGERS), settings.max_sockets_per_address or max(1, most // 2))
-
-
-def _as_open_files_allow() -> int:
-    """All but what the bridge itself needs."""
-    soft, _ = open_files.limits()
-    return max(1, soft - RESERVED_FILES)

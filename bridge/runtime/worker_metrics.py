@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from bridge.system.part import Part, Task
+
 ANSWER_SECONDS: Final = 1.0
 """A worker that does not answer in this time is left out."""
 NOT_ADDED: Final[Mapping[str, Callable[[Iterable[float]], float]]] = {
@@ -31,7 +33,7 @@ Exposition = Callable[[], bytes]
 """Returns the metrics of this worker in the Prometheus text format."""
 
 
-class Siblings:
+class Siblings(Part):
     """One worker, and how it reaches the others. `directory`: of the command; `number`: this worker's."""
 
     def __init__(self, directory: Path, number: int) -> None:
@@ -43,6 +45,9 @@ class Siblings:
     def say(self, exposition: Exposition) -> None:
         """Set what this worker answers when it is asked for its own metrics."""
         self._exposition = exposition
+
+    def tasks(self) -> Iterable[Task]:
+        return (self,)
 
     async def run(self) -> None:
         """Answer other workers until cancelled."""

@@ -6,10 +6,11 @@ Sessions in a namespace are connections, and bounded as such. Of those that have
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
+from prometheus_client.core import Metric
 from starlette.types import Scope
 
 from bridge.budget.client_address import client_address
@@ -20,6 +21,8 @@ from bridge.socketio.session import Session
 from bridge.socketio.unjoined import Unjoined
 from bridge.sockets.framing import text_frame
 from bridge.sockets.outbox import Wire
+from bridge.system.metrics import counter
+from bridge.system.part import Part, Task
 
 LOOK_SECONDS: Final = 1.0
 MOST_UNJOINED: Final = 2_000
@@ -32,7 +35,7 @@ ENVELOPE_BYTES: Final = 1_024
 log = structlog.get_logger(__name__)
 
 
-class Sessions:
+class Sessions(Part):
     """The sessions by their ids, and the namespaces that they may join (`doors`)."""
 
     def __init__(
@@ -97,16 +100,14 @@ class Sessions:
         self._sessions.pop(sid, None)
         self.unjoined.discard(sid)
 
-    def counted(self) -> dict[str, tuple[str, Callable[[], int]]]:
-        """The counters of this door by their names in Prometheus: what each counts, and its number."""
-        return {
-            "bridge_socketio_sessions": ("Sessions begun.", lambda: self.begun),
-            "bridge_socketio_displaced": (
-                "Sessions in no namespace that ended because others began.",
-                lambda: self.displaced,
-            ),
-            "bridge_socketio_broken": ("Sessions closed for what they said.", lambda: self.broken),
-        }
+    def tasks(self) -> Iterable[Task]:
+        return (self,)
+
+    def metrics(self) -> Iterable[Metric]:
+        yield counter("bridge_socketio_sessions", "Sessions begun.", self.begun)
+        words = "Sessions in no namespace that ended because others began."
+        yield counter("bridge_socketio_displaced", words, self.displaced)
+        yield counter("bridge_socketio_broken", "Sessions closed for what they said.", self.broken)
 
     def end_all(self) -> None:
         """The process stops: open polls are answered, and nobody is kept."""

@@ -4,11 +4,12 @@ Names carry their unit, and labels are bounded: tenants, protocols, codes and th
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-Numbers = Mapping[str, float] | Mapping[tuple[str, ...], float]
-"""The values of the labels -> the number; where there is one label, its value alone."""
+Values = TypeVar("Values", bound=str | tuple[str, ...])
+"""The values of the labels; where there is one label, its value alone."""
 
 
 def counter(name: str, words: str, number: float) -> Metric:
@@ -16,7 +17,7 @@ def counter(name: str, words: str, number: float) -> Metric:
     return CounterMetricFamily(name, words, number)
 
 
-def counters(name: str, words: str, labels: Sequence[str], numbers: Numbers) -> Metric:
+def counters(name: str, words: str, labels: Sequence[str], numbers: Mapping[Values, float]) -> Metric:
     """A counter for each set of labels."""
     return _labelled(CounterMetricFamily(name, words, labels=labels), numbers)
 
@@ -26,12 +27,12 @@ def gauge(name: str, words: str, number: float) -> Metric:
     return GaugeMetricFamily(name, words, number)
 
 
-def gauges(name: str, words: str, labels: Sequence[str], numbers: Numbers) -> Metric:
+def gauges(name: str, words: str, labels: Sequence[str], numbers: Mapping[Values, float]) -> Metric:
     """A gauge for each set of labels."""
     return _labelled(GaugeMetricFamily(name, words, labels=labels), numbers)
 
 
-def _labelled(family: CounterMetricFamily | GaugeMetricFamily, numbers: Numbers) -> Metric:
+def _labelled(family: CounterMetricFamily | GaugeMetricFamily, numbers: Mapping[Values, float]) -> Metric:
     for values, number in numbers.items():
         family.add_metric((values,) if isinstance(values, str) else values, number)
     return family

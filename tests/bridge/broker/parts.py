@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 from bridge.broker.bus import Bus
 from bridge.broker.link import pool
 from bridge.broker.message import BusMessage
+from bridge.broker.part import Broker, BrokerOptions
 from bridge.broker.subscriber import Subscriber
 from tests.stopwatch import Stopwatch, within
 
@@ -112,3 +114,9 @@ def message(text: str, **more: Any) -> bytes:
     """A `WS_Message_V3` with every field that the server sets, as it stands on the bus."""
     fields = {"version": "3", "msg_type": "msg", "target": "group", "from_id": "ann", "group_id": "g", "msg": text}
     return json.dumps({**fields, "sent_at": ARRIVED_AT, **more}, separators=(",", ":")).encode()
+
+
+def unheard_broker(url: str, prefix: str) -> Broker:
+    """A broker of which nobody hears anything."""
+    options = BrokerOptions(url, prefix, presence_seconds=60, presence_events_members=0, most_message_bytes=MAX_BYTES)
+    return Broker(options, lambda: time.time_ns() // 1_000, lambda _channel, _batch: None, lambda _seconds: None)

@@ -8,7 +8,6 @@ import time
 from typing import Any, cast
 
 import pytest
-from fastapi import FastAPI
 
 from bridge.broker.presence import Place
 from bridge.handshake.authentication import Identity
@@ -18,51 +17,54 @@ from bridge.handshake.tokens import LEEWAY_SECONDS
 from bridge.messaging.meter import Meter
 from bridge.messaging.renderers import V3Renderer
 from bridge.records.rows import Visitor
-from bridge.runtime.process import Process
+from bridge.runtime.app import Application
 from bridge.sockets.outbox import Outbox
 from tests.bridge.broker.parts import ANSWER_SECONDS
+from tests.bridge.handshake.conftest import process_of
 from tests.bridge.handshake.servers import OtherServer, Server
 
 GROUP, CLIENT = "team", "ann"
 CHANNELS = [b"group", b"client"]
 
 
-async def test_whoever_is_let_in_counts_as_listening_before_it_can_know(app: FastAPI) -> None:
+async def test_whoever_is_let_in_counts_as_listening_before_it_can_know(app: Application) -> None:
     """Or what is said to it at once would be missing from a dry run."""
-    process: Process = app.state.process
+    process = process_of(app)
     server, asked_at = Server(), time.time()
     begun: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    process.connections.begun.add(begun.set_result)
+    process.messaging.connections.begun.add(begun.set_result)
     async with asyncio.timeout(ANSWER_SECONDS):
         serving = asyncio.create_task(server.ask(app))
         connection = await begun
         (await server.attached).lost()
         await serving
-    assert asked_at <= connection.facts.hears_since <= server.accepted_at
+    assert asked_at <= connection.info.hears_since <= server.accepted_at
     assert connection.over.done()
 
 
 @pytest.mark.parametrize("end", ["lost", "cancelled"])
-async def test_what_a_connection_holds_is_given_back_when_it_is_over_however_it_ends(app: FastAPI, end: str) -> None:
-    process: Process = app.state.process
+async def test_what_a_connection_holds_is_given_back_when_it_is_over_however_it_ends(
+    app: Application, end: str
+) -> None:
+    process = process_of(app)
     server = Server()
     async with asyncio.timeout(ANSWER_SECONDS):
         serving = asyncio.create_task(server.ask(app))
         carried = await server.attached
-        assert (len(process.connections), process.preflight._shares.taken) == (1, 1)
+        assert (len(process.messaging.connections), process.handshakes.preflight._shares.taken) == (1, 1)
         if end == "cancelled":
             serving.cancel()
         else:
             carried.lost()
         await asyncio.gather(serving, return_exceptions=True)
     await asyncio.sleep(0)
-    assert (len(process.connections), process.preflight._shares.taken) == (0, 0)
-    assert process.hub.listeners == set()
-    await asyncio.wait_for(process.presence.wait_until_empty(), ANSWER_SECONDS)
+    assert (len(process.messaging.connections), process.handshakes.preflight._shares.taken) == (0, 0)
+    assert process.messaging.inbound.hub.listeners == set()
+    await asyncio.wait_for(process.broker.presence.wait_until_empty(), ANSWER_SECONDS)
 
 
 @pytest.mark.parametrize("path", ["/v3/ws/group/team/client/ann", "/ws/42"])
-async def test_another_server_is_told_in_http_which_command_serves(app: FastAPI, path: str) -> None:
+async def test_another_server_is_told_in_http_which_command_serves(app: Application, path: str) -> None:
     server = OtherServer()
     await asyncio.wait_for(server.ask(app, path), ANSWER_SECONDS)
     start, body = server.sent
@@ -70,7 +72,7 @@ async def test_another_server_is_told_in_http_which_command_serves(app: FastAPI,
     answer = json.loads(body["body"])
     assert answer["code"] == "unknown_server"
     assert "aether-bridge serve" in answer["msg"]
-    assert app.state.process.preflight._shares.taken == 0
+    assert process_of(app).handshakes.preflight._shares.taken == 0
 
 
 class Held:
@@ -88,9 +90,10 @@ class Held:
         self.held.remove(place)
 
 
-def connector(process: Process, held: Held) -> Connector:
-    subscriptions = cast(Subscriptions, held)
-    return Connector(subscriptions, process.connections, process.addresses, process.budget, lambda: Meter(0, 1))
+def connector(app: Application, held: Held) -> Connector:
+    subscriptions, process = cast(Subscriptions, held), process_of(app)
+    connections, addresses = process.messaging.connections, process.broker.addresses
+    return Connector(subscriptions, connections, addresses, app.budget, lambda: Meter(0, 1))
 
 
 def client(expires_at: float | None = None) -> ClientInfo:
@@ -108,9 +111,9 @@ def silent(_outbox: Outbox, _meter: Meter) -> Any:
     return Silent()
 
 
-async def test_a_connection_that_never_begins_gives_back_once_it_is_lost(app: FastAPI) -> None:
+async def test_a_connection_that_never_begins_gives_back_once_it_is_lost(app: Application) -> None:
     held = Held()
-    made = connector(app.state.process, held)
+    made = connector(app, held)
     connection = await made.connect(client(), Outbox(Server()), V3Renderer(), silent)
     assert len(held.held) == 1
     connection.lost()
@@ -118,22 +121,22 @@ async def test_a_connection_that_never_begins_gives_back_once_it_is_lost(app: Fa
     assert held.held == []
 
 
-async def test_where_no_session_can_be_made_nothing_is_held(app: FastAPI) -> None:
+async def test_where_no_session_can_be_made_nothing_is_held(app: Application) -> None:
     def fail(_outbox: Outbox, _meter: Meter) -> Any:
         raise ZeroDivisionError
 
     held = Held()
     with pytest.raises(ZeroDivisionError):
-        await connector(app.state.process, held).connect(client(), Outbox(Server()), V3Renderer(), fail)
+        await connector(app, held).connect(client(), Outbox(Server()), V3Renderer(), fail)
     assert held.held == []
 
 
 @pytest.mark.parametrize(("left", "more"), [(60, 0), (-5, LEEWAY_SECONDS)])
 async def test_a_connection_ends_with_its_token_or_with_the_leeway_in_which_it_came(
-    app: FastAPI, left: float, more: float
+    app: Application, left: float, more: float
 ) -> None:
     expires_at = time.time() + left
-    made = connector(app.state.process, Held())
+    made = connector(app, Held())
     connection = await made.connect(client(expires_at), Outbox(Server()), V3Renderer(), silent)
-    assert connection.facts.expires_at == expires_at + more
+    assert connection.info.expires_at == expires_at + more
     connection.lost()

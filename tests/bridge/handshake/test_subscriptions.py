@@ -6,15 +6,15 @@ import asyncio
 from typing import Any, cast
 
 import pytest
-from fastapi import FastAPI
 
 from bridge.broker.presence import Place, Presence
 from bridge.broker.subscriber import Subscriber
 from bridge.budget.shares import Owner, Shares
 from bridge.handshake import subscriptions as module
 from bridge.handshake.subscriptions import Subscriptions, Unavailable
-from bridge.runtime.process import Process
+from bridge.runtime.app import Application
 from tests.bridge.broker.parts import ANSWER_SECONDS, until
+from tests.bridge.handshake.conftest import process_of
 from tests.bridge.population import ADDRESSES
 
 OWNER = Owner("acme", "", "192.0.2.1")
@@ -56,18 +56,18 @@ def subscriptions_of(mute: Mute, of: Shares) -> Subscriptions:
     return Subscriptions(of, cast(Subscriber, mute), cast(Presence, mute), ADDRESSES)
 
 
-async def test_what_is_taken_is_confirmed_and_what_is_given_back_is_gone(app: FastAPI) -> None:
-    process: Process = app.state.process
+async def test_what_is_taken_is_confirmed_and_what_is_given_back_is_gone(app: Application) -> None:
+    process = process_of(app)
     taken = shares()
-    subscriptions = Subscriptions(taken, process.subscriber, process.presence, process.addresses)
+    subscriptions = Subscriptions(taken, process.broker.subscriber, process.broker.presence, process.broker.addresses)
     channels = await asyncio.wait_for(subscriptions.take(OWNER, ANN, "v3"), ANSWER_SECONDS)
     members: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-    process.presence.members("acme", "team", members.set_result)
+    process.broker.presence.members("acme", "team", members.set_result)
     assert b'"ann"' in (await asyncio.wait_for(members, ANSWER_SECONDS) or b"")
     assert (len(channels), taken.taken) == (4, 1)
     subscriptions.give_back(OWNER, ANN, channels)
     assert taken.taken == 0
-    await asyncio.wait_for(process.presence.wait_until_empty(), ANSWER_SECONDS)
+    await asyncio.wait_for(process.broker.presence.wait_until_empty(), ANSWER_SECONDS)
 
 
 async def test_who_finds_no_room_holds_nothing() -> None:

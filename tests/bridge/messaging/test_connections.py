@@ -88,12 +88,12 @@ class World:
 class Opened:
     """One connection with all its parts."""
 
-    def __init__(self, world: World, facts: ConnectionInfo) -> None:
+    def __init__(self, world: World, info: ConnectionInfo) -> None:
         self.wire = Wire()
         outbox = Outbox(self.wire)
         self.session = Session(outbox)
-        self.listener = Listener(RENDERER, outbox.write, [b"channel"], None, facts.place.group, facts.place.client)
-        self.connection = Connection(facts, self.session, outbox, self.listener, world.connections, Holder())
+        self.listener = Listener(RENDERER, outbox.write, [b"channel"], None, info.place.group, info.place.client)
+        self.connection = Connection(info, self.session, outbox, self.listener, world.connections, Holder())
 
     @property
     def codes(self) -> list[str]:

@@ -43,7 +43,7 @@ class Book:
         self.recorder = Recorder(tables, backlog, seconds)
         self.v2 = V2Recording(bus, addresses, tables, backlog, self.counts, lambda _: known, seconds)
         samples = Samples(tables, backlog, self.counts, lambda: self.connections, seconds)
-        self.writer = Writer(bus, addresses, backlog, (self.recorder, samples, self.v2))
+        self.writer = Writer(bus, addresses, backlog, self.recorder, samples, self.v2)
 
     def say(self, speech: Speech = SPEECH, times: int = 1) -> None:
         talker = Talker(TENANT, speech.client_id, speech.group_id, speech.grant)

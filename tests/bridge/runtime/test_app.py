@@ -11,13 +11,13 @@ import pytest
 from fastapi import routing
 
 from bridge.config.settings import Settings
-from bridge.runtime.app import create_app
+from bridge.runtime.app import Application
 from tests.servers import PROJECT
 
 
 async def test_the_first_to_ask_waits_for_no_route_to_be_made(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does whoever is connected: that takes longer than thousands of messages."""
-    app = create_app(Settings(redis_url=redis_url), redis_url)
+    app = Application(Settings(redis_url=redis_url), redis_url)
     made: list[Any] = []
     make = routing._IncludedRouter._build_effective_context
 

@@ -12,9 +12,11 @@ from bridge.budget.budget import Budget
 from bridge.config.settings import load
 from bridge.runtime.metrics import Metrics
 from bridge.runtime.process import Process
+from bridge.sockets.part import Sockets
 from bridge.sockets.strangers import Strangers
 from v3.ports import Guest
 
+STRANGERS = Strangers(3, 3, 1)
 CONFIG = """
 [tenants.acme]
 stage = "drain"
@@ -35,13 +37,14 @@ async def process(
             monkeypatch.delenv(name)
     file = tmp_path / "bridge.toml"
     file.write_text(CONFIG)
-    parts = Process(settings := load(file, prefix=prefix), redis_url, Budget(settings.limits))
+    settings = load(file, prefix=prefix)
+    parts = Process(settings, redis_url, Budget(settings.limits), Sockets(STRANGERS))
     yield parts
-    await parts.redis.aclose()
+    await parts.broker.redis.aclose()
 
 
 def said(process: Process) -> dict[str, float]:
-    lines = Metrics(process).exposition().decode().splitlines()
+    lines = Metrics(process.parts).exposition().decode().splitlines()
     return {
         name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if not line.startswith("#"))
     }
@@ -65,7 +68,7 @@ async def test_the_share_is_that_of_a_tenant_in_drain_alone(process: Process) ->
 
 
 async def test_refused_handshakes_are_counted_by_tenant(process: Process) -> None:
-    process.counts.turned_away["acme"] += 3
+    process.records.counts.turned_away["acme"] += 3
     assert said(process)['bridge_handshakes_turned_away_total{tenant="acme"}'] == 3
 
 
@@ -81,29 +84,29 @@ async def test_what_goes_on_by_itself_is_counted(process: Process) -> None:
     )
     before = said(process)
     assert [before[name] for name in names] == [0] * len(names)
-    process.evictions.evicted = 5
-    process.guard_watch.rolled_back = 1
-    process.recording.backlog.left_out = 7
-    process.memory.losses = 2
-    process.cutover.changes.unreadable = 3
+    process.v2.evictions.evicted = 5
+    process.v2.guard_watch.rolled_back = 1
+    process.records.backlog.left_out = 7
+    process.broker.memory.losses = 2
+    process.v2.cutover.changes.unreadable = 3
     after = said(process)
     assert [after[name] for name in names] == [0, 5, 1, 0, 7, 2, 3]
 
 
 async def test_rows_that_wait_are_counted(process: Process) -> None:
     ann = Guest("acme", "lobby", "ann", "none")
-    process.recording.recorder.spoke("v3", ann, {"msg_type": "msg", "target": "group"})
-    process.recording.writer.flush()
+    process.records.recorder.spoke("v3", ann, {"msg_type": "msg", "target": "group"})
+    process.records.writer.flush()
     assert said(process)["bridge_records_waiting_rows"] == 1
 
 
 async def test_every_family_of_the_migration_says_what_it_is(process: Process) -> None:
-    text = Metrics(process).exposition().decode()
+    text = Metrics(process.parts).exposition().decode()
     for name in ("tenant_stage", "tenant_share_percent", "handshakes_turned_away_total", "moves_waiting"):
         assert f"# HELP bridge_{name} " in text
 
 
-async def test_open_sockets_are_told_and_why_others_were_ended(process: Process) -> None:
+async def test_open_sockets_are_told_and_why_others_were_ended() -> None:
     class Socket:
         def abort(self) -> None: ...
 
@@ -112,7 +115,7 @@ async def test_open_sockets_are_told_and_why_others_were_ended(process: Process)
     strangers.vouch(known)
     for _ in range(3):
         strangers.came(Socket(), "192.0.2.1")
-    told = Metrics(process, strangers).exposition().decode()
+    told = Metrics([Sockets(strangers)]).exposition().decode()
     for line in (
         'bridge_sockets{kind="vouched_for"} 1.0',
         'bridge_sockets{kind="stranger"} 1.0',

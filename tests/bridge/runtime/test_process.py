@@ -6,7 +6,7 @@ What else becomes of a Redis that fails is in `tests/end_to_end/test_faults.py`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,10 @@ from structlog.testing import capture_logs
 from bridge.broker.addresses import Addresses
 from bridge.budget.budget import Budget
 from bridge.config.settings import load
+from bridge.runtime.limits import strangers
 from bridge.runtime.process import Process
+from bridge.sockets.part import Sockets
+from bridge.system.part import Part, Task
 from tests.bridge.broker.parts import ANSWER_SECONDS
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import client, eventually, v3_path
@@ -142,12 +145,15 @@ async def test_what_stands_in_a_rolls_place_makes_room_and_its_tenant_is_told(
         await eventually(lambda: api.knows("42"), SECONDS)
 
 
-class Frail:
-    """A part that fails twice."""
+class Frail(Part):
+    """A part whose task fails twice."""
 
     def __init__(self) -> None:
         self.begun = 0
         self.goes_on = asyncio.Event()
+
+    def tasks(self) -> Iterable[Task]:
+        return (self,)
 
     async def run(self) -> None:
         self.begun += 1
@@ -160,17 +166,17 @@ class Frail:
 async def test_a_part_that_fails_begins_anew_and_the_others_do_not_notice(
     redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.runtime.process.PART_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("bridge.runtime.process.TASK_PAUSE_SECONDS", 0.01)
     settings = load(prefix=prefix)
-    process, frail = Process(settings, redis_url, Budget(settings.limits)), Frail()
-    process.added.parts.append(frail)
+    frail = Frail()
+    process = Process(settings, redis_url, Budget(settings.limits), Sockets(strangers(settings)))
+    process.parts.append(frail)
     with capture_logs() as logs:
         running = asyncio.create_task(process.run())
         await asyncio.wait_for(frail.goes_on.wait(), 10)
     assert [(line["event"], line["part"]) for line in logs] == [("part_failed", "Frail")] * 2
-    assert process.counts.errors == 2
-    assert await process.bus.wait_until_up(ANSWER_SECONDS)
-    assert process.bus.reconnects == 0
+    assert process.records.counts.errors == 2
+    assert await process.broker.bus.wait_until_up(ANSWER_SECONDS)
+    assert process.broker.bus.reconnects == 0
     running.cancel()
     await asyncio.wait([running])
-    await process.redis.aclose()

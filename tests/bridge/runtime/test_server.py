@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from fastapi import FastAPI
-from starlette.datastructures import State
 
-from bridge.budget.budget import Budget
 from bridge.config.settings import Settings, load
-from bridge.runtime.app import create_app
+from bridge.runtime.app import Application
+from bridge.runtime.process import Process
 from bridge.runtime.server import ACCEPTED_AT_ONCE, Config, Server, _handles
 from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
@@ -29,7 +27,7 @@ def settings() -> Settings:
 
 
 def test_uvicorn_is_set_to_our_protocols_and_limits(settings: Settings) -> None:
-    config = Config(create_app(settings, "redis://127.0.0.1:1/0"), settings)
+    config = Config(Application(settings, "redis://127.0.0.1:1/0"))
     assert isinstance(config.http, type)
     assert issubclass(config.http, HttpProtocol)
     assert isinstance(config.ws, type)
@@ -48,7 +46,7 @@ def test_uvicorn_is_set_to_our_protocols_and_limits(settings: Settings) -> None:
 def test_what_the_bridge_opens_itself_is_no_strangers(monkeypatch: pytest.MonkeyPatch, most: int, sockets: int) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most))
     for settings in (load(socketio=True), load(workers=2)):
-        assert Config(create_app(settings, "redis://127.0.0.1:1/0"), settings).http.strangers.most == sockets  # type: ignore[union-attr]
+        assert Config(Application(settings, "redis://127.0.0.1:1/0")).http.strangers.most == sockets  # type: ignore[union-attr]
 
 
 class Stuck(WebSocketProtocol):
@@ -64,42 +62,42 @@ class Stuck(WebSocketProtocol):
         self._others.discard(self)
 
 
-class Process:
+class Drained:
     """As much of a process as its server knows."""
 
     def __init__(self) -> None:
-        self.is_drained = False
+        self.has_stopped = False
 
-    async def drain(self) -> None:
-        self.is_drained = True
+    async def stop(self) -> None:
+        self.has_stopped = True
 
 
-def server(settings: Settings, state: State) -> Server:
-    app = FastAPI()
-    app.state.budget = Budget(settings.limits)
-    config = Config(app, settings)
+def server(settings: Settings, process: Drained | None) -> Server:
+    app = Application(settings, "redis://127.0.0.1:1/0")
+    app.process = cast(Process, process)
+    config = Config(app)
     config.lifespan = "off"
     config.load()
-    made = Server(config, state, settings.drain_seconds)
+    made = Server(config, app)
     made.servers = []
     made.lifespan = config.lifespan_class(config)
     return made
 
 
 async def test_whoever_does_not_take_the_close_is_cut_off_when_the_time_is_over(settings: Settings) -> None:
-    process = Process()
-    ending = server(settings, State({"process": process}))
+    process = Drained()
+    ending = server(settings, process)
     stuck = Stuck(ending.server_state.connections)
     stopwatch = Stopwatch()
     await ending.shutdown()
-    assert process.is_drained
+    assert process.has_stopped
     assert stuck.aborts == 1
     assert stopwatch.all_seconds > 0.1
     assert stopwatch.least_seconds < settings.drain_seconds + 0.2
 
 
 async def test_whoever_takes_it_sooner_keeps_nobody_waiting(settings: Settings) -> None:
-    ending = server(settings, State({"process": Process()}))
+    ending = server(settings, Drained())
     quick = Stuck(ending.server_state.connections)
     asyncio.get_running_loop().call_later(0.05, ending.server_state.connections.discard, quick)
     stopwatch = Stopwatch()
@@ -109,7 +107,7 @@ async def test_whoever_takes_it_sooner_keeps_nobody_waiting(settings: Settings) 
 
 
 async def test_an_application_that_never_started_has_nobody_to_tell(settings: Settings) -> None:
-    await asyncio.wait_for(server(settings, State({})).shutdown(), ANSWER_SECONDS)
+    await asyncio.wait_for(server(settings, None).shutdown(), ANSWER_SECONDS)
 
 
 async def test_a_crowd_is_accepted_several_a_turn() -> None:

@@ -9,14 +9,14 @@ import httpx
 import pytest
 
 from bridge.config.settings import Settings
-from bridge.runtime.app import create_app
+from bridge.runtime.app import Application
 from tests.bridge.socketio.parts import POLLING
 from tests.servers import PROJECT
 
 
 @pytest.mark.parametrize(("is_served", "status"), [(True, 200), (False, 404)])
 async def test_it_is_served_where_the_setting_is_on(redis_url: str, prefix: str, is_served: bool, status: int) -> None:  # noqa: FBT001
-    app = create_app(Settings(prefix=prefix, socketio=is_served), redis_url)
+    app = Application(Settings(prefix=prefix, socketio=is_served), redis_url)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge") as http,

@@ -104,5 +104,5 @@ async def test_packets_are_framed_once_for_all_who_hear_them() -> None:
 async def test_its_counters_say_what_has_been() -> None:
     home = Home()
     (await home.begin()).end_as_broken()
-    counted = {name: number() for name, (_, number) in home.sessions.counted().items()}
+    counted = {family.name: family.samples[0].value for family in home.sessions.metrics()}
     assert counted == {"bridge_socketio_sessions": 1, "bridge_socketio_displaced": 0, "bridge_socketio_broken": 1}

@@ -10,7 +10,7 @@ import pytest
 from bridge.cli.checks import machine
 from bridge.cli.checks.finding import Finding
 from bridge.config.settings import Settings
-from bridge.runtime.process import RESERVED_FILES
+from bridge.runtime.limits import FILES_BESIDE_CONNECTIONS
 from bridge.system.open_files import LEAST
 
 
@@ -23,11 +23,11 @@ def test_more_connections_than_open_files_allow_is_a_failure() -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     found = findings(max_connections=most)["open files"]
     assert found.level == "fail"
-    assert f"`ulimit -n {most + RESERVED_FILES}`" in found.remedy
+    assert f"`ulimit -n {most + FILES_BESIDE_CONNECTIONS}`" in found.remedy
 
 
 def test_as_many_as_open_files_allow_are_well() -> None:
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_FILES
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - FILES_BESIDE_CONNECTIONS
     assert findings(max_connections=most)["open files"].level == "ok"
 
 

@@ -1,0 +1,24 @@
+"""What a process does for itself: it gives memory back, and counts the lines of its log that were not written."""
+
+from collections.abc import Callable, Iterable, Sized
+
+from prometheus_client.core import Metric
+
+from bridge.runtime.logs import lost_lines
+from bridge.system.housekeeping import Housekeeping
+from bridge.system.metrics import counters
+from bridge.system.part import Part, Task
+
+
+class Upkeep(Part):
+    """`connected` has as many members as there are connections; `has_much_in_hand`: see `Housekeeping`."""
+
+    def __init__(self, connected: Sized, has_much_in_hand: Callable[[], bool]) -> None:
+        self._housekeeping = Housekeeping(connected, has_much_in_hand)
+
+    def tasks(self) -> Iterable[Task]:
+        return (self._housekeeping,)
+
+    def metrics(self) -> Iterable[Metric]:
+        words = "Lines of the log that were not written."
+        yield counters("bridge_log_lines_lost", words, ("why",), lost_lines())

@@ -1,0 +1,110 @@
+"""All of V2 in one process: its handshake, its publisher, its records, the cutover to V3, and where it is mounted.
+
+It goes when V2 goes.
+"""
+
+from collections.abc import Iterable
+from typing import Final, cast
+
+from fastapi import FastAPI
+from prometheus_client.core import Metric
+
+from bridge.admin import v2 as admin
+from bridge.admin.service import TenantService
+from bridge.api import playground
+from bridge.api.errors import require_upgrade
+from bridge.broker.part import Broker
+from bridge.broker.presence import Place, Presence, Protocol
+from bridge.config.settings import Settings
+from bridge.cutover.cutover import Cutover
+from bridge.cutover.evictions import Evictions
+from bridge.cutover.guard_watch import GuardWatch
+from bridge.handshake.part import Handshakes
+from bridge.handshake.v2 import Credentials, V2Handshake
+from bridge.messaging.part import Messaging
+from bridge.messaging.v2 import V2Publisher
+from bridge.records.counters import Refusals
+from bridge.records.part import Records
+from bridge.records.v2 import V2Recording
+from bridge.runtime.clock import WallClock
+from bridge.system.metrics import counter, counters, gauge
+from bridge.system.part import Part, Task
+from bridge.tenants.part import Tenants
+from bridge.tenants.tenant import Tenant
+from legacy_v2 import ports
+from legacy_v2.websocket_door import PREFIXES, websocket_door
+
+
+class V2Presence:
+    """Presence in the words of V2's port."""
+
+    def __init__(self, presence: Presence) -> None:
+        self._presence = presence
+
+    def touch(self, guest: ports.Guest) -> None:
+        protocol = cast(Protocol, guest.protocol)
+        self._presence.touch(Place(guest.tenant, guest.group_name, guest.client_name, protocol))
+
+
+class V2(Part):
+    """V2, and what moves its tenants to V3."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        broker: Broker,
+        tenants: Tenants,
+        records: Records,
+        messaging: Messaging,
+        handshakes: Handshakes,
+    ) -> None:
+        self._table = tenants.table
+        self._counts = records.counts
+        recording = V2Recording(
+            broker.bus, broker.addresses, records.tables, records.backlog, records.counts, self._words_of
+        )
+        records.writer.add(recording)
+        publisher = V2Publisher(messaging.publisher, broker.addresses, tenants.table, records.counts, records.recorder)
+        publisher.frame_read.add(recording.frame_keys.read)
+        preflight = handshakes.preflight
+        self.handshake: Final = V2Handshake(
+            preflight,
+            Credentials(settings, handshakes.authentication, tenants.table, preflight.origins),
+            tenants.table,
+            handshakes.connector,
+            records.counts,
+            recording.turned_away.add,
+        )
+        self.cutover: Final = Cutover(records.reader, records.reports.turns)
+        self.evictions: Final = Evictions(messaging.connections, tenants.table.get, settings.moves_per_second)
+        tenants.table.changed.add(self.evictions.apply)
+        self.guard_watch: Final = GuardWatch(broker.redis, broker.addresses, tenants.table, self.cutover.guards)
+        self.ports: Final = ports.Ports(
+            publisher, V2Presence(broker.presence), WallClock(), Refusals(records.counts, "v2")
+        )
+
+    def mount(self, app: FastAPI, tenants: TenantService, *, has_page: bool) -> None:
+        """Add the paths of V2, the admin routes that move a tenant, and, where it is wanted, the playground."""
+        app.include_router(websocket_door(self.handshake, self.ports))
+        require_upgrade(app, *(prefix + rest for prefix in PREFIXES for rest in ("", "/{rest:path}")))
+        app.include_router(admin.router(admin.TenantChanges(tenants, self.cutover)))
+        if has_page:
+            playground.mount(app, self._table)
+
+    def tasks(self) -> Iterable[Task]:
+        return self.evictions, self.guard_watch
+
+    def metrics(self) -> Iterable[Metric]:
+        labels = ("tenant", "direction", "outcome")
+        yield counters("bridge_conversions", "Conversions by outcome.", labels, self._counts.conversions)
+        yield gauge("bridge_moves_waiting", "Open sockets whose move is due.", self.evictions.waiting)
+        yield counter("bridge_moves", "Open sockets moved.", self.evictions.evicted)
+        watch = self.guard_watch
+        yield counter("bridge_guard_rollbacks", "Steps taken back by a guard.", watch.rolled_back)
+        yield counter("bridge_guard_failures", "Looks at guards in vain.", watch.failures)
+        unreadable = self.cutover.changes.unreadable
+        yield counter("bridge_changes_unreadable", "Lines of records of changes passed over.", unreadable)
+
+    def _words_of(self, tenant: str) -> frozenset[str]:
+        """The names in frames that the tenant's dialect explains."""
+        return (self._table.get(tenant) or Tenant(tenant)).dialect.words

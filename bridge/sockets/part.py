@@ -1,0 +1,25 @@
+"""The sockets room, assembled: every accepted socket of this process, counted and bounded. No rules."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client.core import Metric
+
+from bridge.sockets.strangers import REASONS, Strangers
+from bridge.system.metrics import counters, gauge, gauges
+from bridge.system.part import Part
+
+
+class Sockets(Part):
+    """`strangers` are those that nobody vouches for; see there for the bounds."""
+
+    def __init__(self, strangers: Strangers) -> None:
+        self.strangers: Final = strangers
+
+    def metrics(self) -> Iterable[Metric]:
+        strangers = self.strangers
+        kinds = {"vouched_for": strangers.vouched_for, "stranger": strangers.strangers}
+        yield gauges("bridge_sockets", "Open sockets; somebody vouches for them or not.", ("kind",), kinds)
+        yield gauge("bridge_sockets_most", "Sockets that may be open.", strangers.most)
+        ended = {reason: strangers.ended[reason] for reason in REASONS}
+        yield counters("bridge_sockets_ended", "Sockets ended before their time.", ("reason",), ended)

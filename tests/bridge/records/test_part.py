@@ -1,0 +1,74 @@
+"""What one process records, assembled as a process assembles it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bridge.records.counters import Counts
+from bridge.records.part import RecordOptions, Records
+from bridge.records.v2 import V2Recording
+from bridge.tenants.part import Tenants
+from tests.bridge.admin.desk import TENANT, Desk, noted, now, v2
+from tests.bridge.broker.parts import running, unheard_broker
+from tests.bridge.records.book import OLD
+
+
+class Recorded:
+    """The records of a process of which only the bus runs, V2's among them, and a desk that reads them."""
+
+    def __init__(self, records: Records, of_v2: V2Recording, desk: Desk) -> None:
+        self.records = records
+        self.of_v2 = of_v2
+        self.desk = desk
+
+    async def write(self) -> None:
+        """What a process does when it stops."""
+        await self.records.stop()
+        await self.desk.settled()
+
+
+@pytest.fixture
+async def recorded(redis_url: str, prefix: str) -> AsyncIterator[Recorded]:
+    broker, counts = unheard_broker(redis_url, prefix), Counts()
+    records = Records(RecordOptions(True, 1_000, 35), broker, Tenants(broker, {}, tuple), counts, dict)
+    of_v2 = V2Recording(
+        broker.bus, broker.addresses, records.tables, records.backlog, counts, lambda _: frozenset(), time.time
+    )
+    records.writer.add(of_v2)
+    async with running(broker.bus), broker.redis:
+        await broker.start()
+        yield Recorded(records, of_v2, Desk(broker.redis, broker.bus, broker.addresses))
+
+
+async def test_what_is_recorded_in_each_way_is_written(recorded: Recorded) -> None:
+    records, desk = recorded.records, recorded.desk
+    records.recorder.arrived(TENANT, OLD, "kiosk/1")
+    recorded.of_v2.frame_keys.read(TENANT, {"volume": 3})
+    records.counts.messages[TENANT, "v2"] += 1
+    records.counts.conversions[TENANT, "v2_to_v3", "exact"] += 1
+    await recorded.write()
+    every = records.tables
+    tables = (every.census, every.speeches, every.ledger, every.minutes, every.hours)
+    assert [len(await desk.noted(table)) for table in tables] == [1, 0, 2, 1, 1]
+    assert records.backlog.waiting == 0
+
+
+async def test_whom_a_stage_turned_away_is_written_too(recorded: Recorded) -> None:
+    desk = recorded.desk
+    await desk.note(desk.tables.census, noted(v2("42"), now()))
+    recorded.of_v2.turned_away.add(TENANT, v2("42"))
+    await recorded.write()
+    slices = [name async for name in desk.redis.scan_iter(f"{desk.addresses.prefix}*:refused:*")]
+    assert [await desk.redis.pfcount(name) for name in slices] == [1]
+
+
+async def test_each_tenant_that_redis_has_lost_hears_of_it_and_the_connected_are_noted_again(
+    recorded: Recorded,
+) -> None:
+    recorded.records.recorder.arrived(TENANT, OLD, "kiosk/1")
+    await recorded.write()
+    recorded.records.writer.lost(TENANT, "census")
+    assert recorded.records.backlog.waiting == 1
