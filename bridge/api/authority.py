@@ -12,7 +12,7 @@ from typing import Any, Final
 from fastapi import Request
 from pydantic import BaseModel
 
-from bridge.api.errors import RefusedRequest
+from bridge.api.errors import RefusedField, RefusedRequest
 from bridge.budget.budget import Budget
 from bridge.handshake.authentication import Authentication, Identity
 from bridge.handshake.preflight import OriginCheck
@@ -35,13 +35,6 @@ class HttpRefusal(RefusedRequest):
         entry = REFUSALS[code]
         headers = {"Retry-After": "1"} if entry.http_status in (429, 503) else {}
         super().__init__(entry.http_status, payload_of(entry, problems, refused) | {"msg": entry.sentence}, headers)
-
-
-class RefusedField(BaseModel):
-    """One field of a refused message."""
-
-    field: str
-    problem: str
 
 
 class RefusalBody(BaseModel):

@@ -18,9 +18,9 @@ from typing import Any, Final
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack
 from bridge.broker.presence_entries import Entries, Entry, Group, Place, Protocol, holder_in
 from bridge.broker.presence_events import Event, PresenceEvents
+from bridge.broker.presence_groups import GroupsHeld
 from bridge.broker.presence_members import HOLDERS_AT_ONCE, Answer, MembersOfGroups, who
 from bridge.broker.scripts import Script
 
@@ -67,6 +67,7 @@ class Presence:
         self._lifetime_seconds = max(1, round(lifetime_seconds))
         self._now = asyncio.get_running_loop().time
         self._entries = Entries()
+        self._groups = GroupsHeld(bus, addresses.held_by(process))
         self._empty = asyncio.Event()
         self._empty.set()
         self._members = MembersOfGroups(self._ask_members, self._now)
@@ -93,7 +94,7 @@ class Presence:
             self._empty.clear()
             entry = Entry(place, self._microseconds())
             if self._entries.add(entry):
-                self._leave_word([(place.tenant, place.group)])
+                self._groups.record([(place.tenant, place.group)])
         entry.connections += 1
         self._refresh(entry, done)
 
@@ -109,7 +110,7 @@ class Presence:
             if not self._entries:
                 self._empty.set()
             if is_last:
-                self._take_word_back((place.tenant, place.group))
+                self._groups.forget((place.tenant, place.group))
 
     def refresh(self, place: Place) -> None:
         """A heartbeat: the client is present for another lifetime."""
@@ -134,7 +135,7 @@ class Presence:
 
     def rebuild(self) -> None:
         """Redis has lost this process's entries: write them again, without JOIN, since no LEAVE was announced."""
-        self._leave_word(self._entries.groups)
+        self._groups.record(self._entries.groups)
         self._again(list(self._entries))
 
     def return_from_the_dead(self) -> None:
@@ -252,7 +253,7 @@ class Presence:
     def _verify(self) -> None:
         """Compare the entries of some groups with Redis; of all groups in `CHECKS_PER_ROUND` checks."""
         groups = self._entries.next_groups(len(self._entries.groups) // CHECKS_PER_ROUND + 1)
-        self._leave_word(list(groups))
+        self._groups.record(list(groups))
         for (tenant, group), entries in groups.items():
             self._verify_group(self._keys(tenant, group), entries)
 
@@ -269,32 +270,11 @@ class Presence:
         if others:
             asyncio.get_running_loop().call_soon(self._verify_group, keys, others)
 
-    def _leave_word(self, groups: Sequence[Group]) -> None:
-        """Record in Redis in which groups we hold entries, for the process that must clean up if we die."""
-        held_by = self._addresses.held_by(self._process)
-
-        def answered(reply: object) -> None:
-            if isinstance(reply, Exception):
-                self._bus.command(
-                    pack("UNLINK", held_by), _ignore
-                )  # the key holds another type; the next check writes it again
-
-        for start in range(0, len(groups), CHUNK):
-            names = (":".join(group) for group in groups[start : start + CHUNK])
-            self._bus.command(pack("SADD", held_by, *names), answered)
-
-    def _take_word_back(self, group: Group) -> None:
-        self._bus.command(pack("SREM", self._addresses.held_by(self._process), ":".join(group)), _ignore)
-
     def _holder(self, entry: Entry) -> str:
         return f"{entry.place.client}:{self._process}:{entry.place.protocol}:{entry.since}"
 
     def _keys(self, tenant: str, group: str) -> list[str]:
         return [self._addresses.presence(tenant, group), self._addresses.holders(tenant, group)]
-
-
-def _ignore(reply: object) -> None:
-    """Nothing to do: a recorded group without entries only costs one useless look."""
 
 
 def _nothing() -> None:

@@ -4,7 +4,6 @@ It parses nothing and logs nothing: what a stranger sends is counted. An answer 
 bytes: the writing side is shut, what still arrives is thrown away, and a timer closes.
 """
 
-from asyncio import TimerHandle
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -15,11 +14,10 @@ from bridge.sockets.departure import Departure
 from bridge.sockets.flow import Flow
 from bridge.sockets.head import refusal
 from bridge.sockets.patience import Patience
+from bridge.sockets.request_deadline import RequestDeadline
 from bridge.sockets.strangers import Strangers
 from bridge.sockets.waste import Waste
 
-REQUEST_SECONDS: Final = 8.0
-SLOWEST_BYTES_PER_SECOND: Final = 4_096  # at which a body may come that takes longer
 LINGER_SECONDS: Final = 0.5
 
 
@@ -30,8 +28,6 @@ class HttpClosing(HttpToolsProtocol):
     budget: Budget
     flow: Flow
     _holder: Holder
-    _in_head: bool
-    _body_bytes: int
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -40,29 +36,12 @@ class HttpClosing(HttpToolsProtocol):
         self._waste: Waste | None = None
         self._is_deaf = False
         self._data, self._position = b"", 0
-        self._request_timer: TimerHandle | None = None
+        self._deadline = RequestDeadline(self.loop)
         self._patience = Patience(self.loop, transport, self.strangers.ended)
 
-    def _expect_request(self) -> None:
-        if self._request_timer is None:
-            self._begun_at = self.loop.time()
-            self._request_timer = self.loop.call_later(REQUEST_SECONDS, self._look_at_request)
-
-    def _look_at_request(self) -> None:
-        """The head must have come by now, and a body at no less than its pace."""
-        self._request_timer = None
-        seconds = REQUEST_SECONDS + self._body_bytes / SLOWEST_BYTES_PER_SECOND
-        left = 0 if self._in_head else self._begun_at + seconds - self.loop.time()
-        if left > 0:
-            self._request_timer = self.loop.call_later(left, self._look_at_request)
-        else:
-            self.strangers.ended["late"] += 1
-            self._close()
-
-    def _request_arrived(self) -> None:
-        if self._request_timer is not None:
-            self._request_timer.cancel()
-            self._request_timer = None
+    def _end_late(self) -> None:
+        self.strangers.ended["late"] += 1
+        self._close()
 
     def _turn_away(self, status: int, headers: bytes = b"") -> None:
         """Answer, unless there is an answer already, and end."""
@@ -76,7 +55,7 @@ class HttpClosing(HttpToolsProtocol):
         """Shut the writing side; what still arrives is thrown away, so that the answer is not lost."""
         self._is_deaf = True
         self._data, self._position = b"", 0
-        self._request_arrived()
+        self._deadline.end()
         cycle: Any = self.cycle
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
@@ -86,7 +65,7 @@ class HttpClosing(HttpToolsProtocol):
             self.transport.write_eof()
         self._waste = Waste(self.budget.turns, self._holder, self.flow.hold, self.flow.release)
         self.flow.release()
-        self._request_timer = self.loop.call_later(LINGER_SECONDS, self._close)
+        self._deadline.linger(LINGER_SECONDS, self._close)
 
     def _close(self) -> None:
         self.transport.close()
@@ -101,7 +80,7 @@ class HttpClosing(HttpToolsProtocol):
         """Leave no cycle behind, which only a look for garbage would end."""
         self._is_deaf = True
         self._data = b""
-        self._request_arrived()
+        self._deadline.end()
         self._unset_keepalive_if_required()
         self._patience.end()
         self._departure.gone()

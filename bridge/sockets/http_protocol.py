@@ -48,7 +48,7 @@ class HttpProtocol(HttpClosing):
         self._is_resuming = self._waits = False
         self._status = 400
         self._next_request()
-        self._expect_request()
+        self._deadline.expect(self._end_late)
         if self._is_reset(self.client):
             transport.abort()
         else:
@@ -102,7 +102,7 @@ class HttpProtocol(HttpClosing):
     def _read(self) -> None:
         """Parse no further than the request under way goes."""
         if not self._is_whole:
-            self._expect_request()
+            self._deadline.expect(self._end_late)
         try:
             with c_library:
                 self._feed_on()
@@ -139,8 +139,8 @@ class HttpProtocol(HttpClosing):
             self._measure(part)
 
     def _measure(self, part: bytes) -> None:
-        if not self._in_head:
-            self._body_bytes += len(part)
+        if not self._deadline.is_in_head:
+            self._deadline.body_bytes += len(part)
             if self._is_vouched:
                 self.strangers.asked(self.transport)
         elif self._head_size.is_too_large(part):
@@ -157,11 +157,11 @@ class HttpProtocol(HttpClosing):
         self._is_resuming = False
 
     def _next_request(self) -> None:
-        self._in_head, self._is_whole = True, False
+        self._deadline.begin()
+        self._is_whole = False
         self._line = self._heads
         self._is_vouched = False
         self._head_size = HeadSize()
-        self._body_bytes = 0
         self._extent = Extent()
 
     def _go_on(self) -> None:
@@ -206,7 +206,7 @@ class HttpProtocol(HttpClosing):
     def on_headers_complete(self) -> None:
         if self._is_resuming:
             return
-        self._in_head = False
+        self._deadline.is_in_head = False
         self.url = origin_form(self.url)
         if has_too_many_fields(self.url) and not self._should_upgrade():  # a handshake's is for its door to refuse
             self._status = 414
@@ -218,7 +218,7 @@ class HttpProtocol(HttpClosing):
         if self.parser.should_upgrade() and (self._should_upgrade() or self._extent.has_body):
             return
         self._is_whole = True
-        self._request_arrived()
+        self._deadline.end()
         self.strangers.asked(self.transport)
         if self._is_vouched:
             self._vouch()
@@ -245,7 +245,7 @@ class HttpProtocol(HttpClosing):
         self._go_on()
 
     def handle_websocket_upgrade(self) -> None:
-        self._request_arrived()
+        self._deadline.end()
         versions = [value for name, value in self.headers if name == b"sec-websocket-version"]
         if versions != [b"13"] and versions:
             self._turn_away(426, b"sec-websocket-version: 13\r\nupgrade: websocket\r\n")

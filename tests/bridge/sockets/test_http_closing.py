@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.sockets import http_closing, patience
+from bridge.sockets import patience, request_deadline
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.ports import when_gone
 from tests.bridge.broker.parts import until
@@ -48,7 +48,7 @@ async def test_what_cannot_be_served_is_answered_and_the_connection_ends(
 async def test_what_is_not_finished_in_time_is_closed(
     raw: RawSocket, begun: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_closing, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(request_deadline, "REQUEST_SECONDS", 0.5)
     await raw.send(request("/", HOST))
     assert (await raw.answer()).status == 200
     host, port = raw._writer.get_extra_info("peername")
@@ -60,7 +60,7 @@ async def test_what_is_not_finished_in_time_is_closed(
 
 
 async def test_an_answer_that_takes_long_is_waited_for(raw: RawSocket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_closing, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(request_deadline, "REQUEST_SECONDS", 0.1)
     await raw.send(request("/", HOST))
     assert (await raw.answer()).status == 200
     await raw.send(request("/slow", HOST))
@@ -107,7 +107,7 @@ async def test_whoever_goes_in_the_middle_of_a_body_is_gone(raw: RawSocket) -> N
 
 
 async def test_a_body_has_a_deadline(serving: Serving, raw: RawSocket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_closing, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(request_deadline, "REQUEST_SECONDS", 0.1)
     late = await serving.open()
     await late.send(request("/echo", HOST | {"Content-Length": "9"}, "POST") + b"one")
     assert await late.rest(5) == b""
@@ -118,8 +118,8 @@ async def test_a_body_has_a_deadline(serving: Serving, raw: RawSocket, monkeypat
 async def test_a_long_body_has_as_long_as_it_takes_at_a_fair_pace(
     serving: Serving, raw: RawSocket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_closing, "REQUEST_SECONDS", 0.1)
-    monkeypatch.setattr(http_closing, "SLOWEST_BYTES_PER_SECOND", 10)
+    monkeypatch.setattr(request_deadline, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(request_deadline, "SLOWEST_BYTES_PER_SECOND", 10)
     patient = await serving.open()
     await patient.send(request("/echo", HOST | {"Content-Length": "1001"}, "POST") + bytes(1_000))
     await asyncio.sleep(0.4)
@@ -132,7 +132,7 @@ async def test_empty_lines_are_no_request_either(
 ) -> None:
     await raw.send(GET)
     assert (await raw.answer()).status == 200
-    monkeypatch.setattr(http_closing, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(request_deadline, "REQUEST_SECONDS", 0.1)
     await raw.send(b"\r\n")
     assert await raw.rest(5) == b""
 
