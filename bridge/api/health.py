@@ -1,6 +1,6 @@
 """`/healthz`, `/readyz`, `/metrics`, `/v3/schema`: routes for operators and their programs. Nothing here is secret."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -30,12 +30,7 @@ def router(
     @routes.head("/readyz", include_in_schema=False)
     @routes.get("/readyz", summary="Whether the process can serve", responses={503: {"description": "It cannot."}})
     async def readiness() -> JSONResponse:
-        trouble = [
-            *(["Redis does not take what is said"] if not bus.is_up else []),
-            *(["not all channels are heard"] if not subscriber.is_up else []),
-            *([leases.trouble] if leases.trouble else []),
-            *(["the process is stopping"] if connections.is_closing else []),
-        ]
+        trouble = [sentence for sentence, is_so in _troubles(bus, subscriber, leases, connections) if is_so]
         return JSONResponse({"ready": not trouble, "trouble": trouble}, 503 if trouble else 200)
 
     @routes.head("/metrics", include_in_schema=False)
@@ -49,3 +44,13 @@ def router(
         return json_schema()
 
     return routes
+
+
+def _troubles(
+    bus: Bus, subscriber: Subscriber, leases: Leases, connections: Connections
+) -> Iterable[tuple[str, object]]:
+    """Each reason for which the process may not be able to serve, and whether it is so."""
+    yield "Redis does not take what is said", not bus.is_up
+    yield "not all channels are heard", not subscriber.is_up
+    yield leases.trouble or "", leases.trouble
+    yield "the process is stopping", connections.is_closing

@@ -11,11 +11,12 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.options import ConfigOption, DataDirOption, JsonOption, RedisOption, fail, read_settings
+from bridge.cli.options import JsonOption, fail, with_settings
 from bridge.cli.prediction_text import prediction_text
 from bridge.cli.table import columns
 from bridge.cli.tenant_session import TenantSession, operate
 from bridge.cli.tenants import TenantArgument
+from bridge.config.settings import Settings
 from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing, WantedChange, carry_out
 from bridge.tenants.change_log import Change, Stale, Standing, taking_back
 from bridge.tenants.tenant import ROUTINGS, STAGES, Tenant
@@ -25,7 +26,9 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would ha
 ForceOption = Annotated[bool, typer.Option("--force", help="In spite of failing guards; needs --why.")]
 
 
+@with_settings
 def set_stage(
+    settings: Settings,
     name: TenantArgument,
     stage: Annotated[
         str | None, typer.Argument(metavar="[STAGE]", help="legacy, bridge, drain or v3; left out, it stays.")
@@ -35,9 +38,6 @@ def set_stage(
     why: WhyOption = "",
     dry_run: DryRunOption = False,
     force: ForceOption = False,
-    redis: RedisOption = None,
-    config: ConfigOption = None,
-    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Move a tenant to a stage; any stage may follow any other. Running bridges obey within two seconds.
@@ -49,12 +49,7 @@ def set_stage(
     aether-bridge tenants stage acme drain --share 25 --why "a quarter of the clients first"
     ```
     """
-    if stage not in (None, *STAGES) or routing not in (None, *ROUTINGS):
-        fail(f"a stage is one of {', '.join(STAGES)}, a routing one of {', '.join(ROUTINGS)}")
-    if stage is None and share is None and routing is None:
-        fail("name a stage, --share or --routing: what is the tenant to become?")
-    settings = read_settings(config, redis_url=redis, data_dir=data_dir)
-    wanted = WantedChange(stage, share, routing, why, force=force)  # type: ignore[arg-type]
+    wanted = _wanted(stage, share, routing, why, force=force)
     if dry_run:
         operate(settings, name, lambda at, tenant: _predict(at, tenant, wanted.standing(tenant), as_json=as_json))
     else:
@@ -65,13 +60,21 @@ def set_stage(
         )
 
 
+def _wanted(stage: str | None, share: int | None, routing: str | None, why: str, *, force: bool) -> WantedChange:
+    """What was asked for; or the end of the command."""
+    if stage not in (None, *STAGES) or routing not in (None, *ROUTINGS):
+        fail(f"a stage is one of {', '.join(STAGES)}, a routing one of {', '.join(ROUTINGS)}")
+    if stage is None and share is None and routing is None:
+        fail("name a stage, --share or --routing: what is the tenant to become?")
+    return WantedChange(stage, share, routing, why, force=force)  # type: ignore[arg-type]
+
+
+@with_settings
 def roll_back(
+    settings: Settings,
     name: TenantArgument,
     why: WhyOption = "",
     dry_run: DryRunOption = False,
-    redis: RedisOption = None,
-    config: ConfigOption = None,
-    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a tenant's last step back. Said again, it takes back the step before that.
@@ -80,7 +83,6 @@ def roll_back(
     aether-bridge tenants rollback acme --why "clients of the kiosk are not ready"
     ```
     """
-    settings = read_settings(config, redis_url=redis, data_dir=data_dir)
 
     async def predict(at: TenantSession, tenant: Tenant) -> None:
         before = (await _stepped(at.cutover.changes.last(tenant), name)).before
@@ -96,11 +98,10 @@ def roll_back(
         )
 
 
+@with_settings
 def list_changes(
+    settings: Settings,
     name: TenantArgument,
-    redis: RedisOption = None,
-    config: ConfigOption = None,
-    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """The record: each change of a tenant's stage, share and routing, the newest first.
@@ -109,21 +110,20 @@ def list_changes(
     aether-bridge tenants changes acme
     ```
     """
-    settings = read_settings(config, redis_url=redis, data_dir=data_dir)
+    operate(settings, name, lambda at, tenant: _show(at, tenant, as_json=as_json))
 
-    async def show(at: TenantSession, tenant: Tenant) -> None:
-        changes = at.cutover.changes
-        record = await changes.newest(tenant)
-        if changes.unreadable:
-            typer.echo(f"aether-bridge: {changes.unreadable} lines of the record cannot be read", err=True)
-        if as_json:
-            typer.echo(json.dumps([change.as_json() for change in record], indent=2))
-            return
-        head = ("VERSION", "WHEN", "WHO", "FROM", "TO", "WHY")
-        rows = [(str(one.version), one.when, one.who, str(one.before), str(one.after), _why(one)) for one in record]
-        typer.echo(columns([head, *rows]))
 
-    operate(settings, name, show)
+async def _show(at: TenantSession, tenant: Tenant, *, as_json: bool) -> None:
+    changes = at.cutover.changes
+    record = await changes.newest(tenant)
+    if changes.unreadable:
+        typer.echo(f"aether-bridge: {changes.unreadable} lines of the record cannot be read", err=True)
+    if as_json:
+        typer.echo(json.dumps([change.as_json() for change in record], indent=2))
+        return
+    head = ("VERSION", "WHEN", "WHO", "FROM", "TO", "WHY")
+    rows = [(str(one.version), one.when, one.who, str(one.before), str(one.after), _why(one)) for one in record]
+    typer.echo(columns([head, *rows]))
 
 
 def who() -> str:
