@@ -150,6 +150,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "budget": NO_BUDGET,
     "deafness and budget": {f"{WEBSOCKET}._last_words": nothing, **NO_BUDGET},  # each suffices by itself
     "requests": PLAIN_HTTP,
+    "request deadline": {"bridge.sockets.request_deadline:REQUEST_SECONDS": 3_600.0},
     "restraint": {"bridge.runtime.log_restraint:Restraint.may_say": never_held_back, **PLAIN_HTTP},
     "no cycles": {
         f"{WEBSOCKET}._let_go": nothing,
@@ -161,7 +162,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
         "bridge.system.allocator:CLibrary.__enter__": nothing,
         "bridge.system.allocator:CLibrary.__exit__": nothing,
     },
-    "reading": {"v3.messages:read_said": Changed(quadratically)},
+    "reading": {"v3.said:read_said": Changed(quadratically)},
     "short lists": {
         "bridge.sockets.head:MAX_LISTED_BYTES": 1_000_000_000,
         "bridge.sockets.http_protocol:is_read": always,
