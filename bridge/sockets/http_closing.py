@@ -1,7 +1,8 @@
-"""How a connection under HTTP ends: what is too slow, too large, not read or no HTTP gets an answer, if any, and goes.
+"""How an HTTP connection ends: requests that are too slow, too large, invalid, or whose response the client ignores.
 
-It parses nothing and logs nothing: what a stranger sends is counted. An answer must not be lost by closing over unread
-bytes: the writing side is shut, what still arrives is thrown away, and a timer closes.
+It parses nothing and logs nothing: these ends are counted, since unauthenticated clients could fill the log. A response
+must not be lost: closing a socket with unread bytes resets it. So the writing side is shut down first, what still
+arrives is discarded, and a timer closes the socket after `LINGER_SECONDS`.
 """
 
 from asyncio import TimerHandle
@@ -19,12 +20,12 @@ from bridge.sockets.strangers import Strangers
 from bridge.sockets.waste import Waste
 
 REQUEST_SECONDS: Final = 8.0
-SLOWEST_BYTES_PER_SECOND: Final = 4_096  # at which a body may come that takes longer
+SLOWEST_BYTES_PER_SECOND: Final = 4_096  # lowest average rate of a body that takes longer than that
 LINGER_SECONDS: Final = 0.5
 
 
 class HttpClosing(HttpToolsProtocol):
-    """One connection, and whatever ends it."""
+    """One HTTP connection: the part that ends it."""
 
     strangers: Strangers = Strangers(1_024, 1_024, 1_024)
     budget: Budget
@@ -49,7 +50,10 @@ class HttpClosing(HttpToolsProtocol):
             self._request_timer = self.loop.call_later(REQUEST_SECONDS, self._look_at_request)
 
     def _look_at_request(self) -> None:
-        """The head must have come by now, and a body at no less than its pace."""
+        """End the connection if the head is not complete by now, or the body comes too slowly; else check again later.
+
+        A body has `REQUEST_SECONDS` plus one second for each `SLOWEST_BYTES_PER_SECOND` bytes of it that have come.
+        """
         self._request_timer = None
         seconds = REQUEST_SECONDS + self._body_bytes / SLOWEST_BYTES_PER_SECOND
         left = 0 if self._in_head else self._begun_at + seconds - self.loop.time()
@@ -65,7 +69,7 @@ class HttpClosing(HttpToolsProtocol):
             self._request_timer = None
 
     def _turn_away(self, status: int, headers: bytes = b"") -> None:
-        """Answer, unless there is an answer already, and end."""
+        """Refuse the request with this status, unless a response has begun, and end the connection."""
         self.strangers.ended[str(status)] += 1
         cycle: Any = self.cycle
         if cycle is None or not cycle.response_started:
@@ -73,7 +77,7 @@ class HttpClosing(HttpToolsProtocol):
         self._shut()
 
     def _shut(self) -> None:
-        """Shut the writing side; what still arrives is thrown away, so that the answer is not lost."""
+        """Shut down the writing side, and discard what still arrives, so that the response is not lost."""
         self._is_deaf = True
         self._data, self._position = b"", 0
         self._request_arrived()
@@ -98,7 +102,7 @@ class HttpClosing(HttpToolsProtocol):
         self._let_go()
 
     def _let_go(self) -> None:
-        """Leave no cycle behind, which only a look for garbage would end."""
+        """Break reference cycles, so that no garbage collection is needed to free this object."""
         self._is_deaf = True
         self._data = b""
         self._request_arrived()
