@@ -77,7 +77,7 @@ class Bus(Protocol):
     ) -> None:
         """Publish a frame; V2 clients receive it unchanged. `sent_at` is in microseconds since the epoch.
 
-        Later `refused` is called with a code, or `heard`.
+        Later `refused` is called once with a code, or `heard`, if given, when it was published.
         """
 
 

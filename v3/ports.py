@@ -70,7 +70,10 @@ class Bus(Protocol):
         refused: Callable[[str], None],
         heard: Callable[[], None] | None = None,
     ) -> None:
-        """Publish on the channels of the content's target. Later `refused` is called with a code, or `heard`."""
+        """Publish on the channels of the content's target. `sent_at` is ISO 8601.
+
+        Later `refused` is called once with a code, or `heard`, if given, when it was published.
+        """
 
 
 class Presence(Protocol):

@@ -201,7 +201,7 @@ class Hub:
         return name in self._channels
 
     def tell_everyone(self, batch: Sequence[BusMessage]) -> None:
-        """Write a batch to every listener once, whatever its channels."""
+        """Write a batch once to every listener of this process, on any channel."""
         blobs: dict[Renderer, bytes] = {}
         for listener in list(self.listeners):
             if listener.renderer not in blobs:

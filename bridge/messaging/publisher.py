@@ -53,7 +53,7 @@ class Publisher:
     ) -> None:
         """Publish a V3 message sent at `sent_at` (ISO 8601).
 
-        Later `refused` is called once with a code, or `heard`, if given, without arguments.
+        Later `refused` is called once with a code, or `heard`, if given, when it was published.
         """
         tenant = self._table.get(guest.tenant) or Tenant(guest.tenant)
         self.counts.messages[tenant.name, "v3"] += 1

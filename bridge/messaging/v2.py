@@ -47,7 +47,7 @@ class V2Publisher:
     def say_frame(self, guest: v2.Guest, text: str, sent_at: int, refused: Refused, heard: Heard | None = None) -> None:
         """Publish a V2 frame: unchanged for V2, converted for V3. `sent_at`: microseconds since the epoch.
 
-        Later `refused` is called once with a code, or `heard`, if given, without arguments.
+        Later `refused` is called once with a code, or `heard`, if given, when it was published.
         """
         tenant = self._table.get(guest.tenant) or Tenant(guest.tenant)
         upgraded = upgrade_text(text, tenant.names, tenant.dialect)

@@ -30,7 +30,7 @@ KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60), so that the
 LAST_TASKS_SECONDS: Final = 1
 LAST_TURNS_SECONDS: Final = 0.3
 LAST_RESORT_SECONDS: Final = 2.0
-"""The process is ended by force this long after `drain_seconds`. A normal end, with `LAST_TASKS_SECONDS`, needs less."""
+"""The process is ended by force this long after `drain_seconds`. A normal end (`LAST_TASKS_SECONDS` too) is sooner."""
 POLL_SECONDS: Final = 0.02
 GARBAGE_YOUNG: Final = 50_000
 GARBAGE_MIDDLE: Final = 20
@@ -38,7 +38,7 @@ GARBAGE_OLD: Final = 50
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with a shutdown of our own: clients are told, and get what was queued for them."""
+    """uvicorn's server with a shutdown of our own: clients are sent a close, after all that was queued for them."""
 
     def __init__(self, config: uvicorn.Config, app: Application) -> None:
         super().__init__(config)
@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
     async def _let_flush(self, deadline: float) -> None:
         """Wait until all WebSockets have sent their queued data and closed. At the deadline, abort the rest."""
         now = asyncio.get_running_loop().time
-        while (unfinished := self._websockets()) and now() < deadline:  # noqa: ASYNC110 - uvicorn tells nobody
+        while (unfinished := self._websockets()) and now() < deadline:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(POLL_SECONDS)
         for websocket in unfinished:
             websocket.abort()
