@@ -1,6 +1,6 @@
-"""What V2 needs from outside, in its own words. It never says how: `bridge` fits these and hands them in.
+"""The interfaces (ports) that V2 needs from outside, as protocols. They have no implementation: `bridge` provides it.
 
-Everything a session calls is synchronous; a callback is called once, later and synchronously.
+Every call of a session is synchronous. A callback is called once, later and synchronously.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,14 +10,15 @@ from typing import Any, Literal, Protocol, TypeVar
 Grant = Literal["none", "tenant", "platform"]
 Pace = Literal["within", "over", "far_over"]
 Request = TypeVar("Request", contravariant=True)
-"""A handshake, in the words of the framework that received it."""
+"""The handshake request, in the type of the framework that received it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Who a connection is: its ids as they stand in the path, and the names by which V3 knows them.
+    """The client of one connection, decided once at the handshake.
 
-    `is_generated`: the path had no client id, and this one was made up for the connection.
+    `group_id` and `client_id` are as in the path; `group_name` and `client_name` are their V3 names. `is_generated`:
+    the path had no client id, and the bridge generated this one. `protocol` is the protocol's name in presence.
     """
 
     tenant: str
@@ -31,9 +32,9 @@ class Guest:
 
 
 class Refused(Exception):
-    """A handshake is refused with a code of the closed list; `successor` is the V3 path of who is sent there.
+    """A handshake is refused. `code`: one of the closed list.
 
-    `headers` are the response's, where there are any.
+    `successor`: the V3 path that the client is told to use, or `None`. `headers` are sent with the response.
     """
 
     def __init__(self, code: str, successor: str | None = None, headers: Mapping[str, str] | None = None) -> None:
@@ -44,27 +45,27 @@ class Refused(Exception):
 
 
 class Socket(Protocol):
-    """The way back to one client. Bounded by its owner: `send` never waits and never fails."""
+    """Sends to one client. `send` never waits and never fails; the implementation bounds what is buffered."""
 
     def send(self, text: bytes) -> None:
-        """One text frame, UTF-8."""
+        """Send one text frame; `text` is UTF-8."""
 
     def close(self, code: int, reason: str, last: bytes = b"") -> None:
-        """Everything sent so far, one last text frame where there is one, then the close frame."""
+        """Send the text frame `last`, if there is one, then the close frame, after everything sent so far."""
 
 
 class Receipt(Protocol):
-    """Who waits to be told what became of one frame, where the transport can tell it apart from all others."""
+    """Takes the result of one frame, when the transport can acknowledge single frames (Socket.IO)."""
 
     def taken(self, sent_at: int) -> None:
-        """It was said, and when (microseconds since the epoch)."""
+        """The frame was published at this time, in microseconds since the epoch."""
 
     def refused(self, frame: dict[str, Any]) -> None:
-        """It was not: the frame that is sent otherwise."""
+        """The frame was refused. `frame`: the refusal that a client without receipts is sent."""
 
 
 class Bus(Protocol):
-    """The way to everyone else, of either language."""
+    """Publishes frames to other clients, on V2 and V3."""
 
     def say_frame(
         self,
@@ -74,40 +75,43 @@ class Bus(Protocol):
         refused: Callable[[str], None],
         heard: Callable[[], None] | None = None,
     ) -> None:
-        """Speak a frame, verbatim to V2; `sent_at` is in microseconds. Later `refused` or `heard` is called."""
+        """Publish a frame; V2 clients receive it unchanged. `sent_at` is in microseconds since the epoch.
+
+        Later `refused` is called once with a code, or `heard`, if given, when it was published.
+        """
 
 
 class Presence(Protocol):
-    """Who is here."""
+    """The clients that are connected now."""
 
     def touch(self, guest: Guest) -> None:
-        """The guest gave a sign of life."""
+        """Keep the guest present, since a frame has arrived from it."""
 
 
 class Clock(Protocol):
-    """The time of day."""
+    """The wall clock."""
 
     def microseconds(self) -> int:
-        """Since the epoch, UTC."""
+        """The time now, in microseconds since the epoch."""
 
 
 class Rate(Protocol):
-    """How fast one connection may speak."""
+    """The message rate of one connection."""
 
     def spend(self) -> Pace:
-        """Count one message."""
+        """Count one message, and return how the connection's rate stands to its limit."""
 
 
 class Tally(Protocol):
-    """What is counted for the operator."""
+    """Counts refusals for the operator's metrics."""
 
     def refused(self, tenant: str, code: str) -> None:
-        """One message or connection was refused."""
+        """Count one refused message or connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All that a session needs, handed in once by whoever builds it."""
+    """All ports that a session needs."""
 
     bus: Bus
     presence: Presence
@@ -116,28 +120,28 @@ class Ports:
 
 
 class Receiver(Protocol):
-    """What a socket calls: a session of either language."""
+    """The interface of a session to the socket that it reads from."""
 
     def receive(self, text: str, receipt: Receipt | None = None) -> None:
-        """One text frame from the client."""
+        """Handle one text message of the client."""
 
     def refuse(self, code: str, **extra: object) -> None:
-        """Tell the client why, with `extra` members, and close where the closed list says so."""
+        """Send the client a refusal with this code and the members `extra`; close if the closed list says so."""
 
 
 class AdmittedClient(Protocol):
-    """A client that was let in, and waits for the answer to its handshake."""
+    """A client that was admitted, and whose handshake is not answered yet."""
 
     @property
     def guest(self) -> Guest:
-        """Who it is."""
+        """The client's tenant, ids and grant."""
 
     async def serve(self, session: Callable[[Socket, Rate], Receiver]) -> None:
-        """Subscribe, accept, and stay until the connection is over; `session` makes the one that it has."""
+        """Subscribe, accept the handshake, and return when the connection is over. `session` makes its session."""
 
 
 class Handshake(Protocol[Request]):
-    """The way in: settles who a client is. What is answered in HTTP (origin, overload) is no concern of a door."""
+    """Authenticates and admits clients. Refusals with an HTTP status (origin, overload) do not reach a door."""
 
     async def admit(self, request: Request, group_id: str | None, client_id: str | None) -> AdmittedClient:
-        """Raises `Refused`."""
+        """The client that sent this request; ids are as in the path, `None` when left out. Raises `Refused`."""

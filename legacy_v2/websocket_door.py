@@ -1,7 +1,7 @@
-"""The raw WebSocket door of V2: both prefixes, five path forms each. It decides nothing about messages.
+"""The WebSocket endpoints (door) of V2: both prefixes, five path forms each. It decides nothing about messages.
 
-Ids are taken from the path as it was sent, segment by segment, so that an id may hold an escaped slash. What is refused
-here is said in a way that a browser can read: accept, one frame, then the close code.
+Ids are read from the raw path, segment by segment, so that an id may contain an escaped slash. A refusal is sent so
+that a web page can read it: accept, one text frame, then the close frame with its code.
 """
 
 from functools import partial
@@ -21,7 +21,10 @@ PREFIXES: Final = ("/ws", "/ws_redis")
 
 
 class _Rest(PathConvertor):
-    """The rest of a path, whatever it holds; Starlette's own ends at a line break, which an id may hold."""
+    """Matches the rest of a path, any character included.
+
+    Starlette's `path` convertor ends at a line break, which an id may contain.
+    """
 
     regex = "(?s:.*)"
 
@@ -30,7 +33,10 @@ register_url_convertor("rest", _Rest())
 
 
 def ids_in(path: str) -> tuple[str | None, str | None] | None:
-    """Group id and client id in a raw path (`/ws/group/lobby/client/42`); `None` for a path that is none of V2's."""
+    """Group id and client id in a raw path (`/ws/group/lobby/client/42`), unescaped.
+
+    Each is `None` when the path has none. The result is `None` when this is no path of V2.
+    """
     _, _, *segments = path.split("/")
     match [unquote(segment) for segment in segments]:
         case [] | [""]:
@@ -46,7 +52,7 @@ def ids_in(path: str) -> tuple[str | None, str | None] | None:
 
 
 def websocket_door(handshake: Handshake[WebSocket], ports: Ports) -> APIRouter:
-    """The routes of V2's endpoints."""
+    """A router with V2's WebSocket endpoints."""
     router = APIRouter()
 
     async def enter(websocket: WebSocket) -> None:

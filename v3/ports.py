@@ -1,7 +1,7 @@
-"""What V3 needs from outside, in its own words. It never says how: `bridge` fits these and hands them in.
+"""The interfaces (ports) that V3 needs from outside, as protocols. They have no implementation: `bridge` provides it.
 
-Everything a session calls is synchronous. What needs an answer from elsewhere takes a callback, which is called once,
-later and synchronously, with the answer or with `None` when it cannot be had.
+Every call of a session is synchronous. A call whose answer comes from Redis takes a callback, which is called once,
+later and synchronously, with the answer, or with `None` when there is no answer.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,15 @@ from v3.messages import Content
 Grant = Literal["none", "tenant", "platform"]
 Pace = Literal["within", "over", "far_over"]
 Request = TypeVar("Request", contravariant=True)
-"""A handshake, in the words of the framework that received it."""
+"""The handshake request, in the type of the framework that received it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Who a connection is: settled once at the handshake, never by a message. `protocol` is how presence names it."""
+    """The client of one connection, decided once at the handshake; no message changes it.
+
+    `protocol` is the protocol's name in presence.
+    """
 
     tenant: str
     group_id: str
@@ -28,7 +31,7 @@ class Guest:
 
 
 class Refused(Exception):
-    """A handshake is refused with a code of the closed list; `group_id` is the path's, where it is a name."""
+    """A handshake is refused. `code`: one of the closed list. `group_id`: the one in the path, empty if invalid."""
 
     def __init__(self, code: str, group_id: str = "") -> None:
         super().__init__(code)
@@ -37,27 +40,27 @@ class Refused(Exception):
 
 
 class Socket(Protocol):
-    """The way back to one client. Bounded by its owner: `send` never waits and never fails."""
+    """Sends to one client. `send` never waits and never fails; the implementation bounds what is buffered."""
 
     def send(self, text: bytes) -> None:
-        """One text frame, UTF-8."""
+        """Send one text frame; `text` is UTF-8."""
 
     def close(self, code: int, reason: str, last: bytes = b"") -> None:
-        """Everything sent so far, one last text frame where there is one, then the close frame."""
+        """Send the text frame `last`, if there is one, then the close frame, after everything sent so far."""
 
 
 class Receipt(Protocol):
-    """Who waits to be told what became of one message, where the transport can tell it apart from all others."""
+    """Takes the result of one message, when the transport can acknowledge single messages (Socket.IO)."""
 
     def taken(self, sent_at: str) -> None:
-        """It was said, and when."""
+        """The message was published at this time (ISO 8601)."""
 
     def refused(self, payload: dict[str, Any]) -> None:
-        """It was not: the payload of the ERROR that is sent otherwise."""
+        """The message was refused. `payload`: that of the ERROR that a client without receipts is sent."""
 
 
 class Bus(Protocol):
-    """The way to everyone else."""
+    """Publishes messages to other clients."""
 
     def say(
         self,
@@ -67,53 +70,56 @@ class Bus(Protocol):
         refused: Callable[[str], None],
         heard: Callable[[], None] | None = None,
     ) -> None:
-        """Speak on the channels of the content's target. Later `refused` is called with the code, or `heard`."""
+        """Publish on the channels of the content's target. `sent_at` is ISO 8601.
+
+        Later `refused` is called once with a code, or `heard`, if given, when it was published.
+        """
 
 
 class Presence(Protocol):
-    """Who is here."""
+    """The clients that are connected now."""
 
     def refresh(self, guest: Guest) -> None:
-        """Keep the guest present for another hour; on its way to Redis when this returns."""
+        """Keep the guest present for another hour. When this returns, Redis need not have confirmed it yet."""
 
     def members(self, guest: Guest, answer: Callable[[bytes | None], None]) -> None:
-        """The members of the guest's group as JSON, a list of `{"client_id", "protocol", "since"}`.
+        """Call `answer` with the members of the guest's group: JSON, a list of `{"client_id", "protocol", "since"}`.
 
-        `answer` may be called before this returns.
+        `answer` gets `None` when Redis does not answer. It may be called before this returns.
         """
 
 
 class Clock(Protocol):
-    """The time of day."""
+    """The wall clock."""
 
     def microseconds(self) -> int:
-        """Since the epoch, UTC."""
+        """The time now, in microseconds since the epoch."""
 
 
 class Rate(Protocol):
-    """How fast one connection may speak."""
+    """The message rate of one connection."""
 
     def spend(self) -> Pace:
-        """Count one message."""
+        """Count one message, and return how the connection's rate stands to its limit."""
 
 
 class Names(Protocol):
-    """Whom a client id means."""
+    """Finds the canonical name of a client id."""
 
     def resolve(self, tenant: str, name: str) -> str | None:
-        """The one name of whoever is called so, or `None` for what is no name."""
+        """The canonical name of the client with this id in the tenant, or `None` when the id is not valid."""
 
 
 class Tally(Protocol):
-    """What is counted for the operator."""
+    """Counts refusals for the operator's metrics."""
 
     def refused(self, tenant: str, code: str) -> None:
-        """One message or connection was refused."""
+        """Count one refused message or connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All that a session needs, handed in once by whoever builds it."""
+    """All ports that a session needs."""
 
     bus: Bus
     presence: Presence
@@ -123,28 +129,28 @@ class Ports:
 
 
 class Receiver(Protocol):
-    """What a socket calls: a session of either language."""
+    """The interface of a session to the socket that it reads from."""
 
     def receive(self, text: str, receipt: Receipt | None = None) -> None:
-        """One text frame from the client."""
+        """Handle one text message of the client."""
 
     def refuse(self, code: str, **extra: object) -> None:
-        """Tell the client why, with `extra` members, and close where the closed list says so."""
+        """Send the client an ERROR with this code and the members `extra`; close if the closed list says so."""
 
 
 class AdmittedClient(Protocol):
-    """A client that was let in, and waits for the answer to its handshake."""
+    """A client that was admitted, and whose handshake is not answered yet."""
 
     @property
     def guest(self) -> Guest:
-        """Who it is."""
+        """The client's tenant, ids and grant."""
 
     async def serve(self, session: Callable[[Socket, Rate], Receiver]) -> None:
-        """Subscribe, accept, and stay until the connection is over; `session` makes the one that it has."""
+        """Subscribe, accept the handshake, and return when the connection is over. `session` makes its session."""
 
 
 class Handshake(Protocol[Request]):
-    """The way in: settles who a client is. What is answered in HTTP (origin, overload) is no concern of a door."""
+    """Authenticates and admits clients. Refusals with an HTTP status (origin, overload) do not reach a door."""
 
     async def admit(self, request: Request, group_id: str, client_id: str) -> AdmittedClient:
-        """Raises `Refused`."""
+        """The client that sent this request; ids are as in the path. Raises `Refused`."""

@@ -1,7 +1,7 @@
-"""The Socket.IO door of V3: the same session, in the namespace `/v3`. It decides nothing about messages.
+"""The Socket.IO endpoint (door) of V3: the same session, in the namespace `/v3`. It decides nothing about messages.
 
-The same handshake as at the raw WebSocket settles who may come in, and as whom. What differs is how it is said: a
-refusal is a `connect_error`, and what became of a message can be its acknowledgement.
+The same handshake rules as at the WebSocket endpoint decide which clients are admitted, and as whom. Only the form
+differs: a refusal is a `connect_error`, and the result of a message can be its acknowledgement.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,29 +13,29 @@ from v3.session import Session
 
 NAMESPACE: Final = "/v3"
 Request = TypeVar("Request", contravariant=True)
-"""A client that asks to join, in the words of the server that received it."""
+"""The request to connect to the namespace, in the type of the Socket.IO server that received it."""
 
 
 class Admitted(Protocol):
-    """A client that may come in."""
+    """A client that was admitted, and is not connected to the namespace yet."""
 
     @property
     def guest(self) -> Guest:
-        """Who it is."""
+        """The client's tenant, ids and grant."""
 
     async def open(self, session: Callable[[Socket, Rate], Receiver]) -> None:
-        """Subscribe, and carry what is said from now on. Raises `Refused`."""
+        """Subscribe, and begin the connection with the session that `session` makes. Raises `Refused`."""
 
 
 class SocketIoHandshake(Protocol[Request]):
-    """Who may come in, once the handshake in HTTP is over."""
+    """Authenticates and admits clients that connect to the namespace, after the HTTP handshake of Engine.IO."""
 
     async def admit(self, request: Request, group_id: str, client_id: str) -> Admitted:
-        """Raises `Refused`."""
+        """The client that sent this request. Raises `Refused`."""
 
 
 class Acknowledgement:
-    """What became of one message, as the answer to its emit."""
+    """Sends the result of one message as the acknowledgement of its EVENT packet."""
 
     def __init__(self, answer: Callable[[object], None]) -> None:
         self._answer = answer
@@ -48,14 +48,17 @@ class Acknowledgement:
 
 
 class SocketIoDoor(Generic[Request]):
-    """The namespace."""
+    """Connects clients to the namespace `/v3`."""
 
     def __init__(self, handshake: SocketIoHandshake[Request], ports: Ports) -> None:
         self._handshake = handshake
         self._ports = ports
 
     async def enter(self, request: Request, given: Mapping[str, str]) -> tuple[str, dict[str, Any]] | None:
-        """Let a client in, or say why not: a sentence, and the ERROR's payload."""
+        """Connect a client; returns `None`, or for a refusal its sentence and the payload of its ERROR.
+
+        `given`: the fields that the client sent in the URL's query and in its CONNECT packet.
+        """
         try:
             admitted = await self._handshake.admit(request, given.get("group_id", ""), given.get("client_id", ""))
 
@@ -69,5 +72,5 @@ class SocketIoDoor(Generic[Request]):
         return None
 
     def receipt(self, answer: Callable[[object], None]) -> Acknowledgement:
-        """Who tells the client what became of one message."""
+        """A receipt that sends the result of one message by calling `answer`."""
         return Acknowledgement(answer)

@@ -1,7 +1,8 @@
-"""The raw WebSocket door of V3: a socket becomes a session. It decides nothing about messages.
+"""The WebSocket endpoint (door) of V3: admits a client, and makes its session. It decides nothing about messages.
 
-Ids are taken from the path as it was sent, segment by segment, so that an escaped slash is a bad id and no other path.
-What is refused here is said in a way that a browser can read: accept, one ERROR message, then the close code.
+Ids are read from the raw path, segment by segment, so that an escaped slash makes the id invalid instead of making
+another path. A refusal is sent so that a web page can read it: accept, one ERROR message, then the close frame with its
+code.
 """
 
 from functools import partial
@@ -22,7 +23,7 @@ PATH: Final = "/v3/ws/group/{group_id}/client/{client_id}"
 
 
 class _Rest(PathConvertor):
-    """The rest of a path, whatever it holds; Starlette's own ends at a line break."""
+    """Matches the rest of a path, any character included. Starlette's `path` convertor ends at a line break."""
 
     regex = "(?s:.*)"
 
@@ -31,7 +32,7 @@ register_url_convertor("rest", _Rest())
 
 
 def ids_in(path: str) -> tuple[str, str] | None:
-    """Group id and client id in a raw path; `None` for a path that is not V3's."""
+    """Group id and client id in a raw path, unescaped; `None` when this is no path of V3."""
     match [unquote(segment) for segment in path.split("/")]:
         case ["", "v3", "ws", "group", group_id, "client", client_id] if group_id and client_id:
             return group_id, client_id
@@ -40,7 +41,7 @@ def ids_in(path: str) -> tuple[str, str] | None:
 
 
 def websocket_door(handshake: Handshake[WebSocket], ports: Ports) -> APIRouter:
-    """The route of V3's endpoint."""
+    """A router with V3's WebSocket endpoint."""
     router = APIRouter()
 
     @router.websocket_route("/v3/ws/{rest:rest}")  # Starlette's: FastAPI's own would cost each connection 4 KB

@@ -1,1 +1,1 @@
-"""The way in: preflight checks, authentication, the rules of each language, and the connection that comes of it."""
+"""The opening handshake: preflight checks, authentication, the rules of V2 and V3, and making the connection."""

@@ -1,10 +1,12 @@
-"""Credentials -> who this is, which tenant, which grants; or a refusal. It never sees a socket.
+"""Authentication: turns credentials into an identity (tenant and grant), or refuses them. It never sees a socket.
 
-Keys are looked up by their SHA-256 and compared in constant time; which tokens are believed is in `tokens.py`.
+API keys are looked up by their SHA-256 and compared in constant time. `tokens.py` decides which JWTs are valid.
 
-Decided here: a client claim that looks like an id which the bridge makes up is nobody's, since V2 clients without an id
-have those. An empty `jwt` or `x_account_id` counts as not given (a page that has no session yet sends it so). With no
-keys configured, credentials that are sent choose among the configured tenants and are otherwise ignored.
+Decided here:
+
+- A token's client claim that begins like a generated id is ignored: such ids belong to V2 clients that sent no id.
+- An empty `jwt` or `x_account_id` counts as not sent: a page without a session yet sends them empty.
+- When no keys are configured, credentials only choose one of the configured tenants; apart from that they are ignored.
 """
 
 import hashlib
@@ -25,7 +27,11 @@ Query = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who connects. `expires_at`: seconds since the epoch, where a token sets an end. `subject`: the client claim."""
+    """Who connects.
+
+    `expires_at`: when the token expires, in seconds since the epoch; `None` without a token. `subject`: the token's
+    client claim. `must_be_subject`: whether the client may take no other id than `subject`.
+    """
 
     tenant: str
     grant: Grant = "none"
@@ -37,13 +43,13 @@ class Identity:
     is_anonymous: bool = False
 
     def may_be(self, *names: object) -> bool:
-        """Whether one of these names of a client is theirs to take."""
+        """Whether this identity may connect as a client with one of these names."""
         return not self.must_be_subject or (self.subject is not None and self.subject in names)
 
 
 @dataclass(frozen=True, slots=True)
 class Administrator:
-    """Who holds an admin key, and for which tenants."""
+    """The holder of an admin key, and the tenants that the key is for."""
 
     name: str
     tenants: tuple[str, ...]
@@ -54,7 +60,7 @@ class Administrator:
 
 
 class Authentication:
-    """The keys and tokens of one configuration. `known` tells the tenants that the bridge knows now."""
+    """Checks credentials against the configured keys and tokens. `known`: tenant name -> the tenant, if it exists."""
 
     def __init__(self, settings: Settings, known: Callable[[str], Tenant | None]) -> None:
         self._open = settings.is_open
@@ -63,7 +69,7 @@ class Authentication:
         self._tokens = Tokens(settings.jwt) if settings.jwt is not None else None
 
     async def identify(self, query: Query) -> Identity:
-        """Who sent these credentials. Raises `NotAdmitted`."""
+        """The identity that these credentials prove. Raises `NotAdmitted`."""
         given = _credentials(query)
         if self._open:
             return await self._identify_openly(given)
@@ -73,14 +79,17 @@ class Authentication:
         return self._identity(tenant, key.broadcast, claims, admin=key.admin, key_name=key.name)
 
     def administrator(self, api_key: str) -> Administrator:
-        """Who holds this admin key. Raises `NotAdmitted`: `forbidden` for a key that is good and no admin's."""
+        """The holder of this admin key.
+
+        Raises `NotAdmitted`: `unauthenticated` for an unknown key, `forbidden` for a known key without admin rights.
+        """
         key = self._key(api_key)
         if not key.admin:
             raise NotAdmitted("forbidden")
         return Administrator(key.name, key.tenants)
 
     def is_anonymous(self, query: Query) -> bool:
-        """Whether no credentials were sent at all."""
+        """Whether the query has no credentials at all."""
         return not any(_is_given(name, value) for name, value in query)
 
     async def _identify_openly(self, given: Mapping[str, str]) -> Identity:
@@ -90,11 +99,14 @@ class Authentication:
         return self._identity(tenant, "tenant", claims, admin=False, key_name="")
 
     def anonymous(self, tenant: str) -> Identity:
-        """A V2 client without credentials, in a tenant that lets it in. It may take no id that a token could claim."""
+        """The identity of a V2 client without credentials, in a tenant that admits such clients.
+
+        It may not take an id that the client claim of a token could name.
+        """
         return Identity(tenant, must_be_subject=self._may_be_claimed(tenant), is_anonymous=True)
 
     def _may_be_claimed(self, tenant: str) -> bool:
-        """Whether there can be a token that is good for this tenant and says who its bearer is."""
+        """Whether a valid token for this tenant could name its client."""
         if self._tokens is None or self._tokens.client_claim is None:
             return False
         return self._open or any({tenant, EVERY_TENANT}.intersection(key.tenants) for key in self._keys.values())
@@ -144,7 +156,10 @@ class Authentication:
 
 
 def _credentials(query: Query) -> dict[str, str]:
-    """What was sent, empty tokens and accounts left out. One that is sent twice could be read two ways: refused."""
+    """The credentials in the query, without empty tokens and accounts.
+
+    Raises `NotAdmitted` when one is sent twice: it would not be clear which of the two counts.
+    """
     sent = [(name, value) for name, value in query if name in CREDENTIALS]
     if len({name for name, _ in sent}) != len(sent):
         raise NotAdmitted("unauthenticated")

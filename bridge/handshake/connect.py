@@ -1,6 +1,7 @@
-"""The last step of a handshake: a client that was let in becomes a connection. It speaks neither language.
+"""The last step of a handshake: makes the connection of an admitted client. It knows neither V2 nor V3.
 
-Until then nothing is held for a client. What a connection holds is given back when it is over, however it ends.
+Before this step no resources are held for a client. A connection's resources are released when it is over, however it
+ends.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,13 +29,17 @@ from bridge.sockets.outbox import Outbox
 from bridge.sockets.ports import wire_of
 
 Guest = TypeVar("Guest", covariant=True)
-"""A client in the words of its language."""
+"""The type that V2 or V3 has for an admitted client."""
 NewSession = Callable[[Outbox, Meter], Session]
 
 
 @dataclass(frozen=True, slots=True)
 class ClientInfo:
-    """Who connects, settled. The place is in V3 names, the ids as they stood in the path; `address` is for counting."""
+    """What the handshake found out about a client.
+
+    `place` has V3 names; `path_ids` are the group id and the client id as sent in the URL path, `None` where they were
+    left out. `address`: the client's IP address, used only for shares and budgets.
+    """
 
     identity: Identity
     address: str
@@ -45,7 +50,7 @@ class ClientInfo:
 
     @property
     def owner(self) -> Owner:
-        """Whose share of the process it takes."""
+        """The tenant, key and address whose share of this process the connection uses."""
         return Owner(self.place.tenant, self.identity.key_name, self.address)
 
 
@@ -67,9 +72,10 @@ class Connector:
         self._new_meter = new_meter
 
     async def connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
-        """A connection that has not begun. Raises `Unavailable`.
+        """Subscribe, and return a connection that has not begun. Raises `Unavailable`.
 
-        What it holds is given back once it is `over`: whoever does not begin it must call `lost`.
+        Its resources are released when its future `over` is done. A caller that does not begin the connection must
+        call `lost` on it.
         """
         channels = await self._subscriptions.take(client.owner, client.place, client.visitor.language)
         give_back = partial(self._subscriptions.give_back, client.owner, client.place, channels)
@@ -95,7 +101,10 @@ class Connector:
 
 
 def _expiry(identity: Identity, now_seconds: float) -> float | None:
-    """When the connection ends with its token; one admitted within the leeway gets the rest of it."""
+    """When the connection ends, in seconds since the epoch: when its token expires.
+
+    A token that has expired already was admitted within the leeway: its connection lasts until the leeway ends.
+    """
     if identity.expires_at is None or identity.expires_at > now_seconds:
         return identity.expires_at
     return identity.expires_at + LEEWAY_SECONDS
@@ -103,20 +112,20 @@ def _expiry(identity: Identity, now_seconds: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class AdmittedClient(Generic[Guest]):
-    """A client that was let in, whatever its transport."""
+    """A client that was admitted, over any transport (WebSocket or Socket.IO)."""
 
     guest: Guest
     info: ClientInfo
     connector: Connector
 
     async def open(self, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
-        """Its connection, as `Connector.connect` makes it. Raises `Unavailable`."""
+        """The client's connection, made by `Connector.connect`. Raises `Unavailable`."""
         return await self.connector.connect(self.info, outbox, renderer, session)
 
 
 @dataclass(frozen=True, slots=True)
 class AdmittedWebSocket(Generic[Guest]):
-    """A client that was let in by a WebSocket whose handshake waits for its answer. `headers` are the answer's."""
+    """An admitted client whose WebSocket handshake is not answered yet. `headers` are sent with the 101 response."""
 
     client: AdmittedClient[Guest]
     websocket: WebSocket
@@ -128,7 +137,11 @@ class AdmittedWebSocket(Generic[Guest]):
         return self.client.guest
 
     async def serve(self, session: NewSession) -> None:
-        """Subscribe, accept, and stay until the connection is over. Raises `Denied` before it accepts."""
+        """Subscribe, accept the handshake, and return when the connection is over.
+
+        Raises `Denied` before the handshake is accepted: when the client cannot be served now, or the server is not
+        ours.
+        """
         wire = wire_of(self.websocket.scope)
         if wire is None:
             raise Denied(_other_server())
@@ -138,7 +151,7 @@ class AdmittedWebSocket(Generic[Guest]):
             raise Denied(later(unavailable.code, unavailable.sentence)) from None
         try:
             await self._accept()
-            connection.begin()  # our server has sent the 101 in this turn of the loop: nothing has come meanwhile
+            connection.begin()  # our server sent the 101 in this same turn of the loop: no frame can have arrived yet
             wire.attach(connection)
             await connection.over
         finally:
@@ -149,6 +162,6 @@ class AdmittedWebSocket(Generic[Guest]):
 
 
 def _other_server() -> Response:
-    """500: only our own server can carry a connection."""
+    """The HTTP response 500 for a server that is not ours: it offers no `wire` in the scope."""
     sentence = "This server cannot carry connections: run the application with `aether-bridge serve`."
     return JSONResponse({"code": "unknown_server", "msg": sentence}, 500)

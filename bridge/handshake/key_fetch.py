@@ -1,8 +1,9 @@
-"""Fetches a JSON Web Key Set over HTTP, in a thread that ends when its time is over, however the server drips.
+"""Fetches a JSON Web Key Set over HTTP in a thread, which ends in time even if the server sends a byte now and then.
 
-A socket's own timeout is one for each read; so at the end every connection that was made is shut from outside. It must
-never hold more than `MOST_BYTES` of what is said, nor follow a server to another place, nor know what a token is.
-What is said is read in the same thread, for reading it may take whatever time the server likes.
+A socket's timeout bounds each read, not the whole response. So when the time is over, `end` shuts down every
+connection of the fetch from outside. A fetch must never hold more than `MOST_BYTES` of the response, never follow a
+redirect to another server, and never know what a token is. The response is parsed in the same thread, since a hostile
+server can make parsing slow.
 """
 
 import socket
@@ -26,11 +27,11 @@ Told = TypeVar("Told")
 
 
 class TooMuch(ValueError):
-    """The set has more bytes than may be."""
+    """The response body is larger than `MOST_BYTES`."""
 
 
 class Fetch(Generic[Read]):
-    """One fetch. `done` gets what `read` makes of its bytes, or the exception with which it failed."""
+    """One fetch. `done` gets what `read` returns for the response body, or the exception that ended the fetch."""
 
     def __init__(self, url: str, seconds: float, read: Callable[[bytes], Read]) -> None:
         self.done: Final[Future[Read]] = Future()
@@ -45,11 +46,11 @@ class Fetch(Generic[Read]):
 
     @property
     def is_running(self) -> bool:
-        """A thread that asks for a host's address may outlive `end` for as long as that takes."""
+        """Whether the thread is alive. While it resolves a host name, it can outlive `end`."""
         return self._thread.is_alive()
 
     def end(self) -> None:
-        """Shut what is still open; harmless when it is done."""
+        """Shut down every connection that is still open; harmless when the fetch is done."""
         with self._lock:
             self._is_over = True
             for one in self._sockets:
@@ -60,7 +61,7 @@ class Fetch(Generic[Read]):
     def _run(self) -> None:
         try:
             self._tell(self.done.set_result, self._read(self._body()))
-        except Exception as error:  # noqa: BLE001 - whatever a server makes the library stumble over
+        except Exception as error:  # noqa: BLE001 - a hostile server can make the library raise anything
             self._tell(self.done.set_exception, error)
         finally:
             self.end()
@@ -85,12 +86,12 @@ class Fetch(Generic[Read]):
 
     @staticmethod
     def _tell(how: Callable[[Told], None], what: Told) -> None:
-        with suppress(InvalidStateError):  # nobody waits any more
+        with suppress(InvalidStateError):  # the future was cancelled
             how(what)
 
 
 def _request(url: str) -> Request:
-    """For an address in which a user and a password stand, they are sent as such, and are no part of the host."""
+    """The request for this URL. A user and password in the URL are sent as Basic authentication (RFC 7617)."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     basic = {"Authorization": f"Basic {b64encode(unquote(user).encode()).decode()}"} if at else {}
@@ -98,7 +99,7 @@ def _request(url: str) -> Request:
 
 
 class _Plain(HTTPConnection):
-    """A connection that is watched from the moment it is made, before anything is said on it."""
+    """An HTTP connection that passes its socket to `watch` when it is connected, before anything is sent."""
 
     def __init__(self, *arguments: Any, watch: Watch, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -116,7 +117,7 @@ class _Plain(HTTPConnection):
 
 
 class _Secure(HTTPSConnection, _Plain):
-    """The same over TLS: the library makes the connection first, as above, and then shakes hands on it."""
+    """The same over TLS. The library connects as above first, and does the TLS handshake after that."""
 
     @classmethod
     def handler(cls, watch: Watch) -> HTTPSHandler:  # type: ignore[override]
@@ -126,7 +127,7 @@ class _Secure(HTTPSConnection, _Plain):
 
 
 class _Staying(HTTPRedirectHandler):
-    """Goes where it is sent on the same server alone."""
+    """Follows a redirect only to the same scheme, host and port. Raises `HTTPError` for any other."""
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
         if urlsplit(newurl)[:2] != urlsplit(req.full_url)[:2]:

@@ -1,9 +1,9 @@
-"""The public keys behind one address, by their names. It verifies nothing.
+"""Cache of the JSON Web Key Set at one URL: public keys by their key id (`kid`). It verifies no token.
 
-Keys that are known are good at once, and are asked for anew in the background; only a name that nobody has heard of
-waits, or the first to come after a long silence. However the server behaves, one fetch is under way at a time, it ends
-after `ANSWER_SECONDS`, and what is known stays good meanwhile. Nothing is fetched more often than a pause allows, and
-nothing is kept of names that are unknown.
+A known key is returned at once, and fetched again in the background when it is older than `KEPT_SECONDS`. A caller
+waits for a fetch in two cases only: its key is unknown, or the last fetch is longer ago than `SILENCE` times
+`KEPT_SECONDS`. At most one fetch runs at a time, and it ends after `ANSWER_SECONDS`. If it fails, known keys stay
+valid. For unknown keys there is at most one fetch in `PAUSE_SECONDS`, and nothing is stored for them.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from bridge.handshake.published_keys import published_keys
 
 KEPT_SECONDS: Final = 300
 SILENCE: Final = 2
-"""After so many times that long without a look, the next to come waits for one: a key may have been withdrawn."""
+"""In units of `KEPT_SECONDS`. When the last fetch is longer ago, callers wait for one: a key may have been revoked."""
 ANSWER_SECONDS: Final = 3.0
 PAUSE_SECONDS: Final = 3
 
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 class KeySet:
-    """The keys of one address, fetched when they are needed."""
+    """The keys at one URL, fetched when they are needed."""
 
     def __init__(self, url: str, algorithms: Iterable[str]) -> None:
         self._url = url
@@ -41,7 +41,7 @@ class KeySet:
         self._is_well = True
 
     async def key(self, name: str | None) -> AllowedPublicKeys | None:
-        """The key of this name; `None` where there is none now."""
+        """The key with this `kid`; `None` when there is none now."""
         age = time.monotonic() - self._asked_at
         is_known = name in self._keys
         if age > (KEPT_SECONDS if is_known else PAUSE_SECONDS):
@@ -51,25 +51,25 @@ class KeySet:
         return self._keys.get(name or "")
 
     def _begin(self) -> None:
-        """Ask, unless that is being done; also a thread that has not ended in time is waited for."""
+        """Start a fetch, unless one is under way or the thread of an earlier one, which ended too late, still runs."""
         if self._asking is None and (self._fetch is None or not self._fetch.is_running):
             self._asking = asyncio.create_task(self._ask())
 
     async def _ask(self) -> None:
-        """Keys that are known stay good where this fails."""
+        """Fetch the keys. Known keys stay valid when this fails."""
         self._fetch = Fetch(self._url, ANSWER_SECONDS, partial(published_keys, algorithms=self._algorithms))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 self._keys = await asyncio.wrap_future(self._fetch.done)
             self._is_well = True
-        except Exception as error:  # noqa: BLE001 - whatever that server says, everyone else is served
+        except Exception as error:  # noqa: BLE001 - a failing key server must not stop clients with known keys
             self._tell(error)
         finally:
             self._fetch.end()
             self._asked_at, self._asking = time.monotonic(), None
 
     def _tell(self, error: Exception) -> None:
-        """Once, until it goes well again."""
+        """Log the failure, once until a fetch succeeds again."""
         if self._is_well:
             reason = redact(f"{type(error).__name__}: {error}")
             log.warning("keys_unreachable", address=redact(self._url), reason=reason)

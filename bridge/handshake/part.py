@@ -23,7 +23,7 @@ from bridge.tenants.part import Tenants
 
 
 class Handshakes(Part):
-    """How clients come in. `most_connections`: of this process."""
+    """The handshakes of one process. `most_connections`: the connections that it may hold."""
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
-"""What is answered in HTTP before anyone is asked who they are: a foreign origin, overload, a bus that is down.
+"""Checks before authentication: the web origin, overload, and whether Redis is up. It never looks at credentials.
 
-No client of ours causes these; a browser sees only that the handshake failed. It never looks at credentials.
+A handshake that fails here is answered with an HTTP status and never accepted. A web page then sees only that the
+handshake failed. That is enough here, since a correct client causes none of these refusals.
 """
 
 from collections.abc import Collection
@@ -27,7 +28,7 @@ _BUS_DOWN_SENTENCE: Final = "Redis cannot be reached; connect again in a moment.
 
 
 class Denied(Exception):
-    """A handshake is answered with `response` in HTTP, and never accepted. `answer_in_http` does so."""
+    """A handshake is refused with an HTTP `response` and never accepted. `answer_in_http` sends the response."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status_code)
@@ -35,7 +36,7 @@ class Denied(Exception):
 
 
 class OriginCheck:
-    """Which web pages may speak to us. A request without an Origin was sent by no browser."""
+    """Decides which web origins may connect. A request without an Origin header does not come from a browser."""
 
     def __init__(self, settings: Settings) -> None:
         self._allowed = frozenset(settings.allowed_origins)
@@ -50,9 +51,10 @@ class OriginCheck:
         return not self._only_loopback or all(_is_loopback(origin) for origin in origins)
 
     def passes_anonymously(self, headers: Headers, hosts: Collection[str]) -> bool:
-        """Whether a page may speak that brings no credentials: a listed one, or one of the name that it connects to.
+        """Whether a page may connect without credentials.
 
-        `hosts` are other names by which its tenant is called. Ports are not compared: a proxy may leave them out.
+        Its origin must be listed in `allowed_origins`. Where none are listed, its host must be the Host that it
+        connects to, or one of `hosts` (the tenant's own host names). Ports are not compared: a proxy may drop them.
         """
         if self._allowed or self._only_loopback:
             return self.passes(headers)
@@ -61,7 +63,7 @@ class OriginCheck:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without its port."""
+    """The host of a Host header, in lower case and without the port."""
     return host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host.lower()
 
 
@@ -70,7 +72,7 @@ def _is_loopback(origin: str) -> bool:
 
 
 def _host_of(origin: str) -> str | None:
-    """The name of a web origin's host, as a Host header has it; `None` for what is no such origin."""
+    """The host of a web origin, written as in a Host header; `None` when this is no HTTP or HTTPS origin."""
     try:
         parts = urlsplit(origin)
         name = parts.hostname if parts.scheme in ("http", "https") else None
@@ -80,7 +82,7 @@ def _host_of(origin: str) -> str | None:
 
 
 class Preflight:
-    """Whether a handshake can be looked at now."""
+    """Checks whether a handshake may proceed to authentication."""
 
     def __init__(
         self, settings: Settings, bus: Bus, subscriber: Subscriber, connections: Connections, shares: Shares
@@ -94,25 +96,25 @@ class Preflight:
 
     @property
     def serves_now(self) -> bool:
-        """Whether Redis can be reached and heard."""
+        """Whether both connections to Redis are up: the one that publishes and the one that subscribes."""
         return self._bus.is_up and self._subscriber.is_up
 
     def check(self, websocket: WebSocket) -> HandshakeRequest:
-        """What the handshake brings along. Raises `Denied` where it may not or cannot be served now."""
+        """The request of a handshake that passes. Raises `Denied` when it may not connect or cannot be served now."""
         refusal = self.refusal(websocket.headers)
         if refusal is not None:
             raise Denied(refusal)
         return request_in(websocket.scope, self._trusted_proxies)
 
     def check_again(self) -> None:
-        """For whoever was checked a while ago, and asks for more now (Socket.IO). Raises `Unavailable`."""
+        """Check again for a Socket.IO session that connects to a namespace later. Raises `Unavailable`."""
         if self._connections.is_closing:
             raise Unavailable("going_away", "This process stops; connect again in a moment.")
         if not self.serves_now:
             raise Unavailable("bus_down", _BUS_DOWN_SENTENCE)
 
     def refusal(self, headers: Headers) -> Response | None:
-        """The answer to whoever may not or cannot be served now, if that is so."""
+        """The HTTP response for a client that may not connect or cannot be served now; else `None`."""
         if not self.origins.passes(headers):
             return foreign_origin()
         if self._connections.is_closing or self._shares.is_full:
@@ -123,10 +125,10 @@ class Preflight:
 
 
 def foreign_origin() -> Response:
-    """403: this page may not connect."""
+    """The HTTP response 403 for a page whose origin may not connect."""
     return JSONResponse({"code": "forbidden_origin", "msg": _ORIGIN_SENTENCE}, 403)
 
 
 async def answer_in_http(websocket: WebSocket, denied: Exception) -> None:
-    """Answer a handshake that is `Denied`: the application's handler of that exception."""
+    """Exception handler of the application for `Denied`: send its response in place of the 101."""
     await websocket.send_denial_response(cast(Denied, denied).response)

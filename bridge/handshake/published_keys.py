@@ -1,8 +1,8 @@
-"""The public keys in a JSON Web Key Set (RFC 7517), by their names. It verifies nothing, and keeps nothing.
+"""Parser of a JSON Web Key Set (RFC 7517): public keys by their key id. It verifies nothing and stores nothing.
 
-Who serves the set may be hostile. So all of it is weighed before it is read, and of each key nothing is read but the
-few short members of a public one: a private key, which nobody needs here, is seconds of arithmetic. A key that is no
-good, or that would make tokens dear, costs itself alone.
+The server of the set may be hostile. So the form of the JSON is checked before it is parsed, and of each key only the
+short members of a public key are read: loading a private key, which is never needed here, can take seconds. A key that
+is invalid, or that would make verification expensive, is left out; the other keys are used.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ from v3.form import form_of, from_json
 
 MOST_KEYS: Final = 64
 MOST_CHARACTERS: Final = 1_400
-"""Of each member. The modulus of the largest RSA key that is believed has 1,366."""
+"""Length of each member of a key. The modulus of the largest RSA key that is accepted has 1,366 characters."""
 PUBLIC_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "RSA": ("kty", "n", "e"),
     "EC": ("kty", "crv", "x", "y"),
@@ -24,7 +24,10 @@ PUBLIC_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def published_keys(body: bytes, algorithms: Iterable[str]) -> dict[str, AllowedPublicKeys]:
-    """Name -> key, of those that verify by one of these algorithms. Raises what the reading of rubbish raises."""
+    """Key id -> key, for the keys that verify by one of `algorithms`.
+
+    Raises `ValueError` when no key can be used, and any exception of the parsers when `body` is no key set.
+    """
     known = get_default_algorithms()
     verifiers = {name: known[name] for name in algorithms}
     keys = {one["kid"]: _key(one, verifiers) for one in _named(body)}
@@ -35,7 +38,7 @@ def published_keys(body: bytes, algorithms: Iterable[str]) -> dict[str, AllowedP
 
 
 def _named(body: bytes) -> Iterator[Mapping[str, Any]]:
-    """What is said of each key that has a name."""
+    """The JSON object of each key that has a key id."""
     text = body.decode("utf-8-sig")
     form_of(text)
     said = from_json(text)["keys"]
@@ -49,7 +52,7 @@ def _is_short(said: object) -> bool:
 
 
 def _key(said: Mapping[str, Any], verifiers: Mapping[str, Algorithm]) -> AllowedPublicKeys | None:
-    """The key, where it is for signatures by one of these algorithms; else `None`."""
+    """The key, when it is for signatures by one of these algorithms; else `None`."""
     for name, verifier in verifiers.items():
         if said.get("use") in ("sig", None) and said.get("alg") in (name, None):
             key = _read(said, verifier)
@@ -62,5 +65,5 @@ def _read(said: Mapping[str, Any], verifier: Algorithm) -> AllowedPublicKeys | N
     try:
         public = {member: said[member] for member in PUBLIC_MEMBERS[said["kty"]]}
         return verifier.from_jwk(public) if all(map(_is_short, public.values())) else None
-    except Exception:  # noqa: BLE001 - whatever is said of it, the other keys are good
+    except Exception:  # noqa: BLE001 - one malformed key must not make the other keys unusable
         return None

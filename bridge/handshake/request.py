@@ -1,4 +1,4 @@
-"""What a handshake brings along. It judges nothing of it."""
+"""The HTTP request of an opening handshake: query, headers and client address. It checks none of them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,12 +13,12 @@ from bridge.records.rows import LONGEST_USER_AGENT
 
 MAX_QUERY_FIELDS: Final = 64
 TOO_MANY_FIELDS: Final = (("api_key", ""), ("api_key", ""))
-"""What a query with more fields counts as: credentials that could be read two ways."""
+"""Stands for a query with more fields: a key that is sent twice, which authentication refuses."""
 
 
 @dataclass(frozen=True, slots=True)
 class HandshakeRequest:
-    """`query`: its fields, each as often as it was sent. `address`: the one for which the handshake counts."""
+    """One request. `query`: its fields, repeated ones included. `address`: the IP address that is counted for it."""
 
     query: Query
     headers: Headers
@@ -26,12 +26,12 @@ class HandshakeRequest:
 
     @property
     def user_agent(self) -> str:
-        """What the client's program calls itself, in so many characters as are kept."""
+        """The User-Agent header, cut to the `LONGEST_USER_AGENT` characters that are recorded."""
         return self.headers.get("user-agent", "")[:LONGEST_USER_AGENT]
 
 
 def request_in(scope: Scope, trusted_proxies: tuple[str, ...]) -> HandshakeRequest:
-    """The handshake of a raw WebSocket; `trusted_proxies` are believed to name the client's address."""
+    """The request in this ASGI scope. `trusted_proxies` may name the client's address in a header."""
     return HandshakeRequest(_query_in(scope), Headers(scope=scope), client_address(scope, trusted_proxies))
 
 

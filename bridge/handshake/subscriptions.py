@@ -1,6 +1,7 @@
-"""What a connection holds while it lives: a share of this process, its channels, and its place in presence.
+"""The resources of a connection: a share of this process, its Redis channels, and its entry in presence.
 
-It is all taken before the handshake is accepted, and all given back; whoever takes it and fails holds nothing.
+All are taken before the handshake is accepted, and all are released when the connection is over. If taking one of them
+fails, those already taken are released.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ SUBSCRIPTION_SECONDS: Final = 3.0
 
 
 class Unavailable(Exception):
-    """A client cannot be served now. `code` is one of the closed list, `sentence` says why."""
+    """A client cannot be served now. `code`: one of the closed list of refusals. `sentence`: the reason, for people."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(code)
@@ -25,7 +26,7 @@ class Unavailable(Exception):
 
 
 class Subscriptions:
-    """Of one process."""
+    """Takes and releases the resources of connections, for one process."""
 
     def __init__(self, shares: Shares, subscriber: Subscriber, presence: Presence, addresses: Addresses) -> None:
         self._shares = shares
@@ -34,7 +35,11 @@ class Subscriptions:
         self._addresses = addresses
 
     async def take(self, owner: Owner, place: Place, language: Language) -> list[bytes]:
-        """The channels, once Redis has confirmed them and knows who is present. Raises `Unavailable`."""
+        """Take the resources of one connection, and return its channels.
+
+        Returns when Redis has confirmed the subscriptions and stored the presence entry. Raises `Unavailable`:
+        `overloaded` when the owner's share is used up, `bus_down` when Redis does not answer in `SUBSCRIPTION_SECONDS`.
+        """
         if not self._shares.has_room_for(owner):
             raise Unavailable("overloaded", "Your tenant, key or address holds its share of this process.")
         self._shares.take(owner)
@@ -62,7 +67,7 @@ class Subscriptions:
             raise
 
     def give_back(self, owner: Owner, place: Place, channels: list[bytes]) -> None:
-        """Take back a `take`."""
+        """Release what `take` took."""
         self._subscriber.release(channels)
         self._presence.leave(place)
         self._shares.give_back(owner)

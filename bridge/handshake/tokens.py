@@ -1,7 +1,7 @@
-"""JSON Web Tokens (RFC 7519): which are believed, and what they claim. It knows no keys of clients and no tenants.
+"""Verifies JSON Web Tokens (RFC 7519) and returns their claims. It knows no API keys and no tenants.
 
-Tokens are believed by the configuration's algorithms and keys alone. Nothing is fetched because of what a token's
-header says: one that brings a key, or names where to fetch one, is refused.
+Only the configured algorithms and keys verify a token. Nothing is fetched from a place that a token's header names: a
+token with a key in its header, or with the URL of one, is refused.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from bridge.handshake.key_set import KeySet
 
 LEEWAY_SECONDS: Final = 10
 MAX_TOKEN_CHARACTERS: Final = 8_192
-"""As long as a request may be; Socket.IO's CONNECT could carry more."""
+"""As long as the line of an HTTP request may be. Socket.IO's CONNECT packet could carry a longer token."""
 KEYS_IN_HEADERS: Final = frozenset({"jku", "jwk", "x5u", "x5c"})
 
 Code = Literal["unauthenticated", "forbidden"]
@@ -24,7 +24,7 @@ Claims = Mapping[str, Any]
 
 
 class NotAdmitted(Exception):
-    """Credentials are refused, with one code of the closed list."""
+    """Credentials are refused. `code`: one of the closed list of refusals."""
 
     def __init__(self, code: Code) -> None:
         super().__init__(code)
@@ -32,7 +32,7 @@ class NotAdmitted(Exception):
 
 
 class Tokens:
-    """Which tokens are believed."""
+    """Verifies tokens as `jwt_settings` says."""
 
     def __init__(self, jwt_settings: Jwt) -> None:
         self._settings = jwt_settings
@@ -48,7 +48,7 @@ class Tokens:
             self._key = jwt_settings.public_key_file.read_bytes()
 
     async def claims(self, token: str) -> Claims:
-        """The claims of a token that is good now, `exp` as a float. Raises `NotAdmitted`."""
+        """The claims of a token that is valid now; `exp` is a float. Raises `NotAdmitted` for any other token."""
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise NotAdmitted("unauthenticated")
         try:

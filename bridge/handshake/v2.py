@@ -1,10 +1,14 @@
-"""The opening handshake of V2: preflight, authentication, what V2 asks of ids and tenants, and an admitted client.
+"""The opening handshake of V2: preflight, authentication, V2's checks of ids and of the tenant's stage.
 
-It goes when V2 goes. It decides nothing about messages, and holds nothing for a client.
+The result is an admitted client. This module is deleted together with V2. It decides nothing about messages and holds
+no resources for a client: `connect.py` does, once the client is served.
 
-Decided here: a V2 client without credentials, whom the operator lets in by `hosts` or `v2_anonymous_tenant`, takes no
-id that a token could claim: with a `client_claim`, in a tenant that some key opens, it may name none and is given one.
-And its page, where it has one, must be allowed: any web site could let its visitors' browsers connect.
+Decided here, for a V2 client without credentials, admitted because of `hosts` or `v2_anonymous_tenant`:
+
+- It may not take an id that a token could claim. When `client_claim` is set and some key is for the tenant, the client
+  may send no id at all, and the bridge generates one.
+- The origin of its page, when it has one, must be allowed. Otherwise any web site could make its visitors' browsers
+  connect.
 """
 
 import secrets
@@ -29,11 +33,11 @@ from legacy_v2 import ports as v2
 from legacy_v2.frames import DEFAULT_GROUP, MAX_ID_CHARACTERS
 
 TurnedAway = Callable[[str, Visitor], None]
-"""Called with the tenant and a client that is refused because of the tenant's stage."""
+"""Called with the tenant's name and the client when a client is refused because of the tenant's stage."""
 
 
 class Credentials:
-    """Who a V2 client is: by its credentials where it brings any, else by the host that it asks for."""
+    """Finds the identity of a V2 client: by its credentials when it sends any, else by the Host header."""
 
     def __init__(
         self, settings: Settings, authentication: Authentication, table: TenantTable, origins: OriginCheck
@@ -45,11 +49,11 @@ class Credentials:
         self._origins = origins
 
     def is_foreign_page(self, request: HandshakeRequest) -> bool:
-        """Whether this is a page that may not let its visitors connect without credentials."""
+        """Whether the request has no credentials and comes from a page whose origin may not connect without them."""
         return self._authentication.is_anonymous(request.query) and not self._is_page_allowed(request.headers)
 
     async def identify(self, request: HandshakeRequest) -> Identity:
-        """Raises `NotAdmitted`."""
+        """The identity of the client that sent this request. Raises `NotAdmitted`."""
         if not self._authentication.is_anonymous(request.query):
             return await self._authentication.identify(request.query)
         name = self._tenant_of(request.headers)
@@ -69,7 +73,7 @@ class Credentials:
 
 
 class V2Handshake:
-    """The handshakes of one process."""
+    """Admits or refuses the V2 clients of one process."""
 
     def __init__(
         self,
@@ -91,7 +95,10 @@ class V2Handshake:
     async def admit(
         self, websocket: WebSocket, group_id: str | None, client_id: str | None
     ) -> AdmittedWebSocket[v2.Guest]:
-        """Whoever sent this handshake. Raises `Refused`, and `Denied` for what is answered in HTTP."""
+        """The client that sent this handshake. Ids are as in the path, `None` when left out.
+
+        Raises `Refused` for what the client is told in V2's way, `Denied` for what is answered with an HTTP status.
+        """
         request = self._preflight.check(websocket)
         if self._credentials.is_foreign_page(request):
             raise Denied(foreign_origin())
@@ -103,7 +110,7 @@ class V2Handshake:
     async def identify(
         self, request: HandshakeRequest, group_id: str | None, client_id: str | None, protocol: Protocol
     ) -> AdmittedClient[v2.Guest]:
-        """Who brings these credentials and ids. Raises `Refused`."""
+        """The client that sent these credentials and ids, over the transport of `protocol`. Raises `Refused`."""
         visitor = _visitor(protocol, group_id or DEFAULT_GROUP, client_id, request.user_agent)
         try:
             identity = await self._credentials.identify(request)
@@ -141,7 +148,7 @@ class V2Handshake:
         )
 
     def _check_stage(self, tenant: Tenant, client_id: str | None, visitor: Visitor, successor: str) -> None:
-        """Raises `Refused` where the tenant's stage lets this client in no more."""
+        """Raise `Refused` when the tenant's stage does not admit this client any more."""
         code = tenant.refuses_v2(client_id)
         if code is not None:
             self._counts.turned_away[tenant.name] += 1
@@ -151,10 +158,10 @@ class V2Handshake:
 
 
 def _visitor(protocol: Protocol, group_id: str, client_id: str | None, user_agent: str) -> Visitor:
-    """As the census knows a V2 client: one that gives no id is known by its user agent."""
+    """The client as the records know it. A V2 client that sends no id is recorded by its user agent."""
     return Visitor("v2", protocol, client_id, group_id, user_agent if client_id is None else "")
 
 
 def _generated_id() -> str:
-    """A client id for a V2 client that gave none."""
+    """A random client id for a V2 client that sent none."""
     return f"{GENERATED_ID_PREFIX}{secrets.token_urlsafe(12)}"

@@ -1,6 +1,7 @@
-"""The opening handshake of V3: preflight, authentication, what V3 asks of ids and tenants, and an admitted client.
+"""The opening handshake of V3: preflight, authentication, V3's checks of ids and of the tenant's stage.
 
-It decides nothing about messages, and holds nothing for a client: `connect.py` does, once the client is served.
+The result is an admitted client. It decides nothing about messages and holds no resources for a client: `connect.py`
+does, once the client is served.
 """
 
 from typing import Final
@@ -21,11 +22,11 @@ from bridge.tenants.tenant import Tenant
 from v3 import ports as v3
 
 _NO_MAP: Final = Tenant("").names
-"""What is a name for everyone: refusals are said before it is known whose names count."""
+"""The id map of no tenant. Before authentication the tenant is unknown, and so is its id map."""
 
 
 class V3Handshake:
-    """The handshakes of one process."""
+    """Admits or refuses the V3 clients of one process."""
 
     def __init__(
         self,
@@ -44,7 +45,10 @@ class V3Handshake:
         self._renderer = V3Renderer()
 
     async def admit(self, websocket: WebSocket, group_id: str, client_id: str) -> AdmittedWebSocket[v3.Guest]:
-        """Whoever sent this handshake. Raises `Refused`, and `Denied` for what is answered in HTTP."""
+        """The client that sent this handshake; ids are as in the path.
+
+        Raises `Refused` for what the client is told in V3's way, `Denied` for what is answered with an HTTP status.
+        """
         request = self._preflight.check(websocket)
         client = await self.identify(request, group_id, client_id, "v3")
         return AdmittedWebSocket(client, websocket, self._renderer, {})
@@ -52,7 +56,7 @@ class V3Handshake:
     async def identify(
         self, request: HandshakeRequest, group_id: str, client_id: str, protocol: Protocol
     ) -> AdmittedClient[v3.Guest]:
-        """Who brings these credentials and ids. Raises `Refused`."""
+        """The client that sent these credentials and ids, over the transport of `protocol`. Raises `Refused`."""
         named = group_id if _NO_MAP.resolve(group_id) is not None else ""
         try:
             identity = await self._authentication.identify(request.query)

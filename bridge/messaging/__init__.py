@@ -1,1 +1,1 @@
-"""The data path: who hears a message, in which words, and the connections that hear. Synchronous throughout."""
+"""The data path: routing, publishing, rendering and delivering messages, and the open connections. All synchronous."""

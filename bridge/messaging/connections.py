@@ -1,7 +1,7 @@
-"""The open connections of this process: each ties a socket, a session, a place in the hub and an entry in presence.
+"""The open connections of this process. Each joins a socket, a session, a listener in the hub and a presence entry.
 
-A connection begins when its subscriptions are confirmed and ends once, whoever ends it. It decides nothing about
-messages: it hands them to its session.
+A connection begins when Redis has confirmed its subscriptions. It ends exactly once, whether the client, the bridge or
+an error ends it. It decides nothing about messages: it passes them to its session.
 """
 
 import asyncio
@@ -25,20 +25,21 @@ CLOCK_LOOK_SECONDS: Final = 30.0
 
 
 class Session(Protocol):
-    """A session of either language, as a connection needs it."""
+    """What a connection needs from a session of V2 or V3."""
 
     def receive(self, text: str, receipt: Any = None) -> None:
-        """One text message; `receipt`, of the session's own kind, is told what became of it."""
+        """Handle one text message. `receipt`, a type of the session's own, is told whether it was published."""
 
     def refuse(self, code: str, **extra: object) -> None:
-        """Tell the client why, with `extra` members, and close where the closed list says so."""
+        """Send the client an ERROR with this code and the members `extra`; close if the closed list says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
-    """What is known of a connection for as long as it lives. `path_ids` are as they stood in the path.
+    """The facts about a connection that never change.
 
-    Times are in seconds since the epoch.
+    `path_ids`: group id and client id as sent in the URL path. `hears_since` (when it was made) and `expires_at` (when
+    its token expires, if it has one) are in seconds since the epoch.
     """
 
     place: Place
@@ -50,12 +51,12 @@ class ConnectionInfo:
 
     @property
     def speaks_as(self) -> str:
-        """The client id of what it says: the visitor's, or the one that was generated for it."""
+        """The client id that its messages are recorded under: the visitor's, or the one generated for it."""
         return self.place.client if self.visitor.client_id is None else self.visitor.client_id
 
 
 class Connection:
-    """One open connection; the socket's other end."""
+    """One connection, and what its socket calls when something arrives."""
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class Connection:
         home: "Connections",
         holder: Holder,
     ) -> None:
-        """`holder`: who is charged for what is read from it."""
+        """`holder` is charged for what is read from the socket."""
         self.info: Final = info
         self.holder: Final = holder
         self.outbox: Final = outbox
@@ -79,13 +80,13 @@ class Connection:
         self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
 
     def begin(self) -> None:
-        """Be heard and hear from now on."""
+        """From now on, receive messages from the bus and from the client."""
         self._home.add(self, self._listener)
         if self.info.expires_at is not None:
             self._await_expiry(self.info.expires_at)
 
     def _await_expiry(self, expires_at: float) -> None:
-        """Looking now and then: tokens go by the wall clock, which may be set."""
+        """Look at the clock again in at most `CLOCK_LOOK_SECONDS`: tokens use the wall clock, which may be set."""
         seconds = min(max(0.0, expires_at - self._home.epoch_seconds()), CLOCK_LOOK_SECONDS)
         self._expiry = asyncio.get_running_loop().call_later(seconds, self._look_at_the_clock, expires_at)
 
@@ -96,11 +97,11 @@ class Connection:
             self.refuse("token_expired")
 
     def refuse(self, code: str, **extra: object) -> None:
-        """Tell the client why, and close where the closed list says so."""
+        """Send the client an ERROR with this code and the members `extra`; close if the closed list says so."""
         self._session.refuse(code, **extra)
 
     def abort(self) -> None:
-        """End it at once, whatever waits."""
+        """Abort the socket at once; data that waits to be sent is dropped."""
         self.outbox.abort()
 
     def alive(self) -> None:
@@ -117,12 +118,12 @@ class Connection:
         if self._expiry is not None:
             self._expiry.cancel()
         self._home.discard(self, self._listener)
-        if not self.over.done():  # whoever waited for it may have been cancelled, and it with them
+        if not self.over.done():  # cancelling a task that awaits this future cancels the future too
             self.over.set_result(None)
 
 
 class Connections:
-    """All of them: who is open, how many those are, and the end of all."""
+    """All open connections of this process: adds and removes them, counts them, and closes them at the end."""
 
     def __init__(
         self,
@@ -139,11 +140,11 @@ class Connections:
         self._by_tenant: Counter[tuple[str, str]] = Counter()
         self._empty = asyncio.Event()
         self.begun: Final = Observers[[Connection]]()
-        """Told of each connection that begins."""
+        """Called with each connection that begins."""
         self.ended: Final = Observers[[Connection]]()
-        """Told of each connection that is over."""
+        """Called with each connection that is over."""
         self.cutting_off: Final = Observers[[]]()
-        """Told when those who are still there are about to be ended, whatever they have not read."""
+        """Called before the remaining connections are aborted, without waiting for what they have not read."""
         self.is_closing = False
 
     def __len__(self) -> int:
@@ -160,7 +161,7 @@ class Connections:
         return dict(self._by_tenant)
 
     def add(self, connection: Connection, listener: Listener) -> None:
-        """A connection begins."""
+        """Add a connection that begins, and its listener to the hub."""
         place = connection.info.place
         self._all[connection] = None
         self._by_tenant[place.tenant, place.protocol] += 1
@@ -169,7 +170,7 @@ class Connections:
         self.begun(connection)
 
     def discard(self, connection: Connection, listener: Listener) -> None:
-        """A connection is over: give back what it held."""
+        """Remove a connection that is over, and its listener from the hub."""
         self.hub.leave(listener)
         if connection not in self._all:
             return
@@ -183,11 +184,11 @@ class Connections:
         self.ended(connection)
 
     def tenants(self) -> set[str]:
-        """The tenants that have connections here."""
+        """The names of the tenants that have connections in this process."""
         return {tenant for tenant, _ in self._by_tenant}
 
     async def close_all(self, seconds: float) -> None:
-        """Tell everyone that the process stops, and wait at most so long for them to go."""
+        """Refuse every connection with `going_away`, and wait at most this long until all are over."""
         self.is_closing = True
         for connection in self:
             connection.refuse("going_away", retry_after_ms=random.randint(*RETRY_AFTER_MS))  # noqa: S311 - jitter
@@ -196,7 +197,7 @@ class Connections:
                 await self._wait_until_empty()
 
     async def cut_off(self) -> None:
-        """End whoever is still there, and wait until each connection is over."""
+        """Abort the remaining connections, and wait until all are over."""
         self.cutting_off()
         for connection in self:
             connection.abort()

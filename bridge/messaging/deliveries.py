@@ -1,9 +1,11 @@
-"""What was heard on the bus, on its way to the listeners: at once in peace, in turns while one tenant hears too much.
+"""Delivers the messages of the bus to the hub: at once, or tenant by tenant in turns while the process is busy.
 
-It knows no Redis and writes to no socket: the hub does. What a delivery takes is charged to the tenant that hears it.
-While the tenant's account is overdrawn, or it is another's turn, its messages wait here, in order.
+It knows no Redis and writes to no socket: the hub does. The time of a delivery is charged to the tenant whose listeners
+receive it. While the tenant's account is overdrawn, or other holders' work is due first, its messages wait here, in
+order.
 
-Bounded: beyond `MOST_WAITING_BYTES` of one tenant the newest are left out, and its listeners hear a GAP for them.
+Bounded: when `MOST_WAITING_BYTES` of one tenant wait, its newest messages are dropped and counted, and its listeners
+are sent a GAP for them.
 """
 
 from collections import deque
@@ -20,16 +22,16 @@ from bridge.messaging.hub import Hub
 
 MOST_WAITING_BYTES: Final = 8_388_608
 TURN_SECONDS: Final = 0.002
-"""So long one tenant's listeners are written to in one go, and one slice more."""
+"""Time of one tenant's turn. The slice that is under way when the time is up is still written."""
 PIECE_BYTES: Final = 65_536
-"""So much is handed on in one go; a single message may be larger."""
+"""A batch that must wait is split into pieces of at most this size. A single message may be larger."""
 
 SayGap = Callable[[str, str], None]
-"""Tell a tenant's listeners, all there are for `""`, that they may have missed something since then (a `sent_at`)."""
+"""Called with a tenant and a `sent_at`: sends a GAP since then to the tenant's listeners, or to all for `""`."""
 
 
 class Deliveries:
-    """The way of one process from its subscriber to its hub."""
+    """The queues between the subscriber and the hub of one process, one for each tenant."""
 
     def __init__(self, hub: Hub, budget: Budget, addresses: Addresses, say_gap: SayGap) -> None:
         self._hub = hub
@@ -38,10 +40,10 @@ class Deliveries:
         self._say_gap = say_gap
         self._lanes: dict[str, _Lane] = {}
         self.left_out = 0
-        """Messages that were not delivered, and announced as a GAP."""
+        """How many messages were dropped because a queue was full. A GAP is sent for them."""
 
     def deliver(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
-        """A batch that was heard on a channel, now or when its tenant's turn has come."""
+        """Deliver a batch that arrived on a channel: now, or in its tenant's turns."""
         if not self._hub.has(channel):
             return
         tenant = self._addresses.tenant_of(channel)
@@ -57,30 +59,30 @@ class Deliveries:
         lane.add(channel, batch)
 
     def flush(self) -> None:
-        """Whatever waits, now: nobody will hear anything later."""
+        """Deliver at once everything that waits: the process stops."""
         for lane in self._lanes.values():
             lane.flush()
 
     def slices(self, channel: bytes, batch: Sequence[BusMessage]) -> Iterator[None]:
-        """A batch on its way to everyone who listens."""
+        """An iterator that writes the batch to the channel's listeners, one slice of them at each step."""
         return self._hub.slices(channel, batch)
 
     def spent(self, holder: Holder, seconds: float) -> None:
-        """Charge what a delivery took."""
+        """Charge the time of a delivery to this holder."""
         self._budget.turns.spent(holder, 0, 0, seconds)
 
     def wait(self, lane: "_Lane") -> None:
-        """This lane's turn is to come."""
+        """Queue this lane for its next turn."""
         lane.is_queued = True
         self._budget.turns.wait(lane.holder, lane)
 
     def left_out_in(self, lane: "_Lane", since: str) -> None:
-        """Nothing waits in this lane any more, and since then something was left out."""
+        """Announce that messages of this lane were dropped since `since`. Called when nothing waits in it any more."""
         self._say_gap(lane.tenant, since)
 
 
 class _Lane:
-    """What waits for one tenant's listeners, in order; and what is under way to some of them."""
+    """The queue of one tenant: batches that wait, in order, and the one that is being delivered in slices."""
 
     __slots__ = (
         "_deliveries",
@@ -102,20 +104,20 @@ class _Lane:
         self._waiting_bytes = 0
         self._slices: Iterator[None] | None = None
         self.is_queued = False
-        """Whether its turn is to come."""
+        """Whether the lane is queued for its next turn."""
 
     @property
     def is_under_way(self) -> bool:
-        """Whether some have heard what others have not."""
+        """Whether a batch was written to some of its listeners and not yet to all."""
         return self._slices is not None
 
     def deliver(self, channel: bytes, batch: Sequence[BusMessage]) -> bool:
-        """To as many as a turn has time for; whether that was everyone."""
+        """Begin to deliver a batch, for the time of one turn; returns whether it was written to all listeners."""
         self._slices = self._deliveries.slices(channel, batch)
         return self._go_on_for(TURN_SECONDS)
 
     def add(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
-        """Behind what waits already; in pieces, so that each turn is short."""
+        """Queue a batch, in pieces, so that each turn is short. What is over the bound is dropped and counted."""
         for piece in _pieces(batch):
             size = _size_bytes(piece)
             if self._waiting_bytes + size > MOST_WAITING_BYTES:
@@ -126,12 +128,12 @@ class _Lane:
             self._waiting_bytes += size
 
     def flush(self) -> None:
-        """Everything, now."""
+        """Deliver everything that waits, without a time limit."""
         while self._begin_next():
             self._go_on_for(inf)
 
     def go_on(self) -> None:
-        """Its turn has come."""
+        """Deliver for the time of one turn, then queue again, or announce what was dropped."""
         self.is_queued = False
         try:
             if self._begin_next():
@@ -144,7 +146,7 @@ class _Lane:
                 self._deliveries.left_out_in(self, since)
 
     def _begin_next(self) -> bool:
-        """Whether there is something to go on with."""
+        """Take the next piece of the queue if none is under way; returns whether there is one to deliver."""
         if self._slices is None and self._waiting:
             channel, piece = self._waiting.popleft()
             self._waiting_bytes -= _size_bytes(piece)
@@ -152,7 +154,7 @@ class _Lane:
         return self._slices is not None
 
     def _go_on_for(self, seconds: float) -> bool:
-        """Whether what was under way has reached everyone."""
+        """Write slices for at most this long, and charge the time; returns whether all were written."""
         slices, self._slices = self._slices, None
         began = perf_counter()
         try:

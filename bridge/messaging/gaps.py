@@ -1,4 +1,4 @@
-"""What listeners are told when messages may have been missed: from when to when. Pure."""
+"""Builds the GAP message, which tells listeners that they may have missed messages, and from when to when. Pure."""
 
 from bridge.broker.message import BusMessage, said
 from legacy_v2.frames import BRIDGE, write
@@ -6,7 +6,7 @@ from v3.messages import SERVER_ID, Content
 
 
 def gap_message(missed_from: str, missed_to: str) -> BusMessage:
-    """`cmd` `GAP` for both languages; the times are ISO 8601."""
+    """A bus message with `cmd` `GAP`, in the form of V3 and of V2. Both times are ISO 8601."""
     payload = {"from": missed_from, "to": missed_to}
     content: Content = {"msg_type": "cmd", "target": "echo", "cmd": "GAP", "payload": payload}
     frame = {"type": "cmd", "cmd": "GAP", "payload": payload, "client_id": SERVER_ID, BRIDGE: {"notice": "gap"}}

@@ -1,8 +1,8 @@
-"""Who listens on which channel in this process, and how a batch reaches them. Synchronous; it knows no Redis.
+"""The listeners of each channel in this process, and the fan-out of a batch to them. Synchronous; it knows no Redis.
 
-A batch is rendered once per renderer (a language, for a tenant), never once per listener: all listeners of a renderer
-are written the same bytes object. Nothing here is queued: what cannot be written waits in the socket's own buffer,
-whose bound is the outbox's concern.
+A batch is rendered once for each renderer (V3, or V2 for one tenant), never once for each listener: all listeners of a
+renderer are written the same bytes object. Nothing is queued here: what a socket does not take waits in its own buffer,
+and the outbox bounds that.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,20 +14,27 @@ Write = Callable[[bytes], object]
 
 SLICE_BYTES: Final = 524_288
 SLICE_LISTENERS: Final = 256
-"""So much is written in one go, over all who hear it, and to so many: a millisecond or two of work."""
+"""One slice: at most so many bytes in all, and so many listeners, written in one go. About 1 to 2 milliseconds of work.
+
+A slice has at least one listener, however large the batch.
+"""
 
 
 class Renderer(Protocol):
-    """The words in which some listeners hear a message. Equal renderers share one rendering."""
+    """Turns messages into the frames of some listeners. Equal renderers share one rendering of a batch."""
 
     def __hash__(self) -> int: ...
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
-        """The batch as bytes that are ready to be written; empty when this renderer has no word for any of it."""
+        """The batch as framed bytes; empty when V2 or V3 cannot express any message of it."""
 
 
 class Listener:
-    """One connection's place in the hub. `group` and `client` are V3 names."""
+    """One connection in the hub. `group` and `client` are V3 names; `write` takes framed bytes.
+
+    `passes_over`: the wide channel, if it listens on one. There it skips messages that also reach it by its group's
+    or its client's channel.
+    """
 
     __slots__ = ("channels", "client", "group", "passes_over", "renderer", "write")
 
@@ -66,15 +73,16 @@ class _Channel:
             self.renderers.pop(listener.renderer, None)
 
     def deliver(self, batch: Sequence[BusMessage]) -> Iterator[int]:
-        """A slice at a time; to how many each was written."""
+        """Write the batch, one slice at each step; yields to how many listeners the slice was written."""
         for renderer, listeners in list(self.renderers.items()):
             yield from _write_in_slices(renderer.render(batch), listeners, listeners)
 
 
 class _WideChannel(_Channel):
-    """A channel on which each listener passes over what also reaches it by a narrower one.
+    """A channel on which each listener skips messages that also reach it by another of its channels.
 
-    Kept by group, since everyone in a group passes over the same, except for what was said to one client directly.
+    Listeners are kept by group, since all of a group skip the same messages; only messages to one client (target
+    `direct`) are skipped by that client alone.
     """
 
     __slots__ = ("groups",)
@@ -116,7 +124,7 @@ class _WideChannel(_Channel):
 
 
 def _others(batch: Sequence[BusMessage], group: str, client: str | None) -> list[BusMessage]:
-    """What a listener of `group` does not also hear by its group's channel, or as `client` by its own."""
+    """The messages that a listener of `group` does not also get by its group's channel, or by that of `client`."""
     return [
         message
         for message in batch
@@ -126,7 +134,7 @@ def _others(batch: Sequence[BusMessage], group: str, client: str | None) -> list
 
 
 def _write_in_slices(blob: bytes, to: Iterable[Listener], present: Mapping[Listener, Write]) -> Iterator[int]:
-    """Write to those who are still present when their slice comes; to so many at once as are soon done."""
+    """Write `blob` to those of `to` that are still in `present` when their slice is written; one slice at each step."""
     everyone = list(to)
     number = max(1, min(SLICE_LISTENERS, SLICE_BYTES // (len(blob) or 1)))
     for start in range(0, len(everyone) if blob else 0, number):
@@ -134,14 +142,14 @@ def _write_in_slices(blob: bytes, to: Iterable[Listener], present: Mapping[Liste
 
 
 def _write_all(blob: bytes, writes: Sequence[Write]) -> int:
-    """Write to each; one that fails (its transport is gone) must not keep the others waiting."""
+    """Write `blob` to each, and return how many writes succeeded. A failing write does not stop the others."""
     if not blob:
         return 0
     written = 0
     for write in writes:
         try:
             write(blob)
-        except Exception:  # noqa: BLE001 - whatever it is, it is that listener's; its connection is ending
+        except Exception:  # noqa: BLE001 - only this listener is affected: its transport is gone, its connection ends
             continue
         written += 1
     return written
@@ -156,7 +164,7 @@ class Hub:
         self.deliveries = 0
 
     def join(self, listener: Listener) -> None:
-        """Listen on all of the listener's channels from now on."""
+        """Add a listener to all of its channels."""
         self.listeners.add(listener)
         for name in listener.channels:
             channel = self._channels.get(name)
@@ -165,7 +173,7 @@ class Hub:
             channel.add(listener)
 
     def leave(self, listener: Listener) -> None:
-        """Listen no more; harmless when repeated."""
+        """Remove a listener from all of its channels; harmless when repeated."""
         if listener not in self.listeners:
             return
         self.listeners.discard(listener)
@@ -176,12 +184,12 @@ class Hub:
                 del self._channels[name]
 
     def deliver(self, name: bytes, batch: Sequence[BusMessage]) -> None:
-        """Write a batch to everyone who listens on a channel here."""
+        """Write a batch to all listeners of a channel."""
         for _ in self.slices(name, batch):
             pass
 
     def slices(self, name: bytes, batch: Sequence[BusMessage]) -> Iterator[None]:
-        """The same, a slice of it each time that the next one is asked for."""
+        """Write a batch to all listeners of a channel, one slice at each step of the iterator."""
         channel = self._channels.get(name)
         if channel is not None:
             for written in channel.deliver(batch):
@@ -189,11 +197,11 @@ class Hub:
                 yield
 
     def has(self, name: bytes) -> bool:
-        """Whether anyone here listens on a channel."""
+        """Whether the channel has listeners in this process."""
         return name in self._channels
 
     def tell_everyone(self, batch: Sequence[BusMessage]) -> None:
-        """Write a batch to every listener once, whatever its channels."""
+        """Write a batch once to every listener of this process, on any channel."""
         blobs: dict[Renderer, bytes] = {}
         for listener in list(self.listeners):
             if listener.renderer not in blobs:

@@ -17,7 +17,7 @@ from bridge.tenants.part import Tenants
 
 
 class Messaging(Part):
-    """The data path of one process. `drain_seconds`: how long those who were told to go may take."""
+    """The data path of one process. `drain_seconds`: how long clients may take to close when the process stops."""
 
     def __init__(
         self,
@@ -47,13 +47,13 @@ class Messaging(Part):
         connections.ended.add(self._note_end)
 
     async def stop(self) -> None:
-        """Send everyone away politely, and then not."""
+        """Deliver what waits, ask all clients to close, and abort those that have not closed in `drain_seconds`."""
         self.inbound.deliveries.flush()
         await self.connections.close_all(self._drain_seconds)
         await self.connections.cut_off()
 
     def _is_missed_here(self, channel: bytes) -> bool:
-        """Whether somebody here listens on a channel that Redis may not know of now."""
+        """Whether this process has listeners on a channel, but its subscription to it may be lost at the moment."""
         return not self._subscriber.is_up and self.inbound.hub.has(channel)
 
     def _note_begin(self, one: Connection) -> None:

@@ -1,7 +1,7 @@
-"""What a client says, on its way to the bus: on which channels, and what its sender is told of it. V2's half: `v2.py`.
+"""Publishes the messages of V3 clients on the bus, and tells each sender the result. V2's half is in `v2.py`.
 
-The sender decides by the channels on which it publishes; listeners never change theirs. Whoever receives from the bus
-never publishes what it received, so that no message can go round in a loop.
+Who receives a message follows from the channels that it is published on; listeners never change their channels. What
+arrives from the bus is never published again, so that no message can go round in a loop.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Heard = Callable[[], None]
 
 
 class Publisher:
-    """The bus as the sessions of V3 know it."""
+    """The port `Bus` of V3's sessions."""
 
     def __init__(
         self,
@@ -35,9 +35,10 @@ class Publisher:
         is_here: Callable[[bytes], bool],
         expect: Callable[[bytes, BusMessage], None],
     ) -> None:
-        """`is_here` tells whether somebody in this process listens on a channel, and Redis may not know it now.
+        """`is_here`: whether this process has listeners on a channel, but its subscription may be lost at the moment.
 
-        `expect` is told what is about to be published, so that this process need not read it when it comes back.
+        `expect` is called with the bytes and the message before they are published, so that this process need not
+        parse its own message when Redis sends it back.
         """
         self._bus = bus
         self._addresses = addresses
@@ -50,7 +51,10 @@ class Publisher:
     def say(
         self, guest: v3.Guest, content: Content, sent_at: str, refused: Refused, heard: Heard | None = None
     ) -> None:
-        """A V3 message, stamped. `refused` or, where given, `heard` is called once, later."""
+        """Publish a V3 message sent at `sent_at` (ISO 8601).
+
+        Later `refused` is called once with a code, or `heard`, if given, when it was published.
+        """
         tenant = self._table.get(guest.tenant) or Tenant(guest.tenant)
         self.counts.messages[tenant.name, "v3"] += 1
         self._recorder.spoke("v3", guest, content)
@@ -61,7 +65,11 @@ class Publisher:
     def publish(
         self, channels: list[bytes], message: BusMessage, refused: Refused, heard: Heard | None, *, to_one: bool
     ) -> None:
-        """Put a message on the bus. `to_one`: it is refused as `not_connected` where nobody hears it."""
+        """Publish a message on these channels. `to_one`: refuse it as `not_connected` when no process receives it.
+
+        It is refused as `bus_down` when Redis cannot be reached, or when its recipient is connected here and the
+        subscription of this process may be lost.
+        """
 
         def receipt(heard_by: int | None) -> None:
             if heard_by is None or (to_one and heard_by == 0 and self._is_here(channels[0])):

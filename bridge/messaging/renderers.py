@@ -1,6 +1,6 @@
-"""How listeners on V3 hear a batch of bus messages, as bytes that are ready to be written. V2's renderer: `v2.py`.
+"""Renders a batch of bus messages as framed bytes for listeners on V3. V2's renderer is in `v2.py`.
 
-It is rendered once per batch, and decides nothing about who hears it. How a text is framed is the transport's concern.
+It decides nothing about who receives a message. How a text is framed is the transport's concern (`Framing`).
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,10 @@ from bridge.sockets.framing import WEBSOCKET, Framing
 
 
 class V3Renderer:
-    """For everyone on V3, of whatever tenant: the line's own bytes. V3 has no word for a heartbeat of V2."""
+    """Frames the unchanged bytes of each line. One renderer serves V3 listeners of all tenants.
+
+    Heartbeats of V2 clients are left out: V3 has no message for them.
+    """
 
     def __init__(self, framing: Framing = WEBSOCKET) -> None:
         self._framing: Final = framing

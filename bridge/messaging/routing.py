@@ -1,7 +1,8 @@
-"""Who hears what, as channels: on which a message is said, and on which a connection listens. Pure.
+"""Routing: the channels that a message is published on, and the channels that a connection listens on. Pure.
 
-The sender decides by the channels it speaks on; listeners never change theirs. What is routed and what is predicted
-(`cutover/prediction.py`) both follow from here, so that they cannot disagree. `channels_from_v2` goes when V2 goes.
+Who receives a message follows from the channels that it is published on; listeners never change their channels. The
+prediction of a cutover (`cutover/prediction.py`) uses the same functions, so that it cannot disagree with the real
+routing. `channels_from_v2` is deleted together with V2.
 """
 
 from typing import Final, Literal, Protocol, cast
@@ -17,7 +18,7 @@ PRESENCE: Final = "presence"
 
 
 class SpeakerOnV2(Protocol):
-    """As much of a V2 client as is asked here. `group_name`: the V3 name of its group."""
+    """What routing needs to know about a V2 client. `group_name`: the V3 name of its group."""
 
     @property
     def group_name(self) -> str: ...
@@ -27,7 +28,7 @@ class SpeakerOnV2(Protocol):
 
 
 def channels_from_v3(content: Content, guest: v3.Guest, tenant: Tenant, addresses: Addresses) -> list[bytes]:
-    """Where a V3 message is said. `echo` and heartbeats never come here."""
+    """The channels that a V3 message is published on. It is never called for target `echo` or for heartbeats."""
     if content["target"] == "direct":
         return [addresses.client(tenant.name, content["to_id"])]
     if content["target"] == "broadcast":
@@ -41,7 +42,10 @@ def channels_from_v3(content: Content, guest: v3.Guest, tenant: Tenant, addresse
 def channels_from_v2(
     content: Content, guest: SpeakerOnV2, tenant: Tenant, addresses: Addresses
 ) -> tuple[list[bytes], Content]:
-    """Where a V2 frame is said, and its content as V3 hears it: a broadcast without a grant is its group's."""
+    """The channels that a V2 frame is published on, and its content as V3 receives it.
+
+    A broadcast by a client without a grant becomes a message to its group; all of the tenant's V2 still receives it.
+    """
     everyone = [addresses.everyone_on_v2(tenant.name)]
     wide = everyone if tenant.v2_routing == "global" else []
     if content["target"] == "direct":
@@ -55,7 +59,7 @@ def channels_from_v2(
 
 
 def listens_on(language: Language, tenant: str, group_name: str, client_name: str, addresses: Addresses) -> list[bytes]:
-    """The channels of one connection, whatever the tenant's routing; V2's own channel comes last."""
+    """The channels of one connection. They do not depend on the tenant's routing; the V2-only channel comes last."""
     channels = [
         addresses.group(tenant, group_name),
         addresses.client(tenant, client_name),
@@ -66,7 +70,10 @@ def listens_on(language: Language, tenant: str, group_name: str, client_name: st
 
 
 def is_for(listener: Language, born_on: Language, msg_type: str) -> bool:
-    """Whether a listener has a word for what reaches it: V3 has none for V2's heartbeats, V2 none for V3's presence."""
+    """Whether a listener gets a message that arrives on its channel, sent from a client of `born_on`.
+
+    V3 has no message for V2's heartbeats, and V2 has none for V3's presence: these are left out.
+    """
     if born_on == listener:
         return True
     return msg_type != (HEARTBEAT if listener == "v3" else PRESENCE)

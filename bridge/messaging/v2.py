@@ -1,10 +1,12 @@
-"""The V2 half of the data path: a frame on its way to the bus, and a message on its way to listeners on V2.
+"""The V2 half of the data path: publishes V2 frames on the bus, and renders bus messages for listeners on V2.
 
-It goes when V2 goes. It decides nothing about who may speak, and never awaits.
+This module is deleted together with V2. It decides nothing about who may send, and never awaits.
 
-Decided here: a V2 frame with a recipient is refused as `not_connected` only where nobody at all can have heard it, that
-is under `group` routing; under `global` all of V2 heard it, as legacy did. A V2 frame that could be taken for the
-bridge's own word is refused (see `legacy_v2/frames.py`).
+Decided here:
+
+- A V2 frame to one recipient is refused as `not_connected` only under `group` routing, where nobody can have received
+  it. Under `global` routing all V2 clients of the tenant receive it, as the legacy server did it.
+- A V2 frame that looks like a message of the bridge itself is refused (see `legacy_v2/frames.py`).
 """
 
 from collections.abc import Sequence
@@ -29,7 +31,7 @@ from v3.messages import timestamp
 
 
 class V2Publisher:
-    """The bus as the sessions of V2 know it."""
+    """The port `Bus` of V2's sessions."""
 
     def __init__(
         self, publisher: Publisher, addresses: Addresses, table: TenantTable, counts: Counts, recorder: Recorder
@@ -40,10 +42,13 @@ class V2Publisher:
         self._counts = counts
         self._recorder = recorder
         self.frame_read: Final = Observers[[str, object]]()
-        """Told of a tenant, and of each V2 frame that was read: a JSON value."""
+        """Called with the tenant's name and the JSON value of each V2 frame that was read."""
 
     def say_frame(self, guest: v2.Guest, text: str, sent_at: int, refused: Refused, heard: Heard | None = None) -> None:
-        """A V2 frame, verbatim to V2 and upgraded for V3; `sent_at` is in microseconds since the epoch."""
+        """Publish a V2 frame: unchanged for V2, converted for V3. `sent_at`: microseconds since the epoch.
+
+        Later `refused` is called once with a code, or `heard`, if given, when it was published.
+        """
         tenant = self._table.get(guest.tenant) or Tenant(guest.tenant)
         upgraded = upgrade_text(text, tenant.names, tenant.dialect)
         if speaks_as_the_bridge(text, upgraded.frame):
@@ -62,10 +67,10 @@ class V2Publisher:
 
 
 class V2Renderer:
-    """For the V2 listeners of one tenant, in its dialect and with its names as they are now.
+    """Renders for the V2 listeners of one tenant, with the tenant's dialect and id map as they are now.
 
-    They hear the exact V2 text where there is one, else the message in V2 words. What V2 has no word for is left out,
-    and counted as suppressed.
+    A message from V2 is rendered as its exact text, a message from V3 is converted to V2. What V2 cannot express is
+    left out and counted as `suppressed`.
     """
 
     def __init__(self, tenant: str, table: TenantTable, counts: Counts, framing: Framing = WEBSOCKET) -> None:
@@ -92,7 +97,7 @@ class V2Renderer:
         return None if text is None else self._framing.json(text)
 
     def _in_v2_words(self, message: BusMessage, tenant: Tenant) -> bytes | None:
-        """Made once for a message, though several channels bring it; `None` where V2 has no word for it."""
+        """The message converted to V2, once even if it comes by several channels; `None` if V2 cannot express it."""
         said = message.said_to_v2
         if said is None or said[0] is not tenant:
             said = message.said_to_v2 = tenant, self._converted(message, tenant)

@@ -1,4 +1,4 @@
-"""The ASGI application of one process: builds the process, mounts what it serves, runs it in one lifespan. No rules."""
+"""The ASGI application of one process: builds the process, mounts its routes, and runs it as the lifespan. No rules."""
 
 import asyncio
 import signal
@@ -33,10 +33,14 @@ log = structlog.get_logger(__name__)
 
 
 class Application(FastAPI):
-    """What uvicorn serves. Budget and sockets are there before the process, which is built inside the event loop."""
+    """The application that uvicorn serves.
+
+    The process is built later, inside the event loop. Budget and sockets are made here, since the server needs them
+    earlier.
+    """
 
     def __init__(self, settings: Settings, redis_url: str, siblings: Siblings | None = None) -> None:
-        """`redis_url` and the other workers are settled by the command."""
+        """`redis_url` and `siblings` (the other workers) are chosen by the command that starts the server."""
         super().__init__(
             title="Aether Bridge", summary=SUMMARY, lifespan=_lifespan, redoc_url=None, redirect_slashes=False
         )
@@ -67,10 +71,10 @@ async def _lifespan(app: Application) -> AsyncIterator[None]:
 
 
 async def _ask_in_vain(app: FastAPI) -> None:
-    """FastAPI makes its routes when they are first asked for, in 30 ms in which nobody else is served.
+    """Make FastAPI build its routes before the first client connects.
 
-    So a request without credentials is made, and refused, before anybody is here: to an operator's path, and to one
-    that no route serves.
+    FastAPI does so at the first request, and the event loop is blocked for 30 ms. So two requests without credentials
+    are made here, and refused: to a path of the operator, and to a path without a route.
     """
     for path in ("/admin/api/tenants", "/nothing/that/is/served"):
         scope = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "root_path": ""}
@@ -88,14 +92,14 @@ async def _unheard(_message: Message) -> None: ...
 def _mount(app: Application, process: Process) -> None:
     v3.mount(app, process)
     if app.settings.socketio:
-        from bridge.runtime import socketio  # noqa: PLC0415 - whoever does not serve it need not have it
+        from bridge.runtime import socketio  # noqa: PLC0415 - the folder bridge/socketio may have been deleted
 
         socketio.mount(app, app.settings, process)
     _mount_api(app, process)
     tenants = _tenant_service(process)
     _mount_admin(app, process, tenants)
     process.v2.mount(app, tenants, has_page=app.settings.has_page)
-    app.add_api_websocket_route("/{rest:rest}", _unknown)  # the doors' own convertor: Starlette's ends at a line break
+    app.add_api_websocket_route("/{rest:rest}", _unknown)  # our convertor `rest`: Starlette's ends at a line break
 
 
 def _mount_api(app: Application, process: Process) -> None:
@@ -128,7 +132,7 @@ def _mount_admin(app: FastAPI, process: Process, tenants: TenantService) -> None
 
 
 def _exposition(process: Process, siblings: Siblings | None) -> Callable[[], Awaitable[bytes]]:
-    """The numbers of this process, or of all workers of the command."""
+    """Returns the metrics of this process, or of all workers, in the Prometheus text format."""
     metrics = Metrics(process.parts)
     if siblings is not None:
         siblings.say(metrics.exposition)
@@ -142,12 +146,12 @@ def _exposition(process: Process, siblings: Siblings | None) -> Callable[[], Awa
 
 
 async def _unknown(websocket: WebSocket) -> None:
-    """A WebSocket on a path that is no door's."""
+    """Answer a WebSocket handshake on an unknown path with 404."""
     await websocket.send_denial_response(PlainTextResponse("Not Found", 404))
 
 
 def _end_with(running: "asyncio.Task[None]") -> None:
-    """A process that ended by itself is a bug: end the command, so that whoever watches it starts another."""
+    """Stop the server when the process's task has failed, which is a bug: a service manager can then restart it."""
     if not running.cancelled() and running.exception() is not None:
         log.critical("process_broken", exc_info=running.exception())
         signal.raise_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""How many connections and sockets one process may hold: as configured, else as many as its open files allow."""
+"""Bounds on the connections and sockets of one process: as configured, else derived from its limit of open files."""
 
 from typing import Final
 
@@ -8,20 +8,20 @@ from bridge.system import open_files
 
 FILES_BESIDE_CONNECTIONS: Final = 256
 MOST_FILES: Final = 65_536
-"""A limit beyond this says nothing of how many connections a process can bear."""
+"""A file limit above this is not used for connections: a process cannot serve that many anyway."""
 LEAST_CONNECTIONS: Final = 64
-FILES_BESIDE_SOCKETS: Final = 64  # Redis, the log, what listens, the private server, a key server
+FILES_BESIDE_SOCKETS: Final = 64  # Redis, the log, listening sockets, the private Redis server, a key server
 MOST_STRANGERS: Final = 8_192
 
 
 def most_connections(settings: Settings) -> int:
-    """Of one process."""
+    """The most connections that one process may hold."""
     soft, _ = open_files.limits()
     return settings.max_connections or max(LEAST_CONNECTIONS, min(soft, MOST_FILES) - FILES_BESIDE_CONNECTIONS)
 
 
 def strangers(settings: Settings) -> Strangers:
-    """The sockets of one process: all files but what the bridge itself needs."""
+    """The counter of accepted sockets, with its bounds; by default, all files that the bridge itself does not need."""
     soft, _ = open_files.limits()
     most = settings.max_sockets or max(1, soft - FILES_BESIDE_SOCKETS)
     return Strangers(most, min(most, MOST_STRANGERS), settings.max_sockets_per_address or max(1, most // 2))

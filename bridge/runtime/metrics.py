@@ -1,4 +1,4 @@
-"""`/metrics`: the metric families of all parts of this process, in Prometheus's text. It counts nothing by itself."""
+"""The metrics of all parts of this process, in the Prometheus text format. It counts nothing itself."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -13,10 +13,10 @@ from bridge.system.part import Part
 
 
 class Metrics:
-    """A Prometheus collector over the parts of one process, and what the library tells of the process itself."""
+    """A Prometheus collector of the parts' metrics, registered with the library's collectors for the process itself."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        """`parts` is asked anew for each scrape: it may grow."""
+        """`parts` is read at each scrape, since it may grow."""
         self._parts = parts
         self._registry: Final = CollectorRegistry()
         self._registry.register(self)
@@ -24,10 +24,10 @@ class Metrics:
             collector(registry=self._registry)
 
     def exposition(self) -> bytes:
-        """The text that Prometheus scrapes."""
+        """All metrics in the Prometheus text format, UTF-8."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterable[Metric]:
-        """All families, as they are now."""
+        """The metric families of all parts, as they are now."""
         for part in self._parts:
             yield from part.metrics()

@@ -1,6 +1,6 @@
-"""One running process: builds its parts from the lowest room to the highest, runs them, and stops them in reverse.
+"""One running process: builds its parts from the lowest room to the highest, runs them, stops them in reverse order.
 
-It has no rules, and knows no path and no door: `app.py` mounts those.
+It has no rules, and knows no URL path and no endpoint: `app.py` mounts those.
 """
 
 import asyncio
@@ -32,14 +32,14 @@ from bridge.tenants.part import Tenants
 
 TASK_PAUSE_SECONDS: Final = 1.0
 LAST_WORDS_SECONDS: Final = 0.5
-"""Of the time that stopping may take, so much is kept for what is said to Redis at the end."""
+"""The part of `drain_seconds` that is reserved for the last writes to Redis."""
 END_SECONDS: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
 
 def microseconds() -> int:
-    """The time of day, since the epoch."""
+    """The wall clock time, in microseconds since the epoch."""
     return time.time_ns() // 1_000
 
 
@@ -74,10 +74,10 @@ class Process:
             self.handshakes,
             self.v2,
         ]
-        """In the order in which they start; they stop in reverse."""
+        """In the order in which they start; they stop in reverse order."""
 
     async def run(self) -> None:
-        """All tasks of all parts. Ends by cancellation."""
+        """Run all tasks of all parts until cancelled, then end them and close the connections to Redis."""
         tasks = [
             asyncio.create_task(self._keep(task), name=type(task).__name__)
             for part in self.parts
@@ -90,19 +90,19 @@ class Process:
             await self.broker.redis.aclose()
 
     async def start(self) -> None:
-        """Wait for what must be there before clients are served; `run` goes on beside it."""
+        """Start all parts; returns when clients can be served. `run` must be running meanwhile."""
         for part in self.parts:
             await part.start()
 
     async def stop(self) -> None:
-        """Send everyone away politely, then not; in `drain_seconds` at most."""
+        """Stop all parts in reverse order, within `drain_seconds`. Clients are asked to close, and then aborted."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._drain_seconds):
                 for part in reversed(self.parts):
                     await part.stop()
 
     async def _keep(self, task: Task) -> None:
-        """A task that fails begins anew: whatever brought it down must not end everybody's connection."""
+        """Run a task, and start it again after `TASK_PAUSE_SECONDS` when it fails: connections must survive that."""
         while True:
             try:
                 await task.run()

@@ -1,7 +1,7 @@
-"""One uvicorn server of ours: its protocols, its limits, and an end in which everyone is told. It decides nothing.
+"""The uvicorn server of one process: its protocol classes, its limits, and its graceful shutdown. It decides nothing.
 
-uvicorn would close every socket before the application hears of the end, and pass the signal on after its own; so the
-drain begins here, at the signal, and the command's exit status is 0.
+uvicorn by itself would close every socket before the application is told to stop, and raise the signal again at its
+end. So the drain begins here, at the signal, and the command's exit status is 0.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ PING_INTERVAL_SECONDS: Final = 20.0
 PING_TIMEOUT_SECONDS: Final = 20.0
 BACKLOG: Final = 4_096
 ACCEPTED_AT_ONCE: Final = 16
-"""How many handles each listening socket has: of each the loop accepts one connection a turn."""
-KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60): it is the proxy that ends an idle connection
+"""Handles of each listening socket (itself and duplicates). The loop accepts one connection from each in a turn."""
+KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60), so that the proxy ends idle connections, not we
 LAST_TASKS_SECONDS: Final = 1
 LAST_TURNS_SECONDS: Final = 0.3
 LAST_RESORT_SECONDS: Final = 2.0
-"""After the drain's time: what ends as it should needs less, with `LAST_TASKS_SECONDS`."""
+"""The process is ended by force this long after `drain_seconds`. A normal end (`LAST_TASKS_SECONDS` too) is sooner."""
 POLL_SECONDS: Final = 0.02
 GARBAGE_YOUNG: Final = 50_000
 GARBAGE_MIDDLE: Final = 20
@@ -38,7 +38,7 @@ GARBAGE_OLD: Final = 50
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, with our end."""
+    """uvicorn's server with a shutdown of our own: clients are sent a close, after all that was queued for them."""
 
     def __init__(self, config: uvicorn.Config, app: Application) -> None:
         super().__init__(config)
@@ -51,7 +51,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """The signal, whatever this process does at that moment."""
+        """Handle a signal. It may interrupt the process at any point."""
         self.last_resort.begin()
         super().handle_exit(sig, frame)
 
@@ -65,9 +65,9 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _let_flush(self, deadline: float) -> None:
-        """Everyone gets what was queued for them and the close, until the deadline; whoever has not is cut off."""
+        """Wait until all WebSockets have sent their queued data and closed. At the deadline, abort the rest."""
         now = asyncio.get_running_loop().time
-        while (unfinished := self._websockets()) and now() < deadline:  # noqa: ASYNC110 - uvicorn tells nobody
+        while (unfinished := self._websockets()) and now() < deadline:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(POLL_SECONDS)
         for websocket in unfinished:
             websocket.abort()
@@ -77,7 +77,7 @@ class Server(uvicorn.Server):
 
 
 class Config(uvicorn.Config):
-    """uvicorn's configuration of one of our processes."""
+    """uvicorn's configuration for one process."""
 
     def __init__(self, app: Application) -> None:
         settings, budget = app.settings, app.budget
@@ -100,12 +100,12 @@ class Config(uvicorn.Config):
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,  # whose word about an address is believed: client_address.py
+            proxy_headers=False,  # client_address.py decides which proxies are trusted
         )
 
 
 def serve(app: Application, sockets: list[socket.socket]) -> bool:
-    """Serve until SIGTERM or SIGINT; whether it ever started."""
+    """Serve until SIGTERM or SIGINT; returns whether the server ever started."""
     _tune_garbage_collection()
     server = Server(Config(app), app)
 
@@ -114,7 +114,7 @@ def serve(app: Application, sockets: list[socket.socket]) -> bool:
         server.last_resort.begin()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        # What uvicorn finds when it raises the signal again at its end, and what counts before it listens for any.
+        # For signals before uvicorn sets its own handlers, and for the signal that it raises again at its end.
         signal.signal(number, end)
     server.run([handle for listener in sockets for handle in _handles(listener)])
     server.last_resort.over()
@@ -122,9 +122,9 @@ def serve(app: Application, sockets: list[socket.socket]) -> bool:
 
 
 def _tune_garbage_collection() -> None:
-    """Look for cycles less often: what a message allocates is freed by its references, and a look costs more than that.
+    """Run the garbage collector less often: reference counting frees what messages allocate, and a run costs more.
 
-    With Python's own thresholds a thousand connections that talk spend two fifths of the core on looking.
+    With Python's default thresholds, the collector takes two fifths of a core for a thousand connections that send.
     """
     gc.collect()
     gc.freeze()
@@ -132,6 +132,9 @@ def _tune_garbage_collection() -> None:
 
 
 def _handles(listener: socket.socket) -> list[socket.socket]:
-    """Whoever comes must not wait for a turn of each who came before: a flood of connections is one of short turns."""
+    """The handles of a listening socket: itself and duplicates, so that more connections are accepted in each turn.
+
+    In a flood of connections a new client would otherwise wait one turn of the loop for each client before it.
+    """
     more = 0 if listener.family is socket.AF_UNIX else ACCEPTED_AT_ONCE - 1
     return [listener, *(listener.dup() for _ in range(more))]

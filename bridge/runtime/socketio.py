@@ -1,4 +1,4 @@
-"""The Socket.IO door of one process: its namespaces, and how it is mounted. Imported only where the setting is on."""
+"""Builds the Socket.IO namespaces of one process and mounts the endpoint. Imported only if the setting is on."""
 
 from fastapi import FastAPI
 
@@ -11,7 +11,7 @@ from bridge.socketio.ports import Door
 
 
 def mount(app: FastAPI, settings: Settings, process: Process) -> None:
-    """Add `/socket.io/`. Its sessions stop when the connections in them were told to go."""
+    """Add `/socket.io/` to the application. Its sessions end after their connections were asked to close."""
     preflight, of_v2 = process.handshakes.preflight, process.v2
     table, counts = process.tenants.table, process.records.counts
     doors: dict[str, Door] = {

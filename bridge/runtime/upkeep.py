@@ -1,4 +1,4 @@
-"""What a process does for itself: it gives memory back, and counts the lines of its log that were not written."""
+"""Upkeep of one process: returns freed memory to the system, and counts log lines that were not written."""
 
 from collections.abc import Callable, Iterable, Sized
 
@@ -11,7 +11,7 @@ from bridge.system.part import Part, Task
 
 
 class Upkeep(Part):
-    """`connected` has as many members as there are connections; `has_much_in_hand`: see `Housekeeping`."""
+    """The upkeep of one process. `connected`: the open connections. `has_much_in_hand`: see `Housekeeping`."""
 
     def __init__(self, connected: Sized, has_much_in_hand: Callable[[], bool]) -> None:
         self._housekeeping = Housekeeping(connected, has_much_in_hand)

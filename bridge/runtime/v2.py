@@ -1,6 +1,6 @@
-"""All of V2 in one process: its handshake, its publisher, its records, the cutover to V3, and where it is mounted.
+"""All of V2 in one process, assembled: handshake, publisher, records, the cutover to V3, and its routes.
 
-It goes when V2 goes.
+This module is deleted together with V2.
 """
 
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ from legacy_v2.websocket_door import PREFIXES, websocket_door
 
 
 class V2Presence:
-    """Presence in the words of V2's port."""
+    """Implements the port `Presence` of V2."""
 
     def __init__(self, presence: Presence) -> None:
         self._presence = presence
@@ -47,7 +47,7 @@ class V2Presence:
 
 
 class V2(Part):
-    """V2, and what moves its tenants to V3."""
+    """The parts of V2, and the cutover that moves its tenants to V3."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class V2(Part):
         )
 
     def mount(self, app: FastAPI, tenants: TenantService, *, has_page: bool) -> None:
-        """Add the paths of V2, the admin routes that move a tenant, and, where it is wanted, the playground."""
+        """Add the WebSocket routes of V2, the admin routes of the cutover, and with `has_page` the playground."""
         app.include_router(websocket_door(self.handshake, self.ports))
         require_upgrade(app, *(prefix + rest for prefix in PREFIXES for rest in ("", "/{rest:path}")))
         app.include_router(admin.router(admin.TenantChanges(tenants, self.cutover)))
@@ -106,5 +106,5 @@ class V2(Part):
         yield counter("bridge_changes_unreadable", "Lines of records of changes passed over.", unreadable)
 
     def _words_of(self, tenant: str) -> frozenset[str]:
-        """The names in frames that the tenant's dialect explains."""
+        """The words in V2 frames that the tenant's dialect knows."""
         return (self._table.get(tenant) or Tenant(tenant)).dialect.words

@@ -1,4 +1,4 @@
-"""V3 in one process: what its sessions need from outside, and where it is mounted."""
+"""V3 in one process: implements the ports of its sessions, and mounts its WebSocket route."""
 
 from collections.abc import Callable
 from typing import cast
@@ -16,7 +16,7 @@ from v3.websocket_door import PATH, websocket_door
 
 
 class V3Presence:
-    """Presence in the words of V3's port."""
+    """Implements the port `Presence` of V3."""
 
     def __init__(self, presence: Presence) -> None:
         self._presence = presence
@@ -30,7 +30,7 @@ class V3Presence:
 
 
 class NamesOfTenants:
-    """What a client id means, by the tenant's names as they are now."""
+    """Implements the port `Names` of V3, with the id maps of the tenants as they are now."""
 
     def __init__(self, table: TenantTable) -> None:
         self._table = table
@@ -41,7 +41,7 @@ class NamesOfTenants:
 
 
 def v3_ports(process: Process) -> ports.Ports:
-    """What the sessions of V3 need."""
+    """The ports of V3's sessions in this process."""
     return ports.Ports(
         process.messaging.publisher,
         V3Presence(process.broker.presence),
@@ -52,6 +52,6 @@ def v3_ports(process: Process) -> ports.Ports:
 
 
 def mount(app: FastAPI, process: Process) -> None:
-    """Add the path of V3."""
+    """Add the WebSocket route of V3 to the application."""
     app.include_router(websocket_door(process.handshakes.v3, v3_ports(process)))
     require_upgrade(app, PATH)

@@ -1,6 +1,7 @@
-"""The last step of joining a namespace, for both languages: an admitted client becomes a connection.
+"""The last step of connecting to a namespace, for V2 and V3: makes the connection of an admitted client.
 
-The only place where this room opens a connection. What is refused here is a state of the process, never the client.
+Only this module opens connections for Socket.IO. It refuses a client only because of the state of the process (it
+stops, or Redis is down), never because of who the client is.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ Guest = TypeVar("Guest")
 
 
 def handshake_request(request: JoinRequest) -> HandshakeRequest:
-    """What authentication looks at."""
+    """The request in the form that authentication takes."""
     return HandshakeRequest(request.query, request.headers, request.address)
 
 
@@ -29,10 +30,10 @@ async def open_connection(
     session: NewSession,
     framed: Callable[[bytes], bytes],
 ) -> None:
-    """Subscribe, and be a connection from now on. `framed` makes an event of one text. Raises `Unavailable`."""
+    """Subscribe, and begin the connection. `framed` makes one text an EVENT packet. Raises `Unavailable`."""
     preflight.check_again()
     connection = await client.open(Outbox(request.wire, framed), renderer, session)
-    if request.wire.is_over:  # the client went away meanwhile
+    if request.wire.is_over:  # the client has gone away during the subscription
         connection.lost()
         return
     request.wire.join(connection)

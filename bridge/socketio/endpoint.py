@@ -1,7 +1,7 @@
-"""`/socket.io/` as one ASGI application: which session a request is for, and whether it may be asked at all.
+"""The ASGI application at `/socket.io/`: checks each request, and passes it to its session or begins one.
 
-What is asked in the wrong way is answered here: foreign origins and overload as at any handshake, a wrong protocol,
-transport or session with 400. Must never read a packet.
+Requests that fail a check are answered here: foreign origins and overload as at any handshake; a wrong protocol
+version, transport or session id with 400. It must never read a packet.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _WRONG: Final[Mapping[str, tuple[int, str]]] = {
     "session": (1, "There is no such session here: connect again."),
     "protocol": (5, "Speak Engine.IO 4: connect with a Socket.IO client of version 3 or later."),
 }
-"""As Socket.IO's own servers number them."""
+"""Problem -> (code, sentence). The codes are those of Socket.IO's own servers."""
 
 
 class Endpoint:
@@ -52,7 +52,7 @@ class Endpoint:
         refusal = self._refusal(handshake.headers, query) or self._problem(query, "websocket")
         if refusal is None and session is not None and _has_websocket(session):
             refusal = polling.WrongWay()
-        if wire is None or refusal is not None:  # without a wire it is another server than ours
+        if wire is None or refusal is not None:  # only another server than ours offers no wire
             await handshake.send_denial_response(refusal or _bad_request("transport"))
         elif session is None:
             await websocket.begin(handshake, self._sessions, wire)
@@ -83,7 +83,7 @@ class Endpoint:
         return await polling.poll(request, session)
 
     def _refusal(self, headers: Headers, query: Query) -> Response | None:
-        """Everyone must come from where they may; only who is new can be turned away for want of room."""
+        """The preflight's refusal of this request. The origin is checked for all, overload only for new sessions."""
         refusal = self._preflight.refusal(headers)
         is_for_all = refusal is not None and refusal.status_code == 403
         return refusal if is_for_all or "sid" not in query else None
@@ -103,12 +103,12 @@ class Endpoint:
 
 
 def _has_websocket(session: Session) -> bool:
-    """One at a time, or nobody could say which of them hears what."""
+    """Whether the session is over or has a WebSocket. A second one is refused: it would be unclear which gets what."""
     return session.is_over or session.transport.candidate is not None or session.engine.transport == "websocket"
 
 
 def _query(scope: Scope) -> Query:
-    """Each field, as often as it was sent; nothing where there are too many."""
+    """The fields of the query, with all values of each; empty if there are more than `MAX_QUERY_FIELDS`."""
     try:
         query = scope["query_string"].decode("latin-1")
         return parse_qs(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
@@ -117,7 +117,7 @@ def _query(scope: Scope) -> Query:
 
 
 def _cors(headers: Headers) -> dict[str, str]:
-    """A page whose origin may connect may also read what it is answered."""
+    """CORS headers: a page whose origin may connect may also read the response."""
     origin = headers.get("origin")
     if origin is None:
         return {"Cache-Control": "no-store"}

@@ -1,7 +1,7 @@
-"""Engine.IO 4 of one session as a state machine: its transport, its pings, what waits for a poll, and its end.
+"""State machine of one Engine.IO 4 session: its transport, pings, packets that wait for a poll, and end.
 
-Pure: packets come in, what they mean goes out, and the seconds of a clock come with each call. It must never read
-a socket, a clock or a Socket.IO packet. The protocol: https://socket.io/docs/v4/engine-io-protocol/
+Pure: it takes packets and the time in seconds, and returns what they mean. It must never read a socket, a clock or a
+Socket.IO packet. The protocol: https://socket.io/docs/v4/engine-io-protocol/
 """
 
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from bridge.socketio.outgoing import Outgoing
 PING_INTERVAL_SECONDS: Final = 20
 PING_TIMEOUT_SECONDS: Final = 20
 FLUSH_SECONDS: Final = 5.0
-"""So long the last packets of a session wait for the poll that takes them."""
+"""How long the last packets of a session wait for a poll to take them."""
 MOST_PACKETS: Final = 16
-"""Of one POST, and of one answer to a poll: some clients take no more."""
+"""Packets in one POST, and in one response to a poll: some clients take no more."""
 
 Transport = Literal["polling", "probed", "websocket"]
-"""`probed`: a websocket has asked whether it may take over, and polls are answered with nothing until it does."""
+"""`probed`: a WebSocket has sent its probe to take over, and polls are answered with NOOP until it has done so."""
 Received = Literal["message", "pong", "goodbye"]
 Due = Literal["ping", "silence", "unflushed"]
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a session ended: the close code and reason of RFC 6455, and the clock's seconds."""
+    """How a session ended: close code and reason of RFC 6455, and the time on the caller's clock, in seconds."""
 
     code: int
     reason: str
@@ -35,7 +35,7 @@ class End:
 
 
 class Engine:
-    """One session. Its `sid` is its client's secret: whoever knows it may speak and hear as that client."""
+    """One session. `sid` must stay secret: anyone who knows it can send and receive as its client."""
 
     def __init__(self, sid: str, transport: Transport, outbox_bytes: int, now_seconds: float) -> None:
         self.sid: Final = sid
@@ -46,7 +46,7 @@ class Engine:
         self._ping_at: float | None = now_seconds + PING_INTERVAL_SECONDS
 
     def opening(self, most_bytes: int) -> bytes:
-        """The packet with which a session begins. `most_bytes`: of one POST, and of one frame."""
+        """The OPEN packet, which begins a session. `most_bytes`: largest size of one POST and of one frame."""
         told = {
             "sid": self.sid,
             "upgrades": [] if self.transport == "websocket" else ["websocket"],
@@ -57,7 +57,7 @@ class Engine:
         return b"0" + to_json(told)
 
     def receive(self, packet: str, now_seconds: float) -> Received:
-        """What a packet of the client is. Raises `Broken` where a client may not send it."""
+        """The kind of a client's packet. Raises `Broken` if a client may not send it."""
         if not packets.may_come(packet):
             raise packets.Broken
         self._heard_at = now_seconds
@@ -67,9 +67,9 @@ class Engine:
         return "goodbye" if packet == packets.GOODBYE else "message"
 
     def receive_upgrade(self, packet: str, now_seconds: float) -> bytes:
-        """A packet over a websocket that wants to take over: what to answer there. Raises `Broken`.
+        """Take a packet from a WebSocket that wants to take over, and return the answer to it. Raises `Broken`.
 
-        The first is a probe, which also ends the open poll; the second makes the websocket the transport.
+        The first packet is a probe, which also ends the open poll. The second makes the WebSocket the transport.
         """
         expected = packets.PROBE if self.transport == "polling" else packets.UPGRADE
         if packet != expected or self.transport == "websocket":
@@ -83,19 +83,19 @@ class Engine:
         return b""
 
     def give_up_upgrade(self) -> None:
-        """The websocket that wanted to take over is gone: polls are answered again."""
+        """The WebSocket that wanted to take over is gone: polls get packets again."""
         if self.transport == "probed":
             self.transport = "polling"
 
     @property
     def has_answer(self) -> bool:
-        """Whether a poll is answered at once."""
+        """Whether a poll can be answered at once."""
         return self.transport != "polling" or bool(self.outgoing) or self.end is not None
 
     def answer(self) -> bytes:
-        """The body that answers a poll; `CLOSE` once all was said.
+        """The response body for a poll; `CLOSE` when the session has ended and all packets are taken.
 
-        `CLOSE` comes alone: with it in one body, npm's client would take the last packets for those of a later session.
+        `CLOSE` is sent alone. npm's client would treat packets in the same body as packets of a later session.
         """
         if self.transport != "polling" and self.end is None:
             return packets.NOOP
@@ -103,14 +103,17 @@ class Engine:
         return packets.SEPARATOR.join(taken) if taken else packets.CLOSE
 
     def close(self, code: int, reason: str, now_seconds: float) -> bool:
-        """End the session; false where it has ended before."""
+        """End the session; returns false if it has ended before."""
         if self.end is not None:
             return False
         self.end = End(code, reason, now_seconds)
         return True
 
     def due(self, now_seconds: float) -> Due | None:
-        """What the clock alone decides. A ping is due once, until the client has answered it."""
+        """What must be done at this time, if anything. A ping is due once, until the client has answered it.
+
+        `silence`: the client has sent nothing for too long. `unflushed`: no poll has taken the last packets in time.
+        """
         if self.end is not None:
             return "unflushed" if now_seconds - self.end.at_seconds > FLUSH_SECONDS else None
         if now_seconds - self._heard_at > PING_INTERVAL_SECONDS + PING_TIMEOUT_SECONDS:

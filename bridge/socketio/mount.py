@@ -1,4 +1,4 @@
-"""The Socket.IO door, put together and mounted at `/socket.io`. Imported only where the setting `socketio` is on."""
+"""Assembles the Socket.IO endpoint and mounts it at `/socket.io`. Imported only if the setting `socketio` is on."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ PATH: Final = "/socket.io"
 
 
 def mount(app: FastAPI, settings: Settings, preflight: Preflight, doors: Mapping[str, Door]) -> Sessions:
-    """Add the door to the application: the sessions, which must run as long as the process does.
+    """Add the endpoint to the application, and return its sessions, which must run as long as the process does.
 
-    `doors`: the languages by the names of their namespaces, as `v3.door` and `v2.door` make them.
+    `doors`: namespace -> its door, as made by `v3.door` and `v2.door`.
     """
     now = asyncio.get_running_loop().time
     sessions = Sessions(settings.outbox_bytes, settings.max_message_bytes, now, settings.trusted_proxies)

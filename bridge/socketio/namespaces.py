@@ -1,7 +1,8 @@
-"""Socket.IO 5 of one session as a state machine: which namespaces its client has joined, and what it may say in them.
+"""State machine of Socket.IO 5 for one session: the namespaces its client is connected to, and the packets it may send.
 
-Pure: the packets of a client come in, decisions go out. It must never admit a client or carry a message by itself.
-The protocol: https://socket.io/docs/v4/socket-io-protocol/
+Pure: it takes packets of a client and returns decisions. It must never admit a client or pass on a message by itself.
+To join a namespace is to connect to it with a CONNECT packet. The protocol:
+https://socket.io/docs/v4/socket-io-protocol/
 """
 
 from collections.abc import Mapping
@@ -13,14 +14,14 @@ from bridge.socketio.packets import Broken, Packet
 from bridge.sockets.ports import Carried
 
 MOST_CONNECTS: Final = 32
-"""So often one session may ask to join a namespace: each time costs as much as a handshake."""
+"""CONNECT packets of one session; one more ends it. Each costs as much as a handshake."""
 MOST_DEFERRED: Final = 16
-"""Packets for a namespace that the client is not yet admitted to; with one more the session is broken."""
+"""Packets that may wait until the client is admitted to their namespace; one more ends the session."""
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """The client asks to join a namespace. `auth`: what it sent along, as strings by name."""
+    """The client asks to join a namespace. `auth`: the fields of its CONNECT packet, name -> string."""
 
     namespace: str
     auth: Mapping[str, str]
@@ -35,7 +36,7 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """The client says something in a namespace. `number`: of the acknowledgement that it waits for."""
+    """The client sends a message in a namespace. `number`: id of the acknowledgement that it waits for, if any."""
 
     namespace: str
     carried: Carried
@@ -56,14 +57,14 @@ class Namespaces:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the client has joined none, and asks for none."""
+        """Whether the client is in no namespace, and no request to join one is under way."""
         return not (self.joined or self._joining)
 
     def receive(self, text: str) -> Decision | None:
-        """What follows from one packet of the client; `None` where nothing does. Raises `Broken`."""
+        """The decision that follows from one packet of the client, or `None`. Raises `Broken`."""
         packet = packets.read(text)
         if packet.kind == "ack":
-            return None  # nothing that is said to clients asks for one
+            return None  # the server never asks for an acknowledgement, so there is nothing to do
         if packet.kind == "connect":
             return self._connect(packet)
         if packet.namespace in self._joining:
@@ -90,11 +91,11 @@ class Namespaces:
         deferred.append(text)
 
     def settle(self, namespace: str) -> list[str]:
-        """A `Join` was admitted or refused: the packets that came meanwhile, to be received now."""
+        """A `Join` was admitted or refused: returns the packets that arrived meanwhile, to be received now."""
         return self._joining.pop(namespace)
 
     def leave_all(self) -> list[Carried]:
-        """The session is over: the connections that were in its namespaces."""
+        """Leave all namespaces, since the session is over; returns the connections in them."""
         carried = list(self.joined.values())
         self.joined.clear()
         return carried

@@ -1,18 +1,18 @@
-"""The packets that wait for the next poll of one client, and their bound in bytes. Pure.
+"""Queue of the packets that wait for the next poll of one client, with a bound in bytes. Pure.
 
-The queue itself takes everything: whoever puts a packet asks `is_too_full` next, and ends the session as that of a slow
-consumer. Its last packets, which say so, must still fit.
+The queue accepts every packet. After `put` the caller checks `is_too_full`, and ends the session as a slow consumer if
+it is. So the last packets, which tell the client why, still fit.
 """
 
 from collections import deque
 from typing import Final
 
 PACKET_BYTES: Final = 64
-"""What a packet costs beside its text."""
+"""Memory that a packet needs besides its text."""
 
 
 class Outgoing:
-    """Packets of one session in order, the oldest first."""
+    """The waiting packets of one session, the oldest first."""
 
     def __init__(self, most_bytes: int) -> None:
         self._packets: Final[deque[bytes]] = deque()
@@ -25,16 +25,16 @@ class Outgoing:
 
     @property
     def is_too_full(self) -> bool:
-        """Whether more waits than the bound allows."""
+        """Whether the waiting packets exceed the bound."""
         return self.bytes > self._most_bytes
 
     def put(self, packet: bytes) -> None:
-        """Add one packet behind all others."""
+        """Add one packet at the end."""
         self._packets.append(packet)
         self.bytes += PACKET_BYTES + len(packet)
 
     def take(self, most: int) -> list[bytes]:
-        """Remove the oldest packets, at most so many."""
+        """Remove and return the oldest packets, at most `most`."""
         taken = [self._packets.popleft() for _ in range(min(most, len(self._packets)))]
         self.bytes -= sum(PACKET_BYTES + len(packet) for packet in taken)
         return taken

@@ -1,7 +1,7 @@
-"""Engine.IO 4 packets, and the Socket.IO 5 packets inside them, as this server reads and writes them. Pure.
+"""Parser and writer of Engine.IO 4 packets, and of the Socket.IO 5 packets in them. Pure.
 
-Text alone: both languages are JSON, so a packet with binary attachments is broken from its first byte. What a client
-says in an event is handed on as the very text that it sent. Must never judge what a message means.
+Only text packets: V2 and V3 are JSON, so a packet with binary attachments is invalid. The content of a client's event
+is passed on as the exact text that the client sent. It must never interpret a message.
 """
 
 import json
@@ -15,19 +15,19 @@ from v3.form import MAX_WEIGHT, TooMuch, form_of, from_json
 
 EVENT: Final = "message"
 MAX_AUTH_WEIGHT: Final = 1_000
-"""Of what comes with a CONNECT (see `v3/form.py`): a few names and their strings."""
+"""Weight (see `v3/form.py`) of the JSON in a CONNECT packet: a few names with strings."""
 _ENVELOPE_WEIGHT: Final = 16
-"""Of `["message",…]` around what is said."""
+"""Weight of the `["message",…]` around a message."""
 BEGINNING_CHARACTERS: Final = 2_048
 SEPARATOR: Final = b"\x1e"
-"""Between packets; it stands in no JSON text."""
+"""Separates packets. This byte cannot occur in JSON text."""
 
 GOODBYE, PONG, PROBE, UPGRADE = "1", "3", "2probe", "5"
-"""All that a client says in Engine.IO beside its messages; the last two over a websocket that is not used yet."""
+"""The Engine.IO packets of a client, besides messages. The last two come over a WebSocket that wants to take over."""
 CLOSE, PING, PROBED, NOOP = b"1", b"2", b"3probe", b"6"
-"""All that the server says in Engine.IO beside its opening and its messages."""
+"""The Engine.IO packets of the server, besides OPEN and messages."""
 MESSAGE: Final = "4"
-"""Before each Socket.IO packet."""
+"""The Engine.IO packet type that is written before each Socket.IO packet."""
 _DIGITS: Final = frozenset("0123456")
 
 Kind = Literal["connect", "disconnect", "event", "ack"]
@@ -39,12 +39,12 @@ _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Broken(ValueError):
-    """This is no packet that a client of ours could send."""
+    """A packet that no correct client sends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet of a client. `number` asks for an acknowledgement; `data` is JSON text, or empty."""
+    """One packet of a client. `number`: id of the acknowledgement it asks for, if any. `data`: JSON text, or empty."""
 
     kind: Kind
     namespace: str
@@ -69,10 +69,10 @@ def read(text: str) -> Packet:
 
 
 def frame_of(packet: Packet) -> str:
-    """What an event says, as a text frame would: its one argument, a string without its quotes. Raises `Broken`.
+    """The message in an EVENT packet, as the text that a WebSocket text frame would hold. Raises `Broken`.
 
-    An event that is not `message` with one argument is the whole array, and a string that no frame can hold keeps its
-    quotes: each language judges them in its own way.
+    It is the one argument of the event `message`; of a string, the text without its quotes. Of any other event it is
+    the whole array. A string that UTF-8 cannot encode keeps its quotes. V2 and V3 each decide what to do with these.
     """
     argument = _ONE_ARGUMENT.fullmatch(packet.data)
     if argument is not None and _is_too_much(packet.data):
@@ -87,7 +87,7 @@ def frame_of(packet: Packet) -> str:
 
 
 def _is_too_much(text: str) -> bool:
-    """Whether it is more than either language reads: then it is not read here either."""
+    """Whether the text has more structure than V2 and V3 accept. Then it is not parsed here either."""
     try:
         form_of(text, MAX_WEIGHT + _ENVELOPE_WEIGHT)
     except TooMuch:
@@ -96,7 +96,7 @@ def _is_too_much(text: str) -> bool:
 
 
 def _check_beginning(text: str) -> None:
-    """Raises `Broken` where a text that is not read begins deeper than any reader goes."""
+    """Raise `Broken` if the text, which is not parsed whole, is at its beginning nested deeper than a parser can go."""
     try:
         from_json(text[:BEGINNING_CHARACTERS], allow_partial=True)
     except ValueError as error:
@@ -105,9 +105,10 @@ def _check_beginning(text: str) -> None:
 
 
 def _array_in(text: str) -> list[object]:
-    """An event's array. What only the slower reader takes is for the languages to judge.
+    """The JSON array of an event. Raises `Broken`.
 
-    That is a lone surrogate, a number of thousands of digits, hundreds of brackets in each other.
+    Some JSON only the slower parser of the standard library accepts: a lone surrogate, a number with thousands of
+    digits, hundreds of nested brackets. Whether a message may have these is for V2 and V3 to decide.
     """
     try:
         array = from_json(text, allow_inf_nan=True)
@@ -122,7 +123,10 @@ def _array_in(text: str) -> list[object]:
 
 
 def auth_of(packet: Packet) -> dict[str, str]:
-    """The strings that a client sent with its CONNECT; a number, as an id may be, is its digits. Raises `Broken`."""
+    """The strings in a client's CONNECT packet, by name. An integer, as an id may be, is converted to its digits.
+
+    Raises `Broken`.
+    """
     if not packet.data:
         return {}
     try:
@@ -136,25 +140,25 @@ def auth_of(packet: Packet) -> dict[str, str]:
 
 
 def event(namespace: str, argument: bytes) -> bytes:
-    """A `message` event to a client; `argument` is JSON in UTF-8."""
+    """An EVENT packet `message` to a client; `argument` is JSON in UTF-8."""
     return b'42%b,["message",%b]' % (namespace.encode(), argument)
 
 
 def acknowledgement(namespace: str, number: int, argument: object) -> bytes:
-    """The answer to an event that asked for one."""
+    """The ACK packet for the event with this number."""
     return b"43%b,%d%b" % (namespace.encode(), number, to_json([argument]))
 
 
 def connected(namespace: str, sid: str) -> bytes:
-    """A client is let in."""
+    """The CONNECT packet that confirms a client's connection to a namespace."""
     return b"40%b,%b" % (namespace.encode(), to_json({"sid": sid}))
 
 
 def refused(namespace: str, message: str, data: object) -> bytes:
-    """A client is not let in: what it hears as `connect_error`."""
+    """The CONNECT_ERROR packet for a client that is refused; clients report it as `connect_error`."""
     return b"44%b,%b" % (namespace.encode(), to_json({"message": message, "data": data}))
 
 
 def disconnected(namespace: str) -> bytes:
-    """A client has to leave."""
+    """The DISCONNECT packet that removes a client from a namespace."""
     return b"41%b," % namespace.encode()

@@ -1,7 +1,7 @@
-"""Long polling: the POST that brings packets and the GET that waits for some, each answered once. It knows no origin.
+"""HTTP long polling of Engine.IO: a POST brings packets, a GET (poll) waits for packets. It does not check the origin.
 
-Must never wait for a session's client: two polls or two posts at once end the session, since nobody could say which of
-them came first.
+A second poll or a second POST while one is under way ends the session: it would be unclear which of the two came first.
+It must never wait for the session's client.
 """
 
 from typing import Final
@@ -21,14 +21,14 @@ _WRONG_WAY: Final = {"code": 3, "message": "Send this session's packets in the w
 
 
 class WrongWay(JSONResponse):
-    """400 for packets that do not come in the way of their session's transport."""
+    """The HTTP response 400 for packets that do not come over the session's transport."""
 
     def __init__(self) -> None:
         super().__init__(_WRONG_WAY, 400)
 
 
 class TooLarge(PlainTextResponse):
-    """Said at once; what its sender goes on sending is thrown away, so that the answer is not lost to a reset."""
+    """The HTTP response 413, sent at once. The rest of the request is discarded: a reset would lose the response."""
 
     def __init__(self) -> None:
         super().__init__("Payload Too Large", 413, {"Connection": "close"})
@@ -42,7 +42,7 @@ class TooLarge(PlainTextResponse):
 
 
 async def post(request: Request, session: Session, most_bytes: int) -> Response:
-    """Take the packets of one POST, of at most `most_bytes`, in order."""
+    """Handle the packets of one POST in order; its body may have at most `most_bytes`."""
     if session.engine.transport == "websocket":
         return WrongWay()
     if session.is_posting:
@@ -57,7 +57,7 @@ async def post(request: Request, session: Session, most_bytes: int) -> Response:
 
 
 async def poll(request: Request, session: Session) -> Response:
-    """Wait for packets. A client that goes away meanwhile has left its session."""
+    """Wait for packets, and return the response with them. If the client goes away meanwhile, its session ends."""
     if session.engine.transport == "websocket":
         return WrongWay()
     if session.is_polling:
@@ -84,7 +84,7 @@ async def _take(request: Request, session: Session, most_bytes: int) -> Response
 
 
 def _texts_in(body: bytes) -> list[str]:
-    """The packets of a body; none where it is no UTF-8."""
+    """The packets in a body; empty if the body is not UTF-8."""
     try:
         return body.decode().split(_SEPARATOR)
     except UnicodeDecodeError:
@@ -92,7 +92,7 @@ def _texts_in(body: bytes) -> list[str]:
 
 
 async def _are_taken(texts: list[str], session: Session) -> bool:
-    """Whether each is a packet that a client may send; not so either where the session is over before the first."""
+    """Handle each packet; returns false when a client may not send one, or the session is over before the first."""
     if session.is_over:
         return False
     for text in texts:
@@ -104,7 +104,7 @@ async def _are_taken(texts: list[str], session: Session) -> bool:
 
 
 async def _body(request: Request, most_bytes: int) -> bytes | None:
-    """The body; `None` as soon as it is too long."""
+    """The body; `None` if it is too long, empty if the client went away."""
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > most_bytes:
         return None
@@ -117,7 +117,7 @@ async def _body(request: Request, most_bytes: int) -> bytes | None:
 
 
 def _vouch(request: Request, session: Session) -> None:
-    """A session in a namespace has good credentials, and its holder pays for the request."""
+    """Mark the request as authenticated and charge the session's holder, if its client is in a namespace."""
     if session.namespaces.joined:
         vouch(request.scope)
         pay(request.scope, session.holder)

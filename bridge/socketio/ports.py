@@ -1,6 +1,6 @@
-"""What a session needs from the server around it, and the two of a language that it joins. Pure.
+"""The interfaces between a session and its surroundings: the server, and the doors of V2 and V3. Pure.
 
-A namespace is a language's door; whoever asks to join it brings a `JoinRequest`.
+Each namespace is the door of V2 or of V3. A client that asks to join it is described by a `JoinRequest`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,26 +14,27 @@ from bridge.sockets.outbox import Wire
 from bridge.sockets.ports import Carried
 
 Refusal = tuple[str, object]
-"""Why a client may not join a namespace: a sentence, and data for programs."""
+"""Why a client may not join a namespace: a sentence for people, and data for programs."""
 
 
 class NamespaceWire(Wire, Protocol):
-    """The way back to one client in one namespace. Its close is an end in that namespace."""
+    """Sends to one client in one namespace. Its close ends the connection to that namespace."""
 
     @property
     def is_over(self) -> bool:
         """Whether the session has ended."""
 
     def join(self, carried: Carried) -> None:
-        """The client is in the namespace from now on."""
+        """Add the connection `carried` to the namespace, and confirm it to the client."""
 
 
 @dataclass(frozen=True, slots=True)
 class JoinRequest:
-    """A client asks to join one namespace: what it brought, and the way back to it.
+    """A client's request to join one namespace, and the wire to answer it.
 
-    `query`: each field as often as it was sent, those of its CONNECT behind all others, whose place they take.
-    `address`: the one for which the client counts.
+    `query`: all fields of the URL's query and then of the CONNECT packet, repeated ones included. A field in the
+    CONNECT packet replaces those of the same name in the URL. `address`: the client's IP address, for shares and
+    budgets.
     """
 
     headers: Headers
@@ -43,17 +44,17 @@ class JoinRequest:
 
 
 class Door(Protocol):
-    """One language's namespace."""
+    """The namespace of V2 or of V3."""
 
     async def enter(self, request: JoinRequest, given: Mapping[str, str]) -> Refusal | None:
-        """Let a client in, or say why not. `given`: the query by name, of a doubled field the last."""
+        """Connect a client, or return the refusal. `given`: the fields of `request.query`, the last if repeated."""
 
     def receipt(self, answer: Callable[[object], None]) -> object:
-        """What the session tells of one message; `answer` sends it as the acknowledgement."""
+        """A receipt for one message, which gives its result to `answer`. `answer` sends it as the acknowledgement."""
 
 
 class Home(Protocol):
-    """The server, as a session knows it."""
+    """What a session needs from the server around it."""
 
     max_message_bytes: int
     broken: int
@@ -67,13 +68,13 @@ class Home(Protocol):
         """The sessions that are in no namespace."""
 
     def now(self) -> float:
-        """Seconds of the loop's clock."""
+        """The time of the event loop's clock, in seconds."""
 
     def framed(self, blob: bytes) -> bytes:
-        """Packets as the frames of a websocket."""
+        """Packets as WebSocket text frames. `blob`: packets with `packets.SEPARATOR` between them."""
 
     def keep_unjoined(self, sid: str, address: str) -> None:
-        """The session is in no namespace from now on."""
+        """Register the session as one in no namespace."""
 
     def forget(self, sid: str) -> None:
-        """The session is over."""
+        """Remove the session: it is over."""

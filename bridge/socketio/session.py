@@ -1,7 +1,7 @@
-"""One Engine.IO session: what its two state machines decide is carried out here, whatever its transport.
+"""One Engine.IO session: carries out what its two state machines decide, on any transport.
 
-A packet that no client of ours sends ends the session; a fault of ours does not. Must never judge a message, which is
-for the connection in its namespace to do.
+An invalid packet of the client ends the session; an unexpected exception of the bridge does not. It must never check a
+message: the connection in its namespace does.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from bridge.sockets.outbox import Wire
 from bridge.sockets.ports import Carried
 
 CONNECT_SECONDS: Final = 10.0
-"""So long a client may be in no namespace."""
+"""How long a client may be in no namespace."""
 LAST_WORDS_SECONDS: Final = 0.5
-"""So long after a refusal a client that is in no namespace is kept."""
+"""How long after a refusal a client in no namespace is kept, so that it receives the refusal."""
 
 log = structlog.get_logger(__name__)
 
 
 class NamespaceWire:
-    """The way back to one client in one namespace."""
+    """Sends to one client in one namespace."""
 
     def __init__(self, session: "Session", namespace: str) -> None:
         self._session = session
@@ -40,7 +40,7 @@ class NamespaceWire:
         self.write: Final = session.write
 
     def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
-        """Leave the namespace after everything written and `last`; leaving the last one ends the session."""
+        """Write `last`, then remove the client from the namespace; from its last one, that ends the session."""
         if last:
             self._session.write(last)
         self._session.dismiss(self._namespace, code, reason)
@@ -55,15 +55,15 @@ class NamespaceWire:
         return self._session.is_over
 
     def join(self, carried: Carried) -> None:
-        """The client is in the namespace from now on."""
+        """Add the connection `carried` to the namespace, and confirm it to the client."""
         self._session.join(self._namespace, carried)
 
 
 class Session:
-    """One client, in one namespace or in both. A websocket carries it as it would carry a connection."""
+    """The session of one client, in one namespace or in both. For its WebSocket it takes the place of a connection."""
 
     def __init__(self, home: Home, engine: Engine, scope: Scope, address: str, wire: Wire | None = None) -> None:
-        """`address`: the one for which its client counts; `wire`: the websocket with which it begins."""
+        """`address`: the client's IP address, for shares and budgets. `wire`: its WebSocket, if it begins with one."""
         self.headers: Final = Headers(scope=scope)
         self.query: Final = scope["query_string"].decode("latin-1")
         self.address: Final = address
@@ -72,7 +72,7 @@ class Session:
         self.namespaces: Final = Namespaces()
         self.is_polling = self.is_posting = False
         self.when_joined: Callable[[Holder], None] = _nobody_pays
-        """Called with who pays from now on, each time that its client has joined a namespace."""
+        """Called with the holder that pays from now on, each time the client has joined a namespace."""
         self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
         self._home = home
         self._joins: set[asyncio.Task[None]] = set()
@@ -85,29 +85,32 @@ class Session:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended; its last packets may still wait for a poll."""
+        """Whether the session has ended. Its last packets may still wait for a poll."""
         return self.engine.end is not None
 
     @property
     def holder(self) -> Holder:
-        """Who pays for what the client says. There must be a namespace that it has joined."""
+        """The holder that pays for the client's messages. The client must be in a namespace."""
         return next(iter(self.namespaces.joined.values())).holder
 
     def write(self, blob: bytes) -> None:
-        """Ready packets. More than the bound makes a slow consumer, whose last words are still taken."""
+        """Write framed packets. If more than the bound waits, the client is refused as a slow consumer.
+
+        Packets are accepted until the refusal has ended the session, so that the refusal itself is sent.
+        """
         if not self.is_over and not self.transport.write(blob) and not self._is_slow:
             self._is_slow = True
             asyncio.get_running_loop().call_soon(self.refuse, "slow_consumer")
 
     async def answer(self) -> bytes:
-        """The body that answers a poll, as soon as there is one."""
+        """Wait for packets; returns the response body for a poll."""
         body = await self.transport.answer()
         if body == packets.CLOSE:
             self._home.forget(self.sid)
         return body
 
     def receive(self, text: str, receipt: object = None) -> None:
-        """One packet of a websocket that carries this session. It cannot wait: a CONNECT is looked at in a task."""
+        """Handle one packet of the session's WebSocket. It must not wait, so a CONNECT is handled in a task."""
         join = self._take(text)
         if join is not None:
             task = asyncio.get_running_loop().create_task(self._join(join))
@@ -115,20 +118,20 @@ class Session:
             task.add_done_callback(self._joins.discard)
 
     async def receive_in_turn(self, text: str) -> None:
-        """One packet; a CONNECT is answered before the next packet may come."""
+        """Handle one packet. A CONNECT is answered before this returns."""
         join = self._take(text)
         if join is not None:
             await self._join(join)
 
     def receive_upgrade(self, packet: str) -> None:
-        """One packet of the websocket that asks whether it may take over."""
+        """Handle one packet of a WebSocket that wants to take over."""
         try:
             self.transport.upgrade(packet, self._home.now())
         except packets.Broken:
             self.end_as_broken()
 
     def _take(self, text: str) -> Join | None:
-        """Carry out what follows from one packet, a CONNECT excepted."""
+        """Carry out what follows from one packet; a CONNECT is returned instead."""
         try:
             return None if self.is_over else self._read(text)
         except packets.Broken:
@@ -166,7 +169,7 @@ class Session:
             said.carried.receive(said.text, self._receipt(said.namespace, said.number))
 
     def _receipt(self, namespace: str, number: int) -> object:
-        """What becomes of a message is its acknowledgement."""
+        """A receipt that sends the result of a message as its acknowledgement."""
         return self._home.doors[namespace].receipt(
             lambda told: self.write(packets.acknowledgement(namespace, number, told))
         )
@@ -193,17 +196,17 @@ class Session:
         return await door.enter(JoinRequest(self.headers, query, self.address, wire), dict(query))
 
     def join(self, namespace: str, carried: Carried) -> None:
-        """The client is in a namespace from now on."""
+        """Add the connection `carried` to a namespace, and confirm it to the client."""
         self.namespaces.joined[namespace] = carried
         self._home.unjoined.discard(self.sid)
         self.when_joined(carried.holder)
         self.write(packets.connected(namespace, secrets.token_urlsafe(12)))
 
     def dismiss(self, namespace: str, code: int, reason: str) -> None:
-        """The server sends the client out of a namespace.
+        """Remove the client from a namespace, for a reason of the server.
 
-        Whoever shall come back is not told to disconnect, since no client returns from that by itself: it loses the
-        session as if by an accident, once every namespace has been told why.
+        A client that should connect again gets no DISCONNECT packet, since clients do not reconnect after one. Instead
+        the whole session ends, as if the connection had failed, after every namespace was told the reason.
         """
         carried = self.namespaces.joined.pop(namespace, None)
         if not _calls_back(code):
@@ -216,7 +219,7 @@ class Session:
             asyncio.get_running_loop().call_soon(self.end, code, reason)
 
     def refuse(self, code: str) -> None:
-        """Tell every namespace why; who is in none is ended."""
+        """Refuse with this code in every namespace; end the session if the client is in none."""
         if code == "binary_not_supported":
             self.end_as_broken()
         for carried in list(self.namespaces.joined.values()):
@@ -230,12 +233,12 @@ class Session:
             carried.alive()
 
     def end_as_broken(self) -> None:
-        """The client said what no client of ours says."""
+        """End the session because of an invalid packet, and count it."""
         self._home.broken += 1
         self.end(1002, "broken packet")
 
     def end(self, code: int, reason: str) -> None:
-        """Nothing more is said; what waits for a poll may still be taken, and then the session is forgotten."""
+        """End the session. A poll may still take the waiting packets; then the session is removed."""
         if not self.engine.close(code, reason, self._home.now()):
             return
         self.transport.close(1011 if code == 1006 else code, reason)
@@ -244,13 +247,13 @@ class Session:
         self._lose()
 
     def abort(self) -> None:
-        """End it at once."""
+        """End the session at once; waiting packets are dropped."""
         self.end(1006, "aborted")
         self.transport.abort()
         self._home.forget(self.sid)
 
     def lost(self) -> None:
-        """The websocket that was its transport is gone; harmless when repeated."""
+        """End the session, because its WebSocket is gone; harmless when repeated."""
         self.engine.close(1001, "the client went away", self._home.now())
         self._home.forget(self.sid)
         self._lose()
@@ -264,7 +267,10 @@ class Session:
             self.over.set_result(None)
 
     def look(self, now_seconds: float) -> None:
-        """What time alone decides: a ping, the end of who is silent or in no namespace, the last packets untaken."""
+        """Do what is due at this time: send a ping, or end the session.
+
+        It ends when the client is silent, is in no namespace for `CONNECT_SECONDS`, or does not take the last packets.
+        """
         due = self.engine.due(now_seconds)
         if due in ("silence", "unflushed"):
             self.abort()
@@ -284,7 +290,7 @@ class Session:
 
 
 def _nobody_pays(_holder: Holder) -> None:
-    """Each request of a session that polls pays for itself."""
+    """The `when_joined` of a session that polls: there each HTTP request is charged by itself."""
 
 
 def _calls_back(code: int) -> bool:

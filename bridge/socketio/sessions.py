@@ -1,7 +1,7 @@
-"""All Engine.IO sessions of this process: each begins here, is looked at once a second, and is forgotten at its end.
+"""All Engine.IO sessions of this process: begins them, checks their deadlines once a second, and removes them.
 
-Sessions in a namespace are connections, and bounded as such. Of those that have joined none there are at most
-`MOST_UNJOINED`: with one more, an older one ends.
+Sessions in a namespace are connections, and bounded as connections. There are at most `MOST_UNJOINED` sessions in no
+namespace: when one more begins, an older one is ended.
 """
 
 import asyncio
@@ -26,17 +26,17 @@ from bridge.system.part import Part, Task
 
 LOOK_SECONDS: Final = 1.0
 MOST_UNJOINED: Final = 2_000
-"""A page may begin sessions by the thousand, and nobody has asked who it is."""
+"""Sessions in no namespace. There must be a bound: a page may begin thousands of sessions without authentication."""
 SID_BYTES: Final = 15
-"""As many as in the ids of other servers; `deploy/nginx.conf` tells an id by its 20 characters."""
+"""Random bytes of a session id, as in other servers. `deploy/nginx.conf` recognises an id by its 20 characters."""
 ENVELOPE_BYTES: Final = 1_024
-"""What Engine.IO and Socket.IO put around a message, at most."""
+"""The most that Engine.IO and Socket.IO add to a message."""
 
 log = structlog.get_logger(__name__)
 
 
 class Sessions(Part):
-    """The sessions by their ids, and the namespaces that they may join (`doors`)."""
+    """The sessions of one process, and the namespaces that they may join (`doors`)."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Sessions(Part):
         now: Callable[[], float],
         trusted_proxies: tuple[str, ...] = (),
     ) -> None:
-        """`now`: the seconds of the loop's clock."""
+        """`now` returns the time of the event loop's clock, in seconds."""
         self._sessions: Final[dict[str, Session]] = {}
         self._trusted_proxies = trusted_proxies
         self._outbox_bytes = outbox_bytes
@@ -55,24 +55,24 @@ class Sessions(Part):
         self.max_message_bytes = max_message_bytes
         self.now = now
         self.broken = 0
-        """Sessions that were closed for what they said."""
+        """How many sessions ended because of an invalid packet."""
         self.begun = self.displaced = 0
 
     @property
     def most_bytes(self) -> int:
-        """Of one POST, and of one frame."""
+        """Largest size of one POST, and of one frame."""
         return self.max_message_bytes + ENVELOPE_BYTES
 
     def get(self, sid: str) -> Session | None:
-        """The session of this id, if there is one."""
+        """The session with this id, or `None`."""
         return self._sessions.get(sid)
 
     def all(self) -> list[Session]:
-        """Every session as of now, the oldest first."""
+        """A new list of all sessions, the oldest first."""
         return list(self._sessions.values())
 
     def begin(self, scope: Scope, wire: Wire | None = None) -> Session:
-        """A session that polls, or one whose transport is this websocket; it has written its opening packet."""
+        """Begin a session and write its OPEN packet. Its transport is the WebSocket `wire`, or polling without one."""
         sid = secrets.token_urlsafe(SID_BYTES)
         engine = Engine(sid, "polling" if wire is None else "websocket", self._outbox_bytes, self.now())
         session = Session(self, engine, scope, client_address(scope, self._trusted_proxies), wire)
@@ -83,20 +83,20 @@ class Sessions(Part):
         return session
 
     def keep_unjoined(self, sid: str, address: str) -> None:
-        """A session is in no namespace from now on; where there are too many, another ends."""
+        """Register a session as one in no namespace; if there are too many, another is aborted."""
         while len(self.unjoined) >= MOST_UNJOINED:
             self.displaced += 1
             self._sessions[self.unjoined.gives_way()].abort()
         self.unjoined.add(sid, address)
 
     def framed(self, blob: bytes) -> bytes:
-        """Packets as the frames of a websocket. The hub hands one blob to many listeners in a row: framed once."""
+        """Packets as WebSocket text frames. The last result is cached: the hub gives one blob to many listeners."""
         if blob is not self._framed[0]:
             self._framed = blob, b"".join(map(text_frame, blob.split(packets.SEPARATOR)))
         return self._framed[1]
 
     def forget(self, sid: str) -> None:
-        """The session is over; harmless when repeated."""
+        """Remove a session that is over; harmless when repeated."""
         self._sessions.pop(sid, None)
         self.unjoined.discard(sid)
 
@@ -110,12 +110,12 @@ class Sessions(Part):
         yield counter("bridge_socketio_broken", "Sessions closed for what they said.", self.broken)
 
     def end_all(self) -> None:
-        """The process stops: open polls are answered, and nobody is kept."""
+        """End all sessions, since the process stops; open polls are answered."""
         for session in self.all():
             session.end(1012, "going_away")
 
     async def run(self) -> None:
-        """Look at the sessions until cancelled."""
+        """Check the deadlines of all sessions every `LOOK_SECONDS`, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             for session in self.all():

@@ -1,7 +1,7 @@
-"""How packets reach one client: by polls, by a websocket, or by a websocket that takes over from polls.
+"""Sends packets to one client: by long polling, by a WebSocket, or by a WebSocket that takes over from polling.
 
-Whatever is written was made ready once for all listeners. A websocket gets it in the same turn of the loop; a poll
-finds it in a queue with a bound in bytes. Must never wait for the client, and never read what it says.
+What is written is framed once for all listeners. A WebSocket gets it in the same turn of the loop; for polls it waits
+in a queue with a bound in bytes. It must never wait for the client, and never read the client's packets.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from bridge.sockets.outbox import Wire
 
 
 class Transport:
-    """The way to one client. `candidate`: a websocket that asks whether it may take over."""
+    """The transport of one session. `candidate`: a WebSocket that wants to take over from polling."""
 
     def __init__(self, engine: Engine, framed: Callable[[bytes], bytes], wire: Wire | None) -> None:
-        """`framed` makes packets the frames of a websocket; `wire` is that websocket, where the session begins so."""
+        """`framed` makes packets WebSocket frames. `wire`: the session's WebSocket, if it begins with one."""
         self.candidate: Wire | None = None
         self._engine = engine
         self._frames_of = framed
@@ -25,7 +25,7 @@ class Transport:
         self._poll: asyncio.Future[None] | None = None
 
     def write(self, blob: bytes) -> bool:
-        """Ready packets; whether what waits is still within the bound. That of a websocket is the wire's own."""
+        """Write packets; returns whether the queue is still within its bound. A WebSocket checks its own bound."""
         if self._wire is not None:
             self._wire.write(self._frames_of(blob))
             return True
@@ -36,7 +36,7 @@ class Transport:
         return not outgoing.is_too_full
 
     async def answer(self) -> bytes:
-        """The body that answers a poll, as soon as there is one; `packets.CLOSE` is the last."""
+        """Wait for packets; returns the response body for a poll. The last one is `packets.CLOSE`."""
         if not self._engine.has_answer:
             self._poll = asyncio.get_running_loop().create_future()
             await self._poll
@@ -47,7 +47,7 @@ class Transport:
             self._poll.set_result(None)
 
     def upgrade(self, packet: str, now_seconds: float) -> None:
-        """A packet over the candidate. Raises `Broken` where the client may not send it."""
+        """Handle a packet of the candidate. Raises `Broken` if the client may not send it."""
         answer = self._engine.receive_upgrade(packet, now_seconds)
         if self._engine.transport == "websocket":
             self._take_over()
@@ -56,14 +56,14 @@ class Transport:
             self._wake_poll()
 
     def _take_over(self) -> None:
-        """The candidate gets what no poll has taken, and all that follows."""
+        """Make the candidate the transport; it gets the packets that no poll has taken, and all later ones."""
         self._wire, self.candidate = self.candidate, None
         waiting = self._engine.outgoing.take(len(self._engine.outgoing))
         if waiting and self._wire is not None:
             self._wire.write(b"".join(map(text_frame, waiting)))
 
     def close(self, code: int, reason: str) -> None:
-        """Close each websocket after what was written to it, and answer an open poll."""
+        """Close the WebSockets, after what was written to them, and answer an open poll."""
         if self.candidate is not None:
             self.candidate.begin_close(code, reason)
         if self._wire is not None:
@@ -71,7 +71,7 @@ class Transport:
         self._wake_poll()
 
     def abort(self) -> None:
-        """Cut each websocket off."""
+        """Abort the WebSockets."""
         for wire in (self._wire, self.candidate):
             if wire is not None:
                 wire.abort()

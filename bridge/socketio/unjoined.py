@@ -1,14 +1,14 @@
-"""The sessions that have joined no namespace, by the address from which each began: which one ends for lack of room.
+"""The sessions in no namespace, by client address, and which of them is ended when there are too many. Pure.
 
-That is the oldest session of the address that has most of them, so that no address keeps another out, however many
-sessions it begins. Must never refuse the newest session. Pure.
+It is the oldest session of the address that has most of them. So an address that begins many sessions cannot keep out
+another address. The newest session must never be the one.
 """
 
 from typing import Final
 
 
 class Unjoined:
-    """The ids of these sessions, the oldest first within each address."""
+    """Session ids by address; within one address, the oldest first."""
 
     def __init__(self) -> None:
         self._sids: Final[dict[str, dict[str, None]]] = {}
@@ -21,13 +21,13 @@ class Unjoined:
         return sid in self._addresses
 
     def add(self, sid: str, address: str) -> None:
-        """A session has joined no namespace, or has just left its last one: it is the newest of its address."""
+        """Add a session that has begun, or has left its last namespace, as the newest of its address."""
         self.discard(sid)
         self._addresses[sid] = address
         self._sids.setdefault(address, {})[sid] = None
 
     def discard(self, sid: str) -> None:
-        """A session has joined a namespace, or is over; harmless when repeated."""
+        """Remove a session that has joined a namespace or is over; harmless when repeated."""
         address = self._addresses.pop(sid, None)
         if address is None:
             return
@@ -36,6 +36,6 @@ class Unjoined:
             del self._sids[address]
 
     def gives_way(self) -> str:
-        """The id of the session that ends where there are too many. There must be one."""
+        """The id of the session to end when there are too many. There must be at least one."""
         most = max(self._sids.values(), key=len)
         return next(iter(most))

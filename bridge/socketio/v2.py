@@ -1,6 +1,6 @@
-"""V2 over Socket.IO: who may join the namespace `/v2`, and how V2 text becomes an event. It decides nothing itself.
+"""V2 over Socket.IO: admits clients to the namespace `/v2`, and frames V2 texts as events. No rules of its own.
 
-V2 text is any text. One that is JSON becomes an event byte for byte; any other becomes an event with a JSON string.
+A V2 text may be any text. JSON becomes the argument of an event unchanged; other text becomes a JSON string in it.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ __all__ = ["NAMESPACE"]
 
 
 def v2_event(text: bytes) -> bytes:
-    """A V2 frame as a Socket.IO event: JSON as it stands, other text as a string."""
+    """A V2 frame as a Socket.IO EVENT packet: JSON unchanged, other text as a JSON string."""
     try:
         read(text.decode())
     except NotJson:
@@ -36,7 +36,7 @@ def v2_event(text: bytes) -> bytes:
 
 
 def v2_json_event(text: bytes) -> bytes:
-    """What the bridge itself put into V2 words, as a Socket.IO event."""
+    """A V2 frame that is known to be JSON, since the bridge wrote it, as a Socket.IO EVENT packet."""
     return packets.event(NAMESPACE, text)
 
 
@@ -45,7 +45,7 @@ V2_SOCKETIO: Final = Framing(v2_event, v2_json_event, packets.SEPARATOR)
 
 @dataclass(frozen=True, slots=True)
 class V2Admitted:
-    """A client that may join `/v2`."""
+    """A client that was admitted to `/v2`."""
 
     client: AdmittedClient[Guest]
     request: JoinRequest
@@ -57,7 +57,7 @@ class V2Admitted:
         return self.client.guest
 
     async def open(self, session: Callable[[Socket, Rate], Receiver]) -> None:
-        """Join, and be a connection from now on. Raises `Refused`."""
+        """Subscribe, join the namespace, and begin the connection. Raises `Refused`."""
         try:
             await open_connection(self.preflight, self.client, self.request, self.renderer, session, v2_event)
         except Unavailable as unavailable:
@@ -65,7 +65,7 @@ class V2Admitted:
 
 
 class V2SocketIoHandshake:
-    """The way in to V2."""
+    """Admits clients to `/v2`, by the rules of `V2Handshake`."""
 
     def __init__(self, preflight: Preflight, handshake: V2Handshake, table: TenantTable, counts: Counts) -> None:
         self._preflight = preflight
@@ -74,7 +74,7 @@ class V2SocketIoHandshake:
         self._counts = counts
 
     async def admit(self, request: JoinRequest, group_id: str | None, client_id: str | None) -> V2Admitted:
-        """Whoever may come in. Raises `Refused`."""
+        """The client that sent this request; an id is `None` when it sent none. Raises `Refused`."""
         client = await self._handshake.identify(handshake_request(request), group_id, client_id, "socketio")
         renderer = V2Renderer(client.guest.tenant, self._table, self._counts, V2_SOCKETIO)
         return V2Admitted(client, request, self._preflight, renderer)
@@ -83,5 +83,5 @@ class V2SocketIoHandshake:
 def door(
     preflight: Preflight, handshake: V2Handshake, table: TenantTable, counts: Counts, ports: Ports
 ) -> SocketIoDoor[JoinRequest]:
-    """The namespace `/v2`."""
+    """The door of the namespace `/v2`."""
     return SocketIoDoor(V2SocketIoHandshake(preflight, handshake, table, counts), ports)

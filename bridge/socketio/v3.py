@@ -1,4 +1,4 @@
-"""V3 over Socket.IO: who may join the namespace `/v3`, and how V3 text becomes an event. It decides nothing itself."""
+"""V3 over Socket.IO: admits clients to the namespace `/v3`, and frames V3 texts as events. No rules of its own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ __all__ = ["NAMESPACE"]
 
 
 def v3_event(text: bytes) -> bytes:
-    """A V3 message as a Socket.IO event; `text` is JSON in UTF-8."""
+    """A V3 message as a Socket.IO EVENT packet; `text` is JSON in UTF-8."""
     return packets.event(NAMESPACE, text)
 
 
@@ -30,7 +30,7 @@ _RENDERER: Final = V3Renderer(V3_SOCKETIO)
 
 @dataclass(frozen=True, slots=True)
 class V3Admitted:
-    """A client that may join `/v3`."""
+    """A client that was admitted to `/v3`."""
 
     client: AdmittedClient[Guest]
     request: JoinRequest
@@ -41,7 +41,7 @@ class V3Admitted:
         return self.client.guest
 
     async def open(self, session: Callable[[Socket, Rate], Receiver]) -> None:
-        """Join, and be a connection from now on. Raises `Refused`."""
+        """Subscribe, join the namespace, and begin the connection. Raises `Refused`."""
         try:
             await open_connection(self.preflight, self.client, self.request, _RENDERER, session, v3_event)
         except Unavailable as unavailable:
@@ -49,18 +49,18 @@ class V3Admitted:
 
 
 class V3SocketIoHandshake:
-    """The way in to V3."""
+    """Admits clients to `/v3`, by the rules of `V3Handshake`."""
 
     def __init__(self, preflight: Preflight, handshake: V3Handshake) -> None:
         self._preflight = preflight
         self._handshake = handshake
 
     async def admit(self, request: JoinRequest, group_id: str, client_id: str) -> V3Admitted:
-        """Whoever may come in. Raises `Refused`."""
+        """The client that sent this request. Raises `Refused`."""
         client = await self._handshake.identify(handshake_request(request), group_id, client_id, "socketio")
         return V3Admitted(client, request, self._preflight)
 
 
 def door(preflight: Preflight, handshake: V3Handshake, ports: Ports) -> SocketIoDoor[JoinRequest]:
-    """The namespace `/v3`."""
+    """The door of the namespace `/v3`."""
     return SocketIoDoor(V3SocketIoHandshake(preflight, handshake), ports)

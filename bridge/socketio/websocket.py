@@ -1,7 +1,8 @@
-"""A websocket under an Engine.IO session, from its handshake or by an upgrade, on our own server's wire.
+"""The WebSocket of an Engine.IO session: the session begins with it, or is upgraded to it from polling.
 
-Until the client has joined a namespace each packet is awaited here, as from any stranger; from then on the wire hands
-what it reads to the session, in the same turn of the loop. Must never raise for what a client does or fails to do.
+Until the client has joined a namespace, each packet is awaited here, as on any unauthenticated socket. From then on the
+socket passes what it reads to the session in the same turn of the loop. It must never raise because of what a client
+does or fails to do.
 """
 
 import asyncio
@@ -15,17 +16,17 @@ from bridge.socketio.sessions import Sessions
 from bridge.sockets.ports import WebSocketWire, pay, vouch
 
 PROBE_SECONDS: Final = 10.0
-"""So long each step of an upgrade may take."""
+"""How long each step of an upgrade may take."""
 
 
 async def begin(websocket: WebSocket, sessions: Sessions, wire: WebSocketWire) -> None:
-    """Serve a session that begins with this handshake, until its end."""
+    """Begin a session with this handshake, and serve it until it ends."""
     if await _is_accepted(websocket, sessions, wire):
         await _carry(websocket.receive, sessions.begin(websocket.scope, wire), wire)
 
 
 async def upgrade(websocket: WebSocket, sessions: Sessions, session: Session, wire: WebSocketWire) -> None:
-    """Serve a session that has polled until now, until its end; or leave it polling where nothing comes of it."""
+    """Upgrade a session that polls, and serve it until it ends. If the upgrade fails, the session goes on polling."""
     session.transport.candidate = wire
     try:
         if await _is_accepted(websocket, sessions, wire):
@@ -37,7 +38,7 @@ async def upgrade(websocket: WebSocket, sessions: Sessions, session: Session, wi
 
 
 async def _is_accepted(websocket: WebSocket, sessions: Sessions, wire: WebSocketWire) -> bool:
-    """Whether the client is still there. Its frames may be longer than a message by what is around it."""
+    """Accept the handshake; returns false if the client is gone. Frames may have `Sessions.most_bytes`."""
     wire.take_messages_up_to(sessions.most_bytes)
     try:
         await websocket.accept()
@@ -47,7 +48,7 @@ async def _is_accepted(websocket: WebSocket, sessions: Sessions, wire: WebSocket
 
 
 async def _ask_to_take_over(websocket: WebSocket, session: Session) -> None:
-    """The steps of an upgrade, until it has succeeded or the client goes another way."""
+    """Do the steps of an upgrade, until it has succeeded, the session is over, or the client sends nothing more."""
     while not session.is_over and session.engine.transport != "websocket":
         packet = await _next_soon(websocket.receive)
         if packet is None:
@@ -57,14 +58,14 @@ async def _ask_to_take_over(websocket: WebSocket, session: Session) -> None:
 
 
 def _vouch(websocket: WebSocket, session: Session) -> None:
-    """Whoever speaks by it has good credentials, and pays for it."""
+    """Mark the socket as authenticated and charge the session's holder, if its client is in a namespace."""
     if session.namespaces.joined:
         vouch(websocket.scope)
         pay(websocket.scope, session.holder)
 
 
 def _give_up_upgrade(session: Session, wire: WebSocketWire) -> None:
-    """Harmless where the websocket has become the transport."""
+    """Close the WebSocket, and let the session go on polling. Harmless if the upgrade has succeeded."""
     if session.transport.candidate is wire:
         session.transport.candidate = None
         session.engine.give_up_upgrade()
@@ -95,6 +96,6 @@ async def _next_soon(receive: Receive) -> str | None:
 
 
 async def _next(receive: Receive) -> str | None:
-    """The next packet; `None` at the end. What came as bytes is no packet, nor is an empty text."""
+    """The next packet; `None` at the end. A binary message is returned as empty text, which is no valid packet."""
     event = await receive()
     return event.get("text") or "" if event["type"] == "websocket.receive" else None

@@ -1,4 +1,7 @@
-"""Our WebSocket protocol as one of the sockets that are counted, with a deadline for its handshake. No other rules."""
+"""The WebSocket protocol class of the server: `WebSocketProtocol`, counted in `Strangers`, with a handshake deadline.
+
+It has no other rules.
+"""
 
 from asyncio.transports import BaseTransport
 from typing import Any, Final
@@ -11,7 +14,11 @@ HANDSHAKE_SECONDS: Final = 10.0
 
 
 class CountedWebSocket(WebSocketProtocol):
-    """One socket. Until a connection is attached, or somebody vouches for it, it is a stranger."""
+    """One socket. It is unauthenticated until a connection is attached to it or its request is marked as authenticated.
+
+    A handshake that takes longer than `HANDSHAKE_SECONDS` is aborted and counted as `late`, unless the socket is
+    authenticated by then.
+    """
 
     strangers: Strangers = Strangers(1_024, 1_024, 1_024)
 

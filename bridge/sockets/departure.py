@@ -1,4 +1,4 @@
-"""Who is to be told that a peer is gone: one call, made once. Pure."""
+"""One callback for the end of a socket: called once, when the peer is gone. Pure."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from bridge.sockets.ports import nothing
 
 
 class Departure:
-    """Of one peer."""
+    """The callback of one socket."""
 
     __slots__ = ("_call", "_is_over")
 
@@ -15,14 +15,14 @@ class Departure:
         self._is_over = False
 
     def when_gone(self, call: Callable[[], None]) -> None:
-        """Make this call, and none that was given before, once the peer is gone; at once where it is gone already."""
+        """Set the callback, in place of any earlier one. It is called at once if the peer is gone already."""
         if self._is_over:
             call()
         else:
             self._call = call
 
     def gone(self) -> None:
-        """The peer is gone; harmless when repeated."""
+        """Call the callback: the peer is gone. Harmless when repeated."""
         self._is_over = True
         call, self._call = self._call, nothing
         call()

@@ -1,21 +1,22 @@
-"""How far the request under way goes in what was read, so that nothing behind it is parsed before its answer. Pure.
+"""Finds where an HTTP/1.1 request ends in the bytes that were read (RFC 9112). Pure.
 
-It judges nothing: the parser does, which is fed what is cut off here. Each byte is looked at once.
+So the parser is never fed bytes of the next request before this one is answered. It validates nothing beyond its own
+bounds: the parser does, with the bytes that are cut off here. Each byte is scanned once.
 """
 
 import re
 from typing import Final
 
 END_OF_HEAD: Final = b"\r\n\r\n"
-MOST_LINE_BYTES: Final = 1_024  # of the line before each chunk
+MOST_LINE_BYTES: Final = 1_024  # of the line with a chunk's size
 MOST_TRAILER_BYTES: Final = 8_192
-MOST_SMALL_CHUNKS: Final = 512
-LEAST_BYTES_OF_A_CHUNK: Final = 256  # of each chunk beyond those, on average
+MOST_SMALL_CHUNKS: Final = 512  # chunks that may be as small as they like
+LEAST_BYTES_OF_A_CHUNK: Final = 256  # average size that is required of the chunks beyond those
 _LINE_ENDS: Final = re.compile(rb"[\r\n]*")
 
 
 class Unreadable(ValueError):
-    """This is no way to send a body."""
+    """The body is not framed as HTTP/1.1 says, or exceeds a bound (chunk line, trailer, number of small chunks)."""
 
 
 class Extent:
@@ -24,12 +25,12 @@ class Extent:
     def __init__(self) -> None:
         self._left = 0
         self._is_chunked = False
-        self._is_fresh = True  # nothing came but empty lines
-        self._trailer_bytes: int | None = None
-        self._tail = b""  # the last bytes before what is looked at, a head's or a line's
+        self._is_fresh = True  # nothing but empty lines has come so far
+        self._trailer_bytes: int | None = None  # `None` until the trailer begins
+        self._tail = b""  # the last bytes of a head, or the first bytes of a chunk's line, from earlier reads
         self._chunks = self._chunk_bytes = 0
         self.length: int | None = 0
-        """Bytes of the body; `None` where only its chunks say."""
+        """Length of the body in bytes; `None` for a chunked body."""
 
     @property
     def has_body(self) -> bool:
@@ -37,11 +38,11 @@ class Extent:
 
     @property
     def left(self) -> int | None:
-        """Bytes of the body that have not come; `None` where nobody knows."""
+        """Bytes of the body that have not arrived yet; `None` for a chunked body."""
         return None if self.length is None else self._left
 
     def head_ended(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """What follows is the body of which these headers speak; the parser has found that they agree."""
+        """The head is complete: the body follows, as these headers say. The parser has checked that they agree."""
         named = dict(headers)
         if b"transfer-encoding" in named:
             self.length, self._is_chunked = None, True
@@ -50,7 +51,7 @@ class Extent:
         self._tail = b""
 
     def end(self, data: bytes, position: int) -> int:
-        """Up to where the parser may be fed now. Raises `Unreadable`."""
+        """The position in `data` up to which the parser may be fed now, starting at `position`. Raises `Unreadable`."""
         if self._left:
             end = min(len(data), position + self._left)
             self._left -= end - position
@@ -58,7 +59,7 @@ class Extent:
         return self._end_of_line(data, position) if self._is_chunked else self._end_of_head(data, position)
 
     def _end_of_head(self, data: bytes, position: int) -> int:
-        """Of a head, or of the trailer behind the last chunk."""
+        """The end of the part of a head, or of the trailer after the last chunk, that is in `data`."""
         begin = self._after_empty_lines(data, position) if self._is_fresh else position
         end = self._end_in(data, begin)
         if self._trailer_bytes is not None:
@@ -77,12 +78,12 @@ class Extent:
         return len(data) if found < 0 else found + len(END_OF_HEAD)
 
     def _after_empty_lines(self, data: bytes, position: int) -> int:
-        """Before a request there may be empty lines, however many."""
+        """The position after the empty lines that may come before a request. Their number has no limit."""
         found = _LINE_ENDS.match(data, position)
         return position if found is None else found.end()
 
     def _end_of_line(self, data: bytes, position: int) -> int:
-        """The line before a chunk, of whose size the chunk's own end is a part; after the last one, the trailer."""
+        """The end of the part of a chunk's size line that is in `data`."""
         found = data.find(b"\n", position)
         end = len(data) if found < 0 else found + 1
         self._tail += data[position : min(end, position + MOST_LINE_BYTES + 1)]
@@ -100,9 +101,9 @@ class Extent:
         if (self._chunks - MOST_SMALL_CHUNKS) * LEAST_BYTES_OF_A_CHUNK > self._chunk_bytes:
             raise Unreadable
         if size:
-            self._left = size + len(b"\r\n")
+            self._left = size + len(b"\r\n")  # the line end after the chunk is counted with the chunk
         else:
-            self._is_chunked, self._tail, self._trailer_bytes = False, b"\r\n", 0  # it ends as a head does
+            self._is_chunked, self._tail, self._trailer_bytes = False, b"\r\n", 0  # a trailer ends as a head does
 
 
 def _size_in(line: bytes) -> int:

@@ -1,20 +1,23 @@
-"""uvicorn's flow control, by which reading also rests while something that was read waits for its turn. No rules."""
+"""uvicorn's flow control, extended: reading can be held while bytes that were read wait to be parsed. No rules."""
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
 
 class Flow(FlowControl):
-    """Of one connection. uvicorn resumes reading whenever the application asks for more of a body."""
+    """The flow control of one connection.
+
+    uvicorn resumes reading each time the application asks for more of a body; here, not while reading is held.
+    """
 
     is_held = False
 
     def hold(self) -> None:
-        """Read nothing more until `release`."""
+        """Pause reading until `release`."""
         self.is_held = True
         self.pause_reading()
 
     def release(self) -> None:
-        """Read on."""
+        """Resume reading."""
         self.is_held = False
         self.resume_reading()
 

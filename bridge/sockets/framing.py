@@ -1,7 +1,7 @@
-"""RFC 6455 frames as a server writes them, and how far a client's frame reaches. Pure: it judges nothing.
+"""RFC 6455 framing: builds a server's text frames, and finds the bounds of a client's frame. Pure.
 
-A server's text frame has no mask, so one frame serves every listener. What a client sends is only measured here;
-whether it is allowed is for the `websockets` library to say.
+A server's frame has no mask, so one bytes object serves every listener. A client's frame is only measured here; the
+`websockets` library decides whether it is valid.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,10 @@ def text_frame(payload: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How a transport frames one text, and one that is known to be JSON, and what it puts between frames."""
+    """How a transport frames messages. `text` frames any UTF-8 text, `json` text that is known to be JSON.
+
+    `between` is put between two framed messages.
+    """
 
     text: Callable[[bytes], bytes]
     json: Callable[[bytes], bytes]
@@ -37,7 +40,10 @@ WEBSOCKET: Final = Framing(text_frame, text_frame)
 
 
 class Extent(NamedTuple):
-    """Where a client's frame lies in a buffer: from `head` to `end`, its mask at `mask`, its payload from `start`."""
+    """Positions of a client's frame in a buffer: it begins at `head` and ends before `end`.
+
+    Its masking key begins at `mask`, its payload at `start`.
+    """
 
     head: int
     mask: int
@@ -46,9 +52,9 @@ class Extent(NamedTuple):
 
 
 def extent(buffer: bytes | bytearray, position: int) -> Extent | None:
-    """The extent of the frame that begins at `position`, or `None` while its head is incomplete.
+    """The extent of the frame that begins at `position`, or `None` while its header is incomplete.
 
-    A frame without a mask is measured as if it had none to strip: its payload begins where the mask would.
+    In a frame without a mask, which is not allowed, the payload begins where the masking key would begin.
     """
     have = len(buffer) - position
     if have < 2:
@@ -65,7 +71,7 @@ def extent(buffer: bytes | bytearray, position: int) -> Extent | None:
 
 
 def is_plain_text(buffer: bytes | bytearray, position: int) -> bool:
-    """Whether the frame is a whole, masked text message: the case that needs no judgement."""
+    """Whether the frame is a final, masked text frame: the common case, which needs no check by the library."""
     return buffer[position] == _TEXT and bool(buffer[position + 1] & _MASKED)
 
 

@@ -1,4 +1,4 @@
-"""How large a request's head may be, and what is answered where it is more, or no head at all. Pure."""
+"""Bounds on the head of an HTTP request, and the responses to a head that exceeds them or is no HTTP. Pure."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -6,15 +6,18 @@ from typing import Final
 
 import httptools
 
-MAX_LINE_BYTES: Final = 8_192  # its end included, as `websockets` counts
+MAX_LINE_BYTES: Final = 8_192  # the line end included, as `websockets` counts
 MAX_HEADERS: Final = 100
 MAX_HEAD_BYTES: Final = 65_536
-MAX_FIELDS: Final = 128  # of a query
+MAX_FIELDS: Final = 128  # in the query
 MAX_LISTED_BYTES: Final = 512
 LISTS: Final = frozenset((b"connection", b"upgrade"))
-"""Whose items are read one by one, at some hundred times what other bytes cost: in one head there are at most 512."""
+"""Headers whose list items are parsed one by one, which costs about 100 times as much as other bytes.
+
+Together they may have `MAX_LISTED_BYTES` in one head.
+"""
 UNREAD: Final = frozenset((b"cookie", b"sec-websocket-protocol", b"sec-websocket-extensions"))
-"""There is no cookie of ours, no subprotocol and no extension; the libraries would read each item all the same."""
+"""Headers that are dropped. The bridge uses no cookies, subprotocols or extensions; libraries would parse each item."""
 _REST_OF_REQUEST_LINE: Final = len("  HTTP/1.1\r\n")
 _REST_OF_HEADER_LINE: Final = len(": \r\n")
 _SENTENCES: Final[Mapping[int, str]] = {
@@ -26,20 +29,20 @@ _SENTENCES: Final[Mapping[int, str]] = {
 
 
 class HeadSize:
-    """The size of one head, and of its line that has not ended: the parser says nothing of either before it does."""
+    """Measures one head, and its current line while that is incomplete: the parser reports only complete lines."""
 
     def __init__(self) -> None:
         self._bytes = self._line_bytes = self._listed_bytes = 0
 
     def is_too_large(self, part: bytes) -> bool:
-        """With this part of it."""
+        """Add this part of the head; returns whether the head or one of its lines is now too large."""
         line = part[part.rfind(b"\n") + 1 :]
         self._bytes += len(part)
         self._line_bytes = len(line) + (self._line_bytes if len(line) == len(part) else 0)
         return self._bytes > MAX_HEAD_BYTES or self._line_bytes > MAX_LINE_BYTES
 
     def is_header_too_large(self, name: bytes, value: bytes) -> bool:
-        """Whether one header is, or with it all those of which each item is read."""
+        """Add one header; returns whether it is too large, or all `LISTS` headers together are."""
         if name.lower() in LISTS:
             self._listed_bytes += len(value) + 1
         length = len(name) + len(value) + _REST_OF_HEADER_LINE
@@ -47,17 +50,20 @@ class HeadSize:
 
 
 def is_request_line_too_long(method: bytes, url: bytes) -> bool:
-    """Whether a request's first line is."""
+    """Whether the request line is longer than `MAX_LINE_BYTES`."""
     return len(method) + len(url) + _REST_OF_REQUEST_LINE > MAX_LINE_BYTES
 
 
 def has_too_many_fields(url: bytes) -> bool:
-    """Whether a request's query has: each is read, at some hundred times what other bytes cost."""
+    """Whether the query has more than `MAX_FIELDS` fields. Their bytes cost about 100 times as much as others."""
     return url.count(b"&") >= MAX_FIELDS
 
 
 def origin_form(url: bytes) -> bytes:
-    """A target by its path, which is `/` where an absolute one names none. Raises `httptools.HttpParserError`."""
+    """The request target in origin form (RFC 9112 3.2.1): path and query, `/` for an absolute URL without a path.
+
+    A target in another form (`*`, for example) is returned unchanged. Raises `httptools.HttpParserError`.
+    """
     if url.startswith(b"/"):
         return url
     parts = httptools.parse_url(url)
@@ -67,12 +73,12 @@ def origin_form(url: bytes) -> bytes:
 
 
 def is_read(name: bytes) -> bool:
-    """Whether anybody here asks what this header says: what nobody does is not even passed on."""
+    """Whether the bridge uses this header. Others are not passed on."""
     return name.lower() not in UNREAD
 
 
 def refusal(status: int, headers: bytes = b"") -> bytes:
-    """The whole answer to what cannot be served."""
+    """The complete HTTP response with this status for a request that cannot be served; `headers` are added to it."""
     text = _SENTENCES[status].encode()
     head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
     return head.encode() + b"content-length: %d\r\nconnection: close\r\n%s\r\n%s" % (len(text), headers, text)

@@ -1,7 +1,8 @@
-"""How a connection under HTTP ends: what is too slow, too large, not read or no HTTP gets an answer, if any, and goes.
+"""How an HTTP connection ends: requests that are too slow, too large, invalid, or whose response the client ignores.
 
-It parses nothing and logs nothing: what a stranger sends is counted. An answer must not be lost by closing over unread
-bytes: the writing side is shut, what still arrives is thrown away, and a timer closes.
+It parses nothing and logs nothing: these ends are counted, since unauthenticated clients could fill the log. A response
+must not be lost: closing a socket with unread bytes resets it. So the writing side is shut down first, what still
+arrives is discarded, and a timer closes the socket after `LINGER_SECONDS`.
 """
 
 from typing import Any, Final
@@ -22,7 +23,7 @@ LINGER_SECONDS: Final = 0.5
 
 
 class HttpClosing(HttpToolsProtocol):
-    """One connection, and whatever ends it."""
+    """One HTTP connection: the part that ends it."""
 
     strangers: Strangers = Strangers(1_024, 1_024, 1_024)
     budget: Budget
@@ -44,7 +45,7 @@ class HttpClosing(HttpToolsProtocol):
         self._close()
 
     def _turn_away(self, status: int, headers: bytes = b"") -> None:
-        """Answer, unless there is an answer already, and end."""
+        """Refuse the request with this status, unless a response has begun, and end the connection."""
         self.strangers.ended[str(status)] += 1
         cycle: Any = self.cycle
         if cycle is None or not cycle.response_started:
@@ -52,7 +53,7 @@ class HttpClosing(HttpToolsProtocol):
         self._shut()
 
     def _shut(self) -> None:
-        """Shut the writing side; what still arrives is thrown away, so that the answer is not lost."""
+        """Shut down the writing side, and discard what still arrives, so that the response is not lost."""
         self._is_deaf = True
         self._data, self._position = b"", 0
         self._deadline.end()
@@ -77,7 +78,7 @@ class HttpClosing(HttpToolsProtocol):
         self._let_go()
 
     def _let_go(self) -> None:
-        """Leave no cycle behind, which only a look for garbage would end."""
+        """Break reference cycles, so that no garbage collection is needed to free this object."""
         self._is_deaf = True
         self._data = b""
         self._deadline.end()

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol, one request at a time. It decides nothing, and logs nothing.
+"""The HTTP protocol class of the server: uvicorn's, but with one request at a time. It decides and logs nothing.
 
-A request is parsed when the one before it has its answer; what was read behind it waits unparsed, with reading paused.
-How a connection ends is in `http_closing.py`.
+A request is parsed only when the request before it is answered. Until then the bytes that follow wait unparsed, and
+reading is paused. Parsing is done in turns of the budget, in pieces. How a connection ends is in `http_closing.py`.
 """
 
 import socket
@@ -27,11 +27,11 @@ from bridge.sockets.ports import VOUCH, WHEN_GONE, offer
 from bridge.system.allocator import c_library
 
 PIECES_AT_ONCE: Final = 64
-MOST_UNWANTED_BYTES: Final = 1_048_576  # read of a body that already has its answer
+MOST_UNWANTED_BYTES: Final = 1_048_576  # of a body that are still read when its response has been sent early
 
 
 class HttpProtocol(HttpClosing):
-    """One connection before it becomes a WebSocket, if it does."""
+    """One HTTP connection, until it is upgraded to a WebSocket or ends."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         with c_library:
@@ -56,7 +56,10 @@ class HttpProtocol(HttpClosing):
         self.budget.turns.spent(self._heads, 0, 0, A_CONNECTION_SECONDS)
 
     def _is_reset(self, peer: tuple[str, int] | None) -> bool:
-        """Then it has no address any more, as else only those of this machine have none."""
+        """Whether the peer has reset the connection: then a TCP socket has no peer address any more.
+
+        Otherwise only unix sockets, those of this machine, have none.
+        """
         handle = self.transport.get_extra_info("socket")
         return peer is None and handle is not None and handle.family != socket.AF_UNIX
 
@@ -74,7 +77,7 @@ class HttpProtocol(HttpClosing):
         self._take_turn()
 
     def _take_turn(self) -> None:
-        """Read on as soon as it is this connection's turn, and nothing more before it is."""
+        """Parse now if it may be done now, else in this connection's next turn, with reading paused until then."""
         if self._waits:
             return
         if self.budget.turns.may_go_on(self._line):
@@ -88,7 +91,7 @@ class HttpProtocol(HttpClosing):
         self.budget.turns.wait(self._line, self)
 
     def go_on(self) -> None:
-        """Its turn has come."""
+        """Parse some of what was read: it is this connection's turn."""
         self._waits = False
         self.flow.release()
         if not self._is_deaf and not self.transport.is_closing():
@@ -100,7 +103,7 @@ class HttpProtocol(HttpClosing):
                 self._holder.spend(0, 0, seconds * 1_000)
 
     def _read(self) -> None:
-        """Parse no further than the request under way goes."""
+        """Parse some pieces, and not beyond the end of the current request."""
         if not self._is_whole:
             self._deadline.expect(self._end_late)
         try:
@@ -109,7 +112,7 @@ class HttpProtocol(HttpClosing):
         except Unreadable:
             self._turn_away(400)
         if not self._is_whole:
-            self._line = self._holder  # it does not come at once
+            self._line = self._holder  # the request did not arrive all at once
         if self._position == len(self._data):
             self._data, self._position = b"", 0
         elif not self._is_deaf and self._is_whole:
@@ -118,7 +121,7 @@ class HttpProtocol(HttpClosing):
             self._wait()
 
     def _feed_on(self) -> None:
-        """Some pieces: a head, and lines and chunks of a body."""
+        """Feed the parser at most `PIECES_AT_ONCE` pieces: a head, lines and chunks of a body."""
         for _ in range(PIECES_AT_ONCE):
             if self._position == len(self._data) or self._is_deaf or self._is_whole:
                 break
@@ -147,7 +150,10 @@ class HttpProtocol(HttpClosing):
             self._turn_away(431)
 
     def _resume_parser(self) -> None:
-        """An upgrade that nobody here knows is ignored: parse the body, of which the parser then knows no more."""
+        """Ignore an upgrade to a protocol that is not supported, and parse the body.
+
+        httptools stops at an upgrade and forgets the body's length. So a new parser is given a head with that length.
+        """
         name = b"transfer-encoding" if self._extent.length is None else b"content-length"
         value = b"chunked" if self._extent.length is None else b"%d" % self._extent.length
         self._is_resuming = True
@@ -165,7 +171,7 @@ class HttpProtocol(HttpClosing):
         self._extent = Extent()
 
     def _go_on(self) -> None:
-        """The next request, once the one before it has its answer, and room for the next was made."""
+        """Parse the next request, once the one before it is answered and the client has read enough of the response."""
         if self._is_deaf or not self._is_whole or not self.cycle.response_complete or self.flow.write_paused:
             return
         if self.transport.is_closing():
@@ -180,7 +186,7 @@ class HttpProtocol(HttpClosing):
     def on_message_begin(self) -> None:
         if self._is_resuming:
             return
-        self.cycle = None  # type: ignore[assignment]  # the one before it is over
+        self.cycle = None  # type: ignore[assignment]  # the request before this one is over
         super().on_message_begin()
         offer(self.scope, {VOUCH: self._vouch, WHEN_GONE: self._departure.when_gone})
 
@@ -208,7 +214,7 @@ class HttpProtocol(HttpClosing):
             return
         self._deadline.is_in_head = False
         self.url = origin_form(self.url)
-        if has_too_many_fields(self.url) and not self._should_upgrade():  # a handshake's is for its door to refuse
+        if has_too_many_fields(self.url) and not self._should_upgrade():  # for a handshake its door refuses that
             self._status = 414
             raise Unreadable
         self._extent.head_ended(self.headers)
@@ -250,7 +256,7 @@ class HttpProtocol(HttpClosing):
         if versions != [b"13"] and versions:
             self._turn_away(426, b"sec-websocket-version: 13\r\nupgrade: websocket\r\n")
         elif self.transport.get_write_buffer_size():
-            self._turn_away(400)  # nobody asks for this who has not read the answers before it
+            self._turn_away(400)  # no real client asks for an upgrade before it has read the responses before it
         else:
             self._become_websocket()
 
@@ -263,13 +269,16 @@ class HttpProtocol(HttpClosing):
         rest = self._data[self._position :]
         self._let_go()
         if not protocol.handshake_initiated:
-            # `websockets` gave up reading the request (it is no GET, or has a body), and uvicorn does not say so.
+            # `websockets` rejected the request (it is no GET, or has a body), and uvicorn sends no response for that.
             self._turn_away(400)
         elif rest and not self.transport.is_closing():
             protocol.data_received(rest)
 
     def _vouch(self) -> None:
-        """Not before the request is whole: whoever is never ready with it must go like anybody else."""
+        """Mark the socket as authenticated, but not before the request is complete.
+
+        A client that never completes its request is ended like any unauthenticated one.
+        """
         self._is_vouched = True
         if self._is_whole:
             self.strangers.vouch(self.transport)

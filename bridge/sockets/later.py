@@ -1,4 +1,4 @@
-"""The answer in HTTP to who should come back: 503, with a jittered `Retry-After`. It decides nothing."""
+"""The HTTP response for a client that should try again later: 503 with a random `Retry-After`. It decides nothing."""
 
 import random
 from typing import Final
@@ -9,6 +9,6 @@ RETRY_AFTER_SECONDS: Final = (1, 5)
 
 
 def later(code: str, sentence: str) -> Response:
-    """503, with a jittered `Retry-After` in seconds."""
+    """A 503 response with this code and sentence, and a random `Retry-After` of `RETRY_AFTER_SECONDS` (least, most)."""
     seconds = random.randint(*RETRY_AFTER_SECONDS)  # noqa: S311 - jitter
     return JSONResponse({"code": code, "msg": sentence}, 503, {"Retry-After": str(seconds)})

@@ -1,10 +1,13 @@
-"""An ASGI application whose requests and handshakes are paid for: each waits for its turn, and is charged for its time.
+"""ASGI middleware that charges every request and handshake for its time, and makes it wait for its holder's turn.
 
-Of one address handshakes go first, and whoever asks how the bridge is: files and pages keep nobody out.
+Among the waiting requests of one address, handshakes and `FIRST_PATHS` (health and metrics) go first, so that requests
+for files and pages do not delay them.
 
-What they make comes from the C library, so that their memory comes back when they are gone.
+Objects that a request creates are allocated by the C library, so that their memory returns to the system when they are
+freed.
 
-It knows no path, reads no body, and refuses only when too many wait: then the answer costs less than the question.
+It knows no other path and reads no body. It refuses a request, with 503, only when `MOST_WAITING` of its address wait:
+refusing then costs less than waiting.
 """
 
 import asyncio
@@ -27,25 +30,25 @@ from bridge.system.allocator import c_library
 Work = Coroutine[Any, Any, None]
 
 MOST_WAITING: Final = 2_000
-"""Requests and handshakes of one address; then they are refused."""
+"""Requests and handshakes of one address that may wait. Further ones are refused."""
 FIRST_PATHS: Final = ("/healthz", "/readyz", "/metrics")
 PRICE_SECONDS: Final = 0.000_5
-"""What one is taken to cost until it has run: several are let in before the first of them has."""
+"""Estimated cost of a request until it has run, since several are started before the first of them has run."""
 
 
 class Charge:
-    """Who pays for one request: its address, and whoever it turns out to be."""
+    """Who pays for one request: the holder of its address, and later the holder that its credentials identify."""
 
     def __init__(self, budget: Budget, stranger: Holder) -> None:
         self._budget = budget
         self._holders = [stranger]
 
     def also(self, holder: Holder) -> None:
-        """From now on this one, too."""
+        """Charge this holder too, from now on."""
         self._holders.append(holder)
 
     def pays(self, holder: Holder) -> None:
-        """From now on this one alone."""
+        """Charge this holder alone, from now on."""
         self._holders = [holder]
 
     def spent(self, seconds: float) -> None:
@@ -56,7 +59,7 @@ class Charge:
 
 
 def charge(scope: Scope, holder: Holder) -> bool:
-    """Charge what is left of a request to this holder, too; false where its accounts are overdrawn now."""
+    """Charge the rest of a request to this holder too; returns false if its accounts are overdrawn now."""
     charged = scope.get(CHARGE)
     if charged is not None:
         charged.also(holder)
@@ -70,14 +73,14 @@ class _WaitingRequest:
         self._budget = budget
         self._holder = holder
         self.turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        """Whether whoever asked is still there when it comes."""
+        """Done when the request's turn has come (true), or when its client is gone (false)."""
 
     def go_on(self) -> None:
         self._budget.turns.spent(self._holder, 0, 0, PRICE_SECONDS)
         self._decide(is_there=True)
 
     def leave(self) -> None:
-        """Nobody waits for the answer any more."""
+        """Stop waiting: the client is gone."""
         self._holder.withdraw(self)
         self._decide(is_there=False)
 
@@ -87,7 +90,7 @@ class _WaitingRequest:
 
 
 class Metered:
-    """`application`, with every request and handshake charged to whoever `address_of` its scope says."""
+    """Wraps `application`. Requests and handshakes are charged to the address that `address_of` finds in the scope."""
 
     def __init__(self, application: ASGIApp, budget: Budget, address_of: Callable[[Scope], str]) -> None:
         self._application = application
@@ -110,7 +113,7 @@ class Metered:
         try:
             if not await self._is_there_in_turn(scope, holder):
                 return
-        except asyncio.CancelledError:  # the server stops, and waits for nobody any longer
+        except asyncio.CancelledError:  # the server stops, and does not wait for this request any longer
             await _refuse(scope, receive, send)
             return
         with c_library:
@@ -119,7 +122,7 @@ class Metered:
         await work
 
     async def _is_there_in_turn(self, scope: Scope, holder: Holder) -> bool:
-        """Wait for its turn; false, at once, where nobody is there any more for whom to wait."""
+        """Wait for the request's turn; returns false, at once, when its client is gone."""
         if self._budget.turns.may_go_on(holder):
             return True
         waiting = _WaitingRequest(self._budget, holder)
@@ -138,7 +141,10 @@ def _goes_first(scope: Scope) -> bool:
 
 @types.coroutine
 def _charged(work: Work, spent: Callable[[float], None], turns: Turns) -> Generator[Any, Any, None]:
-    """Run `work`, and tell what each of its steps took. Of many that are ready at once some wait for the next turn."""
+    """Run the coroutine `work`, and call `spent` with the seconds of each of its steps.
+
+    When many coroutines are ready in one turn of the loop, some wait for the next turn (`Turns.may_step`).
+    """
     said, failed = None, None
     while True:
         began = perf_counter()
@@ -157,7 +163,7 @@ def _charged(work: Work, spent: Callable[[float], None], turns: Turns) -> Genera
         except GeneratorExit:
             work.close()
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the work's: a cancellation, say
+        except BaseException as error:  # noqa: BLE001 - every exception, a cancellation too, is for `work` to handle
             failed = error
 
 

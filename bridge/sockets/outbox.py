@@ -1,8 +1,8 @@
-"""What waits for one client, and its bound. Synchronous: nothing here ever waits for the client.
+"""Sends to one client. Synchronous: nothing here waits for the client.
 
-What cannot be written at once stays in the transport's buffer. When more than the bound waits there, the client is a
-slow consumer: an ERROR and a close frame are the last things queued, and if they are not flushed in time the connection
-is aborted, since a polite close would wait for ever.
+Data that the socket does not take at once stays in the transport's buffer. When more than the bound is buffered, the
+client is a slow consumer: an ERROR and a close frame are the last data queued for it. If they are not sent in time, the
+connection is aborted, since a closing handshake with it could take for ever.
 """
 
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from bridge.sockets.framing import text_frame
 
 
 class Wire(Protocol):
-    """One open socket: an RFC 6455 connection that writes ready frames."""
+    """One open socket that takes framed bytes: an RFC 6455 connection, or a namespace of a Socket.IO session."""
 
     def write(self, frames: bytes) -> None:
-        """What is ready to be written, now or as soon as the socket takes it."""
+        """Write framed bytes, now or as soon as the socket takes them."""
 
     def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
-        """Everything written, `last`, and the close frame; ends the connection even if the client never answers.
+        """Write `last` and the close frame, after everything written before. Ends even if the client never answers.
 
-        `last` is what was framed for this wire; it leaves together with the close frame, or not at all.
+        `last` is framed for this wire. It is sent together with the close frame, or not at all.
         """
 
     def abort(self) -> None:
@@ -28,28 +28,31 @@ class Wire(Protocol):
 
 
 class Outbox:
-    """The way back to one client."""
+    """Frames and sends the texts of one session."""
 
     def __init__(self, wire: Wire, framed: Callable[[bytes], bytes] = text_frame) -> None:
-        """`framed` makes one text ready to be written to this wire."""
+        """`framed` frames one text, UTF-8, for this wire."""
         self._wire = wire
         self._framed = framed
         self._closed = False
         self.write: Final = wire.write
 
     def send(self, text: bytes) -> None:
-        """One text frame, UTF-8; nothing once the close was queued."""
+        """Send one text, UTF-8. Does nothing once the connection is closing."""
         if not self._closed:
             self._wire.write(self._framed(text))
 
     def close(self, code: int, reason: str, last: bytes = b"") -> None:
-        """Everything sent so far, `last`, then the close frame. Only the first close counts."""
+        """Send the text `last`, if there is one, then the close frame, after everything sent so far.
+
+        Only the first call counts.
+        """
         if not self._closed:
             self._closed = True
             self._wire.begin_close(code, reason, self._framed(last) if last else b"")
 
     def abort(self) -> None:
-        """End the connection at once, whatever waits."""
+        """End the connection at once; buffered data is dropped."""
         self._wire.abort()
 
     def end(self) -> None:

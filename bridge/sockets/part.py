@@ -1,4 +1,4 @@
-"""The sockets room, assembled: every accepted socket of this process, counted and bounded. No rules."""
+"""The sockets room, assembled: counts and bounds every accepted socket of this process. No rules of its own."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -11,7 +11,7 @@ from bridge.system.part import Part
 
 
 class Sockets(Part):
-    """`strangers` are those that nobody vouches for; see there for the bounds."""
+    """The accepted sockets. `strangers` counts them and holds the bounds."""
 
     def __init__(self, strangers: Strangers) -> None:
         self.strangers: Final = strangers

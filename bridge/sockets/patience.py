@@ -1,6 +1,7 @@
-"""How long an answer may lie unread: a peer that takes nothing of it for a while is cut off. It decides nothing else.
+"""Deadline for a peer to read a response: one that reads nothing for `STUCK_SECONDS` is aborted. No other rules.
 
-What the kernel still holds counts as not taken: its buffer may take longer than that to show any progress above it.
+Bytes in the kernel's send buffer count as unread: while that buffer empties, our own buffer may show no progress for
+longer than the deadline.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ STUCK_SECONDS: Final = 10.0
 
 
 class Patience:
-    """With one transport. Counted in `ended` when it is lost."""
+    """Watches one transport. When it is aborted, `ended["unread"]` counts it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, ended: Counter[str]) -> None:
         self._loop = loop
@@ -23,13 +24,13 @@ class Patience:
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self) -> None:
-        """From now on something of what was written must be taken, until nothing is left of it."""
+        """From now on the peer must read some of what was written every `STUCK_SECONDS`, until all is read."""
         self.end()
         if self._transport.get_write_buffer_size():
             self._timer = self._loop.call_later(STUCK_SECONDS, self._look, self._left())
 
     def end(self) -> None:
-        """Nobody waits any more."""
+        """Stop watching."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -51,4 +52,4 @@ def _in_the_kernel(transport: asyncio.Transport) -> int:
     try:
         return int(struct.unpack("i", fcntl.ioctl(handle.fileno(), termios.TIOCOUTQ, bytes(4)))[0])
     except (OSError, AttributeError):
-        return 0  # it is closed, or this system does not say
+        return 0  # the socket is closed, or this operating system has no TIOCOUTQ

@@ -1,7 +1,7 @@
-"""What a socket and what it carries know of each other, and how an application asks its server for it. Pure.
+"""The interfaces between a socket and its connection, and the ASGI extensions that offer them to the application. Pure.
 
-Our server adds to the scope of each request and each handshake what ASGI itself has no word for, as ASGI extensions.
-Whoever reads or writes them does it with the functions here. Under any other server they are not there.
+Our server adds these extensions to the scope of each request and each handshake. They are read and written only with
+the functions of this module. Under any other server they are absent.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,60 +11,60 @@ from bridge.budget.accounts import Holder
 from bridge.sockets.outbox import Wire
 
 ASGI_EXTENSION: Final = "aether.wire"
-"""A WebSocket offers its wire, which whoever accepts the handshake may attach a connection to."""
+"""Extension: the socket of a WebSocket handshake. After accepting it, the application may attach a connection to it."""
 VOUCH: Final = "aether.vouch"
-"""A call that says: the credentials of this request are good."""
+"""Extension: a function to call when the request's credentials are valid. It marks the socket as authenticated."""
 WHEN_GONE: Final = "aether.when_gone"
-"""It takes a call, to be made once nobody is there for the answer."""
+"""Extension: a function that takes a callback, which is called when the client is gone."""
 CHARGE: Final = "aether.charge"
-"""Where in a scope, beside the extensions, lies who pays for the request."""
+"""Key in the scope itself, not an extension: the `Payer` of the request."""
 
 
 class Payer(Protocol):
-    """What is charged to a holder of accounts."""
+    """Work that is charged to a holder of budget accounts."""
 
     def pays(self, holder: Holder) -> None:
-        """From now on to this one alone."""
+        """Charge this holder alone, from now on."""
 
 
 class Carried(Protocol):
-    """A connection, as its socket sees it. All synchronous; after `lost` nothing more is called."""
+    """What a socket calls on the connection that it carries. All synchronous; nothing is called after `lost`."""
 
     @property
     def holder(self) -> Holder:
-        """Who is charged for what is read."""
+        """The holder of the budget accounts that pay for what is read."""
 
     def receive(self, text: str, receipt: Any = None) -> None:
-        """One text message; `receipt` is told what became of it, where the transport can tell messages apart."""
+        """Handle one text message. `receipt`, if the transport has one, is told whether it was published."""
 
     def refuse(self, code: str) -> None:
-        """A code of the closed list: say why, and close where the list says so."""
+        """Send the client an ERROR with this code of the closed list; close if the list says so."""
 
     def alive(self) -> None:
         """The client answered a ping."""
 
     def lost(self) -> None:
-        """The connection is over, or about to be: write nothing more."""
+        """The connection is over or about to end: nothing more may be written."""
 
 
 class WebSocketWire(Wire, Payer, Protocol):
     """A WebSocket of our server."""
 
     def attach(self, carried: Carried) -> None:
-        """From now on every message goes to `carried`, in the turn of the loop in which it is read."""
+        """From now on pass every message to `carried`, in the turn of the loop in which it is read."""
 
     def take_messages_up_to(self, most_bytes: int) -> None:
-        """The size of a message, where it is another than that of the server."""
+        """Set the largest size of a message for this socket, in place of the server's."""
 
 
 class Socket(Protocol):
     """A websocket under a session."""
 
     def abort(self) -> None:
-        """Cut it off."""
+        """End the connection at once."""
 
     def vouch(self, holder: Holder) -> None:
-        """Whoever speaks by it has good credentials, and pays for it."""
+        """Mark the socket as authenticated, and charge this holder for it."""
 
 
 Extensions = TypedDict(
@@ -79,7 +79,7 @@ Extensions = TypedDict(
 
 
 def extensions_of(scope: Mapping[str, object]) -> Extensions:
-    """What our server offers in this scope."""
+    """Our server's extensions in this scope; empty under another server."""
     return cast(Extensions, scope.get("extensions", {}))
 
 
@@ -89,29 +89,29 @@ def offer(scope: Mapping[str, object], extensions: Extensions) -> None:
 
 
 def wire_of(scope: Mapping[str, object]) -> WebSocketWire | None:
-    """The wire of the socket that sent this handshake; `None` under a server that is not ours."""
+    """The socket that sent this handshake; `None` under a server that is not ours."""
     return extensions_of(scope).get(ASGI_EXTENSION)
 
 
 def vouch(scope: Mapping[str, object]) -> None:
-    """The credentials of this request are good: its socket gives way to no stranger until it has its answer."""
+    """Mark the socket of this request as authenticated until the request is answered: its credentials are valid."""
     extensions_of(scope).get(VOUCH, nothing)()
 
 
 def when_gone(scope: Mapping[str, object], call: Callable[[], None]) -> None:
-    """Once nobody is there for the answer, make this call and none given before; at once where that is so already."""
+    """Call this function when the client is gone, in place of any given before; at once if it is gone already."""
     extensions_of(scope).get(WHEN_GONE, _nobody_goes)(call)
 
 
 def pay(scope: Mapping[str, object], holder: Holder) -> None:
-    """What is left of a request or a handshake, and of what its socket sends, this holder pays, and no stranger."""
+    """Charge the rest of a request or handshake, and what is read from its WebSocket, to this holder alone."""
     for payer in (cast(Payer | None, scope.get(CHARGE)), wire_of(scope)):
         if payer is not None:
             payer.pays(holder)
 
 
 def nothing() -> None:
-    """What is called where there is nothing to do."""
+    """The callback that does nothing."""
 
 
 def _nobody_goes(_call: Callable[[], None]) -> None: ...

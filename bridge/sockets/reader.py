@@ -1,7 +1,8 @@
-"""When a socket is read: a slice at a time, as its budget and the turn of the loop allow. It judges no frame.
+"""Reads the frames of one WebSocket in slices, as its budget and the turns of the loop allow. It checks no frame.
 
-What must wait, waits with reading paused, behind others of its holder; or, where the connection's own account is
-overdrawn, until that is paid back. Who stays overdrawn on end is refused what it says, unread, and at last ended.
+While frames must wait, reading is paused. They wait in the queue of the holder, or, when the connection's own account
+is overdrawn, until it is paid back. A connection that stays overdrawn has its frames refused unread, and is closed in
+the end (see `Patience` in `bridge/budget/accounts.py`).
 """
 
 import asyncio
@@ -19,30 +20,30 @@ SLICE_BYTES: Final = 65_536
 
 
 class Source(Protocol):
-    """A socket, as its reader knows it."""
+    """What a reader needs from its socket."""
 
     @property
     def may_read(self) -> bool:
-        """Whether somebody takes what is read."""
+        """Whether a frame that is read now can be handled."""
 
     def read(self, buffer: bytes, where: Extent) -> None:
-        """One whole frame."""
+        """Handle one complete frame."""
 
     def refuse_unread(self, buffer: bytes, where: Extent) -> None:
-        """One whole frame of who has been over its budget for a while."""
+        """Refuse one complete frame: the connection has been over its budget for some time."""
 
     def end_flood(self) -> None:
-        """It has been over its budget for too long."""
+        """Close the connection: it has been over its budget for too long."""
 
     def stop_reading(self) -> None:
-        """Let the peer wait; harmless when repeated."""
+        """Pause reading; harmless when repeated."""
 
     def start_reading(self) -> None:
-        """Take what comes; harmless when repeated."""
+        """Resume reading; harmless when repeated."""
 
 
 class _Nobody:
-    """Stands for a socket of which nothing more is read."""
+    """Null object: the source of a reader that has ended."""
 
     may_read = False
 
@@ -61,10 +62,10 @@ _NOBODY: Final = _Nobody()
 
 
 class Reader:
-    """What one socket has sent, and who pays for reading it."""
+    """The bytes that one socket has received, and the accounts that pay for reading them."""
 
     def __init__(self, source: Source, budget: Budget, holder: Holder) -> None:
-        """`holder` pays beside the connection's own account; it may be another once it is known who that is."""
+        """`holder` pays in addition to the connection's own account. It is replaced when the client is identified."""
         self.holder = holder
         self.unread: Final = Unread()
         self._source: Source = source
@@ -75,7 +76,7 @@ class Reader:
         self._is_waiting = self._is_over = False
 
     def add(self, data: bytes) -> None:
-        """What has just come. A part of a frame costs a read, too, and is paid for before the next."""
+        """Add received bytes, and read the frames in them. An incomplete frame costs a read too."""
         self.unread.add(data)
         if self.unread.may_hold_a_frame or self._is_over:
             return self.look()
@@ -85,14 +86,14 @@ class Reader:
         return None
 
     def end(self) -> None:
-        """Nothing more is read, and nothing is kept: neither bytes nor the socket, which keeps its reader."""
+        """Read nothing more. Drop the bytes, and the reference to the socket, which has a reference to this reader."""
         self._is_over = True
         self.holder.withdraw(self)
         self._source = _NOBODY
         self.unread.take_all()
 
     def look(self) -> None:
-        """Read what there is, now or when its turn comes; or stop the socket until it may be read."""
+        """Read the complete frames, now or in the next turns; pause the socket while it may not be read."""
         while not self._is_waiting and not self._is_over:
             if not self._source.may_read:
                 return self._source.stop_reading()
@@ -104,7 +105,7 @@ class Reader:
         return None
 
     def go_on(self) -> None:
-        """Its turn has come."""
+        """Read a slice: it is this socket's turn."""
         self._is_waiting = False
         if not self._is_over and self._source.may_read:
             self._read_some()
@@ -114,7 +115,7 @@ class Reader:
         return not self._turns.may_go_on(self.holder) or bool(self._owed_seconds())
 
     def _owed_seconds(self) -> float:
-        """How long until its own account is paid back."""
+        """Seconds until the connection's own account is paid back; 0 when it is not overdrawn."""
         now_seconds = monotonic()
         seconds = self._account.wait_seconds(now_seconds)
         if seconds:
@@ -131,7 +132,7 @@ class Reader:
             self._turns.wait(self.holder, self)
 
     def _read_some(self) -> None:
-        """A slice, and charge for it."""
+        """Read one slice, and charge for it."""
         began, before = perf_counter(), len(self.unread)
         frames = self._read_slice()
         self._spend(before - len(self.unread), frames, A_READ_SECONDS + perf_counter() - began)
@@ -141,7 +142,7 @@ class Reader:
         self._turns.spent(self.holder, size_bytes, frames, seconds)
 
     def _read_slice(self) -> int:
-        """Some frames; how many they were."""
+        """Read or refuse the frames of one slice; returns how many. Bounds: `SLICE_FRAMES`, `SLICE_BYTES`."""
         standing = self._patience.standing(monotonic())
         if standing == "far_over":
             self._over["flood_ended"] += 1

@@ -1,10 +1,13 @@
-"""Every accepted socket, and which must go where there are too many. Pure: it is told of sockets, and aborts them.
+"""Counts every accepted socket, and aborts unauthenticated ones when there are too many. Pure: it is told of sockets.
 
-A stranger is a socket that nobody vouches for: idle, with an unfinished request, an answer that is not read, a
-handshake under way, a refused client that lingers. Where there is no room the one that has waited longest goes, of the
-address that holds most of them, and of that address first who has had an answer; so whoever comes gets in, though
-strangers hold everything. No stranger ever ends a socket that somebody vouches for: a connection that was
-admitted, a request whose credentials are good.
+A socket is authenticated while it carries an admitted connection, or a request with valid credentials. All others are
+unauthenticated: idle ones, those with an incomplete request, an unread response or a handshake under way, and those
+that linger after a refusal.
+
+When a new socket is one too many, one unauthenticated socket is aborted. If the network of the new socket has more than
+its bound, it is one of that network, else one of the network that has most. Sockets whose request is answered go first,
+and of these the one that has waited longest. So a new client always gets in, even if unauthenticated sockets hold all
+places. An unauthenticated socket never causes the end of an authenticated one.
 """
 
 from collections import Counter
@@ -13,20 +16,24 @@ from typing import Final, Protocol
 
 Holder = str
 HERE: Final = ""
-"""Who holds the sockets of this machine's own: the other workers of the command. They count, and never go."""
+"""Stands for sockets without an IP address: those of the other workers on this machine. They are never aborted."""
 BITS_OF_A_NETWORK: Final = 64
 REASONS: Final = ("all", "address", "late", "unread", "400", "414", "426", "431")
-"""Why a socket is ended: too many of all or of one address, too slow, not reading, or with what is no request."""
+"""Why a socket was ended.
+
+`all`, `address`: too many of all, or of one network. `late`: its request or handshake took too long. `unread`: it did
+not read its response. The rest: HTTP status of the refusal of its request.
+"""
 
 
 class Abortable(Protocol):
-    """As much of a transport as is needed here."""
+    """What is needed of a transport here."""
 
     def abort(self) -> None: ...
 
 
 class _Waiting:
-    """The strangers of one holder, the longest waiting first."""
+    """The unauthenticated sockets of one network, those that have waited longest first."""
 
     __slots__ = ("_answered", "_unanswered")
 
@@ -38,25 +45,28 @@ class _Waiting:
         return len(self._answered) + len(self._unanswered)
 
     def put(self, one: Abortable, *, is_answered: bool) -> None:
-        """From now on the last."""
+        """Add a socket at the end, or move it there."""
         self.drop(one)
         (self._answered if is_answered else self._unanswered)[one] = None
 
     def drop(self, one: Abortable) -> None:
-        """It waits no longer, if it did."""
+        """Remove a socket, if it is here."""
         self._answered.pop(one, None)
         self._unanswered.pop(one, None)
 
     def first_to_go(self) -> Abortable:
-        """Of those that had an answer, if there is one: whoever comes is not kept out by who goes on asking."""
+        """The socket to abort next: an answered one, if there is one.
+
+        So clients that repeat requests on open sockets cannot keep out a new client that waits for its first response.
+        """
         return next(iter(self._answered or self._unanswered))
 
 
 class Strangers:
-    """The sockets of one process.
+    """All accepted sockets of one process. A "stranger" is an unauthenticated socket.
 
-    `most` may be open, `most_strangers` of them without anybody who vouches for them, `most_per_address` of those for
-    one address.
+    Bounds: `most` sockets may be open, `most_strangers` of them unauthenticated, `most_per_address` of these for one
+    network (see `holder_of`). At a bound an unauthenticated socket is aborted for each new one.
     """
 
     def __init__(self, most: int, most_strangers: int, most_per_address: int) -> None:
@@ -66,23 +76,26 @@ class Strangers:
         self._holders: dict[Abortable, Holder] = {}
         self._vouched_for: set[Abortable] = set()
         self._waiting: dict[Holder, _Waiting] = {}
-        self._holding: dict[int, dict[Holder, None]] = {}  # how many strangers -> who holds so many
+        self._holding: dict[int, dict[Holder, None]] = {}  # number of unauthenticated sockets -> networks that have it
         self._most_held = 0
         self.ended: Counter[str] = Counter()
-        """One of `REASONS` -> how many sockets."""
+        """One of `REASONS` -> how many sockets were ended for it."""
 
     @property
     def strangers(self) -> int:
-        """How many sockets nobody vouches for."""
+        """The number of unauthenticated sockets."""
         return len(self._holders) - len(self._vouched_for)
 
     @property
     def vouched_for(self) -> int:
-        """How many sockets somebody vouches for."""
+        """The number of authenticated sockets."""
         return len(self._vouched_for)
 
     def came(self, one: Abortable, address: str) -> None:
-        """A socket was accepted. Another goes where it is one too many, or itself where all others are vouched for."""
+        """Add an accepted socket. If it is one too many, another is aborted.
+
+        If all others are authenticated, the new one is aborted itself.
+        """
         holder = holder_of(address)
         self._holders[one] = holder
         if holder == HERE:
@@ -92,18 +105,18 @@ class Strangers:
         self._make_room(holder)
 
     def vouch(self, one: Abortable) -> None:
-        """Somebody answers for it: it is no stranger any more."""
+        """Mark a socket as authenticated."""
         holder = self._holders.get(one)
         if holder is not None and one not in self._vouched_for:
             self._strike(one, holder)
             self._vouched_for.add(one)
 
     def asked(self, one: Abortable) -> None:
-        """Its request has come, and it waits for us: among strangers it is the last to go."""
+        """A socket's request has arrived and waits for its response: of the unauthenticated it is aborted last."""
         self._put(one, is_answered=False)
 
     def served(self, one: Abortable) -> None:
-        """Its request has its answer: it is a stranger again, and goes before those who had none."""
+        """A socket's request is answered: it is unauthenticated again, and aborted before those not answered yet."""
         holder = self._holders.get(one)
         if holder and one in self._vouched_for:
             self._vouched_for.discard(one)
@@ -118,7 +131,7 @@ class Strangers:
             self._waiting[holder].put(one, is_answered=is_answered)
 
     def gone(self, one: Abortable) -> None:
-        """It is closed."""
+        """Remove a socket: it is closed."""
         holder = self._holders.pop(one, None)
         if one in self._vouched_for:
             self._vouched_for.discard(one)
@@ -126,7 +139,7 @@ class Strangers:
             self._strike(one, holder)
 
     def _make_room(self, holder: Holder) -> None:
-        """After a stranger was added for that holder."""
+        """Abort one socket if there are too many, after an unauthenticated one of this network was added."""
         if len(self._waiting[holder]) > self._most_per_address:
             self._end_first_of(holder, "address")
         elif len(self._holders) > self.most or self.strangers > self._most_strangers:
@@ -151,7 +164,7 @@ class Strangers:
         self._recount(holder, len(waiting) + 1, len(waiting))
 
     def _recount(self, holder: Holder, before: int, after: int) -> None:
-        """Keep at hand who holds most: a count changes by one, and so does the largest."""
+        """Update the largest number that one network has. A count changes by one, and so the largest does too."""
         if before:
             del self._holding[before][holder]
             if not self._holding[before]:
@@ -163,7 +176,10 @@ class Strangers:
 
 
 def holder_of(address: str) -> Holder:
-    """Who counts as one: an IPv4 address, a /64 of IPv6, where a whole one is given to every customer."""
+    """The network that an address is counted for: an IPv4 address, or the /64 of an IPv6 address.
+
+    Providers give each customer a whole /64. `HERE` for an address that is not an IP address.
+    """
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:

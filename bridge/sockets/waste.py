@@ -1,6 +1,7 @@
-"""What still comes from whoever is not heard any more: read in turns as everything else, and thrown away.
+"""Discards what a client still sends after its connection has ended for us. It is charged, and waits for its turn.
 
-It is read at all so that an answer is not lost by closing over unread bytes. Nothing is kept of it, and nothing judged.
+The bytes are read so that the last response is not lost: closing a socket with unread bytes resets it. Nothing is
+stored or checked.
 """
 
 from collections.abc import Callable
@@ -10,20 +11,20 @@ from bridge.budget.turns import A_READ_SECONDS, Turns
 
 
 class Waste:
-    """Of one socket, on a holder's account."""
+    """The discarded bytes of one socket, charged to `holder`."""
 
     def __init__(self, turns: Turns, holder: Holder, stop: Callable[[], None], start: Callable[[], None]) -> None:
-        """`stop` and `start` reading; both must be harmless when the socket is gone."""
+        """`stop` pauses reading and `start` resumes it. Both must be harmless when the socket is gone."""
         self._turns = turns
         self._holder = holder
         self._stop = stop
         self._start = start
         self._is_waiting = False
         self.size_bytes = 0
-        """How much it was by now."""
+        """Bytes discarded so far."""
 
     def came(self, size_bytes: int) -> None:
-        """So much has just been read."""
+        """Charge bytes that were just read and discarded; pause reading if the holder must wait."""
         self.size_bytes += size_bytes
         self._turns.spent(self._holder, size_bytes, 1, A_READ_SECONDS)
         if not self._is_waiting and not self._turns.may_go_on(self._holder):
@@ -32,11 +33,11 @@ class Waste:
             self._turns.wait(self._holder, self)
 
     def go_on(self) -> None:
-        """Its turn has come."""
+        """Resume reading: it is this socket's turn."""
         self._is_waiting = False
         self._turns.spent(self._holder, 0, 0, A_READ_SECONDS)
         self._start()
 
     def end(self) -> None:
-        """Nothing more comes."""
+        """Leave the queue of the holder: the socket is gone."""
         self._holder.withdraw(self)

@@ -1,7 +1,8 @@
-"""How a WebSocket ends: the closing handshake of RFC 6455 under uvicorn. It reads and judges no message.
+"""How a WebSocket ends: the closing handshake of RFC 6455 under uvicorn. It reads and checks no message.
 
-No close may wait for a client that does not read, and none may be lost by closing over unread bytes: after the close
-frame the writing side is shut, what still arrives is thrown away up to a bound, and a timer aborts.
+A close must not wait for a client that does not read. A close frame must not be lost: closing a socket with unread
+bytes resets it. So after the close frame the writing side is shut down, what still arrives is discarded up to
+`LINGER_BYTES`, and a timer aborts.
 """
 
 from asyncio.transports import BaseTransport
@@ -20,11 +21,11 @@ from bridge.sockets.waste import Waste
 FLUSH_SECONDS: Final = 5.0
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 16_777_216
-"""So much is thrown away of who sends on after its end; then it is cut off."""
+"""Bytes that are discarded of a client that still sends after the end. With more the socket is aborted."""
 
 
 class WebSocketClosing(WebSocketsSansIOProtocol):
-    """One socket, and whatever ends it."""
+    """One WebSocket: the part that ends it."""
 
     budget: Budget
     _reader: Reader
@@ -42,16 +43,19 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
             self._carried.refuse(code)
 
     def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
-        """The close frame after everything written and `last`; aborted if it is not flushed and answered in time."""
+        """Write `last` and the close frame, after everything written before.
+
+        Aborts if they are not sent and the close not answered in `FLUSH_SECONDS`.
+        """
         self._lose()
         if self.close_sent or self.disconnected:
             return
         if self.conn.state is not State.OPEN:
-            self.transport.write(last)  # the library's own close follows
+            self.transport.write(last)  # the library has begun a close of its own, which follows
             return
         self.stop_keepalive()
         self.conn.send_close(code, reason)
-        self.transport.write(b"".join((last, *self.conn.data_to_send())))  # one write: a tenant's move is many of these
+        self.transport.write(b"".join((last, *self.conn.data_to_send())))  # one write: a cutover closes many sockets
         self.close_sent = True
         self._abort_after(FLUSH_SECONDS)
 
@@ -83,7 +87,7 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         self._last_words()
 
     def _last_words(self) -> None:
-        """Write what the library left to say, shut the writing side, and throw away what still arrives."""
+        """Write what the library still has to send, shut down the writing side, and discard what still arrives."""
         if self._is_deaf:
             return
         self._is_deaf = self.close_sent = True
@@ -134,9 +138,9 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         self._let_go()
 
     def _let_go(self) -> None:
-        """Of whatever holds this object in turn: what is over is freed at once, and waits for no garbage collector."""
+        """Break reference cycles, so that no garbage collection is needed to free this object."""
         self.conn.parser.close()
-        self.scope = None  # type: ignore[assignment]  # which holds this object; the application has it still
+        self.scope = None  # type: ignore[assignment]  # it refers to this object; the application still has its own
 
     def _lose(self) -> None:
         carried, self._carried = self._carried, None
@@ -151,7 +155,7 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(seconds, self.transport.abort)
 
     def shutdown(self) -> None:
-        """uvicorn's own end of the world; ours has closed everything politely before."""
+        """Called by uvicorn when the server shuts down. By then the bridge has closed its connections itself."""
         self._lose()
         super().shutdown()
         self._abort_after(LINGER_SECONDS)

@@ -1,11 +1,12 @@
-"""uvicorn's WebSocket protocol, made synchronous: bytes in, one call; one call, bytes out. It decides nothing.
+"""uvicorn's WebSocket protocol class, made synchronous: one call for each message in, one call for bytes out.
 
-The `websockets` library judges every frame; only whole, masked text messages are read here without it, because they are
-nearly all of them. Relies on internals of uvicorn's `WebSocketsSansIOProtocol` and of `websockets`' `ServerProtocol`
-that `tests/bridge/sockets/test_uvicorn_contract.py` holds still.
+It decides nothing. The `websockets` library checks every frame, except unfragmented, masked text messages: nearly all
+messages are of that kind, and they are read here without the library. It relies on internals of uvicorn's
+`WebSocketsSansIOProtocol` and of `websockets`' `ServerProtocol`; `tests/bridge/sockets/test_uvicorn_contract.py` fails
+when they change.
 
-What comes is read when `reader.py` says so. Nothing is read between the handshake's request and its answer, and nothing
-at all of a client that was refused. How it ends is in `websocket_closing.py`.
+`reader.py` decides when received bytes are read. Nothing is read before the handshake is answered, and nothing of a
+client that was refused. How a socket ends is in `websocket_closing.py`.
 """
 
 import socket
@@ -33,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 class WebSocketProtocol(WebSocketClosing):
-    """One socket. Until a connection is attached it hands what it reads to the application, as uvicorn's own does."""
+    """One socket. Until a connection is attached, messages go to the application's `receive`, as in uvicorn's class."""
 
     outbox_bytes: int = 1_048_576
 
@@ -48,13 +49,13 @@ class WebSocketProtocol(WebSocketClosing):
             offer(self.scope, {ASGI_EXTENSION: self, WHEN_GONE: self._departure.when_gone})
 
     async def send(self, message: Any) -> None:
-        """The application's way to write, until a connection is attached."""
+        """The ASGI `send` of the application, used until a connection is attached."""
         kind = message["type"]
         if self.transport.is_closing() and not self.handshake_complete:
-            self.handshake_complete = True  # there is nobody left to answer: no error, and nothing to log
-            raise ClientDisconnected  # or uvicorn would neither send nor say so
+            self.handshake_complete = True  # the client is gone: this is no error, and uvicorn must not log one
+            raise ClientDisconnected  # uvicorn would send nothing and raise nothing
         if kind == "websocket.close":
-            self.read_paused = False  # or uvicorn would start the socket again: what is left of it is ours to end
+            self.read_paused = False  # otherwise uvicorn would resume reading; `_last_words` ends the socket
         await super().send(message)
         if kind == "websocket.accept":
             self._forget_handshake()
@@ -62,15 +63,18 @@ class WebSocketProtocol(WebSocketClosing):
         elif kind == "websocket.close":
             self._last_words()
         elif kind == "websocket.http.response.body" and not message.get("more_body", False):
-            self.handshake_complete = True  # or uvicorn would log that nobody answered it
+            self.handshake_complete = True  # otherwise uvicorn would log that the handshake was not answered
 
     def _forget_handshake(self) -> None:
-        """What was asked is in the scope, and what was answered is on its way: none reads them here any more."""
+        """Free the headers of request and response: the scope has its own copy, and the response has been sent."""
         self.request.headers.clear()
         self.response.headers.clear()
 
     async def receive(self) -> Any:
-        """The application's way to read, until a connection is attached: one message, and then the next is read."""
+        """The ASGI `receive` of the application, used until a connection is attached.
+
+        The next message is read from the socket only when this one is taken.
+        """
         message = await self.queue.get()
         if self.read_paused and self.queue.empty():
             self.read_paused = False
@@ -78,7 +82,7 @@ class WebSocketProtocol(WebSocketClosing):
         return message
 
     def attach(self, carried: Carried) -> None:
-        """From now on every message goes to `carried`, in the turn of the loop in which it is read."""
+        """From now on pass every message to `carried`, in the turn of the loop in which it is read."""
         self._carried, self._reader.holder, self._is_attached = carried, carried.holder, True
         self.transport.set_write_buffer_limits(high=min(MUCH_BYTES, self.outbox_bytes))
         handle = self.transport.get_extra_info("socket")
@@ -95,11 +99,11 @@ class WebSocketProtocol(WebSocketClosing):
         self.conn.max_message_size = most_bytes
 
     def pays(self, holder: Holder) -> None:
-        """What comes is read on this holder's account from now on."""
+        """Charge what is read to this holder, from now on."""
         self._reader.holder = holder
 
     def write(self, frames: bytes) -> None:
-        """Ready frames, now or as soon as the socket takes them."""
+        """Write framed bytes, now or as soon as the socket takes them."""
         self.transport.write(frames)
         if self._is_full:
             self._look_at_outbox()
@@ -115,11 +119,11 @@ class WebSocketProtocol(WebSocketClosing):
 
     @property
     def may_read(self) -> bool:
-        """Whether somebody takes what is read: a connection, or an application that has taken what was read before."""
+        """Whether a message can be handled: a connection is attached, or the application has taken the last message."""
         return self.handshake_complete and not self.read_paused
 
     def read(self, buffer: bytes, where: Extent) -> None:
-        """One whole frame: a text message at once, anything else as the library has it."""
+        """Handle one complete frame: an unfragmented text message directly, any other frame by the library."""
         if self._is_easy(buffer, where):
             self._take_text(apply_mask(buffer[where.start : where.end], buffer[where.mask : where.start]))
         else:
@@ -134,13 +138,16 @@ class WebSocketProtocol(WebSocketClosing):
 
     @property
     def _most_bytes(self) -> int:
-        """Of one message. Socket.IO makes room for what it puts around it."""
+        """The largest size of a message in bytes. Socket.IO adds the size of its envelope."""
         return cast(int, self.conn.max_message_size)
 
     def refuse_unread(self, buffer: bytes, where: Extent) -> None:
-        """A frame of who has been over its budget on end: messages are refused, pings not answered, a close heeded."""
+        """Refuse a frame of a connection that stays over its budget.
+
+        Messages are refused, pings and pongs ignored, a close frame is handled.
+        """
         if self._carried is None and not self.close_sent:
-            self.read(buffer, where)  # it has nobody yet who could say so, and waits
+            self.read(buffer, where)  # no connection is attached yet that could refuse it: the application reads it
         elif self._is_easy(buffer, where):
             self._refuse("rate_limited")
         elif not is_ping_or_pong(buffer, where.head):
@@ -152,18 +159,18 @@ class WebSocketProtocol(WebSocketClosing):
         self._last_words()
 
     def _judge_beginning(self) -> None:
-        """A frame that has not come whole, and will be refused whatever follows: too large, or unmasked."""
+        """Refuse an incomplete frame at once when its header shows that it is too large or not masked."""
         begun = self._reader.unread.incomplete()
         if begun is not None and (begun[0] > self._most_bytes or not begun[1]):
             self._judge(self._reader.unread.take_all())
 
     def _judge(self, frame: bytes) -> None:
-        """A frame that is not plain text: the library says what it is."""
+        """Pass a frame to the library, which checks and handles it."""
         if frame[0] & 0x0F == Opcode.CLOSE:
             # A close between two fragments is a close (RFC 6455 5.5.1), not a protocol error.
             self.conn.current_size = None
         if frame[0] & 0x08 and frame[1] & 0x7F > MAX_CONTROL_LENGTH:
-            # The library would judge its size first, and say 1009.
+            # The library would check the message size first, and close with 1009.
             self._fail(1002, "control frame too long")
             return
         self.conn.receive_data(frame)
@@ -192,13 +199,13 @@ class WebSocketProtocol(WebSocketClosing):
             self._carried_errors()
 
     def _carried_errors(self) -> None:
-        """Count what nobody foresaw; the connection lives."""
+        """Count an unexpected exception. The connection stays open."""
         type(self).errors += 1
 
     errors: int = 0
 
     def _hand_over(self, event: Any) -> None:
-        """What arrived before the connection was attached."""
+        """Deliver a message that was read before the connection was attached."""
         if event["type"] == "websocket.receive" and event.get("text") is not None:
             self._deliver(event["text"])
 
@@ -224,7 +231,10 @@ class WebSocketProtocol(WebSocketClosing):
         self._deliver(text)
 
     def _hand_to_application(self, data: bytes) -> None:
-        """Where no connection is attached: the next message is read once this one was taken. After an end, dropped."""
+        """Queue a message for the application, and pause reading until it is taken.
+
+        Dropped when the socket is closing, or when its connection is over.
+        """
         if not self.close_sent and not self._is_attached:
             self.queue.put_nowait({"type": "websocket.receive", "text": data.decode(errors="replace")})
             self.read_paused = True
@@ -239,7 +249,7 @@ class WebSocketProtocol(WebSocketClosing):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Much waits, from within the write that made it so."""
+        """The transport's buffer has reached its high-water mark. Called within the write that caused it."""
         super().pause_writing()
         self._is_full = True
         self.budget.outboxes.fill(self)
@@ -251,15 +261,15 @@ class WebSocketProtocol(WebSocketClosing):
         self.budget.outboxes.drain(self)
 
     def waiting_bytes(self) -> int:
-        """What the socket has not taken yet."""
+        """Bytes in the transport's buffer, which the socket has not taken yet."""
         return self.transport.get_write_buffer_size()
 
     def _look_at_outbox(self) -> None:
         if self._carried is not None and self.waiting_bytes() > self.outbox_bytes:
-            self.loop.call_soon(self.cut)  # not now: the hub is still writing to others
+            self.loop.call_soon(self.cut)  # not now: the hub is in the middle of writing to other listeners
 
     def cut(self) -> None:
-        """A slow consumer: an ERROR and the close are the last that is queued."""
+        """End a slow consumer: an ERROR and the close frame are the last data queued for it."""
         if self._carried is not None:
             self._carried.refuse("slow_consumer")
             self._abort_after(self.close_timeout)
