@@ -74,7 +74,7 @@ async def pages(redis: Redis, addresses: Addresses, table: Table, tenant: str, s
 
 
 async def forgotten(redis: Redis, addresses: Addresses, table: Table, tenant: str, since: int = 0) -> int:
-    """How many rows were deleted because of `most_rows`; 0 if that last happened before `since` (ms since the epoch)."""
+    """How many rows were deleted because of `most_rows`; 0 if that last happened before `since` (ms, epoch)."""
     asked = redis.hmget(_keys(addresses, table, tenant)[0], ["", "@"])
     fields: list[bytes | None] = await unreadable.answer_of(asked, [])
     match [_number((field or b"").decode(errors="replace")) for field in fields]:
