@@ -1,1 +1,1 @@
-"""The operator's HTTP: the routes below `/admin`, their bodies, refusals and stream of events, and the dashboard."""
+"""The HTTP API for operators: the routes below `/admin`, their bodies, refusals and events, and the dashboard."""

@@ -1,6 +1,6 @@
-"""The body of an order to the admin API: one JSON object, read strictly. It carries nothing out.
+"""Reads and validates the body of an order to the admin API: one JSON object, strictly. It carries nothing out.
 
-It is read after the key was looked at, and what it holds is never said back: what cannot be read might be anything.
+A body is read only after the key was checked. Its content is never repeated in an answer, because it can be anything.
 """
 
 from typing import Any, Final, Self
@@ -16,13 +16,13 @@ MAX_BODY_BYTES: Final = 65_536
 
 
 class Body(BaseModel):
-    """What an order says. Each kind of order has its own fields, and no others are allowed."""
+    """The body of an order. Each kind of order has its own fields, and no others are allowed."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     @classmethod
     def in_body(cls, body: bytes) -> Self:
-        """The order of a request. Raises `AdminRefusal`."""
+        """The order in a body. Raises `AdminRefusal` (422) if it is not valid."""
         try:
             return cls.model_validate_json(body)
         except ValidationError as error:
@@ -30,7 +30,7 @@ class Body(BaseModel):
 
 
 async def body_of(request: Request, most_bytes: int = MAX_BODY_BYTES, count: Count = uncounted) -> bytes:
-    """The body, bounded. Raises `AdminRefusal`, and what `count` raises."""
+    """The body of a request, at most `most_bytes`. Raises `AdminRefusal` (413, or 400), and what `count` raises."""
     try:
         return await read_body(request, most_bytes, count)
     except TooLong:
@@ -40,6 +40,6 @@ async def body_of(request: Request, most_bytes: int = MAX_BODY_BYTES, count: Cou
 
 
 def described(order: type[BaseModel], *, is_required: bool) -> dict[str, Any]:
-    """The body as OpenAPI has it."""
+    """The description of a body for OpenAPI, as FastAPI's `openapi_extra`."""
     content = {"application/json": {"schema": order.model_json_schema()}}
     return {"requestBody": {"required": is_required, "content": content}}

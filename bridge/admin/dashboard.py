@@ -1,4 +1,4 @@
-"""`GET /admin`: the operator's dashboard. Only its files: whatever it shows or orders goes through `/admin/api`."""
+"""`GET /admin`: the dashboard for operators. It serves only files; the page reads and orders through `/admin/api`."""
 
 from fastapi import FastAPI
 

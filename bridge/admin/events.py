@@ -1,8 +1,10 @@
-"""`GET /admin/api/events`: the tenants as they change, as server-sent events, for as long as the process serves.
+"""`GET /admin/api/events`: the state of the tenants, as server-sent events, for as long as the process serves.
 
-`tenants` tells all of them; `away` tells that Redis is, and that nothing is known until the next `tenants`.
+The event `tenants` has the state of all tenants, and is sent when something changes. The event `away` says that Redis
+cannot be reached, and that nothing is known until the next `tenants`.
 
-A stream is a look each second; it never keeps the process from ending, and there is a bound to how many there are.
+A stream looks once a second, and never keeps the process from ending. The number of streams is bounded; one more is
+refused with 503.
 """
 
 import asyncio
@@ -25,12 +27,12 @@ LOOK_SECONDS: Final = 1.0
 SILENT_LOOKS: Final = 10
 MOST_STREAMS: Final = 64
 MOST_STREAMS_OF_A_KEY: Final = 8
-"""Of which no key has more than so many, and so many are kept for keys of the whole platform."""
+"""The most streams of one key. As many of `MOST_STREAMS` are reserved for keys of the whole platform."""
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class Streams:
-    """The open streams of one process. `is_ending` tells whether they have to end."""
+    """The open streams of one process. `is_ending` returns whether they must end."""
 
     def __init__(self, service: TenantService, is_ending: Callable[[], bool]) -> None:
         self._service = service
@@ -38,18 +40,18 @@ class Streams:
         self._open: Counter[Administrator] = Counter()
 
     def begin(self, administrator: Administrator) -> AsyncIterator[str]:
-        """One more stream. Raises `AdminRefusal` beyond the bound."""
+        """Begin a stream. Raises `AdminRefusal` (503) beyond the bound."""
         if not self._has_room(administrator):
             raise AdminRefusal(503, "overloaded", "Too many dashboards are open on this process; try again later.")
         return self._stream(administrator)
 
     def _has_room(self, administrator: Administrator) -> bool:
-        """No key takes more than its share, and what is kept for the platform's no other."""
+        """Whether a stream of this key is within its own bound, and takes none that is reserved for the platform."""
         kept = 0 if EVERY_TENANT in administrator.tenants else MOST_STREAMS_OF_A_KEY
         return self._open[administrator] < MOST_STREAMS_OF_A_KEY and self._open.total() < MOST_STREAMS - kept
 
     async def _stream(self, administrator: Administrator) -> AsyncIterator[str]:
-        if not self._has_room(administrator):  # it was taken between the answer's head and here
+        if not self._has_room(administrator):  # others have begun since `begin`
             return
         self._open[administrator] += 1
         try:
@@ -67,7 +69,7 @@ class Streams:
             self._open[administrator] -= 1
 
     async def _event(self, administrator: Administrator) -> str:
-        """`tenants`, or `away` while Redis is: what was said before it may be no longer so."""
+        """The event `tenants`; or `away` while Redis cannot be reached, since the last state may be out of date."""
         try:
             return _event("tenants", await self._service.states(administrator))
         except (AdminRefusal, RedisError):

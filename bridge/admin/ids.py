@@ -1,7 +1,7 @@
-"""An id map as the admin API takes it: one object, in which nothing may stand twice. It maps nobody by itself.
+"""Reads an id map from a request to the admin API: one JSON object without duplicates. It applies no map itself.
 
-Read string by string and not by `json.loads`, which would keep everybody waiting until all of them are read. The
-command line takes larger maps: it has a process of its own.
+It parses string by string, because one `json.loads` of the whole map would block the process until its end. The command
+line takes larger maps: it has a process of its own.
 """
 
 import asyncio
@@ -24,17 +24,19 @@ from compat.identity import check_id_map
 
 MOST_IDS: Final = 100_000
 MAX_IDS_BYTES: Final = 8 * 1_024 * 1_024
-"""So many ids of usual length. nginx lets as much through."""
+"""Enough for `MOST_IDS` ids of usual length. The bound of nginx is the same."""
 MOST_BYTES: Final = 8 * MAX_IDS_BYTES
 KEPT_BYTES: Final = 2 * MAX_IDS_BYTES
-"""Of all bodies together; and what of that is kept for those who send less than an equal share of it."""
+"""`MOST_BYTES` bounds all bodies together. Of these, `KEPT_BYTES` are for parties that send no more than their share.
+
+The share of a party is an equal part of `MOST_BYTES`."""
 TOO_MANY: Final = f"At most {MOST_IDS:,} ids in one request: give a larger map to `aether-bridge tenants ids`."
 BODY_SECONDS: Final = 60.0
-"""So long a body may take to come."""
+"""The longest time that a body may take to arrive."""
 LONGEST_WORD: Final = 1_024
-"""Of what is an id or a name at all; what is longer is not said back."""
+"""Characters of an id or a name. A longer one is refused, and not repeated in the answer."""
 _read_string: Any = vars(decoder)["scanstring"]
-"""The standard library's own, in C; it has no public name."""
+"""The parser for a JSON string of the standard library, in C. It has no public name."""
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
 
@@ -47,10 +49,10 @@ class Ids(BaseModel):
 
 
 class Maps:
-    """Takes one body of each party while it comes, and reads and uses one map at a time, first come, first served.
+    """Receives one body of each party at a time; parses and applies one map at a time, first come, first served.
 
-    What is here of all bodies is bounded in bytes, and a part of that is kept for parties that send little, so that
-    nobody's map keeps another's out.
+    The bytes of all bodies in memory are bounded. A part of them is reserved for parties that send little, so that the
+    maps of one party cannot keep out those of another.
     """
 
     def __init__(self) -> None:
@@ -59,7 +61,10 @@ class Maps:
 
     @asynccontextmanager
     async def taken(self, request: Request, party: Party) -> AsyncIterator[dict[str, str]]:
-        """The map of a request, to be used within. Raises `AdminRefusal`, also while the party sends another one."""
+        """The map of a request, to be applied inside the context.
+
+        Raises `AdminRefusal`, also (503) while the same party sends another map.
+        """
         if party in self._here:
             raise AdminRefusal(503, "overloaded", "Another id map of this tenant is being taken; try again later.")
         self._here[party] = 0
@@ -78,7 +83,7 @@ class Maps:
             raise AdminRefusal(408, "unfinished", f"Send an id map within {BODY_SECONDS:g} seconds.") from None
 
     def _count(self, party: Party, more_bytes: int) -> None:
-        """So much more of a body is here. Raises `AdminRefusal` where that is too much."""
+        """Count a part of a body that has arrived. Raises `AdminRefusal` (503) if that is too much."""
         of_all, of_party = self._here.total() + more_bytes, self._here[party] + more_bytes
         is_little = of_party <= MOST_BYTES / len(self._here)
         if of_all > (MOST_BYTES if is_little else MOST_BYTES - KEPT_BYTES):
@@ -87,7 +92,7 @@ class Maps:
 
 
 def ids_in(body: bytes) -> dict[str, str]:
-    """The map of a request. Raises `AdminRefusal` for one that is not one to one."""
+    """The map in a body. Raises `AdminRefusal` if it is not valid, or not one to one."""
     ids: dict[str, str] = {}
     try:
         for v2_id, name in IdMapReader(body.decode()).ids():
@@ -104,14 +109,14 @@ def ids_in(body: bytes) -> dict[str, str]:
 
 
 class IdMapReader:
-    """Reads `{"ids": {"…": "…", …}}`, and nothing else."""
+    """Parses `{"ids": {"…": "…", …}}`, and nothing else."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
 
     def ids(self) -> Iterator[tuple[str, str]]:
-        """Each pair, as often as it stands there. Raises `AdminRefusal` for too many, `ValueError` for rubbish."""
+        """Each pair, duplicates too. Raises `AdminRefusal` for too many, `ValueError` for text in another form."""
         self._expect("{")
         if self._word() != "ids":
             raise ValueError
@@ -150,7 +155,7 @@ class IdMapReader:
             raise ValueError
 
     def _next(self) -> str:
-        """The next character that is no space; empty at the end."""
+        """The next character that is not white space; empty at the end."""
         found = _SPACE.match(self._text, self._at)
         self._at = found.end() + 1 if found is not None else self._at
         return self._text[self._at - 1 : self._at]

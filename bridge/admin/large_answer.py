@@ -1,6 +1,7 @@
-"""JSON in which a list may be very long, put into words beside the loop and sent in pieces. It knows not what it says.
+"""JSON answers with very long lists: encoded in the background thread, and sent in pieces.
 
-One call for all of it would keep everybody waiting; one text of all of it would be held beside its parts.
+One call of `json.dumps` for the whole answer would block the process, and the whole text would be in memory a second
+time, beside its parts. It does not know what an answer means.
 """
 
 import json
@@ -15,14 +16,14 @@ WORDS_PER_PIECE: Final = 256
 
 
 async def in_words(said: object) -> list[bytes]:
-    """An object or a list, as words that make JSON one after the other. What is bytes in a list is JSON already."""
+    """An object or a list as parts of JSON text, to be joined. `bytes` in a list are encoded JSON already."""
     found: list[bytes] = []
     await aside_in_turns(map(found.append, words(said)))
     return found
 
 
 async def send_words(send: Send, headers: Sequence[tuple[bytes, bytes]], found: Sequence[bytes]) -> None:
-    """As the whole response; who does not read it has no more of it waiting than a piece."""
+    """Send the parts as the whole response. Of a response that the client does not read, at most one piece waits."""
     size = str(sum(map(len, found))).encode()
     await send(
         {"type": "http.response.start", "status": 200, "headers": [*headers, (b"content-length", size)]},
@@ -34,7 +35,7 @@ async def send_words(send: Send, headers: Sequence[tuple[bytes, bytes]], found: 
 
 
 def words(said: object) -> Iterator[bytes]:
-    """Each member of an object and each item of a list by itself."""
+    """The parts of JSON text, with each member of an object and each item of a list encoded by itself."""
     match said:
         case dict():
             yield from _between(b"{", map(_member, said.items()), b"}")

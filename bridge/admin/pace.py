@@ -1,7 +1,7 @@
-"""How fast the administrators of a tenant may give orders over HTTP. It carries nothing out, and knows no order.
+"""Rate limit for the orders about a tenant over HTTP. It carries nothing out, and does not know what an order is.
 
-Each order is written, recorded, and obeyed by every process. The command line has no such bound: whoever uses it holds
-the Redis itself.
+The reason for it: each order is written, recorded, and applied by every process. The command line has no such limit,
+because its user has access to Redis itself.
 """
 
 import time
@@ -15,26 +15,28 @@ from bridge.handshake.authentication import Administrator
 
 ORDERS_AT_ONCE: Final = 100
 ORDERS_PER_SECOND: Final = 5
-"""On one process."""
+"""Of each party, on one process. So is `ORDERS_AT_ONCE`."""
 
 Party = tuple[str, bool]
-"""Who has a bound together: the administrators of a tenant, or those of the platform where they order for it."""
+"""A tenant, and whether the key is for the whole platform. The administrators of one party share one limit.
+
+The keys of a tenant are one party, and the keys of the platform, for orders about this tenant, another."""
 
 
 def party_of(administrator: Administrator, tenant: str) -> Party:
-    """The party of whoever orders something of a tenant."""
+    """The party of an administrator who gives an order about `tenant`."""
     return tenant, EVERY_TENANT in administrator.tenants
 
 
 class Pace:
-    """What each party may still order. `tenant` is always one that the bridge knows: there are no more than those."""
+    """The limit of each party. Bounded by the tenants that the bridge knows: there are no parties of others."""
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
         self._buckets: dict[Party, Bucket] = {}
 
     def spend(self, party: Party) -> None:
-        """Count one order. Raises `AdminRefusal` for one too many."""
+        """Count one order. Raises `AdminRefusal` (429) if that is one too many."""
         now = self._seconds()
         bucket = self._buckets.get(party)
         if bucket is None:

@@ -1,4 +1,4 @@
-"""What the admin API answers where it carries no order out: a status, a code for programs, a sentence for people."""
+"""The refusals of the admin API, for OpenAPI: a status, a code for programs, and a sentence for people."""
 
 from typing import Any, Final
 

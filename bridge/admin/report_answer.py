@@ -1,6 +1,6 @@
-"""A report as a response: made when its turn has come, and given up when nobody waits for it any more. No routes.
+"""HTTP response with a report: it is made when its turn comes, and given up when the client disconnects. No routes.
 
-The turn lasts until the answer is sent, so that of a tenant's answers there is one at most that nobody has read.
+The turn lasts until the answer is sent, so that at most one answer of each tenant is in memory unread.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from bridge.records.report_turns import ReportTurns, TooManyReports
 
 
 class ReportAnswer(Response):
-    """`make` gives what is to be said of a tenant, as JSON knows it; `key` is whose it is who asks."""
+    """`make` returns the report about a tenant, as JSON data. `key`: the key with which the client asks for it."""
 
     media_type = "application/json"
 
@@ -27,7 +27,7 @@ class ReportAnswer(Response):
         self._make = make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises `AdminRefusal`, and what making it raises."""
+        """Raises `AdminRefusal` (503) if the key asks for too many reports at once, and what `make` raises."""
         asking = cast("asyncio.Task[object]", asyncio.current_task())
         leaving = asyncio.ensure_future(_left(receive))
         leaving.add_done_callback(end := lambda _: asking.cancel())
@@ -35,7 +35,7 @@ class ReportAnswer(Response):
             await self._tell(send)
         except asyncio.CancelledError:
             if not leaving.done() or asking.uncancel():
-                raise  # somebody else ends it
+                raise  # not because the client has disconnected
         finally:
             leaving.remove_done_callback(end)
             leaving.cancel()
@@ -50,6 +50,6 @@ class ReportAnswer(Response):
 
 
 async def _left(receive: Receive) -> None:
-    """Returns when whoever asked is gone."""
+    """Return when the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass

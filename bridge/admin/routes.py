@@ -1,6 +1,6 @@
-"""`/admin/api/…`: what an operator's tools ask. Every route wants the bearer key of an administrator.
+"""Routes of `/admin/api/…` for the tools of operators. Every route requires the bearer key of an administrator.
 
-Only the routes, but for those on which a tenant is moved from V2 to V3 (`v2.py`).
+Only routes, and not those that move a tenant from V2 to V3: these are in `v2.py`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -64,7 +64,7 @@ def add_report(
     make: Callable[[Tenant], Awaitable[object]],
     response_model: object = JsonObject,
 ) -> None:
-    """A route on which a report is made about one tenant, when its turn has come."""
+    """Add a route that answers with a report about one tenant, made when its turn comes."""
 
     @routes.get(f"/tenants/{{tenant}}/{name}", name=name, summary=summary, response_model=response_model)
     async def report(tenant: str, admin: Admin) -> Response:

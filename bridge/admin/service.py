@@ -1,6 +1,6 @@
-"""What the routes of the admin API share: who may ask, which tenants there are, and how fast they may be changed.
+"""What the routes of the admin API share: authentication, the tenants that a key may see, their state, the rate limit.
 
-It judges nothing: changes are made by `cutover/changes.py`, reports by `records/reports.py`.
+It judges nothing: `cutover/changes.py` makes changes, and `records/reports.py` makes reports.
 """
 
 from collections.abc import Awaitable, Callable
@@ -46,9 +46,11 @@ class TenantService:
         self.reports: Final = reports
 
     async def administrator(self, request: Request) -> Administrator:
-        """Whoever holds the bearer key. Raises `AdminRefusal`, also while Redis is away: it has the answers.
+        """The administrator with the bearer key of a request; a dependency of FastAPI.
 
-        It awaits nothing, but FastAPI would give what is not `async` to a thread, and sockets are the loop's.
+        Raises `AdminRefusal`: 401, 403, or 503 while Redis cannot be reached, because all answers come from there. It
+        awaits nothing, but is `async` because FastAPI would call it in a thread otherwise, and sockets belong to the
+        event loop.
         """
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         try:
@@ -62,40 +64,43 @@ class TenantService:
         return found
 
     def tenant(self, administrator: Administrator, name: str) -> Tenant:
-        """A tenant that the administrator may see. Raises `AdminRefusal`."""
+        """A tenant that the administrator may see. Raises `AdminRefusal` (404)."""
         tenant = self._table.get(name)
         if tenant is None or not administrator.may_use(name):
             raise AdminRefusal(404, "unknown_tenant", f"There is no tenant {name!r} that this key may use.")
         return tenant
 
     def ordered(self, administrator: Administrator, name: str) -> Tenant:
-        """A tenant that is to change once more. Raises `AdminRefusal`, also for one change too many."""
+        """A tenant that is to be changed; counts one order. Raises `AdminRefusal` (404, or 429 for one too many)."""
         tenant = self.tenant(administrator, name)
         self._pace.spend(party_of(administrator, name))
         return tenant
 
     async def states(self, administrator: Administrator) -> list[dict[str, Any]]:
-        """Every tenant that the administrator may see, by name, with the connections of all processes."""
+        """Every tenant that the administrator may see, sorted by name, with the connections of all processes.
+
+        Raises `AdminRefusal`, and what redis-py raises.
+        """
         tenants = sorted(
             (one for one in self._table.all() if administrator.may_use(one.name)), key=lambda one: one.name
         )
         return [self._state(tenant, *facts) for facts in [await self._facts()] for tenant in tenants]
 
     async def state(self, administrator: Administrator, name: str) -> dict[str, Any]:
-        """One tenant as the API says it. Raises `AdminRefusal`."""
+        """One tenant as a JSON object of the API. Raises `AdminRefusal`, and what redis-py raises."""
         return self._state(self.tenant(administrator, name), *(await self._facts()))
 
     def knows(self, name: str) -> bool:
-        """Whether this process knows such a tenant already, whoever may see it."""
+        """Whether this process knows the tenant already, even if the key may not see it."""
         return self._table.get(name) is not None
 
     async def look(self, name: str) -> None:
-        """See what has become of a tenant, while Redis is there."""
+        """Read the state of a tenant from Redis, if Redis can be reached."""
         if self._is_redis_there():
             await self._table.look_once(name)
 
     async def fresh(self, administrator: Administrator, name: str) -> Tenant:
-        """A tenant as it is now, whichever process was told last. Raises `AdminRefusal`."""
+        """A tenant as it is now in Redis, whichever process changed it last. Raises `AdminRefusal` (404, or 503)."""
         if not await self._table.look_once(name):
             raise redis_away()
         return self.tenant(administrator, name)
@@ -103,12 +108,12 @@ class TenantService:
     def report(
         self, administrator: Administrator, name: str, make: Callable[[Tenant], Awaitable[object]]
     ) -> ReportAnswer:
-        """What `make` says of a tenant, when its turn has come. Raises `AdminRefusal`."""
+        """The response with what `make` returns about a tenant, made when its turn comes. Raises `AdminRefusal`."""
         tenant = self.tenant(administrator, name)
         return ReportAnswer(self.reports.turns, tenant.name, administrator, lambda: make(tenant))
 
     async def replace_ids(self, tenant: Tenant, ids: dict[str, str]) -> dict[str, Any]:
-        """Replace the id map."""
+        """Replace the id map. Return its size, the new version, and how many ids were added, removed and changed."""
         done = await replace_id_map(self._redis, self._addresses, tenant.name, ids)
         await self._table.look_once(tenant.name)
         counts = {"added": len(done.added), "removed": len(done.removed), "changed": len(done.changed)}

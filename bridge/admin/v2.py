@@ -1,7 +1,7 @@
-"""What an operator changes of a tenant on its way from V2 to V3, over HTTP: stage, share, routing and id map.
+"""Routes that move a tenant from V2 to V3: stage, share, routing and id map; also its change log and its guards.
 
-Also what was changed, and what the guards say. The rules are in `cutover/changes.py`; here it is said who may change,
-how fast, and what is answered where a change is not made. It goes when V2 goes.
+The rules are in `cutover/changes.py`. This module decides who may change a tenant, how fast, and what is answered if a
+change is not made. To be deleted together with V2.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class NewStage(Body):
         return self
 
     def wanted(self) -> WantedChange:
-        """As the cutover knows it."""
+        """The change for `cutover/changes.py`."""
         return WantedChange(**self.model_dump())
 
 
@@ -62,7 +62,7 @@ class StepBack(Body):
 
 
 class TenantChanges:
-    """Changes of tenants, as administrators may make them on one process."""
+    """The changes of tenants that administrators make through one process."""
 
     def __init__(self, service: TenantService, cutover: Cutover) -> None:
         self.service: Final = service
@@ -76,12 +76,12 @@ class TenantChanges:
         version: int | None,
         change: Callable[[Tenant], Awaitable[object]],
     ) -> JsonObject:
-        """Make a change, and obey it here at once; the tenant's new state. Raises `AdminRefusal`.
+        """Make a change, apply it in this process at once, and return the tenant's new state. Raises `AdminRefusal`.
 
-        Of one party one change is made at a time: the next one waits for it.
+        Each party makes one change at a time: its next one waits.
         """
         service = self.service
-        if not service.knows(name):  # it may be new
+        if not service.knows(name):  # it may be new in Redis
             await service.fresh(administrator, name)
         service.ordered(administrator, name)
         async with self._turns[party_of(administrator, name)]:
@@ -90,7 +90,7 @@ class TenantChanges:
             return await service.state(administrator, name)
 
     async def _obeyed(self, change: Callable[[Tenant], Awaitable[object]], tenant: Tenant) -> None:
-        """Whatever becomes of the change, this process knows the tenant as it is then."""
+        """Make the change, and then read the tenant from Redis, even if the change has failed."""
         try:
             await change(tenant)
         finally:
@@ -99,7 +99,7 @@ class TenantChanges:
     async def predicted(
         self, administrator: Administrator, name: str, after: Callable[[Tenant], Awaitable[Standing]]
     ) -> JsonObject:
-        """What a change would do to the tenant as it is now, whichever process changed it last."""
+        """What a change would do to the tenant as it is now in Redis, as a JSON object. Raises `AdminRefusal`."""
         known = await self.service.fresh(administrator, name)
         with said_as_refusals():
             return await self.cutover.dry_run.predict(known, await after(known))
@@ -107,7 +107,7 @@ class TenantChanges:
 
 @contextmanager
 def said_as_refusals() -> Iterator[None]:
-    """What keeps a change from being made, as `AdminRefusal`."""
+    """Raise the errors of a change as `AdminRefusal`."""
     try:
         yield
     except Stale as stale:

@@ -1,9 +1,9 @@
--- Redis holds a mark that lives as long as its data does. Another mark than the one a process has seen means that the
--- data is lost. Whoever says so first is remembered.
+-- Compares the mark in Redis, which lives as long as the data there, with the mark that a process remembers. If they
+-- differ, the data was lost. The first process that finds this stores the loss, and must announce it.
 -- KEYS     1 mark, 2 loss
--- ARGV     1 a new mark, 2 the mark that this process has seen (empty: none), 3 the time in ISO 8601
--- Returns  [the mark that is here now, 1 to the one process that must say that the data is lost]
--- Never    replaces a mark that is there, or reads more than 64 bytes of it. What is no string is removed.
+-- ARGV     1 a new mark, 2 the mark that the process remembers (empty: it has none), 3 the time in ISO 8601
+-- Returns  [the mark that is now in Redis, 1 for the one process that must announce the loss and 0 for all others]
+-- Never    replaces an existing mark, or reads more than 64 bytes of it. A value that is not a string is removed.
 
 for _, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key).ok

@@ -1,8 +1,8 @@
 -- Claims the right to clean up after a dead process.
--- KEYS     1 processes, 2 the mark that somebody cleaned up after the dead process
--- ARGV     1 the dead process, 2 for how many seconds from now on the claim holds
+-- KEYS     1 processes, 2 the mark that another process cleaned up after the dead process
+-- ARGV     1 the dead process, 2 how many seconds the claim holds
 -- Returns  1 to the one process that may clean up now, 0 to all others
--- Never    gives the right to two at once, or takes it from a process whose lease is not over.
+-- Never    gives the right to two processes at once, or at all while a lease or an earlier claim has not expired.
 
 local now = tonumber(redis.call('TIME')[1])
 local expires = redis.call('ZSCORE', KEYS[1], ARGV[1])

@@ -1,9 +1,9 @@
--- A process renews its lease, and learns what became of the last one and whose lease is over.
--- KEYS     1 processes, 2 the mark that somebody cleaned up after this process
--- ARGV     1 process, 2 for how many seconds from now on the lease holds
--- Returns  [held | swept (somebody cleaned up after it) | unknown (Redis did not know it), at most 8 processes whose
---          lease is over]
--- Never    removes another process: whoever claims it does.
+-- Renews the lease of a process, and tells it what became of its last lease and which leases have expired.
+-- KEYS     1 processes, 2 the mark that another process cleaned up after this one
+-- ARGV     1 process, 2 how many seconds the lease holds
+-- Returns  [held | swept (another process cleaned up after this one) | unknown (Redis did not know this process),
+--          at most 8 processes whose lease has expired]
+-- Never    removes an expired process: the process that claims the clean-up does that.
 
 local now = tonumber(redis.call('TIME')[1])
 local kind = redis.call('TYPE', KEYS[1]).ok

@@ -1,4 +1,4 @@
-"""The broker room, assembled: the links to Redis, presence, leases, and the watch for lost data. No rules."""
+"""The broker room, assembled: the links to Redis, presence, leases, and the detection of lost data. No rules."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ from bridge.system.part import Part, Task
 from v3.messages import timestamp
 
 FIRST_LINK_SECONDS: Final = 2.0
-"""So long a start waits for the first link: a bridge serves 503 where there is none yet."""
-SCRIPT_TRIPS: Final = 2  # one more where Redis does not know the script yet
+"""The longest wait at the start for the first link. Without a link the bridge starts too, and answers 503."""
+SCRIPT_TRIPS: Final = 2  # round trips to run a script: one more if Redis does not know it yet
 REJECTED: Final = ("invalid_json", "invalid_message", "too_big", "undeliverable")
 PROCESS_NAME_BYTES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerOptions:
-    """Where Redis is, what names begin with there, and the bounds of presence and of one bus message."""
+    """The URL of Redis, the prefix of all names there, and the bounds of presence and of one bus message."""
 
     redis_url: str
     prefix: str
@@ -40,7 +40,7 @@ class BrokerOptions:
 
 
 class Broker(Part):
-    """All that this process has at Redis. `process` is its name there."""
+    """All objects through which this process uses Redis. `process` is its name there, random at each start."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Broker(Part):
         deliver: Deliver,
         gap: Callable[[float], None],
     ) -> None:
-        """`microseconds`: the time of day since the epoch. `deliver`, `gap`: see `Subscriber`."""
+        """`microseconds` is the wall clock, since the epoch. For `deliver` and `gap` see `Subscriber`."""
         self.addresses: Final = Addresses(options.prefix)
         self.process: Final = token_hex(PROCESS_NAME_BYTES)
         self.now: Final = lambda: timestamp(microseconds())
@@ -72,7 +72,10 @@ class Broker(Part):
         await self.bus.wait_until_up(FIRST_LINK_SECONDS)
 
     async def stop(self) -> None:
-        """LEAVE for everyone, once Redis has told for whom it is due; then nobody needs to clean up after us."""
+        """Wait until all clients have left, announce LEAVE where Redis says that it is due, and delete the lease.
+
+        Then no other process needs to clean up after this one.
+        """
         await self.presence.wait_until_empty()
         for _ in range(SCRIPT_TRIPS):
             await self.bus.wait_until_answered()

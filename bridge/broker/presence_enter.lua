@@ -1,7 +1,7 @@
--- A client enters a group on one more connection, and is present there for so many seconds from now on.
+-- Adds a holder to a client's presence in a group. The presence expires after so many seconds.
 -- KEYS     1 presence, 2 holders
 -- ARGV     1 client, 2 holder, 3 seconds
--- Returns  [1 if the client was not present, 1 if this is its only holder, how many are present in the group]
+-- Returns  [1 if the client was not present before, 1 if this is its only holder, how many clients the group has]
 -- Never    shortens the time of a client that is present already.
 
 --- @include "sorted_sets"

@@ -1,8 +1,8 @@
--- A client is gone from a group if its time is over.
+-- Removes a client from a group if its presence has expired.
 -- KEYS     1 presence
 -- ARGV     1 client
--- Returns  [1 if its time was over, how many are present in the group]
--- Never    believes the clock of the process that asks: the time is that of Redis.
+-- Returns  [1 if it had expired, how many clients the group has now]
+-- Never    uses the clock of the process that calls it: the time is that of Redis.
 
 --- @include "sorted_sets"
 

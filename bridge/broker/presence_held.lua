@@ -1,8 +1,8 @@
--- How many of these entries are whole: the holder is there, and so is the client.
+-- Counts how many of the given entries are complete: both the holder and the client are there.
 -- KEYS     1 presence, 2 holders
 -- ARGV     client and holder of each entry, one after the other
--- Returns  how many of them are whole
--- Never    mends what is not: the process that asks writes it again.
+-- Returns  how many of the entries are complete
+-- Never    repairs an incomplete entry: the process that calls it writes the entry again.
 
 --- @include "sorted_sets"
 

@@ -1,5 +1,5 @@
--- A part of other scripts: the function `others(client)`. It returns at most two holders of a client, which is enough
--- to know whether there is none, one, or more than one.
+-- Included by other scripts: the function `others(client)`. It returns at most two holders of a client. That is enough
+-- to tell apart no holder, one holder, and several.
 -- KEYS     2 holders
 -- Never    reads all holders of a client, or of a group.
 

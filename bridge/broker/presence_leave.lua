@@ -1,7 +1,7 @@
--- A client leaves a group on one of its connections, and is gone with the last one.
+-- Removes a holder of a client in a group. The client's presence ends with its last holder.
 -- KEYS     1 presence, 2 holders
 -- ARGV     1 client, 2 holder
--- Returns  [1 if the client was present and no longer is, 1 if it is not present now, how many are present there]
+-- Returns  [1 if the client was present and no longer is, 1 if it is not present now, how many clients the group has]
 -- Never    ends the presence of a client that has another holder.
 
 --- @include "sorted_sets"

@@ -1,8 +1,8 @@
--- Some of those who are present in a group, in the order of their holders.
+-- Lists some holders of clients that are present in a group, in lexical order.
 -- KEYS     1 presence, 2 holders
--- ARGV     1 the holder after which to go on (empty: from the first one), 2 how many holders to look at
--- Returns  [holders of clients that are present, the holder after which to go on, or nothing where there are no more]
--- Never    writes (but see sorted_sets.lua), and never looks at more holders than it was told.
+-- ARGV     1 the holder after which to continue (empty: from the first one), 2 how many holders to look at
+-- Returns  [holders of clients that are present, the holder after which to continue (empty: there are no more)]
+-- Never    writes (except what sorted_sets.lua does), or looks at more holders than ARGV 2 says.
 
 --- @include "sorted_sets"
 

@@ -1,8 +1,11 @@
-"""Lua scripts: what must be atomic in Redis. How one is read from its file, and how it is run. It knows no script.
+"""Lua scripts, for what must be atomic in Redis: reads a script from its file, and runs it.
 
-A script is a `.lua` file beside the module that runs it, and is read once, at import. Its first lines say what it does,
-its KEYS and ARGV, what it returns, and what it never does. `--- @include "name"` on a line of its own stands for the
-file `name.lua` of the same folder. Each script works on one cluster slot, and asks Redis for the time.
+It knows no particular script. A script is a `.lua` file beside the module that runs it, and is read once, at import.
+The comment at its head says what it does, its KEYS and ARGV, what it returns, and what it never does. A line
+`--- @include "name"` is replaced by the file `name.lua` of the same folder.
+
+Each script that `Script.run` runs uses the keys of one cluster slot. The scripts of presence and leases take the time
+from Redis.
 """
 
 import re
@@ -19,7 +22,7 @@ _INCLUDE: Final = re.compile(r'^--- @include "(\w+)"$', re.MULTILINE)
 
 
 class Script:
-    """One Lua script, called by its digest and sent whole where Redis does not know it yet."""
+    """One Lua script. It is called by its digest (EVALSHA), and sent whole (EVAL) if Redis does not know it yet."""
 
     def __init__(self, source: str) -> None:
         self.source: Final = source
@@ -27,13 +30,13 @@ class Script:
 
     @classmethod
     def in_file(cls, package: str, name: str) -> "Script":
-        """The script in the file `name.lua` of a package, with what it includes. Raises `OSError` if there is none."""
+        """The script in the file `name.lua` of `package`, includes inserted. Raises `OSError` if a file is missing."""
         return cls(_text(files(package), name))
 
     def run(
         self, bus: Bus, keys: list[str], arguments: Sequence[str | int | bytes], done: Callable[[Any], None]
     ) -> None:
-        """On its way when this returns; `done` gets the reply, an exception from Redis, or `None`."""
+        """Hand the call to the bus. `done` gets the reply, Redis's error as an exception, or `None` without a reply."""
 
         def answered(reply: Any) -> None:
             if isinstance(reply, Exception) and str(reply).startswith("NOSCRIPT"):

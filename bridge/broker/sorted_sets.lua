@@ -1,7 +1,7 @@
--- A part of other scripts: what stands under one of their keys and is no sorted set is removed. The processes write
--- what was theirs again.
+-- Included by other scripts: removes a value under one of their keys that is not a sorted set. The processes then write
+-- their own entries again.
 -- KEYS     those of the script that includes it
--- Never    frees at once what somebody else may have made large: UNLINK, not DEL.
+-- Never    frees the memory at once, because another program may have stored a large value: UNLINK, not DEL.
 
 for _, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key).ok

@@ -1,9 +1,9 @@
--- Some groups in which a dead process held clients. The claim to clean up after it is renewed with them.
+-- Lists some groups in which a dead process held clients, and renews the claim to clean up after this process.
 -- KEYS     1 processes, 2 groups of the dead process
--- ARGV     1 the dead process, 2 for how many seconds from now on the claim holds, 3 where to go on (0: at the
---          beginning), 4 how many groups, about
--- Returns  [where to go on (0: this was all), groups]
--- Never    makes a claim that is not there any more.
+-- ARGV     1 the dead process, 2 how many seconds the claim holds, 3 the cursor of SSCAN (0: from the beginning),
+--          4 about how many groups to return
+-- Returns  [the next cursor (0: this was all), groups]
+-- Never    creates a claim again that no longer exists.
 
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZADD', KEYS[1], 'XX', 'GT', now + ARGV[2], ARGV[1])

@@ -1,8 +1,8 @@
--- Takes some holders of a dead process out of a group, and with them the clients that nobody else holds.
+-- Removes some holders of a dead process from a group, and the clients that have no other holder.
 -- KEYS     1 presence, 2 holders
--- ARGV     1 the dead process, 2 where to go on (0: at the beginning), 3 how many holders to look at, about
--- Returns  [where to go on (0: this was all), a holder of each client that is gone, how many are present in the group]
--- Never    removes a client that a living process holds.
+-- ARGV     1 the dead process, 2 the cursor of ZSCAN (0: from the beginning), 3 about how many holders to look at
+-- Returns  [the next cursor (0: this was all), a holder of each removed client, how many clients the group has now]
+-- Never    removes a client that another process holds.
 
 --- @include "sorted_sets"
 --- @include "presence_holders"

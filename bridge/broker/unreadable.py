@@ -1,7 +1,7 @@
-"""Counts and logs data under our names in Redis that the bridge cannot have written; the reader skips it.
+"""Counts and logs values under the bridge's own names in Redis that the bridge cannot have written; readers skip them.
 
-It is counted by what it should have been. The log writes at most one line a second for one event. The content is never
-logged: it belongs to another program.
+A value is counted by what it should have been. The log writes at most one line a second for one event. The content is
+never logged, because it belongs to another program.
 """
 
 from collections import Counter
@@ -12,14 +12,14 @@ import structlog
 from redis.exceptions import ResponseError
 
 WHAT: Final = ("process", "group", "holder", "headcount", "key")
-"""A `key` is one under which something of another type stands."""
+"""What a value should have been. `key` means that a key holds a value of another Redis type."""
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
 skipped: Final[Counter[str]] = Counter()
-"""What it should have been -> how often, in this process."""
+"""One of `WHAT` -> how many such values this process has skipped."""
 
 
 def skip(what: str) -> None:
@@ -29,9 +29,9 @@ def skip(what: str) -> None:
 
 
 async def answer_of(asked: object, nothing: T) -> T:
-    """What Redis answers; `nothing` where something of another type stands under the key that was asked for.
+    """Await a reply of Redis. If the key holds another type (WRONGTYPE), count and log that, and return `nothing`.
 
-    `asked` is what a method of redis-py's client returns. It is declared wider than what comes, which is of the type
+    `asked` is what a method of redis-py's client returns. Its declared type is wider than the reply, which has the type
     of `nothing`. Raises what redis-py raises for any other reason.
     """
     try:

@@ -1,7 +1,7 @@
-"""AsyncAPI 3 documents of what is spoken at each door: V2, V3 and Socket.IO. Nobody is asked, and nothing is written.
+"""AsyncAPI 3 documents of the messages at each door: V2, V3 and Socket.IO. It connects to nothing, and writes no file.
 
-What a client may say and what it will hear stands in `asyncapi.yaml`, to be read and edited there. Filled in here is
-what only code can say: the version, the schema of a message, the refusals, and an operation for each message.
+`asyncapi.yaml` describes what a client may send and what it will receive; edit it there. This module fills in what only
+code knows: the version, the JSON schema of a message, the refusals, and an operation for each message.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,11 +17,11 @@ from v3.refusals import payload_of
 Document = dict[str, Any]
 
 _REFUSED: Final = {"msg_type": "msg", "target": "direct", "to_id": "nobody"}
-"""The message that the example of a refusal refuses."""
+"""The refused message in the example of a refusal."""
 
 
 def _document(door: str, version: str) -> Document:
-    """The document of a door, as of a version of the bridge. Raises `KeyError` for a `!code` that nobody knows."""
+    """The document of a door, for a version of the bridge. Raises `KeyError` for an unknown `!code` in the file."""
     document: Document = _read(_said_by_code(version))["documents"][door]
     return document | {"operations": _operations(document["channels"])}
 
@@ -29,11 +29,11 @@ def _document(door: str, version: str) -> Document:
 DOCUMENTS: Final[Mapping[str, Callable[[str], Document]]] = {
     door: partial(_document, door) for door in ("v2", "v3", "socketio")
 }
-"""By door: what makes its document, given the version of the bridge."""
+"""Door -> the function that makes its document from the version of the bridge."""
 
 
 def _said_by_code(version: str) -> Mapping[str, object]:
-    """What `!code …` stands for, by its name in the file."""
+    """Name after `!code` in the file -> the value that is filled in."""
     not_connected = V3_REFUSALS["not_connected"]
     return {
         "version": version,
@@ -47,7 +47,7 @@ def _said_by_code(version: str) -> Mapping[str, object]:
 
 
 def _read(said_by_code: Mapping[str, object]) -> Document:
-    import yaml  # noqa: PLC0415 - a bridge that serves needs none
+    import yaml  # noqa: PLC0415 - a bridge that serves does not need it
 
     loader = yaml.SafeLoader(files("bridge.cli").joinpath("asyncapi.yaml").read_text(encoding="utf-8"))
     code = {"!code": lambda _loader, node: said_by_code[node.value]}
@@ -69,5 +69,5 @@ def _operations(channels: Document) -> Document:
 
 
 def _action(message: str) -> str:
-    """As the bridge sees it: it receives what a client says, and sends the rest."""
+    """The action as seen by the bridge: it receives what a client says, and sends all other messages."""
     return "receive" if message == "say" else "send"

@@ -1,4 +1,4 @@
-"""What a command works with that asks about a tenant or changes one: the same parts as the admin API."""
+"""The parts for a command that reads or changes a tenant: the same ones as in the admin API."""
 
 from collections.abc import Awaitable, Callable
 
@@ -16,7 +16,7 @@ from bridge.tenants.tenant import Tenant
 
 
 class TenantSession:
-    """The parts for one command, at the Redis of the bridges."""
+    """The parts for one command, connected to the Redis of the bridges."""
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis = redis
@@ -27,12 +27,12 @@ class TenantSession:
         self.cutover = Cutover(reader, self.reports.turns)
 
     async def tenant(self, name: str) -> Tenant:
-        """The tenant as it is now; or the end of the command."""
+        """The tenant as it is now; if there is none with this name, the command ends with an error."""
         return named(await read_tenants(self._redis, self._settings), name).tenant
 
 
 def operate(settings: Settings, name: str, work: Callable[[TenantSession, Tenant], Awaitable[None]]) -> None:
-    """Do the work for one tenant."""
+    """Connect to Redis, and call `work` for one tenant; without such a tenant the command ends with an error."""
 
     async def run(redis: Redis) -> None:
         at = TenantSession(redis, settings)

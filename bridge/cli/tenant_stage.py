@@ -1,6 +1,7 @@
-"""`aether-bridge tenants stage|rollback|changes`: move a tenant, take the last step back, read the record.
+"""`aether-bridge tenants stage|rollback|changes`: move a tenant, roll the last step back, show the change log.
 
-Every running bridge obeys within two seconds. It never judges whether a step is wise: the tenant's guards do.
+Every running bridge applies a change within two seconds. It never judges whether a step is wise: the tenant's guards
+do.
 """
 
 import getpass
@@ -127,16 +128,16 @@ async def _show(at: TenantSession, tenant: Tenant, *, as_json: bool) -> None:
 
 
 def who() -> str:
-    """Whoever runs this command, for the record."""
+    """The user who runs this command, as `user@host`, for the change log."""
     try:
         user = getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, as in a container; before Python 3.13 it is the latter
+    except (OSError, KeyError):  # a user without a name, as in a container; `KeyError` before Python 3.13
         user = "somebody"
     return f"{user}@{socket.gethostname()}"
 
 
 def _why(change: Change) -> str:
-    """The reason, and what it may leave unsaid: the guards that were failing, or the version that is taken back."""
+    """The reason; added if it is missing: the guards that were failing, or the version that was rolled back."""
     if change.forced:
         return f"{change.why} (forced past {', '.join(change.forced)})"
     if change.rolls_back is None or change.why == taking_back(change.rolls_back):
@@ -156,7 +157,7 @@ async def _make(at: TenantSession, name: str, make: Callable[[Tenant], Awaitable
 
 
 async def _stepped(change: Awaitable[Change], name: str) -> Change:
-    """The change that was made, or the end of the command."""
+    """The change that was made; if it was not made, the command ends with the reason."""
     try:
         return await change
     except Stale:

@@ -1,8 +1,9 @@
-"""Changes of a tenant's stage, share or routing, and taking them back: the rules of the admin API and the command line.
+"""The rules for changes of a tenant's stage, share or routing, and for rollbacks.
 
-A change that goes forward must pass the tenant's guards, unless it is forced and says why. It is made at the version of
-the tenant that its author saw; who names none means the tenant as it is, and the change is tried again where somebody
-else was quicker. Each side only says in words of its own why a change was not made.
+They are the same for the admin API and the command line; each of these only words the errors in its own way. A change
+towards V3 must pass the tenant's guards, unless it is forced and gives a reason. It applies to the version of the
+tenant that its author saw. An author who names no version means the tenant as it is now: then the change is tried again
+if another one came first.
 """
 
 import contextlib
@@ -32,10 +33,10 @@ async def carry_out(
     change: Callable[[Tenant], Awaitable[Made]],
     version: int | None = None,
 ) -> Made:
-    """Make a change to a tenant as it is now, and try again where somebody else was quicker: `ATTEMPTS` times in all.
+    """Make a change to a tenant as it is now. If another change came first, try again, `ATTEMPTS` times in all.
 
-    Where its author has named the `version` it is tried once: the author must look again. Raises `Stale` in the end,
-    and what `tenant_now` and `change` raise.
+    If the author has named a `version`, try only once, because the author must look again. Raises `Stale` if the last
+    attempt fails, and what `tenant_now` and `change` raise.
     """
     for _ in range(ATTEMPTS - 1 if version is None else 0):
         with contextlib.suppress(Stale):
@@ -45,7 +46,7 @@ async def carry_out(
 
 @dataclass(frozen=True, slots=True)
 class WantedChange:
-    """What a tenant is to become; what is `None` stays as it is. `version`: the one that the author saw."""
+    """What a tenant is to become. A field that is `None` stays as it is. `version`: the one that the author saw."""
 
     stage: Stage | None = None
     share: int | None = None
@@ -55,7 +56,7 @@ class WantedChange:
     force: bool = False
 
     def standing(self, tenant: Tenant) -> Standing:
-        """Where the tenant would stand."""
+        """The stage, share and routing of the tenant after this change."""
         return Standing(
             self.stage or tenant.stage,
             tenant.share if self.share is None else self.share,
@@ -64,7 +65,7 @@ class WantedChange:
 
 
 class GuardFailed(Exception):
-    """Guards of the tenant do not hold, and the change was not forced."""
+    """Guards of the tenant do not hold, and the change was not forced. `failing`: the verdicts of these guards."""
 
     def __init__(self, failing: list[Verdict]) -> None:
         super().__init__(" ".join(verdict.sentence for verdict in failing))
@@ -72,11 +73,11 @@ class GuardFailed(Exception):
 
 
 class ReasonMissing(Exception):
-    """A change that is forced past failing guards must say why."""
+    """A change is forced in spite of failing guards, but gives no reason."""
 
 
 class NothingToRollBack(Exception):
-    """The tenant stands where it started."""
+    """The tenant has no change that a rollback could undo: it stands where it started."""
 
 
 class Changes:
@@ -87,7 +88,7 @@ class Changes:
         self._addresses = addresses
         self._guards = guards
         self.unreadable = 0
-        """Lines of change logs that were passed over."""
+        """Lines of change logs that could not be read and were skipped."""
 
     async def make(self, tenant: Tenant, who: str, wanted: WantedChange) -> Change:
         """Make a change. Raises `Stale`, `GuardFailed`, `ReasonMissing`, and what redis-py raises."""
@@ -103,36 +104,36 @@ class Changes:
         return await change_log.make(self._redis, self._addresses, change)
 
     async def roll_back(self, tenant: Tenant, who: str, why: str, version: int | None = None) -> Change:
-        """Take the last change back; no guard forbids it. Raises `NothingToRollBack`, `Stale`, what redis-py raises."""
+        """Undo the last change; guards do not apply. Raises `NothingToRollBack`, `Stale`, and what redis-py raises."""
         change = change_log.back(tenant, await self.last(tenant), who, now(), why)
         change = change if version is None else replace(change, version=version)
         return await change_log.make(self._redis, self._addresses, change)
 
     async def last(self, tenant: Tenant) -> Change:
-        """The change that a rollback would take back. Raises `NothingToRollBack`."""
+        """The change that a rollback would undo. Raises `NothingToRollBack`, and what redis-py raises."""
         last = change_log.step_back(await self.newest(tenant))
         if last is None:
             raise NothingToRollBack
         return last
 
     async def newest(self, tenant: Tenant) -> list[Change]:
-        """The newest changes, newest first; what cannot be read is passed over, and counted."""
+        """The newest changes, newest first. Lines that cannot be read are skipped, and counted in `unreadable`."""
         found = await change_log.newest(self._redis, self._addresses, tenant.name)
         self.unreadable += found.unreadable
         return found.changes
 
     async def failing(self, tenant: Tenant, after: Standing) -> list[Verdict]:
-        """The guards that a change would have to pass, and does not."""
+        """The verdicts of the guards that apply to a change and do not hold."""
         if not is_guarded(Standing.of(tenant), after):
             return []
         return [verdict for verdict in await self._guards.verdicts(tenant) if not verdict.holds]
 
 
 def is_guarded(before: Standing, after: Standing) -> bool:
-    """Whether guards are asked about a change."""
+    """Whether guards apply to a change: it goes forward, and leads to one of the stages `GUARDED`."""
     return after.place > before.place and after.stage in GUARDED
 
 
 def now() -> str:
-    """The time of day, for the change log."""
+    """The time of day in ISO 8601, for the change log."""
     return timestamp(time.time_ns() // 1_000)

@@ -1,4 +1,4 @@
-"""Moving tenants from V2 to V3, assembled: the parts that the admin API and the command line ask. No rules."""
+"""The cutover room, assembled: the parts that the admin API and the command line use. No rules."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ class Cutover:
     """Guards, changes and dry runs of the tenants of one deployment."""
 
     def __init__(self, reader: StoreReader, turns: ReportTurns) -> None:
-        """`turns`: a dry run is made in the place of a report."""
+        """`turns`: a dry run takes one of the places for reports, so both share one bound."""
         self.guards: Final = Guards(reader)
         self.changes: Final = Changes(reader.redis, reader.addresses, self.guards)
         self.dry_run: Final = DryRun(reader, self.guards, turns)

@@ -1,7 +1,7 @@
-"""A change of a tenant tried on paper: who would be refused and who would hear less, from what is on record.
+"""Dry run of a change: predicts from the records which clients would be refused, and which would receive less.
 
-It changes nothing. `prediction.py` compares; here the records are read for it, page by page, and its findings are put
-into the words of the admin API and the command line.
+It changes nothing. `prediction.py` compares; this module reads the records for it, page by page, and turns the result
+into the JSON of the admin API and the command line.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from bridge.tenants.change_log import Standing
 from bridge.tenants.tenant import Tenant
 
 SETTLE_SECONDS: Final = WRITE_SECONDS + 0.3
-"""What was said before a prediction is asked for is in Redis by then, whichever process heard it."""
+"""The wait before a prediction. After it, all earlier messages are recorded in Redis, whichever process got them."""
 
 
 class DryRun:
@@ -34,7 +34,7 @@ class DryRun:
         self._turns = turns
 
     async def predict(self, tenant: Tenant, after: Standing) -> dict[str, Any]:
-        """What a change would do, as JSON. It waits until what was said before it was asked is written down."""
+        """What a change would do, as a JSON object. It first waits `SETTLE_SECONDS`. Raises what redis-py raises."""
         await asyncio.sleep(SETTLE_SECONDS)
         async with self._turns.place():
             return await self._predict(tenant, after)
@@ -72,13 +72,13 @@ class DryRun:
 
 
 def _said_in(page: Rows) -> list[Said]:
-    """The rows that are something said."""
+    """The rows of a page that are a `Speech`."""
     rows = ((row, Speech.of(row.key)) for row in read_rows(page))
     return [Said(speech, row.first, row.last, row.count) for row, speech in rows if speech is not None]
 
 
 def _as_json(prediction: Prediction) -> dict[str, Any]:
-    """A prediction as the API says it."""
+    """A prediction as a part of the JSON object."""
     silenced, quieter = prediction.silenced, prediction.quieter
     share = prediction.affected / prediction.messages if prediction.messages else 0.0
     return {
@@ -91,7 +91,7 @@ def _as_json(prediction: Prediction) -> dict[str, Any]:
 
 
 def _refused(refusal: Refusal) -> dict[str, Any]:
-    """One client that would be refused."""
+    """One client that would be refused, as a JSON object."""
     return {
         **report_rows.client_line(refusal.seen),
         "name": refusal.name,
@@ -103,7 +103,7 @@ def _refused(refusal: Refusal) -> dict[str, Any]:
 
 
 def _pair(speaker: Speaker, listener: Visitor, pair: Pair) -> dict[str, Any]:
-    """One speaker and one listener."""
+    """One speaker and one listener, as a JSON object."""
     language, client_id, group_id = speaker
     return {
         "speaker": {"client_id": client_id, "protocol": language, "group_id": group_id},

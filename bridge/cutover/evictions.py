@@ -1,7 +1,7 @@
-"""Who has to go when a tenant changes: open connections are refused, so many a second, and told what comes after.
+"""Evicts open connections after a change of their tenant, so many per second, and tells V2 clients their V3 path.
 
-It decides nothing about tenants: whom a stage refuses is said by `tenants/tenant.py`. Where a change is taken back,
-those stay whose turn has not come yet.
+It decides nothing about tenants: `tenants/tenant.py` says which clients a stage refuses. If the change is undone,
+connections whose turn has not come yet stay open.
 
 Bounded by the open connections: each waits here at most once, and no longer than it is open.
 """
@@ -20,18 +20,18 @@ from legacy_v2.frames import DEFAULT_GROUP
 LOOKED_AT_PER_TURN: Final = 100
 TICK_SECONDS: Final = 0.02
 MOST_PER_TICK: Final = 100
-"""Whatever the pace: messages go on between two ticks."""
+"""The bound of one tick at any pace, so that messages have their turn between two ticks."""
 
 
 class Eviction(NamedTuple):
-    """The code with which a connection has to go, and what else it is told."""
+    """The code with which a connection is refused, and the further fields of the refusal."""
 
     code: str
     extra: dict[str, object]
 
 
 class Evictions:
-    """The connections of this process that have to go, and their pace."""
+    """The connections of this process that must be evicted, and the pace of that."""
 
     def __init__(
         self, connections: Connections, tenant_named: Callable[[str], Tenant | None], per_second: float
@@ -41,7 +41,7 @@ class Evictions:
         self._due: dict[Connection, Eviction] = {}
         self._is_any_due = asyncio.Event()
         self._clock_seconds = asyncio.get_running_loop().time
-        at_once = max(1, ceil(per_second * TICK_SECONDS))  # time in which nobody had to go is not made up for
+        at_once = max(1, ceil(per_second * TICK_SECONDS))  # one tick's worth: idle time is not caught up
         self._pace = Bucket(per_second, at_once, self._clock_seconds())
         self.evicted = 0
         connections.begun.add(self.look_at)
@@ -49,11 +49,11 @@ class Evictions:
 
     @property
     def waiting(self) -> int:
-        """How many connections have to go, and are still open."""
+        """How many connections must be evicted, and are still open."""
         return len(self._due)
 
     async def run(self) -> None:
-        """Refuse those whose turn has come, until cancelled."""
+        """Refuse connections when their turn comes, until cancelled."""
         while True:
             await self._is_any_due.wait()
             self._evict_some()
@@ -63,27 +63,27 @@ class Evictions:
                 self._is_any_due.clear()
 
     def look_at(self, connection: Connection) -> None:
-        """A connection has begun: its tenant may have changed while it was arriving."""
+        """Check a connection that has begun: its tenant may have changed during the handshake."""
         tenant = self._tenant_named(connection.info.place.tenant)
         if tenant is not None:
             self._apply_to(connection, tenant)
 
     def apply(self, _before: Tenant, after: Tenant) -> None:
-        """A tenant has changed."""
+        """Check all connections of a tenant that has changed."""
         self._look_at_all([one for one in self._connections if one.info.place.tenant == after.name], after.name)
 
     def evict(self, connection: Connection, eviction: Eviction) -> None:
-        """Refuse a connection when its turn comes; one that is over has no turn."""
+        """Refuse a connection when its turn comes. A closed connection is ignored."""
         if connection in self._connections:
             self._due[connection] = eviction
             self._is_any_due.set()
 
     def stay(self, connection: Connection) -> None:
-        """A connection need not go, or is over."""
+        """Evict a connection no longer: it may stay, or it is closed."""
         self._due.pop(connection, None)
 
     def _look_at_all(self, connections: Sequence[Connection], name: str) -> None:
-        """So many in a turn of the loop: the others' messages go on meanwhile."""
+        """Check `LOOKED_AT_PER_TURN` connections in one turn of the event loop, so that messages go on meanwhile."""
         tenant = self._tenant_named(name)
         if tenant is None:
             return
@@ -111,7 +111,7 @@ class Evictions:
 
 
 def eviction_of(connection: Connection, tenant: Tenant) -> Eviction | None:
-    """Why a connection has to go now; `None` lets it stay."""
+    """Why a connection must be evicted now; `None` if it may stay."""
     place = connection.info.place
     group, client = connection.info.path_ids
     is_v2 = connection.info.visitor.language == "v2"
@@ -125,7 +125,7 @@ def eviction_of(connection: Connection, tenant: Tenant) -> Eviction | None:
 
 
 def _names_on_v2(place: Place, group: str | None, client: str | None, tenant: Tenant) -> tuple[str, str]:
-    """What this connection would be called if it came now; an id that was generated keeps its name."""
+    """Group and client name that this connection would get if it came now. A generated id keeps its name."""
     return (
         tenant.names.name_of(DEFAULT_GROUP if group is None else group),
         place.client if client is None else tenant.names.name_of(client),

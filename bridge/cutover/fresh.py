@@ -1,7 +1,8 @@
-"""One answer for all who ask at the same time, and never one that was begun before they asked. It knows nothing of it.
+"""One answer shared by all callers that ask at the same time, but never an answer that was begun before they asked.
 
-Whoever asks while another answer is being found waits for the next one, with everybody else who does: so two are
-found, however many ask, and one at a time for each name.
+A caller that asks while an answer is being found waits for the next one, together with all others that ask meanwhile.
+So at most two answers are found, however many callers ask at once, and one at a time for each name. It does not know
+what an answer is.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ T = TypeVar("T")
 
 
 class Fresh(Generic[T]):
-    """Answers by name; each is forgotten when nobody waits for one of that name any more."""
+    """Answers by name. An answer is forgotten when no caller waits for that name any more."""
 
     def __init__(self, find: Callable[[str], Awaitable[T]]) -> None:
         self._find = find
@@ -21,10 +22,10 @@ class Fresh(Generic[T]):
         self._asking: Counter[str] = Counter()
         self._turns: dict[str, asyncio.Lock] = {}
         self._found: dict[str, tuple[int, T]] = {}
-        """When it was begun to be found, in answers begun, and what was."""
+        """Name -> the number of the answer, in the order in which answers were begun, and the answer."""
 
     async def of(self, name: str) -> T:
-        """The answer. Raises what finding it raises; the next one who waits tries again."""
+        """The answer for a name. Raises what `find` raises; then the next caller that waits tries again."""
         asked = self._begun
         self._asking[name] += 1
         try:

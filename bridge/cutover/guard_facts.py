@@ -1,4 +1,4 @@
-"""What a tenant's guards say now: the facts that they judge, read from Redis, and the verdicts. It changes nothing."""
+"""The verdicts of a tenant's guards: it reads the facts that they judge from Redis. It changes nothing."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ from v3.messages import timestamp
 
 
 class Guards:
-    """The guards of all tenants of one deployment. However many ask about one at once, its facts are read twice."""
+    """The guards of all tenants of one deployment. However many callers ask at once, facts are read at most twice."""
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
         self._facts = Fresh(self._read_facts)
 
     async def verdicts(self, tenant: Tenant) -> list[Verdict]:
-        """What the tenant's guards say now; nothing of a tenant that has none. Raises what redis-py raises."""
+        """The verdicts of the tenant's guards now; empty if it has none. Raises what redis-py raises."""
         return judge(tenant.guard, await self._facts.of(tenant.name)) if tenant.guard.any else []
 
     async def _read_facts(self, tenant: str) -> GuardFacts:
@@ -37,7 +37,7 @@ class Guards:
 
 
 def _converted(rows: Iterable[Noted], days: set[str]) -> tuple[Counter[str], int | None]:
-    """What became of V2's messages on these days, and when the last one was converted."""
+    """The outcomes of conversions from V2 on these days, and when the last one was, on any day (ms since the epoch)."""
     converted: Counter[str] = Counter()
     last: int | None = None
     for noted in rows:
@@ -50,7 +50,7 @@ def _converted(rows: Iterable[Noted], days: set[str]) -> tuple[Counter[str], int
 
 
 def _milliseconds(at: str | None) -> int | None:
-    """A time in ISO 8601 as milliseconds since the epoch; `None` also for what somebody else wrote under our name."""
+    """A time in ISO 8601 as milliseconds since the epoch; `None` for text that is not a time."""
     try:
         return None if at is None else round(datetime.fromisoformat(at).timestamp() * 1_000)
     except (ValueError, OverflowError):

@@ -1,7 +1,7 @@
-"""Watches a tenant's guards for ten minutes after each step, and takes the step back when one no longer holds.
+"""Watches a tenant's guards for ten minutes after each step, and rolls the step back when a guard no longer holds.
 
-Every process watches; a change is made by version, so that one of them rolls back and the others find it done.
-A guard that was failing when the step was forced is not asked again.
+Every process watches. A change is made by version, so one process rolls back and the others find that it is done.
+A guard that was failing when the step was forced is not watched.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 class GuardWatch:
-    """The watch of one process."""
+    """Watches the guards of all tenants that one process knows."""
 
     def __init__(self, redis: Redis, addresses: Addresses, table: TenantTable, guards: Guards) -> None:
         self._redis = redis
@@ -40,7 +40,7 @@ class GuardWatch:
         self._blind: set[str] = set()
 
     async def run(self) -> None:
-        """Look again and again until cancelled; a look that fails is one look less."""
+        """Look every `LOOK_SECONDS`, until cancelled. A look that fails is counted in `failures`, and skipped."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             for tenant in [one for one in self._table.all() if one.guard.any]:
@@ -48,18 +48,18 @@ class GuardWatch:
                 end_if_cancelled()
 
     async def _look_once(self, tenant: Tenant) -> None:
-        """A failure is logged once for a tenant, until a look goes well again."""
+        """Look at one tenant. A failure is logged once for each tenant, until a look succeeds again."""
         try:
             await self.look(tenant)
             self._blind.discard(tenant.name)
-        except Exception as error:  # noqa: BLE001 - whatever stands in Redis, the process goes on
+        except Exception as error:  # noqa: BLE001 - any data in Redis: the process goes on
             self.failures += 1
             if tenant.name not in self._blind:
                 log.warning("guards_unreadable", tenant=tenant.name, reason=f"{type(error).__name__}: {error}")
             self._blind.add(tenant.name)
 
     async def look(self, tenant: Tenant) -> None:
-        """Take the tenant's last step back if a guard that it passed holds no longer."""
+        """Roll the tenant's last step back if a guard that it passed no longer holds."""
         step = await self._last_step(tenant)
         if step is None or step.kind != "change" or not is_guarded(step.before, step.after) or not _is_recent(step):
             return
@@ -68,7 +68,7 @@ class GuardWatch:
             await self._roll_back(tenant, step, breached)
 
     async def _last_step(self, tenant: Tenant) -> Change | None:
-        """The newest change; the step before it where it moved nothing, since that one is still to be watched."""
+        """The newest change. If that moved nothing, the step before it, which must still be watched."""
         step = await latest(self._redis, self._addresses, tenant.name)
         if step is None or step.before != step.after or not _is_recent(step):
             return step
@@ -79,7 +79,7 @@ class GuardWatch:
         try:
             await make(self._redis, self._addresses, back(tenant, step, WATCHER, now(), why))
         except Stale:
-            return  # somebody else was quicker; the next look sees what they did
+            return  # another change came first; the next look sees it
         self.rolled_back += 1
         log.warning("guard_rolled_back", tenant=tenant.name, why=why)
         await self._table.look_once()

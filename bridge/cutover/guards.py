@@ -1,11 +1,11 @@
-"""A tenant's guards: what must hold before it goes further towards V3, and for a while after it has gone. Pure.
+"""A tenant's guards: conditions for a step towards V3, which must hold before it and for a while after it. Pure.
 
-They are asked on the way into `drain` or `v3` and within `drain`; any step back is free. After a step, a guard that no
-longer holds takes it back, unless the step was made in spite of it.
+Guards apply to steps into `drain` or `v3` and within `drain`; any step back is free. If a guard no longer holds after a
+step, the step is rolled back, unless it was forced in spite of this guard.
 
-Decided here: refused are clients, not handshakes, and of these the ones alone that the census knew before they were
-refused. Each counts once however often it knocks, and a stranger, who was never let in, not at all: who may take a step
-back is whom the step is about.
+Decided here: the guard on refusals counts clients, not handshakes, and only clients that were in the census before they
+were refused. Each client counts once, however often it tries. A client that was never admitted does not count, because
+only the clients that a step concerns may cause its rollback.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from bridge.records.rows import MILLISECONDS_PER_DAY
 from bridge.tenants.guard_rules import GuardName, GuardRules
 
 WATCHED_SECONDS: Final = 600
-"""For so long after a step its guards are watched."""
+"""How long the guards are watched after a step."""
 RECENT_DAYS: Final = 2
-"""Conversions of so many days, today included, are judged: what was mended yesterday must not hold for ever."""
+"""Conversions of so many days, today included, are judged: a fault that was fixed must not hold a tenant for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuardFacts:
-    """What the guards judge. Times are milliseconds since the epoch; `lost`: when Redis lost what it knew, if ever."""
+    """What the guards judge. Times are in milliseconds since the epoch. `lost`: when Redis lost its data, if ever."""
 
     now: int
     converted: int = 0
@@ -34,7 +34,7 @@ class GuardFacts:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One guard: its limit, what was found (`None`: nothing yet), and a sentence for a person."""
+    """The verdict of one guard: its limit, the value found (`None`: no data yet), and a sentence for people."""
 
     name: GuardName
     limit: float
@@ -43,7 +43,7 @@ class Verdict:
     sentence: str
 
     def as_json(self) -> dict[str, object]:
-        """As the admin API says it."""
+        """As a JSON object of the admin API."""
         return {
             "name": self.name,
             "limit": self.limit,
@@ -54,7 +54,7 @@ class Verdict:
 
 
 def judge(rules: GuardRules, facts: GuardFacts) -> list[Verdict]:
-    """A verdict for each guard that there is."""
+    """A verdict for each guard that has a limit."""
     return [
         *([_stashed(rules.stashed_percent, facts)] if rules.stashed_percent is not None else []),
         *([_quiet(rules.quiet_days, facts)] if rules.quiet_days is not None else []),
@@ -70,7 +70,7 @@ def _stashed(limit: float, facts: GuardFacts) -> Verdict:
 
 
 def _quiet(limit: float, facts: GuardFacts) -> Verdict:
-    """What was lost with Redis's data may have been a message of a moment before."""
+    """Without a V2 message on record, the time counts from the last data loss: one may have come just before it."""
     since = facts.lost if facts.last_v2_message is None else facts.last_v2_message
     if since is None:
         return Verdict("quiet_days", limit, None, holds=True, sentence="No V2 message is on record.")

@@ -1,10 +1,11 @@
-"""What a step would change: who would be refused, and who would no longer hear whom. Pure.
+"""Predicts what a step changes: which clients it refuses, and which no longer receive the messages of others. Pure.
 
-It asks the functions that route (`messaging/routing.py`) and refuse (`tenants/tenant.py`), for the tenant as it is and
-as it would be, for everyone who was seen and everything that was said while both could have been there.
+It calls the functions that route (`messaging/routing.py`) and refuse (`tenants/tenant.py`), both for the tenant as it
+is and as it would be, for each client in the records and each message that was sent while the client could have been
+connected.
 
-Decided here: nobody is thought to move meanwhile. What two refused clients said to each other is no silence, since
-neither of them stays; nor is what a client hears of itself.
+Decided here: the prediction assumes that no client moves to V3 in the meantime. Two clients that are both refused are
+no silenced pair, since neither of them stays; nor is a client that receives its own messages.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,16 +23,18 @@ from v3.messages import Content
 
 MOST_LISTED: Final = 1_000
 MOST_COMPARED: Final = 100_000
-"""Speakers are compared with listeners so often, the loudest first; beyond that the prediction is not whole."""
+"""Comparisons of a speaker with a listener, the most frequent messages first; beyond, the prediction is not whole."""
 MOST_LOOKED_AT: Final = 5_000_000
-"""Nor where so many had to be looked at: of those who listen somewhere, most may have been there at another time."""
+"""Listeners that were looked at for this; beyond, the prediction is not whole either.
+
+There can be many more than comparisons, because most listeners of a channel may have been there at another time."""
 COMPARED_PER_TURN: Final = 500
 MET_PER_TURN: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One client that would be refused. `name` and `successor` are those of V3."""
+    """One client that would be refused. `name`: its V3 name; `successor`: the V3 path that it must move to."""
 
     seen: Seen
     code: str
@@ -42,7 +45,7 @@ class Refusal:
 
 
 class Recipient(NamedTuple):
-    """A client that could hear something, from when to when, and whether it would be refused."""
+    """A client that could receive messages, from when to when (ms since the epoch). `goes`: it would be refused."""
 
     visitor: Visitor
     first: int
@@ -51,14 +54,14 @@ class Recipient(NamedTuple):
 
 
 Speaker = tuple[str, str | None, str]
-"""Language, client id and group of whoever speaks."""
+"""Language, client id and group of the client that sends."""
 
 
 @dataclass(slots=True)
 class Pair:
-    """What one listener heard of one speaker, and how much of it it would no longer hear.
+    """How many messages a listener received from a speaker (`heard`), and how many of them it would lose (`lost`).
 
-    `channel` is where the listener would have to listen for what it loses.
+    `channel`: the Redis channel to which the listener would have to listen for the messages that it loses.
     """
 
     heard: int = 0
@@ -68,9 +71,9 @@ class Pair:
 
 @dataclass(slots=True)
 class Prediction:
-    """Whom a step refuses, and what becomes of each pair of speaker and listener that loses anything.
+    """Which clients a step refuses, and what each pair of speaker and listener loses.
 
-    `refused` holds the first `MOST_LISTED`; the numbers are whole. Not so if `is_whole` is false.
+    `refused` holds the first `MOST_LISTED` clients. The numbers count all, unless `is_whole` is false.
     """
 
     refused: list[Refusal] = field(default_factory=list)
@@ -82,31 +85,31 @@ class Prediction:
 
     @property
     def silenced(self) -> "Chosen":
-        """Pairs of which the listener would hear nothing any more."""
+        """The pairs whose listener would receive nothing any more."""
         return Chosen.of(self.pairs, lambda pair: pair.lost == pair.heard)
 
     @property
     def quieter(self) -> "Chosen":
-        """Pairs of which the listener would hear only some."""
+        """The pairs whose listener would receive only some of the messages."""
         return Chosen.of(self.pairs, lambda pair: 0 < pair.lost < pair.heard)
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """How many pairs there are, and the first `MOST_LISTED`: those that lose most."""
+    """How many pairs were chosen, and the first `MOST_LISTED` of them: those that lose most."""
 
     number: int
     first: list[tuple[Speaker, Visitor, Pair]]
 
     @classmethod
     def of(cls, pairs: Mapping[tuple[Speaker, Visitor], Pair], holds: Callable[[Pair], bool]) -> "Chosen":
-        """The pairs of which something holds."""
+        """The pairs for which `holds` returns true."""
         chosen = [(speaker, listener, pair) for (speaker, listener), pair in pairs.items() if holds(pair)]
         return cls(len(chosen), nlargest(MOST_LISTED, chosen, key=lambda one: one[2].lost))
 
 
 class Predictor:
-    """One step of one tenant, looked at before it is made."""
+    """Predicts one step of one tenant: either `predict`, or `expect`, then `meet` for each page, then `listen`."""
 
     def __init__(self, before: Tenant, after: Tenant, addresses: Addresses) -> None:
         self._before = before
@@ -118,13 +121,13 @@ class Predictor:
         self.prediction: Final = Prediction()
 
     def predict(self, population: Iterable[Seen], speeches: Iterable[Said]) -> Iterator[None]:
-        """Fills `prediction`; yields now and then, so that whoever runs it can do other things."""
+        """Fill `prediction`. It yields now and then, so that the caller can do other work."""
         yield from self.expect(speeches)
         yield from self.meet(population)
         yield from self.listen()
 
     def expect(self, speeches: Iterable[Said]) -> Iterator[None]:
-        """What was said: of those who are met, only who could hear any of it is remembered."""
+        """Take the messages. Of the clients that are met later, only those that could receive one are remembered."""
         self._speeches = sorted(speeches, key=lambda one: -one.times)
         for said in self._speeches:
             yield
@@ -132,14 +135,14 @@ class Predictor:
                 self._audience.update((channel, []) for channel in self._channels(self._before, said.speech))
 
     def meet(self, population: Iterable[Seen]) -> Iterator[None]:
-        """Those who were there, some of them or all."""
+        """Take clients from the records, some of them or all."""
         for number, seen in enumerate(population):
             self._meet(seen)
             if number % MET_PER_TURN == 0:
                 yield
 
     def listen(self) -> Iterator[None]:
-        """What becomes of all that was said, the loudest first, once all were met."""
+        """Compare all messages, the most frequent first, after all clients were met."""
         for said in self._speeches:
             yield
             yield from self._listen(said)
@@ -175,7 +178,7 @@ class Predictor:
         prediction, speech = self.prediction, said.speech
         prediction.messages += said.times
         if self._code(self._before, speech) is not None:
-            return  # whoever said it is refused already
+            return  # its sender is refused already
         if self._compared > MOST_COMPARED or self._looked_at > MOST_LOOKED_AT:
             prediction.is_whole = False
             return
@@ -192,7 +195,7 @@ class Predictor:
     def _compare(
         self, said: Said, listener: Recipient, channel: bytes, after: set[bytes], *, speaker_goes: bool
     ) -> bool:
-        """Whether a listener loses what was said."""
+        """Whether a listener loses these messages."""
         speech = said.speech
         if _is_same(speech, listener.visitor):
             return False
@@ -207,7 +210,7 @@ class Predictor:
         return is_lost
 
     def _hearing(self, channels: Iterable[bytes], said: Said) -> Iterator[Recipient]:
-        """Everyone who heard it, once."""
+        """Each client that received these messages, once."""
         met: set[Visitor] = set()
         speech = said.speech
         for channel in channels:
@@ -236,7 +239,7 @@ class Predictor:
         return channels_from_v2(content, old, tenant, self._addresses)[0]
 
     def _names(self, who: Visitor | Speech) -> tuple[str, str | None]:
-        """Group and client as V3 knows them; a client that gives no id has none."""
+        """The V3 names of a client and its group; the client's is `None` if it gave no id."""
         if who.language == "v3":
             return who.group_id, who.client_id
         names = self._before.names

@@ -1,6 +1,7 @@
-"""Rows that wait to be written to Redis: each once, however often it was noted, and no more than so many.
+"""The rows that wait to be written to Redis. It writes nothing itself.
 
-It writes nothing. What is noted beyond `MOST_WAITING` rows is only counted as left out.
+A row that is noted several times waits once, with its counts added up. Bounded: while `MOST_WAITING` rows wait,
+whatever is noted is only counted in `left_out`, even for a row that waits already.
 """
 
 from collections import defaultdict
@@ -13,21 +14,21 @@ MOST_WAITING: Final = 50_000
 ROWS_PER_STEP: Final = 200
 
 Waiting = dict[tuple[str, Table], dict[str, Noted]]
-"""(tenant, table) -> the key of a row -> the row."""
+"""(tenant, table) -> key of a row -> the row."""
 
 
 class Backlog:
-    """The rows of one process that wait. Where `is_kept` is false nothing is to be recorded at all."""
+    """The waiting rows of one process. `is_kept`: whether anything is to be recorded at all."""
 
     def __init__(self, *, is_kept: bool = True) -> None:
         self.is_kept: Final = is_kept
         self._rows: Waiting = defaultdict(dict)
         self.waiting = 0
-        """Rows that Redis has not been given yet."""
+        """How many rows were not sent to Redis yet."""
         self.left_out = 0
 
     def note(self, table: Table, tenant: str, noted: Noted) -> None:
-        """One row more, or more of one that waits already."""
+        """Add a row, or add to the same row if that waits already."""
         if self.waiting >= MOST_WAITING:
             self.left_out += 1
             return
@@ -37,13 +38,13 @@ class Backlog:
         self.waiting += known is None
 
     def take(self) -> Waiting:
-        """All that wait; none do from now on."""
+        """Remove all waiting rows, and return them."""
         rows, self._rows, self.waiting = self._rows, defaultdict(dict), 0
         return rows
 
 
 def is_end_of_step(number: int) -> bool:
-    """Whether whoever notes many rows lets messages have their turn before this one, counted from 0."""
+    """Whether a loop that notes many rows must let messages have their turn before row `number`, counted from 0."""
     return number % ROWS_PER_STEP == ROWS_PER_STEP - 1
 
 

@@ -1,6 +1,6 @@
-"""The clients of a tenant that were seen, read from the store, and who of them is connected now.
+"""The census of a tenant: the clients that were seen, read from the store, and which of them are connected now.
 
-A census may have 100,000 rows and more: it is read page by page, and nothing of a page is kept.
+A census can have more than 100,000 rows. It is read page by page, and no page is kept.
 """
 
 from collections.abc import AsyncIterator
@@ -18,13 +18,13 @@ HOLDERS_PER_GROUP: Final = 1_000
 
 
 class Census:
-    """The census of each tenant of one deployment."""
+    """Reads the census of each tenant of one deployment."""
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
 
     async def pages(self, tenant: Tenant, now: int) -> AsyncIterator[list[Seen]]:
-        """Everyone in the census, the newest first; whoever is connected was seen `now` (ms since the epoch)."""
+        """All clients, the newest first. A connected client counts as last seen at `now` (ms since the epoch)."""
         asked: set[str] = set()
         here: set[tuple[str, str]] = set()
         async for page in self._reader.pages(self._reader.tables.census, tenant.name):
@@ -35,7 +35,7 @@ class Census:
             yield await aside(report_rows.seen_until, rows, tenant, here, now)
 
     async def _present(self, tenant: Tenant, groups: set[str]) -> set[tuple[str, str]]:
-        """Group and client name of everyone who is connected; those that gave no id have none."""
+        """`(group, client name)` of each connected client; clients that gave no id have the name `""`, too."""
         names, here = sorted(groups), set()
         for start in range(0, len(names), GROUPS_PER_COMMAND):
             chunk, first = names[start : start + GROUPS_PER_COMMAND], 0
@@ -47,7 +47,7 @@ class Census:
         return here
 
     async def _holders(self, tenant: Tenant, groups: list[str], first: int) -> list[list[bytes]]:
-        """Some of each group, from the `first` on; none where something else stands in their place."""
+        """Up to `HOLDERS_PER_GROUP` holders of each group, from index `first` on; none if the key has another type."""
         addresses = self._reader.addresses
         async with self._reader.redis.pipeline(transaction=False) as pipeline:
             for group in groups:

@@ -1,9 +1,9 @@
-"""How many connections there are and messages there were, of all processes: each says its own, whoever asks adds up.
+"""Connections and messages of all processes together: each writes its numbers to Redis, and the reader adds them up.
 
-A number that is not said again for a few seconds is forgotten with its process. It never counts anything itself.
+It never counts anything itself. The numbers of a process expire `LIFETIME_SECONDS` after it last wrote them.
 
-Bounded: `MOST_PROCESSES` are asked, those that renewed their leases last, and of each `MOST_BYTES` are read. What is
-more than that, or cannot be read, counts nothing.
+Bounded: the reader asks for `MOST_PROCESSES` processes, those that renewed their leases last, and reads `MOST_BYTES` of
+each. Numbers beyond these bounds, or that cannot be read, count as zero.
 """
 
 import asyncio
@@ -26,16 +26,16 @@ MOST_PROCESSES: Final = 256
 MOST_BYTES: Final = 524_288
 LEAST_WEIGHT: Final = 256
 MOST: Final = 2**53
-"""No number of ours is larger."""
+"""The largest number that the bridge can have written."""
 
 Counted = Callable[[], Mapping[str, Mapping[tuple[str, str], int]]]
-"""What is counted (`connections`, `messages`) -> (tenant, protocol) -> number."""
+"""Returns what is counted (`connections`, `messages`) -> (tenant, protocol) -> number."""
 TenantCounts = Mapping[str, Mapping[str, Counter[str]]]
-"""Tenant -> what is counted -> protocol -> number; zero for whatever nobody said."""
+"""Tenant -> what is counted -> protocol -> number; zero where no process wrote one."""
 
 
 class ClusterCounts:
-    """This process's numbers by tenant and protocol, said again and again."""
+    """Writes this process's numbers, by tenant and protocol, to Redis."""
 
     def __init__(self, bus: Bus, addresses: Addresses, process: str, counted: Counted) -> None:
         self._bus = bus
@@ -43,13 +43,13 @@ class ClusterCounts:
         self._counted = counted
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Write them every `SAY_SECONDS`, until cancelled."""
         while True:
             self.say()
             await asyncio.sleep(SAY_SECONDS)
 
     def say(self) -> None:
-        """Say it now."""
+        """Write them now, without waiting for the reply."""
         said: dict[str, dict[str, dict[str, int]]] = {}
         for what, numbers in self._counted().items():
             for (tenant, protocol), number in numbers.items():
@@ -58,7 +58,7 @@ class ClusterCounts:
 
 
 async def read_cluster_counts(redis: Redis, addresses: Addresses) -> TenantCounts:
-    """The numbers of all processes that live. Raises what redis-py raises."""
+    """The sums over all living processes. Raises what redis-py raises."""
     processes: list[bytes] = await unreadable.answer_of(redis.zrevrange(addresses.processes, 0, MOST_PROCESSES - 1), [])
     total: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for name in filter(None, map(process_in, processes)):
@@ -69,9 +69,9 @@ async def read_cluster_counts(redis: Redis, addresses: Addresses) -> TenantCount
 
 
 def _read(said: bytes) -> list[tuple[str, str, str, int]]:
-    """Tenant, what is counted, protocol and number; nothing of what somebody else wrote under our name."""
+    """Tenant, what is counted, protocol and number; empty if the bridge cannot have written the value."""
     try:
-        form.form_of(said.decode(), len(said) + LEAST_WEIGHT)  # ours hold more text than structure
+        form.form_of(said.decode(), len(said) + LEAST_WEIGHT)  # ours have less structure than text
         return list(_numbers(form.from_json(said)))
     except (ValueError, AttributeError):
         unreadable.skip("headcount")
@@ -88,4 +88,4 @@ def _numbers(said: Any) -> Iterator[tuple[str, str, str, int]]:
 
 
 def _ignore(reply: object) -> None:
-    """It is said again in a second."""
+    """Nothing to do: the numbers are written again a second later."""

@@ -1,4 +1,4 @@
-"""The records room, assembled: counted in memory, noted as rows, written to Redis each second, and read as reports."""
+"""The records room, assembled: it counts in memory, notes rows, writes them to Redis each second, and makes reports."""
 
 import time
 from collections.abc import Iterable
@@ -25,7 +25,10 @@ from bridge.tenants.part import Tenants
 
 @dataclass(frozen=True, slots=True)
 class RecordOptions:
-    """Whether anything is recorded at all, and for how many clients of a tenant, and days, the census is kept."""
+    """Whether anything is recorded, for how many clients of a tenant the census is kept, and for how many days.
+
+    The days are those of the speeches and the ledger, too (`tables.py`).
+    """
 
     are_kept: bool
     census_clients: int
@@ -33,7 +36,7 @@ class RecordOptions:
 
 
 class Records(Part):
-    """What one process records and reports. `open_by_tenant`: how many connections each tenant has, by protocol."""
+    """What one process records and reports. `open_by_tenant` returns the open connections by tenant and protocol."""
 
     def __init__(
         self, options: RecordOptions, broker: Broker, tenants: Tenants, counts: Counts, open_by_tenant: OpenByTenant

@@ -1,7 +1,7 @@
-"""What happens on the data path, counted in memory: who is connected, and who speaks to whom. Never the words.
+"""Counts on the data path, in memory: which clients are connected, and who sends messages to whom. Never the content.
 
-Synchronous, and it knows neither Redis nor the event loop: once a second the writer (`writer.py`) has it note as rows
-what it has counted. What does not fit is counted as left out.
+Synchronous; it knows neither Redis nor the event loop. Once a second the writer (`writer.py`) calls `note_rows`, which
+turns the counts into rows of the backlog. Bounded: what does not fit is counted as left out.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,14 +17,14 @@ TOUCH_SECONDS: Final = 60.0
 TOUCHES_PER_WRITE: Final = 2_000
 
 SpeaksAs = tuple[str, Language, str | None, str]
-"""Tenant, language, client id and group of what a client says; the id may have been generated."""
+"""Tenant, language, client id and group with which a client sends messages; the id may be a generated one."""
 
 
 class Recorder:
-    """What one process has counted since the last write. Where nothing is to be recorded it counts nothing."""
+    """The counts of one process since the last write. If nothing is to be recorded (`is_kept`), it counts nothing."""
 
     def __init__(self, tables: Tables, backlog: Backlog, seconds: Callable[[], float]) -> None:
-        """`seconds` since the epoch are asked for each message: it is the plainest clock there is."""
+        """`seconds` returns the time since the epoch. It is called for each message, so it is the fastest clock."""
         self._tables = tables
         self._backlog = backlog
         self._is_kept: Final = backlog.is_kept
@@ -38,7 +38,7 @@ class Recorder:
         self._touched_at = 0.0
 
     def spoke(self, language: Language, speaker: Speaker, content: Content) -> None:
-        """A client said something."""
+        """Count a message of a client."""
         if not self._is_kept:
             return
         audience = (id(speaker), content["msg_type"], content["target"], content.get("to_id"))
@@ -59,9 +59,9 @@ class Recorder:
         speaks_as: str | None = None,
         hears_since: float | None = None,
     ) -> None:
-        """A connection has begun; `speaks_as` is the client id that was generated for it, where it gave none.
+        """Count a connection that has begun. `speaks_as`: the client id that was generated for it, if it gave none.
 
-        `hears_since` (seconds since the epoch) is when it could first hear anything: left out, it is now.
+        `hears_since` (seconds since the epoch): when it could receive its first message; if left out, now.
         """
         if self._is_kept:
             self._visits[tenant, visitor] = self._visits.get((tenant, visitor), 0) + 1
@@ -70,7 +70,7 @@ class Recorder:
             self._note_seen(tenant, visitor, user_agent, hears_since)
 
     def left(self, tenant: str, visitor: Visitor, speaks_as: str | None = None) -> None:
-        """A connection is over; what it said last is still to be noted."""
+        """Count a connection as over. Its last messages are still noted at the next write."""
         if not self._is_kept:
             return
         self._note_seen(tenant, visitor)
@@ -80,12 +80,12 @@ class Recorder:
             del self._visits[tenant, visitor], self._user_agents[tenant, visitor]
 
     def see_everyone_again(self) -> None:
-        """Redis has forgotten them: note everyone who is connected."""
+        """Note every connected client again, because Redis has lost the census."""
         for (tenant, visitor), user_agent in self._user_agents.items():
             self._note_seen(tenant, visitor, user_agent)
 
     def note_rows(self) -> Iterator[None]:
-        """Note what was counted, in steps; what happens between two of them is noted the next time."""
+        """Note the counts as rows, in steps. What is counted between two steps is noted the next time."""
         gone, self._gone = self._gone, []
         self._touch_some()
         yield from self._note_speeches()
@@ -97,7 +97,7 @@ class Recorder:
         self._backlog.note(self._tables.census, tenant, Noted(visitor.key(), first, now, 0, user_agent))
 
     def _touch_some(self) -> None:
-        """Everyone who is connected was seen a minute ago at most; so many at once."""
+        """Note the connected clients as seen now: a round over all each `TOUCH_SECONDS`, some of them in each write."""
         now = self._seconds()
         if now - self._touched_at > TOUCH_SECONDS:
             self._touched_at, self._untouched = now, iter(list(self._visits))
@@ -118,7 +118,7 @@ class Recorder:
                 self._backlog.note(self._tables.census, tenant, spoken.noted_as(visitor.key()))
 
     def _let_go(self, gone: Iterable[SpeaksAs]) -> None:
-        """Forget as whom a client spoke whose last connection is over."""
+        """Forget the identities of clients whose last connection is over."""
         for speaks_as in gone:
             visitor = self._visitors.get(speaks_as)
             if visitor is not None and (speaks_as[0], visitor) not in self._visits:

@@ -1,7 +1,7 @@
-"""Redis has lost what we kept there: whoever is connected is noted again, and the loss is written down.
+"""What the bridge does when Redis has lost records: it notes all connected clients again, and records the loss.
 
-It is said in the change log of each tenant that has lost something, so that an operator who reads a census, a ledger or
-a history knows from when on it holds. Nothing that was lost comes back.
+The loss is written to the change log of each tenant that has lost something, so that an operator who reads a census, a
+ledger or a history knows from when on it is complete. Lost data does not come back.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class RedisLoss:
-    """What one process does about it. Each method is told by the part that has found something lost."""
+    """The reaction of one process. The part that finds a loss calls the method for it."""
 
     def __init__(
         self, bus: Bus, addresses: Addresses, table: TenantTable, recorder: Recorder, now: Callable[[], str]
@@ -31,8 +31,8 @@ class RedisLoss:
         self._recorder = recorder
         self._now = now
 
-    def data_lost(self, must_say: bool) -> None:  # noqa: FBT001 - as the memory says it
-        """Redis came back without its data; one process alone `must_say` so for every tenant."""
+    def data_lost(self, must_say: bool) -> None:  # noqa: FBT001 - as `Memory.lost` calls it
+        """Redis came back without its data. `must_say` is true in the one process that records it for every tenant."""
         log.warning("redis_lost_its_data")
         self._recorder.see_everyone_again()
         if must_say:
@@ -40,13 +40,13 @@ class RedisLoss:
                 self._say(tenant, LOSS)
 
     def change_logs_lost(self, tenants: Iterable[Tenant]) -> None:
-        """Something else stood in the place of these tenants' change logs."""
+        """Another program had replaced the change logs of these tenants by a value of another type."""
         log.warning("record_lost", tenants=[tenant.name for tenant in tenants])
         for tenant in tenants:
             self._say(tenant, REPLACED.format("record"))
 
     def table_lost(self, tenant: str, table: str) -> None:
-        """Something else stood in the place of a table of the tenant's records."""
+        """Another program had replaced a table of the tenant's records by a value of another type."""
         log.warning("roll_lost", tenant=tenant, roll=table)
         self._recorder.see_everyone_again()
         self._say(self._table.get(tenant) or Tenant(tenant), REPLACED.format(table))
@@ -56,4 +56,4 @@ class RedisLoss:
 
 
 def _ignore(reply: object) -> None:
-    """Where Redis is away again, the next loss is said."""
+    """Nothing to do: if Redis is away again, the next loss is recorded."""

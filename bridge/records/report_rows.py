@@ -1,6 +1,6 @@
-"""The rows of a tenant's tables, put together into what an operator reads. Pure, and for a large tenant long work.
+"""Builds reports from the rows of a tenant's tables. Pure, but slow for a large tenant.
 
-It reads nothing from Redis: `census.py` and `reports.py` do, and have this done beside the event loop.
+It never reads from Redis: `census.py` and `reports.py` do, and call these functions in the background thread.
 """
 
 import json
@@ -20,9 +20,10 @@ DIRECTIONS: Final = ("v2_to_v3", "v3_to_v2")
 
 
 class Newest:
-    """Who speaks a protocol, V2 where none is named, of a census that comes the newest first, page by page.
+    """Selects clients of one protocol from a census that arrives page by page, the newest client first.
 
-    Those who are here come before all others. Of more than `most` only the number is kept; of these a line each.
+    `protocol` is as in `is_asked_for`. Connected clients, last seen at `now`, come before all others. Of the first
+    `most` clients it keeps what `line` returns; all are counted in `total`.
     """
 
     def __init__(self, protocol: str | None, most: int, now: int, line: Callable[[Seen], object]) -> None:
@@ -35,7 +36,7 @@ class Newest:
         self._gone: list[object] = []
 
     def add(self, population: Iterable[Seen]) -> None:
-        """The next page."""
+        """Add the next page."""
         for seen in population:
             if is_asked_for(seen.visitor, self._protocol):
                 self.total += 1
@@ -44,17 +45,17 @@ class Newest:
                     lines.append(self._line(seen))
 
     def lines(self) -> list[object]:
-        """The newest first."""
+        """The lines: connected clients first, then the others, each the newest first."""
         return (self._here + self._gone)[: self._most]
 
 
 def visitors(rows: Iterable[Noted]) -> list[tuple[Noted, Visitor]]:
-    """The rows that are a client's."""
+    """The rows that describe a client, each with its client; other rows are skipped."""
     return [(row, visitor) for row in rows if (visitor := Visitor.of(row.key))]
 
 
 def seen_until(rows: list[tuple[Noted, Visitor]], tenant: Tenant, here: set[tuple[str, str]], now: int) -> list[Seen]:
-    """Everyone in the census; whoever is `here` was seen until now."""
+    """The clients in these rows. A client that is in `here`, as in `is_here`, was last seen at `now`."""
     return [
         Seen(
             visitor,
@@ -68,7 +69,7 @@ def seen_until(rows: list[tuple[Noted, Visitor]], tenant: Tenant, here: set[tupl
 
 
 def holders(groups: list[str], answers: Sequence[object]) -> set[tuple[str, str]]:
-    """Group and client name of everyone who holds an entry in these groups."""
+    """`(group, client name)` of each client with a presence entry in these groups, by all names of `called`."""
     here = set()
     for group, holders in zip(groups, answers, strict=True):
         found = map(holder_in, holders if isinstance(holders, list) else ())
@@ -77,7 +78,7 @@ def holders(groups: list[str], answers: Sequence[object]) -> set[tuple[str, str]
 
 
 def ledger(rows: Iterable[Noted]) -> tuple[dict[str, dict[str, int]], list[dict[str, Any]]]:
-    """Conversions by direction and outcome, and the proprietary keys."""
+    """Direction -> outcome -> number of conversions; and the proprietary keys, the most frequent first."""
     outcomes: dict[str, Counter[str]] = {direction: Counter(dict.fromkeys(OUTCOMES, 0)) for direction in DIRECTIONS}
     keys: dict[str, list[tuple[str, Noted]]] = defaultdict(list)
     for noted in rows:
@@ -91,12 +92,12 @@ def ledger(rows: Iterable[Noted]) -> tuple[dict[str, dict[str, int]], list[dict[
 
 
 def client_words(seen: Seen) -> bytes:
-    """One client of the census, as JSON."""
+    """`client_line` as encoded JSON."""
     return json.dumps(client_line(seen)).encode()
 
 
 def client_line(seen: Seen) -> dict[str, Any]:
-    """One client of the census."""
+    """One client of the census, as a JSON object of the API."""
     visitor = seen.visitor
     return {
         "client_id": visitor.client_id,
@@ -112,7 +113,7 @@ def client_line(seen: Seen) -> dict[str, Any]:
 
 
 def key_line(item: tuple[str, list[tuple[str, Noted]]]) -> dict[str, Any]:
-    """One proprietary key."""
+    """One proprietary key, as a JSON object of the API. `item`: its name, and each value type with its row."""
     name, rows = item
     samples = sorted(rows, key=lambda one: -one[1].last)
     newest_type, newest = samples[0]
@@ -127,14 +128,17 @@ def key_line(item: tuple[str, list[tuple[str, Noted]]]) -> dict[str, Any]:
 
 
 class Drawing:
-    """One sample for each moment; connections are added up each minute, so their mean over `minutes` is drawn."""
+    """Builds the samples of a history, one for each moment, from rows of `minutes` minutes each.
+
+    The store adds up the connections of each minute, so a sample has their mean over these minutes.
+    """
 
     def __init__(self, minutes: int) -> None:
         self._minutes = minutes
         self._moments: dict[str, dict[str, Any]] = {}
 
     def add(self, rows: Iterable[Noted]) -> None:
-        """Of any moments."""
+        """Add rows of any moments, in any order."""
         for noted in rows:
             sample = Sample.of(noted.key)
             if sample is not None and sample.what in ("connections", "messages") and sample.protocol in PROTOCOLS:
@@ -146,23 +150,23 @@ class Drawing:
         self._moments.setdefault(sample.at, new)[sample.what][sample.protocol] = count
 
     def samples(self) -> list[dict[str, Any]]:
-        """The oldest first."""
+        """The samples, the oldest first."""
         return [self._moments[at] for at in sorted(self._moments)]
 
 
 def mean(noted: Noted, minutes: int) -> float:
-    """Over the minutes in which anybody was counted: the hour may not be over, or the bridge may be new."""
+    """The mean over the minutes that were counted: the hour may not be over, or the bridge may have started in it."""
     counted = max(1, min(minutes, round((noted.last - noted.first) / MILLISECONDS_PER_MINUTE) + 1))
     return round(noted.count / counted, 1)
 
 
 def nobody() -> dict[str, float]:
-    """No connections, no messages."""
+    """Zero for each protocol."""
     return dict.fromkeys(PROTOCOLS, 0)
 
 
 def is_asked_for(visitor: Visitor, protocol: str | None) -> bool:
-    """Whether a client is of a protocol that was asked for."""
+    """Whether a client is of the protocol. `None` stands for every client that speaks V2, `all` for every client."""
     if protocol is None:
         return visitor.language == "v2"
     return protocol in ("all", visitor.protocol)
@@ -174,7 +178,7 @@ def group_of(visitor: Visitor, tenant: Tenant) -> str:
 
 
 def is_here(visitor: Visitor, tenant: Tenant, here: set[tuple[str, str]]) -> bool:
-    """Whether a client is connected."""
+    """Whether a client is connected. `here`: `(group, client name)` of each connected client."""
     name = visitor.client_id or ""
     if name and visitor.language == "v2":
         name = str(tenant.names.name_of(name))
@@ -182,10 +186,10 @@ def is_here(visitor: Visitor, tenant: Tenant, here: set[tuple[str, str]]) -> boo
 
 
 def called(name: str) -> tuple[str, ...]:
-    """Whoever has a generated id is also somebody without one."""
+    """The names of a connected client in the census: with a generated id it also stands for one without an id, `""`."""
     return (name, "") if name.startswith(GENERATED_ID_PREFIX) else (name,)
 
 
 def moment(milliseconds: int | None) -> str | None:
-    """A time as the API says it."""
+    """A time (ms since the epoch) in ISO 8601, as in the API."""
     return None if milliseconds is None else timestamp(milliseconds * 1_000)

@@ -1,7 +1,7 @@
-"""Whose report is made: one at a time of a tenant, a few at a time of a process, and tenants take turns.
+"""The order in which reports are made: one at a time for a tenant, `MOST_AT_ONCE` for the process; tenants take turns.
 
-Fair by this alone: since of each tenant one at most waits for a place, whoever asks again and again waits for itself.
-It knows nothing of what a report is.
+This alone makes it fair: of each tenant only one report waits for a place, so a tenant that asks again and again only
+waits for itself. It does not know what a report is.
 """
 
 import asyncio
@@ -12,16 +12,18 @@ from typing import Final
 
 MOST_AT_ONCE: Final = 2
 MOST_OF_A_KEY: Final = 16
-"""About one tenant: the one that is made and those that wait; beyond, `TooManyReports`. A dashboard asks for five at
-once. Other keys of the same tenant, or of the platform, wait behind so many at most, and are not refused for them."""
+"""Reports of one tenant that one key can ask for at once, the one that is made included; beyond, `TooManyReports`.
+
+A dashboard asks for five at once. Another key, of the same tenant or of the platform, waits behind so many at most, and
+is not refused because of them."""
 
 
 class TooManyReports(Exception):
-    """So many reports of this tenant are asked for already with this key."""
+    """This key has asked for `MOST_OF_A_KEY` reports of this tenant that are not answered yet."""
 
 
 class ReportTurns:
-    """The reports of one process that are asked for and made."""
+    """The reports of one process: those that wait, and those that are made."""
 
     def __init__(self) -> None:
         self._asked: Counter[tuple[str, Hashable]] = Counter()
@@ -31,12 +33,12 @@ class ReportTurns:
 
     @property
     def is_any_made(self) -> bool:
-        """Whether rows of a report are being read and put together."""
+        """Whether any report is being made now: its rows are read and put together."""
         return self._made > 0
 
     @asynccontextmanager
     async def turn(self, tenant: str, key: Hashable) -> AsyncIterator[None]:
-        """Of this tenant nobody else has it; kept until the answer is with whoever asked. Raises `TooManyReports`."""
+        """Wait for the turn of this tenant, and keep it until the answer is sent. Raises `TooManyReports`."""
         if self._asked[tenant, key] >= MOST_OF_A_KEY:
             raise TooManyReports
         self._asked[tenant, key] += 1
@@ -55,7 +57,10 @@ class ReportTurns:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Kept while a report is made, and not while its answer is read: who reads slowly keeps no other tenant."""
+        """Wait for a place, and keep it while a report is made.
+
+        Not while its answer is sent: a client that reads slowly must not hold up other tenants.
+        """
         async with self._places:
             self._made += 1
             try:

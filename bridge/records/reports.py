@@ -1,7 +1,7 @@
-"""What an operator asks about a tenant, read from Redis: census, ledger and history.
+"""The reports about a tenant for operators, read from Redis: census, ledger and history.
 
-The same answers for the admin API and the command line. It changes nothing, and judges nothing. Of a census no more is
-kept than is answered.
+They are the same for the admin API and the command line. It changes nothing, and judges nothing. Of a census it keeps
+no more in memory than it returns.
 """
 
 from collections.abc import Callable
@@ -22,14 +22,14 @@ MINUTES_PER_HOUR: Final = 60
 
 
 class Reports:
-    """The reports about the tenants of one deployment."""
+    """Makes the reports about the tenants of one deployment. Each method raises what redis-py raises."""
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
         self._tables = reader.tables
         self._census = Census(reader)
         self.turns: Final = ReportTurns()
-        """Whoever lets others ask gives them turns; here they only get places."""
+        """The caller waits for a turn if several clients can ask; the methods here only wait for a place."""
 
     async def census(
         self,
@@ -38,7 +38,11 @@ class Reports:
         most: int = MOST_CLIENTS,
         line: Callable[[Seen], object] = report_rows.client_line,
     ) -> dict[str, Any]:
-        """Who was seen, newest first: those who speak V2 unless a protocol, or `all`, is named. A `line` for each."""
+        """The clients that were seen, at most `most`, with a `line` for each; `total` counts all of them.
+
+        Connected clients come first, then the others, each the newest first. `protocol`: `None` for every client that
+        speaks V2, `all` for every client, or the name of one protocol.
+        """
         now = milliseconds_now()
         newest = report_rows.Newest(protocol, most, now, line)
         async with self.turns.place():
@@ -55,7 +59,7 @@ class Reports:
     async def ledger(self, tenant: Tenant) -> dict[str, Any]:
         """Conversions by direction and outcome, and the proprietary keys.
 
-        How often a key was said is counted; the types of its values are those that samples had, the newest first.
+        Every use of a key is counted. Only samples of its values were looked at: their types, the newest first.
         """
         async with self.turns.place():
             rows = await self._reader.rows(self._tables.ledger, tenant.name)
@@ -69,7 +73,7 @@ class Reports:
             }
 
     async def history(self, tenant: Tenant) -> dict[str, Any]:
-        """Connections and messages by protocol, minute by minute and hour by hour, the oldest first."""
+        """Connections and messages by protocol, for each minute and for each hour, the oldest first."""
         async with self.turns.place():
             return {
                 "tenant": tenant.name,

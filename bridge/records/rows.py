@@ -1,7 +1,7 @@
-"""What is kept of a tenant's traffic for its operator, a row for each thing that is told apart. Pure.
+"""The rows of a tenant's records, one for each thing that is counted separately. Pure.
 
-Each kind of row is the key of a table (`tables.py`), which keeps beside it when it was first and last noted and how
-often. Names and numbers are kept, never what was said; of a proprietary key only its name and the type of its value.
+A row is a key in a table (`tables.py`), which stores with it when it was first and last noted, and how often. Rows hold
+names and numbers, never the content of a message; of a proprietary key only its name and the type of its value.
 """
 
 import json
@@ -17,26 +17,26 @@ _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).enc
 
 
 def key_of(values: tuple[str | None, ...]) -> str:
-    """The fields of a row, in order, as it stands in Redis: the same row is always the same text."""
+    """The fields of a row, in order, as a JSON list: its key in Redis. Equal rows always have equal keys."""
     return _encode(values)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The fields of a row, as one line of JSON and back."""
+    """A row whose fields are written as one line of JSON, and read back."""
 
     def key(self) -> str:
-        """As it stands in Redis."""
+        """The key of the row in Redis."""
         names: tuple[str, ...] = self.__slots__
         return key_of(tuple([getattr(self, name) for name in names]))
 
     @classmethod
     def of(cls, key: str) -> Self | None:
-        """The row behind a key; `None` for what somebody else wrote under our name."""
+        """The row of a key; `None` for a key that the bridge cannot have written."""
         try:
             values = json.loads(key)
             row = cls(*values)
-            if "\\u" in key:  # half a character would be a name that nothing can write down
+            if "\\u" in key:  # a lone surrogate can be parsed, but not encoded again
                 _encode(values).encode()
         except (ValueError, TypeError, RecursionError):
             return None
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Visitor(Row):
-    """Who connects. V2 ids as they stand in the path; those without one are told apart by user agent alone."""
+    """A client that connects. V2 ids are as in the URL path. V2 clients without an id differ by user agent alone."""
 
     language: Language
     protocol: str
@@ -60,7 +60,7 @@ class Visitor(Row):
 
 @dataclass(frozen=True, slots=True)
 class Speech(Row):
-    """Who says something to whom. `to_id` is a V3 name; the speaker's ids are as `Visitor`'s."""
+    """Messages of one client to one audience. `to_id` is a V3 name; the ids of the sender are as in `Visitor`."""
 
     language: Language
     client_id: str | None
@@ -73,7 +73,7 @@ class Speech(Row):
 
 @dataclass(frozen=True, slots=True)
 class Conversion(Row):
-    """What became of messages on their way to the other side, on one day (ISO 8601, UTC)."""
+    """Messages whose conversion into the other language had this outcome, on one day (ISO 8601, UTC)."""
 
     direction: str
     outcome: str
@@ -82,7 +82,7 @@ class Conversion(Row):
 
 @dataclass(frozen=True, slots=True)
 class ProprietaryKey(Row):
-    """A key of V2 frames that no standard word and no dialect rule explains, and the type of its value in a sample."""
+    """A key of V2 frames that is no standard word and has no dialect rule; the JSON type of its value in a sample."""
 
     name: str
     type: str
@@ -90,16 +90,16 @@ class ProprietaryKey(Row):
 
 @dataclass(frozen=True, slots=True)
 class Sample(Row):
-    """Connections or messages of one protocol, in one minute or hour (ISO 8601, UTC)."""
+    """Connections or messages of one protocol in one minute or hour. `at`: when it began (ISO 8601, UTC)."""
 
     at: str
     what: Literal["connections", "messages"]
     protocol: str
 
 
-@dataclass(slots=True)  # not frozen: thousands are made each second, and that would triple what making one costs
+@dataclass(slots=True)  # not frozen: thousands are made each second, and `frozen` would triple the cost of each
 class Noted:
-    """How a row was noted: times in milliseconds since the epoch; `remark` is what was last remarked on it."""
+    """A row with its numbers. Times are in milliseconds since the epoch; `remark` is the last remark on the row."""
 
     key: str
     first: int
@@ -110,7 +110,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A client, from when to when it was there (ms since the epoch), how much it said, and what it calls itself."""
+    """A client: when it was first and last seen (ms since the epoch), how many messages it sent, its user agent."""
 
     visitor: Visitor
     first: int
@@ -121,7 +121,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What one client said to one audience, from when to when (ms since the epoch), and how often."""
+    """How often one client sent messages to one audience, and when first and last (ms since the epoch)."""
 
     speech: Speech
     first: int

@@ -1,4 +1,4 @@
-"""Messages and connections of each tenant by the minute and by the hour, from what the process counts anyway."""
+"""Messages and connections of each tenant by minute and by hour, from counts that the process keeps anyway."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -12,11 +12,11 @@ from bridge.records.speech import milliseconds
 from bridge.records.tables import Tables
 
 OpenByTenant = Callable[[], Mapping[tuple[str, str], int]]
-"""(tenant, protocol) -> how many connections are open."""
+"""Returns (tenant, protocol) -> how many connections are open."""
 
 
 class Samples:
-    """The samples of one process. Connections are sampled once a minute, when it is over."""
+    """Notes the samples of one process. Connections are sampled once a minute, at its end."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Samples:
         self._minute: datetime | None = None
 
     def note_rows(self) -> Iterator[None]:
-        """Messages since the last time, and connections of a minute that is over."""
+        """Note the messages since the last call, and the open connections if a minute has ended since then."""
         at = datetime.fromtimestamp(milliseconds(self._seconds()) / 1_000, UTC)
         for (tenant, protocol), times in more_since(self._counts.messages, self._messages):
             self._note(tenant, "messages", protocol, at, times)

@@ -1,6 +1,6 @@
-"""What one speaker said to one audience, counted in memory until it is written down. Pure: it is told the time.
+"""Counts the messages of one speaker to one audience, in memory, until they are noted. Pure: callers pass in the time.
 
-Times are in seconds since the epoch, as the clock gives them; what is written down of them is in whole milliseconds.
+Times are in seconds since the epoch, as the clock gives them; in rows they are in whole milliseconds.
 """
 
 from typing import Final, Protocol
@@ -8,11 +8,11 @@ from typing import Final, Protocol
 from bridge.records.rows import Language, Noted, key_of
 
 Audience = tuple[int, str, str, str | None]
-"""The speaker, as this process tells objects apart, and message type, target and recipient of what it said."""
+"""The speaker (its `id()` in this process), and the type, target and recipient of its messages."""
 
 
 class Speaker(Protocol):
-    """Who says something: a guest of either language, the same object for as long as its connection lives."""
+    """A client that sends messages: a guest of either language, the same object as long as its connection lives."""
 
     @property
     def tenant(self) -> str: ...
@@ -25,7 +25,10 @@ class Speaker(Protocol):
 
 
 class Spoken:
-    """How often, and from when to when. It holds its speaker, so that no other object can be taken for it."""
+    """How often one speaker sent messages to one audience, and when first and last.
+
+    It keeps a reference to the speaker, so that Python cannot give the speaker's `id()` to another object.
+    """
 
     __slots__ = ("first", "language", "last", "speaker", "times")
 
@@ -37,15 +40,15 @@ class Spoken:
         self.times = 1
 
     def noted(self, audience: Audience, client_id: str | None) -> Noted:
-        """As a `Speech`, said by the client that the operator knows by this id, if it gave any."""
+        """The counts as a `Speech` row. `client_id`: the id that the client gave, or `None`."""
         _, *to_whom = audience
         return self.noted_as(key_of((self.language, client_id, self.speaker.group_id, *to_whom, self.speaker.grant)))
 
     def noted_as(self, key: str) -> Noted:
-        """As another row that is counted by what was said."""
+        """The counts as the row `key`."""
         return Noted(key, milliseconds(self.first), milliseconds(self.last), self.times)
 
 
 def milliseconds(seconds: float) -> int:
-    """Whole ones, as they stand in a row."""
+    """Seconds as whole milliseconds, as in a row."""
     return int(seconds * 1_000)

@@ -1,10 +1,11 @@
-"""The tables of tenants (`tables.py`) in Redis, written and read. It knows nothing of what their rows mean.
+"""Writes and reads the tables of tenants (`tables.py`) in Redis. It does not know what their rows mean.
 
-Each row has a key, when it was first and last noted (milliseconds since the epoch), how often, and a remark. What was
-not noted for `days` is forgotten, and beyond `most_rows` the row that was noted longest ago is, which is counted.
+Each row has a key, the times when it was first and last noted (milliseconds since the epoch), a count, and a remark. A
+row that was not noted for `days` is deleted. Beyond `most_rows` the row that was noted longest ago is deleted, and such
+rows are counted as forgotten.
 
-Whatever else stands in Redis under its names is passed over: a row that cannot be read is none, and something of
-another type is an empty table.
+Other programs may write under these names: a row that cannot be read is skipped, and a key of another type is read as
+an empty table.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -23,13 +24,13 @@ ROWS_PER_COMMAND: Final = 200
 ROWS_PER_PAGE: Final = 500
 SECONDS_PER_DAY: Final = 86_400
 LONGEST_NUMBER: Final = 15
-"""Digits; Redis reckons no further without loss, and Python refuses to read some thousands of them."""
+"""Digits. With more, numbers in Redis's Lua lose precision, and Python refuses to parse thousands of digits."""
 LATEST: Final = 253_402_300_799_999
-"""The end of the year 9999, beyond which there is no date."""
+"""The end of the year 9999, in milliseconds since the epoch: Python has no later date."""
 NOTE: Final = Script.in_file("bridge.records", "store_note")
 
 Rows = list[tuple[bytes, bytes | None]]
-"""As they stand in Redis: key, and value where there still is one."""
+"""Rows as they are in Redis: the key, and the value, or `None` if the row was deleted meanwhile."""
 
 
 Failed = Callable[[Sequence[Noted]], None]
@@ -45,9 +46,9 @@ def note(
     failed: Failed,
     lost: Lost | None = None,
 ) -> None:
-    """Add to the rows of a tenant. `failed` gets, later, the rows that Redis is not known to have taken.
+    """Add to the rows of a tenant, without waiting. `failed` later gets the rows that Redis did not confirm.
 
-    `lost` is called where something else stood in the place of all that were there before.
+    `lost` is called if a key of the table had another type: then all earlier rows of it are lost.
     """
     keys = _keys(addresses, table, tenant)
     for start in range(0, len(rows), ROWS_PER_COMMAND):
@@ -56,12 +57,12 @@ def note(
 
 
 async def pages(redis: Redis, addresses: Addresses, table: Table, tenant: str, since: int = 0) -> AsyncIterator[Rows]:
-    """The rows that were noted at `since` or later, the newest first, never many at once, and `most_rows` in all.
+    """The rows that were last noted at `since` (ms since the epoch) or later, the newest first.
 
-    `read_rows` reads them. Raises what redis-py raises.
+    `ROWS_PER_PAGE` at a time, and `most_rows` in all. `read_rows` decodes them. Raises what redis-py raises.
     """
     rows, order = _keys(addresses, table, tenant)
-    # The order is read at once: rows that are noted meanwhile would move from page to page.
+    # The whole order is read in one command, because rows that are noted meanwhile would move from page to page.
     asked: Any = redis.zrange(
         order, cast(Any, "+inf"), cast(Any, since), desc=True, byscore=True, offset=0, num=table.most_rows
     )
@@ -73,7 +74,7 @@ async def pages(redis: Redis, addresses: Addresses, table: Table, tenant: str, s
 
 
 async def forgotten(redis: Redis, addresses: Addresses, table: Table, tenant: str, since: int = 0) -> int:
-    """How many rows the bound has made it forget; 0 where that was before `since`."""
+    """How many rows were deleted because of `most_rows`; 0 if that last happened before `since` (ms, epoch)."""
     asked = redis.hmget(_keys(addresses, table, tenant)[0], ["", "@"])
     fields: list[bytes | None] = await unreadable.answer_of(asked, [])
     match [_number((field or b"").decode(errors="replace")) for field in fields]:
@@ -108,7 +109,7 @@ def _keys(addresses: Addresses, table: Table, tenant: str) -> list[str]:
 
 
 def read_rows(page: Rows) -> Iterator[Noted]:
-    """Those that can be read."""
+    """Decode the rows; skip those that cannot be read."""
     for key, value in page:
         noted = None if value is None else _noted(key, value)
         if noted is not None:

@@ -1,9 +1,10 @@
--- Adds what was noted to rows of a roll, and forgets the rows that are too old or too many.
+-- Adds counts to rows of a table, and deletes the rows that are too old or too many.
 -- KEYS     1 rows, 2 their order
--- ARGV     1 most rows, 2 oldest to keep (milliseconds since the epoch), 3 for how many seconds all is kept; then of
---          each row: key, first and last time it was noted (milliseconds), how often, remark
--- Returns  how many rows it forgot; -1 where something of another type stood there, and all rows are lost
--- Never    forgets silently: rows over the bound are counted under the empty row, and `@` holds when that was last.
+-- ARGV     1 most rows, 2 oldest time to keep (milliseconds since the epoch), 3 how many seconds both keys are kept;
+--          then for each row: key, first and last time it was noted (milliseconds), count, remark
+-- Returns  how many rows were deleted; -1 if a key had another type: all earlier rows are lost
+-- Never    deletes rows over the bound silently: the field with the empty name counts them, and `@` holds when that
+--          happened last.
 
 local expected, spoiled = {'hash', 'zset'}, false
 for i, key in ipairs(KEYS) do

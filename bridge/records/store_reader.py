@@ -1,4 +1,4 @@
-"""The store of one deployment, read page by page; what is older than a table keeps is left out. It writes nothing."""
+"""Reads the store of one deployment page by page, without rows that are too old for their table. It writes nothing."""
 
 import time
 from collections.abc import AsyncIterator
@@ -24,28 +24,28 @@ class StoreReader:
         self.tables: Final = tables
 
     async def pages(self, table: Table, tenant: str) -> AsyncIterator[Rows]:
-        """The rows that still count, the newest first; `read_rows` reads them."""
+        """The rows that are not too old, the newest first; `read_rows` decodes them."""
         async for page in store.pages(self.redis, self.addresses, table, tenant, _oldest(table)):
             end_if_cancelled()
             yield page
 
     async def rows(self, table: Table, tenant: str) -> list[Noted]:
-        """All rows of a table that has not many."""
+        """All rows of a table, decoded; only for a table with few rows."""
         rows: list[Noted] = []
         async for page in self.pages(table, tenant):
             rows += await aside(lambda page: list(read_rows(page)), page)
         return rows
 
     async def forgotten(self, table: Table, tenant: str) -> int:
-        """How many rows the bound of the table has made it forget."""
+        """How many rows were deleted because of the bound of the table."""
         return await store.forgotten(self.redis, self.addresses, table, tenant, _oldest(table))
 
 
 def milliseconds_now() -> int:
-    """Since the epoch."""
+    """The time of day, since the epoch."""
     return time.time_ns() // 1_000_000
 
 
 def _oldest(table: Table) -> int:
-    """From when on a row of this table still counts."""
+    """The oldest time (ms since the epoch) at which a row of this table may have been noted last."""
     return milliseconds_now() - table.days * MILLISECONDS_PER_DAY

@@ -1,7 +1,7 @@
-"""The tables in which a tenant's records are kept, and their bounds. Pure: `store.py` writes and reads them in Redis.
+"""The tables of a tenant's records, and their bounds. Pure: `store.py` writes and reads them in Redis.
 
-What was not noted for `days` is forgotten, and beyond `most_rows` the row that was noted longest ago is. What the
-rows are is said by `rows.py`.
+A row that was not noted for `days` is deleted, and beyond `most_rows` the row that was noted longest ago is deleted.
+`rows.py` defines the rows.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One kind of rows, with its bounds. The `name` is a part of its key in Redis."""
+    """One table with its bounds. `name` is a part of its key in Redis."""
 
     name: str
     most_rows: int
@@ -19,22 +19,22 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Every table of a tenant."""
+    """All tables of a tenant."""
 
     census: Table
-    """`Visitor`: who connects; counted are the messages that each said, remarked is the user agent."""
+    """Rows: `Visitor`. The count of a row is how many messages the client sent; its remark is the user agent."""
     speeches: Table
-    """`Speech`: who says something to whom."""
+    """Rows: `Speech`. The count of a row is how many messages there were."""
     ledger: Table
-    """`Conversion` and `ProprietaryKey`."""
+    """Rows: `Conversion` and `ProprietaryKey`."""
     minutes: Table
-    """`Sample`, a row a minute."""
+    """Rows: `Sample`, by minute."""
     hours: Table
-    """`Sample`, a row an hour; connections are added up each minute."""
+    """Rows: `Sample`, by hour. The connections of each minute are added up."""
 
     @classmethod
     def bounded(cls, census_rows: int, days: int) -> Self:
-        """The tables with their bounds: what the operator chooses, and what a history needs."""
+        """The tables. `census_rows` and `days` are chosen by the operator; the other bounds are fixed."""
         return cls(
             census=Table("census", census_rows, days),
             speeches=Table("speeches", 20_000, days),

@@ -1,8 +1,8 @@
-"""How many V2 clients of a tenant were turned away by its stage in the last minute. It judges nothing.
+"""Counts the V2 clients of a tenant that were refused because of its stage in the last minute. It judges nothing.
 
-Only who stands in the tenant's census counts, and each one once, however often it tries: a stranger who was never let
-in can make no step look bad, and takes no room. Redis counts in slices of time, each of a bounded size (a HyperLogLog,
-exact to 1 %).
+Only clients in the tenant's census count, and each one once, however often it tries. So a client that was never
+admitted can make no stage change look bad, and takes no memory. Redis counts in slices of `SLICE_SECONDS`, each of
+bounded size (a HyperLogLog, exact to 1 %).
 """
 
 from collections import defaultdict
@@ -24,11 +24,11 @@ SLICE_LIFETIME_SECONDS: Final = 120
 VISITORS_PER_COMMAND: Final = 200
 REFUSE: Final = Script.in_file("bridge.records", "turned_away_count")
 MOST_TURNED_AWAY: Final = 5_000
-"""Clients of one tenant that are told apart in one second; beyond, guards see no more of them."""
+"""Clients of one tenant that are counted in one second; further ones are not counted, and no guard sees them."""
 
 
 class TurnedAway:
-    """Whom this process has turned away since the last write. With `is_kept` false it remembers nobody."""
+    """The clients that this process has refused since the last write; none if `is_kept` is false."""
 
     def __init__(self, bus: Bus, addresses: Addresses, seconds: Callable[[], float], *, is_kept: bool = True) -> None:
         self._bus = bus
@@ -38,12 +38,12 @@ class TurnedAway:
         self._visitors: dict[str, dict[Visitor, None]] = defaultdict(dict)
 
     def add(self, tenant: str, visitor: Visitor) -> None:
-        """A client was refused because of its tenant's stage."""
+        """Remember a client that was refused because of its tenant's stage."""
         if self._is_kept and len(self._visitors[tenant]) < MOST_TURNED_AWAY:
             self._visitors[tenant][visitor] = None
 
     def note_rows(self) -> Iterator[None]:
-        """Tell Redis, for the slice of time that it is now."""
+        """Send them to Redis, for the current slice of time; one step for each tenant."""
         visitors, self._visitors = self._visitors, defaultdict(dict)
         for tenant, some in visitors.items():
             note(self._bus, self._addresses, tenant, some, self._seconds())
@@ -51,7 +51,7 @@ class TurnedAway:
 
 
 def note(bus: Bus, addresses: Addresses, tenant: str, visitors: Iterable[Visitor], seconds: float) -> None:
-    """These were refused just now; `seconds` since the epoch."""
+    """Count these clients as refused at `seconds` since the epoch, without waiting for Redis."""
     keys = [addresses.roll(tenant, "census"), addresses.refused(tenant, int(seconds) // SLICE_SECONDS)]
     waiting = iter(visitors)
     while some := list(islice(waiting, VISITORS_PER_COMMAND)):
@@ -60,9 +60,9 @@ def note(bus: Bus, addresses: Addresses, tenant: str, visitors: Iterable[Visitor
 
 
 async def in_a_minute(redis: Redis, addresses: Addresses, tenant: str, milliseconds: int) -> int:
-    """How many clients were, up to this time; a slice in whose place something else stands counts none.
+    """How many different clients were refused in the minute up to this time, in milliseconds since the epoch.
 
-    Raises what redis-py raises.
+    A slice whose key has another type counts as empty. Raises what redis-py raises.
     """
     newest = milliseconds // (SLICE_SECONDS * 1_000)
     slices = [addresses.refused(tenant, newest - age) for age in range(SLICES_PER_MINUTE + 1)]
@@ -74,7 +74,7 @@ async def in_a_minute(redis: Redis, addresses: Addresses, tenant: str, milliseco
 
 
 async def _that_count(redis: Redis, slices: Sequence[str]) -> list[str]:
-    """Without those that are somebody else's, under our names."""
+    """The slices that Redis can count: without keys of another type, which other programs have written."""
     async with redis.pipeline(transaction=False) as pipeline:
         for each in slices:
             pipeline.pfcount(each)
@@ -83,4 +83,4 @@ async def _that_count(redis: Redis, slices: Sequence[str]) -> list[str]:
 
 
 def _ignore(reply: object) -> None:
-    """A refusal that was not counted is one the guards do not see; the next ones they will."""
+    """Nothing to do: the guards do not see a refusal that was not counted, but they see the next ones."""

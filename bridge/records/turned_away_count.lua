@@ -1,8 +1,8 @@
--- Counts clients that were refused just now, each one once: Redis counts in a HyperLogLog.
--- KEYS     1 census, 2 refused in this slice of time
--- ARGV     1 for how many seconds the slice is kept; then of each client: its row in the census, its name
--- Returns  how many of them the census knows
--- Never    counts a client that the census does not know: a stranger takes no room.
+-- Counts clients that were refused just now, each one once, in a HyperLogLog.
+-- KEYS     1 census, 2 the HyperLogLog of this slice of time
+-- ARGV     1 how many seconds the slice is kept; then for each client: its row in the census, its name
+-- Returns  how many of the clients are in the census
+-- Never    counts a client that is not in the census: a client that was never admitted takes no memory.
 
 local found = 0
 for i = 2, #ARGV, 2 do

@@ -1,6 +1,6 @@
-"""What is recorded of V2 alone: what became of its messages, the keys of its frames, and whom a stage turned away.
+"""The records of V2 alone: the outcomes of conversions, the keys of V2 frames, and the clients that a stage refused.
 
-Never a value: of a key only its name, and the type that its value has in samples. It goes when V2 goes.
+It never records a value of a frame: only the name of its key, and its type in samples. To be deleted together with V2.
 """
 
 import time
@@ -20,17 +20,17 @@ from bridge.records.turned_away import TurnedAway
 from legacy_v2.frames import JsonType, type_of
 
 MOST_SHAPES: Final = 5_000
-"""Sets of names in frames that are told apart in one second."""
+"""Different sets of key names that are counted in one second; a frame beyond is counted as left out."""
 MOST_NAMES: Final = 10_000
-"""In all these sets together, a name counted in each."""
+"""Key names in all these sets together; a name in several sets counts several times. Beyond, as for `MOST_SHAPES`."""
 LONGEST_KEY: Final = 128
 
 DialectWords = Callable[[str], frozenset[str]]
-"""Tenant -> the names in its frames that its dialect explains."""
+"""Tenant -> the key names in its frames that its dialect explains."""
 
 
 class Shape:
-    """Frames with the same names: when the first was read (seconds since the epoch), its types, and how many were."""
+    """Frames with the same key names: when the first one was read (seconds since the epoch), its types, the count."""
 
     __slots__ = ("first", "times", "types")
 
@@ -41,7 +41,7 @@ class Shape:
 
 
 class FrameKeys:
-    """The names in the frames of one process, counted for each set of names together."""
+    """Counts the key names in the V2 frames that one process reads; frames with the same names are counted together."""
 
     def __init__(
         self, tables: Tables, backlog: Backlog, dialect_words: DialectWords, seconds: Callable[[], float]
@@ -54,7 +54,7 @@ class FrameKeys:
         self._names = 0
 
     def read(self, tenant: str, frame: object) -> None:
-        """A frame was read: a JSON value. On the data path."""
+        """Count a frame, given as its parsed JSON value. On the data path."""
         if not self._backlog.is_kept or type(frame) is not dict:
             return
         key = (tenant, tuple(frame))
@@ -68,7 +68,7 @@ class FrameKeys:
             self._backlog.left_out += 1
 
     def note_rows(self) -> Iterator[None]:
-        """Each name that no word of the dialect explains, with the type that it had in the first frame."""
+        """Note each name that the dialect does not explain, with the type of its value in the first frame."""
         shapes, self._shapes, self._names = self._shapes, {}, 0
         now = milliseconds(self._seconds())
         for number, ((tenant, names), shape) in enumerate(shapes.items()):
@@ -82,7 +82,7 @@ class FrameKeys:
 
 
 class Conversions:
-    """What became of messages on their way to the other side, by the day, from what the process counts anyway."""
+    """Notes the outcomes of conversions by day, from counts that the process keeps anyway."""
 
     def __init__(self, tables: Tables, backlog: Backlog, counts: Counts, seconds: Callable[[], float]) -> None:
         self._ledger = tables.ledger
@@ -92,7 +92,7 @@ class Conversions:
         self._noted: Counter[tuple[str, Direction, str]] = Counter()
 
     def note_rows(self) -> Iterator[None]:
-        """Those since the last time."""
+        """Note the conversions since the last call."""
         now = milliseconds(self._seconds())
         day = f"{datetime.fromtimestamp(now / 1_000, UTC):%Y-%m-%d}"
         for (tenant, direction, outcome), times in more_since(self._counts.conversions, self._noted):
@@ -102,7 +102,7 @@ class Conversions:
 
 
 class V2Recording:
-    """All of it, assembled."""
+    """All records of V2 alone, assembled."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class V2Recording:
         self._conversions = Conversions(tables, backlog, counts, seconds)
 
     def note_rows(self) -> Iterator[None]:
-        """What was counted since the last time, in steps."""
+        """Note what was counted since the last call, in steps."""
         yield from self.frame_keys.note_rows()
         yield from self._conversions.note_rows()
         yield from self.turned_away.note_rows()

@@ -1,7 +1,7 @@
-"""What was recorded, on its way to Redis: each second rows are noted of all that was counted, and added to the store.
+"""Writes the records to Redis: each second it has all counts noted as rows, and adds the rows to the store.
 
-Nobody waits for it. What Redis did not take waits for the next second: it may be counted twice, but it is not lost.
-The bound is the backlog's (`backlog.py`).
+No caller waits for it. Rows that Redis did not confirm are sent again in the next second: they may be counted twice,
+but they are not lost. `backlog.py` bounds how many rows wait.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ WRITE_SECONDS: Final = 1.0
 
 
 class RowSource(Protocol):
-    """What counts in memory, and notes what it has counted as rows of the backlog."""
+    """A part that counts in memory, and notes its counts as rows of the backlog."""
 
     def note_rows(self) -> Iterator[None]:
-        """In steps, between which messages have their turn."""
+        """Note the counts in steps; messages have their turn between two steps."""
 
 
 class Writer:
-    """Writes the rows of one process. Where nothing is to be recorded it writes nothing."""
+    """Writes the rows of one process. If nothing is to be recorded (`Backlog.is_kept`), it writes nothing."""
 
     def __init__(self, bus: Bus, addresses: Addresses, backlog: Backlog, *sources: RowSource) -> None:
         self._bus = bus
@@ -36,21 +36,21 @@ class Writer:
         self._backlog = backlog
         self._sources = list(sources)
         self.lost: Final = Observers[[str, str]]()
-        """Told of a tenant and the name of a table of which Redis has lost all that was there before."""
+        """Called with a tenant and the name of a table whose earlier rows are all lost."""
 
     def add(self, source: RowSource) -> None:
-        """Write also what this one has counted, after all others."""
+        """Write the counts of this source too, after those of all others."""
         self._sources.append(source)
 
     async def run(self) -> None:
-        """Write each second, until cancelled."""
+        """Write every `WRITE_SECONDS`, until cancelled."""
         while True:
             await asyncio.sleep(WRITE_SECONDS)
             for _ in self._write():
                 await asyncio.sleep(0)
 
     def flush(self) -> None:
-        """Write now; everything is on its way when this returns."""
+        """Write now. When this returns, all rows were handed to the bus, if Redis is up."""
         for _ in self._write():
             pass
 

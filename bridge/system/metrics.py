@@ -1,6 +1,7 @@
-"""Prometheus metric families from plain numbers, in one line each. It counts nothing.
+"""Builds Prometheus metric families from plain numbers, with one call for each. It counts nothing itself.
 
-Names carry their unit, and labels are bounded: tenants, protocols, codes and the like are closed lists.
+In all functions `words` is the help text. Metric names carry their unit. Labels are bounded: tenants, protocols, codes
+and the like come from closed lists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import TypeVar
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 Values = TypeVar("Values", bound=str | tuple[str, ...])
-"""The values of the labels; where there is one label, its value alone."""
+"""The label values of one sample: a tuple, or the value by itself if there is only one label."""
 
 
 def counter(name: str, words: str, number: float) -> Metric:
@@ -18,7 +19,7 @@ def counter(name: str, words: str, number: float) -> Metric:
 
 
 def counters(name: str, words: str, labels: Sequence[str], numbers: Mapping[Values, float]) -> Metric:
-    """A counter for each set of labels."""
+    """A counter with one sample for each set of label values."""
     return _labelled(CounterMetricFamily(name, words, labels=labels), numbers)
 
 
@@ -28,7 +29,7 @@ def gauge(name: str, words: str, number: float) -> Metric:
 
 
 def gauges(name: str, words: str, labels: Sequence[str], numbers: Mapping[Values, float]) -> Metric:
-    """A gauge for each set of labels."""
+    """A gauge with one sample for each set of label values."""
     return _labelled(GaugeMetricFamily(name, words, labels=labels), numbers)
 
 

@@ -1,6 +1,7 @@
-"""How one part tells others that something has happened: they are called at once, one after the other.
+"""Synchronous callbacks: how one part of the process tells other parts that something has happened.
 
-Nothing is queued and nothing awaited. What an observer raises goes to whoever has told it.
+Every callback is called at once, in the order in which they were added. Nothing is queued, and nothing is awaited. If
+one raises, the exception goes to the part that reported the event, and the callbacks after it are not called.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ P = ParamSpec("P")
 
 
 class Observers(Generic[P]):
-    """Those who want to know of one kind of event: a public attribute of the part in which it happens."""
+    """The callbacks for one kind of event. The part in which the event happens has them as a public attribute."""
 
     __slots__ = ("_calls",)
 
@@ -18,10 +19,10 @@ class Observers(Generic[P]):
         self._calls: list[Callable[P, object]] = []
 
     def add(self, call: Callable[P, object]) -> None:
-        """Call this, synchronously, each time from now on; after those that were added before."""
+        """Call `call` at each event from now on, after the callbacks that were added before it."""
         self._calls.append(call)
 
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> None:
-        """Tell all of them."""
+        """Report an event: call every callback with these arguments."""
         for call in self._calls:
             call(*arguments, **named)

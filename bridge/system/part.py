@@ -1,4 +1,4 @@
-"""What a room hands to the process: one assembled part, with its tasks, its metrics, and how it starts and stops."""
+"""The interface between a room and the process: one assembled part, with its tasks, metrics, start and stop."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -7,25 +7,25 @@ from prometheus_client.core import Metric
 
 
 class Task(Protocol):
-    """What goes on by itself for as long as the process runs."""
+    """A job that runs for as long as the process does."""
 
     async def run(self) -> None:
-        """Ends by cancellation only. Where it raises it is begun again."""
+        """Run until cancelled. If it raises, the process logs and counts that, and runs it again."""
 
 
 class Part:
-    """A room, assembled. The process starts its parts in one order, and stops them in the reverse one."""
+    """A room, assembled. The process starts its parts in a fixed order, and stops them in the reverse order."""
 
     def tasks(self) -> Iterable[Task]:
-        """What runs from before `start` until after `stop`."""
+        """The tasks of this room. They run from before `start` until after `stop`."""
         return ()
 
     def metrics(self) -> Iterable[Metric]:
-        """The metric families of this room as they are now: read when asked for."""
+        """The Prometheus metric families of this room, with the values of this moment."""
         return ()
 
     async def start(self) -> None:
-        """What must be waited for before clients are served; bounded in time by the part itself."""
+        """Wait for what must be there before clients are served. The part itself bounds the time."""
 
     async def stop(self) -> None:
-        """What is said and waited for when the process stops; bounded in time by the process."""
+        """Send what must be sent before the process stops, and wait for it. The process bounds the time."""

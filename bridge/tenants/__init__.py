@@ -1,1 +1,1 @@
-"""A tenant as it is now: stage, names and dialect, the table of all tenants, and the log of their changes."""
+"""The tenants: the current state of each (stage, names, dialect), the table of all, and the logs of their changes."""

@@ -1,8 +1,9 @@
-"""The change log: changes of a tenant's stage, share and routing, each made once, by version, and written down.
+"""The change log of a tenant: makes each change of stage, share and routing exactly once, by version, and records it.
 
-A change is one script: the version must be the one that its author saw, the tenant is written, and a line of its log.
-Each tenant has a log of its own, so that nobody pushes another's lines out. The log also says when Redis has lost what
-was in it. A line that cannot be read is passed over, and counted. Whether a change is wise is not judged here.
+A change is one Lua script: it checks that the tenant is at the version that the author saw, writes the tenant, and adds
+a line to its log. Each tenant has its own log, so that the lines of one tenant cannot push out those of another. The
+log also says when Redis has lost its lines. A line that cannot be read is skipped and counted. It never judges whether
+a change is wise.
 """
 
 import json
@@ -20,7 +21,7 @@ from bridge.broker.unreadable import answer_of
 from bridge.tenants.tenant import BUCKETS, MAX_DIGITS, STAGES, Routing, Stage, Tenant
 
 RECORD_LENGTH: Final = 1_000
-"""Of one tenant; beyond it the oldest line is forgotten."""
+"""Lines in the log of one tenant; beyond, the oldest line is deleted."""
 PAGE: Final = 50
 ADOPTED_PER_CALL: Final = 200
 LOSER: Final = "aether-bridge"
@@ -35,7 +36,7 @@ ADOPT: Final = Script.in_file("bridge.tenants", "change_log_adopt")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a tenant stands: what a change changes."""
+    """Stage, share and routing of a tenant: what a change changes."""
 
     stage: Stage
     share: int
@@ -46,16 +47,16 @@ class Standing:
         return cls(tenant.stage, tenant.share, tenant.v2_routing)
 
     def of_tenant(self, tenant: Tenant) -> Tenant:
-        """The tenant as if it stood here."""
+        """The tenant, with this stage, share and routing instead of its own."""
         return replace(tenant, stage=self.stage, share=self.share, v2_routing=self.v2_routing)
 
     def as_json(self) -> dict[str, Any]:
-        """As the admin API says it."""
+        """As a JSON object of the admin API."""
         return {"stage": self.stage, "share": self.share, "v2_routing": self.v2_routing}
 
     @property
     def place(self) -> tuple[int, int]:
-        """How far along the way from V2 to V3."""
+        """How far the tenant is on its way from V2 to V3, for comparison: stage by number, and share in `drain`."""
         return STAGES.index(self.stage), self.share if self.stage == "drain" else 0
 
     def __str__(self) -> str:
@@ -65,9 +66,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the log. `when` is ISO 8601; `version` is the tenant's after it; `rolls_back` a version undone.
+    """One line of the log. `when` is ISO 8601. `rolls_back`: the version that this change undoes, if it is a rollback.
 
-    `forced` names the guards that were failing when it was made all the same.
+    `version`: the tenant's version after the change; before the change is made, the version that its author saw.
+    `forced`: the names of the guards that did not hold when the change was made in spite of them.
     """
 
     tenant: str
@@ -82,7 +84,7 @@ class Change:
     forced: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """As the admin API and the command line say it."""
+        """As a JSON object of the admin API, of the command line, and of the log in Redis."""
         return {
             "version": self.version,
             "who": self.who,
@@ -101,14 +103,14 @@ class Change:
 
 
 class NewestChanges(NamedTuple):
-    """The newest changes, newest first, and how many lines among them could not be read."""
+    """Changes, the newest first, and how many lines among them could not be read."""
 
     changes: list[Change]
     unreadable: int
 
 
 class _Said(BaseModel):
-    """A line of the log as it stands in Redis, which may be anything by now."""
+    """A line of the log as it is in Redis. It is validated, because another program may have written it."""
 
     model_config = ConfigDict(strict=True)
 
@@ -127,7 +129,7 @@ class _Said(BaseModel):
     forced: tuple[str, ...] = ()
 
     def change(self, tenant: str, version: int) -> Change:
-        """The change of a tenant that it tells of."""
+        """The change that this line records, with the given tenant and version."""
         before = Standing(self.before, self.from_share, self.from_v2_routing)
         after = Standing(self.to, self.share, self.v2_routing)
         facts = (self.who, self.when, before, after, self.why, self.kind, self.rolls_back, self.forced)
@@ -135,7 +137,7 @@ class _Said(BaseModel):
 
 
 class Stale(Exception):
-    """The tenant was changed meanwhile; `version` is what it is now."""
+    """The tenant was changed meanwhile; `version` is its version now."""
 
     def __init__(self, version: int) -> None:
         super().__init__(f"the tenant was changed meanwhile: it is at version {version} now")
@@ -143,7 +145,10 @@ class Stale(Exception):
 
 
 async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
-    """Make a change to a tenant that is at `change.version`; the change with its own version. Raises `Stale`."""
+    """Make a change to a tenant that is at `change.version`. Return the change with the tenant's new version.
+
+    Raises `Stale` if the tenant is at another version, and what redis-py raises.
+    """
     keys = [addresses.tenants, addresses.tenant(change.tenant), addresses.record(change.tenant), addresses.changes]
     after = change.after
     arguments = [
@@ -156,7 +161,7 @@ async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
         RECORD_LENGTH,
     ]
     made, version = await cast(Any, redis).eval(CHANGE.source, len(keys), *keys, *arguments)
-    if made < 0:  # older lines come first
+    if made < 0:  # older lines must come first in the log
         await _adopt(redis, addresses)
         return await make(redis, addresses, change)
     if not made:
@@ -165,9 +170,9 @@ async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
 
 
 async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = RECORD_LENGTH) -> NewestChanges:
-    """The newest lines of a tenant's log; none where something else stands under its name.
+    """The newest `most` lines of a tenant's log; none if its key has another type. Raises what redis-py raises.
 
-    Page by page, so that nobody waits for a long one.
+    It reads `PAGE` lines at a time, so that a long log does not hold up other work.
     """
     await _adopt(redis, addresses)
     found: list[Change] = []
@@ -186,35 +191,35 @@ async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = RE
 
 
 async def latest(redis: Redis, addresses: Addresses, tenant: str) -> Change | None:
-    """The change that brought a tenant to where it stands, if Redis knows one. Raises `ValueError` for rubbish."""
+    """The last change of a tenant, or `None` if there was none. Raises `ValueError` if it cannot be read."""
     text: Any = await cast(Any, redis.hget(addresses.tenant(tenant), "change"))
     if text is None:
         return None
     said = _Said.model_validate_json(text)
-    return said.change(tenant, said.version + 1)  # it was written before it had a version of its own
+    return said.change(tenant, said.version + 1)  # the text has the version before the change
 
 
 async def _adopt(redis: Redis, addresses: Addresses) -> None:
-    """Give each tenant its lines of the log that all of them once shared."""
+    """Move the lines of the old log, which all tenants once shared, to the tenants' own logs."""
     arguments = (ADOPTED_PER_CALL, addresses.record("@"), RECORD_LENGTH)
     while await cast(Any, redis).eval(ADOPT.source, 1, addresses.changes, *arguments) == ADOPTED_PER_CALL:
         continue
 
 
 def loss(tenant: Tenant, when: str, why: str = LOSS) -> Change:
-    """Redis has lost what was in the log: said in the log, which begins anew."""
+    """The line that says that Redis has lost the log, and with which the log starts again."""
     standing = Standing.of(tenant)
     return Change(tenant.name, tenant.version, LOSER, when, standing, standing, why, "loss")
 
 
 def log_command(addresses: Addresses, change: Change) -> bytes:
-    """The packed command that writes a line of the log and changes nothing else."""
+    """The packed command that adds a line to the log and changes nothing else."""
     fields = ("tenant", change.tenant, "version", change.version, "change", _text(change))
     return pack("XADD", addresses.record(change.tenant), "MAXLEN", RECORD_LENGTH, "*", *fields)
 
 
 def step_back(changes: Iterable[Change]) -> Change | None:
-    """The newest change (of changes, newest first) that no rollback has undone yet; what moved nothing is no step."""
+    """The newest of `changes` (newest first) that no rollback has undone yet. It skips changes that moved nothing."""
     undone: set[int] = set()
     for change in changes:
         if change.rolls_back is not None:
@@ -225,23 +230,23 @@ def step_back(changes: Iterable[Change]) -> Change | None:
 
 
 def back(tenant: Tenant, last: Change, who: str, when: str, why: str) -> Change:
-    """The change that undoes another."""
+    """The change that undoes `last`: it returns the tenant to where it stood before."""
     standing, reason = Standing.of(tenant), why or taking_back(last.version)
     return Change(tenant.name, tenant.version, who, when, standing, last.before, reason, "rollback", last.version)
 
 
 def taking_back(version: int) -> str:
-    """What a rollback does, in words: the reason of one that was given none."""
+    """The reason of a rollback whose author gave none."""
     return f"takes back version {version}"
 
 
 def _text(change: Change) -> bytes:
-    """What a command line could not decode of a reason is not in it: no strict reader would take such a line."""
+    """The change as JSON. Characters that the command line could not decode become `?`: a strict reader would fail."""
     return json.dumps(change.as_json(), ensure_ascii=False).encode(errors="replace")
 
 
 def _change_in(tenant: str, fields: Mapping[bytes, bytes]) -> Change | None:
-    """The change that a line tells of, where it can be read."""
+    """The change in a line of the log; `None` if it cannot be read."""
     version = fields.get(b"version", b"")
     if not version.isdigit() or len(version) > MAX_DIGITS:
         return None

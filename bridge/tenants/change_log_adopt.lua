@@ -1,10 +1,10 @@
--- Moves lines of the record that all tenants once shared to the tenants' own records.
--- KEYS     1 the record of all tenants
--- ARGV     1 most lines to move, 2 the name of a tenant's record with `@` for the tenant, 3 most lines of a record
--- Returns  how many lines it has moved: fewer than the most where none are left, and the old record is removed; Redis'
---          error where one could not be written
--- Never    writes over something of another type that stands in the place of a tenant's record: that has ended this
---          record, and whoever watches it says so. Its lines are dropped, and so are those of no tenant.
+-- Moves lines of the old log, which all tenants once shared, to the tenants' own logs.
+-- KEYS     1 the old log of all tenants
+-- ARGV     1 most lines to move, 2 the key of a tenant's log with `@` for the tenant, 3 most lines of a log
+-- Returns  how many lines were moved; if fewer than the most, none are left and the old log was removed. The error of
+--          Redis if a line could not be written
+-- Never    overwrites a value of another type under the key of a tenant's log: this log is lost, and
+--          change_log_watch.py reports it. Lines for such a log are dropped, and so are lines without a valid tenant.
 
 if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then return 0 end
 local lines = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[1])

@@ -1,11 +1,11 @@
--- Changes a tenant, and writes the change into its record: both or neither.
--- KEYS     1 versions of all tenants, 2 tenant, 3 its record, 4 the record that all tenants once shared
+-- Changes a tenant, and adds the change to its log: both or neither.
+-- KEYS     1 versions of all tenants, 2 tenant, 3 its log, 4 the old log that all tenants once shared
 -- ARGV     1 the tenant's name, 2 the version that the author saw, 3 stage, 4 share, 5 V2 routing, 6 the change as
---          JSON, 7 most lines of the record
--- Returns  [1, the tenant's version now]; [0, its version] where that is another than the author saw; [-1, 0] where the
---          old record of all tenants is still there, whose lines come first
--- Never    stops half way: what could fail fails before anything is written, since Redis takes nothing back of what a
---          script has done. That is what HLEN and XLEN are for.
+--          JSON, 7 most lines of the log
+-- Returns  [1, the tenant's new version]; [0, its version] if that is not the version that the author saw; [-1, 0] if
+--          the old log still exists: its lines must be moved first
+-- Never    stops half way. Redis does not undo what a script has done before it fails, so all that can fail must fail
+--          before the first write. HLEN and XLEN are there for this alone: they fail if a key has another type.
 
 redis.call('HLEN', KEYS[1])
 redis.call('XLEN', KEYS[3])

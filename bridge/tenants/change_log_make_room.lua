@@ -1,6 +1,6 @@
--- Removes what stands under the name of a record of changes and is none.
--- KEYS     1 record
--- Returns  1 to the one process that has removed something, 0 to all others
+-- Removes the value under the key of a change log if it is not a stream.
+-- KEYS     1 the log
+-- Returns  1 to the one process that removed something, 0 to all others
 -- Never    touches a stream, whatever is in it.
 
 local kind = redis.call('TYPE', KEYS[1]).ok

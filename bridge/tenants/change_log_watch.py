@@ -1,6 +1,7 @@
-"""Sees that nothing else stands under the names of the change logs in Redis. It never reads or writes a log.
+"""Checks that the keys of the change logs in Redis hold nothing of another type. It never reads or writes a log.
 
-Whoever puts something of another type there ends a log: it is removed, the log begins anew, and one process is told.
+If another program stores a value of another type there, the log is lost: the value is removed, the log starts again,
+and one process is told.
 """
 
 import asyncio
@@ -17,12 +18,12 @@ from bridge.tenants.tenant import Tenant
 
 LOOK_SECONDS: Final = 2.0
 TENANTS_PER_LOOK: Final = 100
-"""Of more, the next look looks at the next ones."""
+"""How many logs one look checks; the next look checks the next ones."""
 MAKE_ROOM: Final = Script.in_file("bridge.tenants", "change_log_make_room")
 
 
 class ChangeLogWatch:
-    """The watch of one process."""
+    """Checks the change logs of all tenants that one process knows."""
 
     def __init__(self, bus: Bus, addresses: Addresses, tenants: Callable[[], Iterable[Tenant]]) -> None:
         self._bus = bus
@@ -30,16 +31,16 @@ class ChangeLogWatch:
         self._tenants = tenants
         self._looked_at = 0
         self.lost: Final = Observers[[Iterable[Tenant]]]()
-        """Told of the tenants whose change log has begun anew."""
+        """Called with the tenants whose change log was lost and starts again."""
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Look every `LOOK_SECONDS`, until cancelled."""
         while True:
             self.look()
             await asyncio.sleep(LOOK_SECONDS)
 
     def look(self) -> None:
-        """Look now; the answer comes later."""
+        """Send the checks now; the replies come later."""
         all_of_them = list(self._tenants())
         self._look_at(self._addresses.changes, all_of_them)
         most = min(len(all_of_them), TENANTS_PER_LOOK)

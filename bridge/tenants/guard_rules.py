@@ -1,4 +1,4 @@
-"""The limits of a tenant's guards, as configured. Pure: `cutover/guards.py` judges by them."""
+"""The configured limits of a tenant's guards. Pure: `cutover/guards.py` applies them."""
 
 from typing import Final, Literal
 
@@ -8,7 +8,7 @@ GuardName = Literal["stashed_percent", "quiet_days", "refusals_per_minute"]
 
 
 class GuardRules(BaseModel):
-    """The guards of one tenant; one that is left out always holds."""
+    """The limits of one tenant's guards. A guard without a limit always holds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -18,7 +18,7 @@ class GuardRules(BaseModel):
 
     @property
     def any(self) -> bool:
-        """Whether there is any guard."""
+        """Whether any guard has a limit."""
         return self != NO_GUARDS
 
 

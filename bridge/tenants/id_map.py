@@ -1,6 +1,6 @@
-"""A tenant's id map in Redis, replaced whole and at once: whoever reads meanwhile sees the old one or the new one.
+"""Replaces a tenant's id map in Redis, whole and atomically: a reader sees the old map or the new one, never a mix.
 
-It never decides whether a map is sound: `compat.identity` does. A running bridge looks every second and obeys.
+It never decides whether a map is valid: `compat.identity` does. A running bridge looks for a new map every second.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _VERSION: Final = re.compile(rb"[0-9]{1,15}")
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """V2 ids by what became of them; `version` is the tenant's from now on."""
+    """The V2 ids that a replacement adds, removes and changes. `version`: the tenant's version after it."""
 
     version: int
     added: frozenset[str]
@@ -31,17 +31,18 @@ class Replacement:
 
     @property
     def is_empty(self) -> bool:
-        """Whether both maps are the same."""
+        """Whether both maps are equal."""
         return not (self.added or self.removed or self.changed)
 
 
 async def replace_id_map(
     redis: Redis, addresses: Addresses, tenant: str, id_map: Mapping[str, str], *, dry_run: bool = False
 ) -> Replacement:
-    """Replace the map, unless it is the same or this is a dry run. Raises what redis-py raises.
+    """Replace the map, unless both are equal or this is a dry run. Return the differences. Raises what redis-py raises.
 
-    What was there before is compared with, not held fast: that would take as long as many others need for a change.
-    `WatchError` only when somebody else changed a tenant `ATTEMPTS` times in the moment of the replacement.
+    The old map is compared, but not watched (WATCH) during the comparison: that takes so long that many changes by
+    others could come in between. `WatchError` only if others changed a tenant during the replacement itself, in each of
+    `ATTEMPTS` attempts.
     """
     stored = await read_map(redis, addresses.id_map(tenant))
     replacement = await aside(_compare, stored, id_map)
@@ -56,7 +57,7 @@ async def replace_id_map(
 
 
 async def _put_in_place(redis: Redis, addresses: Addresses, tenant: str, waiting: str) -> int:
-    """The tenant's new version."""
+    """Put the prepared map in place, in at most `ATTEMPTS` attempts. Return the tenant's new version."""
     for _ in range(ATTEMPTS - 1):
         with contextlib.suppress(WatchError):
             return await _put_once(redis, addresses, tenant, waiting)
@@ -76,7 +77,7 @@ async def _put_once(redis: Redis, addresses: Addresses, tenant: str, waiting: st
 
 
 async def _version(redis: Any, addresses: Addresses, tenant: str) -> int:
-    """The tenant's version now: the later one, should the two places that hold it disagree."""
+    """The tenant's version now. Two keys hold it; if they differ, the higher one."""
     versions: list[Any] = [
         await redis.hget(addresses.tenant(tenant), "version"),
         await redis.hget(addresses.tenants, tenant),
@@ -85,7 +86,7 @@ async def _version(redis: Any, addresses: Addresses, tenant: str) -> int:
 
 
 def _compare(before: Mapping[str, str], after: Mapping[str, str]) -> Replacement:
-    """Yet without a version."""
+    """The differences; `version` is still 0."""
     return Replacement(
         version=0,
         added=frozenset(v2_id for v2_id in after if v2_id not in before),

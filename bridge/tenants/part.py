@@ -1,4 +1,4 @@
-"""The tenants room, assembled: the table of all tenants, and the watch over their change logs. No rules."""
+"""The tenants room, assembled: the table of all tenants, and the check of their change logs. No rules."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -13,11 +13,11 @@ from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import STAGES, Tenant
 
 FIRST_LOOKS_SECONDS: Final = 5.0
-"""So long a start waits until all tenants in Redis were looked at."""
+"""The longest wait at the start until all tenants in Redis were found."""
 
 
 class Tenants(Part):
-    """The tenants as this process knows them. `here` gives the names of those that have connections."""
+    """The tenants that this process knows. `here` returns the names of those that have connections."""
 
     def __init__(self, broker: Broker, configured: Mapping[str, Tenant], here: Callable[[], Iterable[str]]) -> None:
         self.table: Final = TenantTable(broker.redis, broker.addresses, configured, here)

@@ -1,6 +1,6 @@
-"""A hash of Redis with very many fields, read and written in pieces, so that neither Redis nor the loop stands still.
+"""Reads and writes a Redis hash with very many fields in pieces, so that it blocks neither Redis nor the event loop.
 
-What is written becomes visible at once, by a rename that the caller puts into its transaction. It judges no field.
+New fields become visible all at once, by a RENAME that the caller puts into its transaction. It checks no field.
 """
 
 import secrets
@@ -12,11 +12,11 @@ from redis.asyncio.client import Pipeline
 
 FIELDS_PER_COMMAND: Final = 1_000
 ABANDONED_SECONDS: Final = 600
-"""So long a map that nobody finished stays in Redis."""
+"""How long an unfinished map stays in Redis."""
 
 
 async def read_map(redis: Any, name: str) -> dict[str, str]:
-    """Every field. Of a map that is changed meanwhile some are old and some new. Raises what redis-py raises."""
+    """All fields. If the hash is replaced meanwhile, some are old and some new. Raises what redis-py raises."""
     found: dict[str, str] = {}
     cursor = -1
     while cursor != 0:
@@ -26,7 +26,7 @@ async def read_map(redis: Any, name: str) -> dict[str, str]:
 
 
 async def prepare_map(redis: Any, name: str, fields: Mapping[str, str]) -> str:
-    """Write the fields beside the map; the name where they wait, empty where there are none."""
+    """Write the fields into a temporary hash. Return its name, which is empty if there are no fields."""
     waiting, rest = f"{name}:new:{secrets.token_hex(8)}" if fields else "", iter(fields.items())
     while some := dict(islice(rest, FIELDS_PER_COMMAND)):
         await redis.hset(waiting, mapping=cast(Any, some))
@@ -35,7 +35,7 @@ async def prepare_map(redis: Any, name: str, fields: Mapping[str, str]) -> str:
 
 
 def put_in_place(pipeline: Pipeline, name: str, waiting: str) -> None:
-    """In a transaction: what waits is the map from now on."""
+    """Queue the commands that replace the hash `name` by the temporary hash `waiting`; by no hash if that is empty."""
     pipeline.unlink(name)
     if waiting:
         pipeline.persist(waiting)

@@ -1,6 +1,6 @@
-"""What Redis holds of one tenant, read and written whole: its stage, share and routing, and its id map.
+"""Reads and writes what Redis holds of one tenant, as a whole: its stage, share and routing, and its id map.
 
-A later version is never overwritten. It never decides what a stage means.
+It never overwrites a later version, and never decides what a stage means.
 """
 
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ FIELDS: Final = ("version", "stage", "share", "v2_routing", "ids_version")
 
 
 class Changing(ValueError):
-    """A tenant was changed while it was read."""
+    """A tenant was changed while it was being read."""
 
 
 async def read_state(redis: Redis, addresses: Addresses, name: str, known: TenantState | None = None) -> TenantState:
-    """What Redis holds of a tenant; the id map is the `known` one where that was not replaced since.
+    """The state of a tenant in Redis. The id map is taken from `known` if it was not replaced since.
 
     Raises `Changing`, and what redis-py raises.
     """
@@ -33,7 +33,7 @@ async def read_state(redis: Redis, addresses: Addresses, name: str, known: Tenan
     state = state_in(before, {})
     ids = addresses.id_map(name)
     is_known = known is not None and state.ids_version is not None and state.ids_version == known.ids_version
-    if known is not None and is_known and await cast(Any, redis.hlen(ids)) == len(known.id_map):  # not by hand since
+    if known is not None and is_known and await cast(Any, redis.hlen(ids)) == len(known.id_map):  # nor by hand
         return replace(state, id_map=known.id_map)
     id_map = await read_map(redis, ids)
     if _text(await redis.hgetall(addresses.tenant(name))) != before:
@@ -42,7 +42,7 @@ async def read_state(redis: Redis, addresses: Addresses, name: str, known: Tenan
 
 
 async def write_state(redis: Redis, addresses: Addresses, name: str, state: TenantState) -> bool:
-    """Write a tenant whole, in one transaction, unless Redis knows a later version; whether it was written."""
+    """Write a tenant whole, in one transaction, unless Redis has a later version. Return whether it was written."""
     fields: dict[str, Any] = {each: getattr(state, each) for each in FIELDS}
     async with redis.pipeline(transaction=True) as pipeline:
         await pipeline.watch(addresses.tenants, addresses.tenant(name))
@@ -56,16 +56,16 @@ async def write_state(redis: Redis, addresses: Addresses, name: str, state: Tena
                 addresses.tenant(name), mapping={key: value for key, value in fields.items() if value is not None}
             )
             put_in_place(pipeline, addresses.id_map(name), waiting)
-        pipeline.hset(addresses.tenants, name, max(later, state.version))  # by which the next look finds it
+        pipeline.hset(addresses.tenants, name, max(later, state.version))  # so that the next look finds the tenant
         try:
             await pipeline.execute()
         except WatchError:
-            return False  # somebody changed a tenant meanwhile: the next look sees which
+            return False  # a tenant was changed meanwhile: the next look finds which
     return is_ours
 
 
 async def _version_held(pipeline: Pipeline, addresses: Addresses, name: str) -> int:
-    """The latest version of a tenant that Redis knows: what all tenants' versions say may be lost by itself."""
+    """The latest version of a tenant in Redis. Two keys hold it: the hash of all versions can be lost by itself."""
     nothing: bytes | None = None
     of_all: bytes | None = await cast(Any, pipeline.hget(addresses.tenants, name))
     own = await answer_of(pipeline.hget(addresses.tenant(name), "version"), nothing)

@@ -1,11 +1,12 @@
-"""The tenants as they are now: the configuration, and what Redis holds of them. Looked at again every second.
+"""The tenants as they are now: the configuration, and what Redis holds of them. It is updated every second.
 
-A look asks for the versions of those who are known, of which only what changed is read whole. Those who are configured
-or here come first, so that each change is obeyed at the next look. The others are found a little at a time, and so many
-are kept at most: whoever can write to Redis may write as many names as he likes.
+Each look asks Redis for the versions of the known tenants, and reads only the tenants that changed. Tenants that are
+configured or have connections come first, so that each of their changes takes effect at the next look. Other tenants
+are found a few at a time, and at most `MOST_OTHERS` of them are kept, because a program that can write to Redis can
+write any number of names.
 
-Versions only grow: what Redis lost (flushed, deleted, overwritten with another type) is written again from memory,
-unless somebody knows better. It never decides what a stage means.
+Versions only grow. What Redis lost (flushed, deleted, overwritten with another type) is written again from memory,
+unless Redis has a later version. It never decides what a stage means.
 """
 
 import asyncio
@@ -30,10 +31,10 @@ from bridge.tenants.versions import TenantVersions, number
 LOOK_SECONDS: Final = 1.0
 LOOKS_PER_ROUND: Final = 10
 MOST_OTHERS: Final = 1_000
-"""Tenants that are kept though they are neither configured nor here: half a megabyte, and 1% of a core."""
+"""Tenants that are kept without being configured or having connections: half a megabyte, and 1% of a core."""
 OTHERS_PER_LOOK: Final = 200
 OTHERS_SECONDS: Final = 0.5
-"""No longer does a look go on with them: the next one is for those who come first."""
+"""The longest time that one look spends on other tenants, so that the next look for the first ones is not late."""
 VERIFIED_PER_COMMAND: Final = 100
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ class TenantTable:
         configured: Mapping[str, Tenant],
         here: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        """`here` gives the tenants that have connections."""
+        """`here` returns the names of the tenants that have connections."""
         self._redis = redis
         self._addresses = addresses
         self._versions = TenantVersions(redis, addresses)
@@ -62,10 +63,10 @@ class TenantTable:
         self._is_blind = self._is_full = False
         self._looking = asyncio.Lock()
         self.changed: Final = Observers[[Tenant, Tenant]]()
-        """Told of a tenant as it was before a change, and as it is after it."""
+        """Called with a tenant as it was before a change, and as it is now."""
 
     def get(self, name: str) -> Tenant | None:
-        """The tenant as it is now, or `None` for one that the bridge does not know."""
+        """The tenant as it is now; `None` if the bridge does not know it."""
         return self._tenants.get(name)
 
     def all(self) -> Iterable[Tenant]:
@@ -73,21 +74,21 @@ class TenantTable:
         return self._tenants.values()
 
     def of_host(self, host: str) -> Tenant | None:
-        """The tenant that a V2 client without credentials reaches by this host name."""
+        """The tenant that a V2 client without credentials reaches by this host name, or `None`."""
         return next((tenant for tenant in self._tenants.values() if host in tenant.hosts), None)
 
     async def run(self) -> None:
-        """Look again and again until cancelled; a look that fails leaves everything as it is."""
+        """Look every `LOOK_SECONDS`, until cancelled; a look that fails changes nothing."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             await self.look_once()
             end_if_cancelled()
 
     async def look_once(self, *names: str) -> bool:
-        """`look`, but what goes wrong is logged, once until it goes well again, and leaves everything as it is."""
+        """Do `look`, and return whether it succeeded. An error changes nothing; only the first in a row is logged."""
         try:
             await self.look(*names)
-        except Exception as error:  # noqa: BLE001 - whatever stands in Redis or befalls the connection
+        except Exception as error:  # noqa: BLE001 - any data in Redis, any fault of the connection
             if not self._is_blind:
                 log.warning("tenants_unreadable", reason=str(error))
             self._is_blind = True
@@ -96,7 +97,10 @@ class TenantTable:
         return True
 
     async def look_around(self, seconds: float) -> None:
-        """Look until all were found who can be kept, before anyone comes; after so many seconds it is the last look."""
+        """Look until every tenant that can be kept was found, before clients connect.
+
+        It ends early at a look that fails, or with the first look that ends after `seconds`.
+        """
         ends_at = monotonic() + seconds
         while await self.look_once() and not self._is_whole and monotonic() < ends_at:
             end_if_cancelled()
@@ -108,7 +112,7 @@ class TenantTable:
     async def look(self, *names: str) -> None:
         """Read what changed, and write again what Redis lost; one look at a time. Raises what redis-py raises.
 
-        These tenants are among the first, too.
+        The tenants in `names` are among those that come first.
         """
         async with self._looking:
             await self._look(dict.fromkeys((*names, *self._configured, *self._here())))
@@ -132,7 +136,7 @@ class TenantTable:
         return version is not None if known is None else version is None or version != known.version
 
     async def _see(self, name: str, version: int | None) -> None:
-        """Whether Redis or this process knows better, the other learns it."""
+        """Bring Redis and this process to the later of their two versions."""
         known = self._states.get(name)
         if known is not None and (version is None or version < known.version):
             await self._restore(name, known)
@@ -140,7 +144,7 @@ class TenantTable:
             await self._read(name, version)
 
     async def _find_some(self, until: float) -> None:
-        """Of those that nobody asks for, while there is room."""
+        """Find some tenants that are neither configured nor have connections, while there is room."""
         room = MOST_OTHERS - sum(name not in self._configured for name in self._states)
         if room <= 0:
             self._tell_full(await self._versions.count())
@@ -156,7 +160,7 @@ class TenantTable:
                 return
 
     async def _written(self, found: Mapping[str, int]) -> dict[str, int]:
-        """Those whom we do not know, and behind whose name anything stands: a name alone says nothing."""
+        """The unknown tenants whose own key exists, too: a name in the hash of versions alone is no tenant."""
         names = [name for name in found if name not in self._states]
         async with self._redis.pipeline(transaction=False) as pipeline:
             for name in names:
@@ -165,20 +169,20 @@ class TenantTable:
         return {name: found[name] for name, is_there in zip(names, there, strict=True) if is_there == 1}
 
     def _tell_full(self, names: int) -> None:
-        """Once, until there is room again."""
+        """Log that tenants are left out: once, until there is room again."""
         if not self._is_full and names > len(self._states):
             log.warning("tenants_left_out", kept=len(self._states), names=names)
         self._is_full = True
 
     def _let_go(self, first: Mapping[str, None]) -> None:
-        """Beyond the bound nobody is kept who is not here any more."""
+        """Beyond `MOST_OTHERS`, drop tenants that have no connections any more."""
         others = [name for name in self._states if name not in self._configured]
         waiting = (name for name in others if name not in first)
         for name in islice(waiting, max(0, len(others) - MOST_OTHERS)):
             del self._states[name], self._tenants[name]
 
     async def _read(self, name: str, version: int) -> None:
-        """What cannot be used is logged once, and leaves the tenant as it is."""
+        """Read one tenant. Data that cannot be used is logged once, and leaves the tenant as it is."""
         try:
             known = self._states.get(name)
             state = await read_state(self._redis, self._addresses, name, known)
@@ -189,14 +193,14 @@ class TenantTable:
                 after = await aside(start.with_state, state)
             self._take(name, replace(state, version=version), replace(after, version=version))
         except Changing:
-            return  # the next look finds it as it has become
+            return  # the next look reads it again
         except (ResponseError, ValueError) as error:
             if self._unreadable.get(name) != version:
                 self._note_unreadable(name, version)
                 log.warning("tenant_unreadable", tenant=name, version=version, reason=str(error))
 
     def _note_unreadable(self, name: str, version: int) -> None:
-        """Whoever was noted longest ago is forgotten beyond the bound, and may be logged once more."""
+        """Remember that this was logged. Beyond the bound the oldest note is dropped, and may be logged once more."""
         self._unreadable.pop(name, None)
         self._unreadable[name] = version
         if len(self._unreadable) > MOST_OTHERS + len(self._configured):
@@ -209,9 +213,9 @@ class TenantTable:
         self.changed(before, after)
 
     async def _verify(self, count: int, until: float) -> None:
-        """See that Redis still holds so many of the tenants; the next call looks at the next ones.
+        """Check that Redis still holds `count` of the tenants; the next call checks the next ones.
 
-        Where much was lost the next rounds write again what this one has no time for.
+        If so much was lost that the time ends first (`until`), later rounds write the rest again.
         """
         names = list(self._states)[:count]
         for start in range(0, count, VERIFIED_PER_COMMAND):

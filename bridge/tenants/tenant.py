@@ -1,7 +1,7 @@
-"""A tenant: where it stands in its migration, its words and names, and what follows from them. Pure.
+"""A tenant: its stage in the migration, its dialect and names, and the rules that follow from them. Pure.
 
-Decided here: what Redis holds of a tenant (stage, share, routing, id map) wins over the configuration, which is where
-it starts; the words and dates of a tenant are the configuration's alone.
+Decided here: what Redis holds of a tenant (stage, share, routing, id map) overrides the configuration, which only gives
+the initial values. The dialect and the dates of a tenant come from the configuration alone.
 """
 
 import re
@@ -26,12 +26,12 @@ BUCKETS: Final = 100
 GENERATED_ID_BUCKET: Final = BUCKETS - 1
 GENERATED_ID_PREFIX: Final = "anonymous-"
 MAX_DIGITS: Final = 19
-"""Of the largest number that Redis counts to."""
+"""Digits of the largest integer in Redis."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One tenant as this process knows it now. Replaced whole when something changes, never altered."""
+    """One tenant as this process knows it now. Immutable: a change makes a new object."""
 
     name: str
     stage: Stage = "bridge"
@@ -46,7 +46,7 @@ class Tenant:
     version: int = 0
 
     def refuses_v2(self, client_id: str | None) -> str | None:
-        """The code with which a V2 client is refused now, if it is; `None` stands for a generated id."""
+        """The code with which a V2 client is refused now, or `None`. `client_id` is `None` for a generated id."""
         if self.stage == "v3":
             return "v2_retired"
         if self.stage == "drain" and bucket(client_id) < self.share:
@@ -54,11 +54,11 @@ class Tenant:
         return None
 
     def refuses_v3(self) -> str | None:
-        """The code with which V3 is refused now, if it is."""
+        """The code with which V3 clients are refused now, or `None`."""
         return "stage_legacy" if self.stage == "legacy" else None
 
     def with_state(self, state: "TenantState", names: Names | None = None) -> "Tenant":
-        """This tenant as Redis says it is; `names` are those of its id map, where they are made already."""
+        """This tenant with the state from Redis. `names`: those of the state's id map, if they exist already."""
         return replace(
             self,
             stage=state.stage or self.stage,
@@ -71,7 +71,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class TenantState:
-    """What Redis holds of a tenant; what was never changed is `None`."""
+    """What Redis holds of a tenant. A field that was never set is `None`."""
 
     version: int
     stage: Stage | None = None
@@ -79,11 +79,11 @@ class TenantState:
     v2_routing: Routing | None = None
     id_map: dict[str, str] = field(default_factory=dict)
     ids_version: int | None = None
-    """The version at which the id map was last replaced, where that is known."""
+    """The version at which the id map was last replaced; `None` if that is not known."""
 
 
 def state_in(fields: dict[str, str], id_map: dict[str, str]) -> TenantState:
-    """Redis's words for a tenant, read with suspicion: what is no stage, share or routing counts as never set."""
+    """The state in the fields of a tenant's hash in Redis. A value that is not valid counts as never set."""
     share = _number(fields.get("share"))
     return TenantState(
         version=_number(fields.get("version")) or 0,
@@ -96,17 +96,20 @@ def state_in(fields: dict[str, str], id_map: dict[str, str]) -> TenantState:
 
 
 def bucket(client_id: str | None) -> int:
-    """0 to 99, the same on every process and for ever: CRC-32 of the V2 client id as it stands in the path."""
+    """0 to 99, the same in every process for ever: CRC-32 of the V2 client id as in the URL path, modulo 100.
+
+    All generated ids (`None`) have the last bucket.
+    """
     return GENERATED_ID_BUCKET if client_id is None else crc32(client_id.encode()) % BUCKETS
 
 
 def successor_path(group_name: str, client_name: str) -> str:
-    """Where a V2 client goes in V3."""
+    """The V3 path to which a V2 client moves."""
     return f"/v3/ws/group/{group_name}/client/{client_name}"
 
 
 def deprecation_headers(tenant: Tenant, successor: str) -> dict[str, str]:
-    """`Deprecation` (RFC 9745), `Sunset` (RFC 8594) and the link to what comes after, where dates are set."""
+    """The headers `Deprecation` (RFC 9745) and `Sunset` (RFC 8594), if set, with a `Link` to the path `successor`."""
     headers: dict[str, str] = {}
     if tenant.deprecated is not None:
         headers["Deprecation"] = f"@{int(_midnight(tenant.deprecated).timestamp())}"

@@ -1,6 +1,6 @@
-"""The versions of all tenants: one hash in Redis, of which it is never known how many names are in it.
+"""Reads the versions of all tenants: one hash in Redis, which can have any number of fields.
 
-So whoever knows names asks for these, and for the rest there is a way around the hash, a little at a time. It keeps
+So known tenants are looked up by name, and the whole hash is scanned in a cycle, a part at a time (HSCAN). It keeps
 nothing of what it finds.
 """
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class TenantVersions:
-    """The hash. Something of another type under its name makes room, and counts as nothing."""
+    """The hash. If its key has another type, the value is removed, and counts as an empty hash."""
 
     def __init__(self, redis: Redis, addresses: Addresses) -> None:
         self._redis = redis
@@ -30,11 +30,11 @@ class TenantVersions:
 
     @property
     def is_around(self) -> bool:
-        """Whether `next` begins at the beginning."""
+        """Whether the next call of `next` starts at the beginning of the hash."""
         return self._cursor == 0
 
     async def of(self, names: Sequence[str]) -> dict[str, int]:
-        """The versions of those of these tenants that are there."""
+        """Tenant -> version, for those of `names` that are in the hash."""
         found: dict[str, int] = {}
         for start in range(0, len(names), NAMES_PER_COMMAND):
             some = names[start : start + NAMES_PER_COMMAND]
@@ -45,7 +45,7 @@ class TenantVersions:
         return found
 
     async def next(self) -> dict[str, int]:
-        """Some of the tenants, and at the next call the next ones; in the end all, and from the beginning."""
+        """Tenant -> version for some tenants. Each call continues the scan; after the end it starts again."""
         asked = self._redis.hscan(self._addresses.tenants, self._cursor, count=NAMES_PER_COMMAND)
         nothing: tuple[int, Mapping[bytes, bytes]] = (0, {})
         self._cursor, versions = await self._answer_of(asked, nothing)
@@ -53,7 +53,7 @@ class TenantVersions:
         return {name: version for name, version in found.items() if TENANT_NAME.fullmatch(name)}
 
     async def count(self) -> int:
-        """How many names are there, of whatever kind."""
+        """How many names the hash has, valid or not."""
         return await self._answer_of(self._redis.hlen(self._addresses.tenants), 0)
 
     async def _answer_of(self, asked: object, nothing: T) -> T:
@@ -65,6 +65,6 @@ class TenantVersions:
 
 
 def number(said: bytes) -> int:
-    """A version; what is none is 0."""
+    """The version in these bytes; 0 if they are not a version."""
     text = said.decode(errors="replace")
     return int(text) if _NUMBER.fullmatch(text) else 0
