@@ -1,7 +1,7 @@
-"""What arrives on the bus, parsed and checked: one line is one message. Pure.
+"""Parser of the messages that arrive on the bus: each line is one V3 message, and is checked. Pure.
 
-The limit of structure is twice that of a client's frame (`MAX_WEIGHT` in `form.py`), because a number may be longer
-here than the client wrote it. Escapes in a text have no limit, because they are no structure.
+A line may have twice as much structure as a client's frame (`MAX_WEIGHT` in `form.py`), because a number may be longer
+here than the client wrote it. The number of escapes in a string has no limit, because they are no structure.
 """
 
 from typing import Final, Literal, Required
@@ -45,7 +45,7 @@ _heard: Final = SchemaValidator(TypeAdapter(Heard).core_schema, CoreConfig(cache
 
 
 def read_heard(line: bytes) -> Heard:
-    """The message in a line of the bus, every field checked. Raises `Unreadable`."""
+    """The message in a line of the bus; every field is checked. Raises `Unreadable`."""
     try:
         shape = _form_on_the_bus(line) if form.may_weigh_more(line, MAX_LINE_WEIGHT) else None
         heard: Heard = _heard.validate_json(line)
@@ -62,12 +62,12 @@ def content_in(line: bytes) -> Content:
 
 
 def _form_on_the_bus(line: bytes) -> form.Form:
-    """The form of a line that is not yet parsed. Escapes are free: a text of quotes alone has many, and is allowed."""
+    """The form of a line that is not parsed yet. Escapes do not count: a string of many quotes is allowed."""
     return form.form_of(line.decode(), MAX_LINE_WEIGHT + line.count(b"\\") // form.ESCAPES_PER_WEIGHT)
 
 
 def _check_payload(line: bytes, shape: form.Form | None) -> None:
-    """Raises `ValueError` for too heavy a payload, or a number in it that is not finite. Other fields are strings."""
+    """Raise `ValueError` if the payload is too heavy or has a number that is not finite. Other fields are strings."""
     shape = shape or form.form_of(line.decode(), MAX_LINE_WEIGHT)
     if shape.weight > MAX_LINE_WEIGHT:
         raise form.TooMuch(shape.weight)

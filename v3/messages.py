@@ -1,7 +1,7 @@
-"""The V3 message: its fields, and how it is written.
+"""The V3 message: its fields, and how it is written as JSON.
 
-Pure: it never routes, never asks the clock, never decides who may send what. Source: the Aether V3 guide, section 3.
-`said.py` parses what a client sends, `heard.py` what arrives on the bus.
+Pure: it never routes, never reads the clock, never decides who may send what. Source: the Aether V3 guide, section 3.
+`said.py` parses messages of clients, `heard.py` messages that arrive on the bus.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 SERVER_ID: Final = "server"
 SERVER_EVENTS: Final = frozenset({"JOIN", "LEAVE"})
-"""The `cmd` of presence events."""
+"""The values of `cmd` in presence events."""
 DEFAULT_GROUP: Final = "lobby"
 MsgType = Literal["msg", "cmd", "heartbeat", "presence"]
 Target = Literal["direct", "group", "broadcast", "echo"]
@@ -61,7 +61,11 @@ class Problem(TypedDict):
 
 
 class Unreadable(ValueError):
-    """Not a valid message. `code`: `invalid_json` or `invalid_message`; `refused`: fields of it, for the answer."""
+    """Not a valid message.
+
+    `code`: `invalid_json` or `invalid_message`. `problems`: what is wrong with each field. `refused`: fields of the
+    message that are repeated in the refusal, so that its sender recognises it.
+    """
 
     def __init__(
         self, code: str, problems: Iterable[Problem] = (), refused: Mapping[str, object] | None = None
@@ -108,7 +112,7 @@ def write(content: Content, from_id: str, group_id: str, sent_at: str) -> bytes:
 
 
 def write_members(content: Content, from_id: str, group_id: str, sent_at: str, members: bytes) -> bytes:
-    """The message with `members`, JSON that is made once for all who ask, as `payload.members`."""
+    """The message with `members` as `payload.members`. `members` is JSON, made once for all requests of it."""
     others = {name: value for name, value in content.get("payload", {}).items() if name != "members"}
     line = write({**content, "payload": others | {"members": None}}, from_id, group_id, sent_at)
     # The line ends with `null},"sent_at":"…"}`. `{"sent_at":"…"}` is as long as `,"sent_at":"…"}`.
@@ -122,5 +126,5 @@ def json_schema() -> dict[str, Any]:
 
 
 def problem(field: str, problem: str) -> Problem:
-    """Field and what is wrong with it, as they stand in a refusal."""
+    """One field and what is wrong with it, as listed in a refusal."""
     return {"field": field, "problem": problem}

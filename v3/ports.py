@@ -80,7 +80,10 @@ class Presence(Protocol):
     """The clients that are connected now."""
 
     def refresh(self, guest: Guest) -> None:
-        """Keep the guest present for another hour. When this returns, Redis need not have confirmed it yet."""
+        """Keep the guest present for another full period (an hour, if not configured otherwise).
+
+        When this returns, Redis need not have confirmed it yet.
+        """
 
     def members(self, guest: Guest, answer: Callable[[bytes | None], None]) -> None:
         """Call `answer` with the members of the guest's group: JSON, a list of `{"client_id", "protocol", "since"}`.

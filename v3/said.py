@@ -1,9 +1,13 @@
-"""What a client sends, parsed and checked: a frame becomes the fields of a message, or is refused field by field. Pure.
+"""Parser of the messages that V3 clients send: returns the fields of a message, or the problems of each field. Pure.
 
-Decided here: `null` in an optional field means that the field is not set; `version`, if it is sent, must be `"3"`. A
-number that JSON cannot express (`NaN`, `1e400`) makes a frame invalid JSON. A frame with more structure than
-`MAX_WEIGHT` (see `form.py`) is refused before it is parsed. `JOIN` and `LEAVE`, in upper case, are the server's
-presence events: a client may send them with `presence` only to itself.
+Decided here:
+
+- `null` in an optional field means that the field is not set.
+- `version`, if it is sent, must be `"3"`.
+- A number that JSON cannot express (`NaN`, `1e400`) makes a frame invalid JSON.
+- A frame with more structure than `MAX_WEIGHT` (see `form.py`) is refused before it is parsed.
+- `JOIN` and `LEAVE`, in upper case, are the server's presence events. A client may send them with `presence` only to
+  itself (target `echo`).
 """
 
 import re
@@ -65,7 +69,7 @@ def read_said(text: str) -> dict[str, object]:
 
 
 def check_event(said: Mapping[str, object]) -> None:
-    """Raises `Unreadable` if a client sends a presence event to others: only the server may."""
+    """Raise `Unreadable` if a client sends a presence event to others: only the server may."""
     if said["msg_type"] == "presence" and said["target"] != "echo" and said.get("cmd") in SERVER_EVENTS:
         found = problem("cmd", "is for the server to say, which tells everyone who has come and who has gone")
         raise Unreadable("invalid_message", [found], _echo(said))
@@ -88,7 +92,10 @@ def _value_of(text: str) -> object:
 
 
 def _fields_of(value: object) -> dict[str, object]:
-    """The validated fields of a message. Unknown fields are looked for first, because there may be thousands."""
+    """The validated fields of a message. Raises `Unreadable`.
+
+    Unknown fields are looked for first, because there may be thousands, and validation would report each of them.
+    """
     unknown = list(islice((name for name in value if name not in _FIELDS), MAX_PROBLEMS)) if type(value) is dict else ()
     if len(unknown) == MAX_PROBLEMS:
         raise Unreadable(
@@ -113,7 +120,7 @@ def _check_recipient(said: Mapping[str, object]) -> None:
 
 
 def _deepest_field(text: str) -> str:
-    """The top-level field that is nested deepest, within `_FAR_ENOUGH` characters. Not recursive."""
+    """The name of the top-level field with the deepest nesting in the first `_FAR_ENOUGH` characters. Not recursive."""
     depth, deepest, field, found = 0, 0, "", ""
     for token in islice(_TOKEN.finditer(text, 0, _FAR_ENOUGH), _MOST_TOKENS):
         mark = token[0][0]

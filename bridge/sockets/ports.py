@@ -58,7 +58,7 @@ class WebSocketWire(Wire, Payer, Protocol):
 
 
 class Socket(Protocol):
-    """A websocket under a session."""
+    """A WebSocket under a Socket.IO session."""
 
     def abort(self) -> None:
         """End the connection at once."""

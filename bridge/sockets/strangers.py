@@ -1,4 +1,6 @@
-"""Counts every accepted socket, and aborts unauthenticated ones when there are too many. Pure: it is told of sockets.
+"""Counts every accepted socket, and aborts unauthenticated ones when there are too many.
+
+Pure: its callers report each change of a socket.
 
 A socket is authenticated while it carries an admitted connection, or a request with valid credentials. All others are
 unauthenticated: idle ones, those with an incomplete request, an unread response or a handshake under way, and those
@@ -16,7 +18,10 @@ from typing import Final, Protocol
 
 Holder = str
 HERE: Final = ""
-"""Stands for sockets without an IP address: those of the other workers on this machine. They are never aborted."""
+"""The network of sockets without an IP address: those of other workers on this machine.
+
+They count as open sockets, and are never aborted.
+"""
 BITS_OF_A_NETWORK: Final = 64
 REASONS: Final = ("all", "address", "late", "unread", "400", "414", "426", "431")
 """Why a socket was ended.
