@@ -87,6 +87,10 @@ class Names:
         mapped = self._v2_ids.get(name)
         return decode(name) if mapped is None else mapped
 
+    def is_from_v2(self, name: str) -> bool:
+        """Whether `name` begins with `v2-`, or is the computed name of an id in the id map."""
+        return name.startswith(PREFIX) or name in self._aliases
+
     def resolve(self, name: str) -> str | None:
         """The current V3 name of a client or group: an alias is replaced. `None` if `name` is not a valid name."""
         mapped = self._aliases.get(name)

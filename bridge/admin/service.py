@@ -136,7 +136,7 @@ class TenantService:
             "deprecated": tenant.deprecated.isoformat() if tenant.deprecated else None,
             "sunset": tenant.sunset.isoformat() if tenant.sunset else None,
             "version": tenant.version,
-            "ids": len(tenant.names.id_map),
+            "ids": len(tenant.names.id_map),  # V2
             "connections": {protocol: counts["connections"][protocol] for protocol in PROTOCOLS},
             "messages": {language: counts["messages"][language] for language in ("v2", "v3")},
             "lost_at": lost,

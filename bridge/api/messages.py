@@ -128,7 +128,7 @@ def _guest(said: dict[str, object], identity: Identity, tenant: Tenant) -> Guest
 def _name(said: dict[str, Any], field: str, default: str, tenant: Tenant) -> str:
     """The current name of the client or group in `field`. An id map may rename the default, too."""
     value = default if said.get(field) is None else said[field]
-    name = tenant.names.resolve(value) if isinstance(value, str) else None
+    name = tenant.resolve(value) if isinstance(value, str) else None
     if name is None:
         raise HttpRefusal("invalid_message", [{"field": field, "problem": "is no Vision ID"}])
     return name
@@ -142,7 +142,7 @@ def _content(said: dict[str, Any], guest: Guest, tenant: Tenant) -> Content:
     if content["target"] == "broadcast" and guest.grant == "none":
         raise HttpRefusal("not_allowed", refused=_echo(content))
     if "to_id" in content:
-        to_id = tenant.names.resolve(content["to_id"])
+        to_id = tenant.resolve(content["to_id"])
         if to_id is None:
             raise HttpRefusal("invalid_message", [{"field": "to_id", "problem": "is no Vision ID"}], _echo(content))
         content["to_id"] = to_id

@@ -45,7 +45,7 @@ def router(authority: Authority, presence: Presence) -> APIRouter:
     async def of_group(group_id: str, authorised: Authorised) -> Response:
         """The members of a group of the caller's tenant; an empty list where nobody is."""
         _, tenant = authorised
-        name = tenant.names.resolve(group_id)
+        name = tenant.resolve(group_id)
         if name is None:
             raise HttpRefusal("invalid_id", [{"field": "group_id", "problem": "is no Vision ID"}])
         members = await _members(presence, tenant.name, name)

@@ -9,7 +9,7 @@ from functools import partial
 from importlib.resources import files
 from typing import Any, Final, cast
 
-from legacy_v2.refusals import REFUSALS as V2_REFUSALS
+from legacy_v2.refusals import REFUSALS as V2_REFUSALS  # V2
 from v3.messages import json_schema
 from v3.refusals import REFUSALS as V3_REFUSALS
 from v3.refusals import payload_of
@@ -27,7 +27,12 @@ def _document(door: str, version: str) -> Document:
 
 
 DOCUMENTS: Final[Mapping[str, Callable[[str], Document]]] = {
-    door: partial(_document, door) for door in ("v2", "v3", "socketio")
+    door: partial(_document, door)
+    for door in (
+        "v2",  # V2
+        "v3",
+        "socketio",
+    )
 }
 """Door -> the function that makes its document from the version of the bridge."""
 
@@ -38,8 +43,8 @@ def _said_by_code(version: str) -> Mapping[str, object]:
     return {
         "version": version,
         "WS_Message_V3": json_schema(),
-        "v2_refusals": list(V2_REFUSALS),
-        "v2_bus_down": V2_REFUSALS["bus_down"].sentence,
+        "v2_refusals": list(V2_REFUSALS),  # V2
+        "v2_bus_down": V2_REFUSALS["bus_down"].sentence,  # V2
         "v3_refusals": list(V3_REFUSALS),
         "v3_not_connected": not_connected.sentence,
         "v3_not_connected_payload": payload_of(not_connected, refused=_REFUSED),

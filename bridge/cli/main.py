@@ -6,16 +6,16 @@ An error is one sentence on standard error that says what to do next, and exit s
 import typer
 
 from bridge.cli.about import NAME, about
-from bridge.cli.audit import audit
-from bridge.cli.convert import convert
+from bridge.cli.audit import audit  # V2
+from bridge.cli.convert import convert  # V2
 from bridge.cli.doctor import doctor
 from bridge.cli.environment import environment
 from bridge.cli.keys import new_key
 from bridge.cli.schema import schema
 from bridge.cli.serve import serve
-from bridge.cli.tenant_ids import replace_ids
-from bridge.cli.tenant_reports import show_census, show_guards, show_ledger
-from bridge.cli.tenant_stage import list_changes, roll_back, set_stage
+from bridge.cli.tenant_ids import replace_ids  # V2
+from bridge.cli.tenant_reports import show_census, show_guards, show_ledger  # V2
+from bridge.cli.tenant_stage import list_changes, roll_back, set_stage  # V2
 from bridge.cli.tenants import list_tenants, show_tenant
 
 app = typer.Typer(
@@ -31,17 +31,17 @@ app.command()(serve)
 tenants = typer.Typer(name="tenants", help="Tenants: where each stands, and who is who.", no_args_is_help=True)
 tenants.command("list")(list_tenants)
 tenants.command("show")(show_tenant)
-tenants.command("stage")(set_stage)
-tenants.command("rollback")(roll_back)
-tenants.command("changes")(list_changes)
-tenants.command("census")(show_census)
-tenants.command("ledger")(show_ledger)
-tenants.command("guards")(show_guards)
-tenants.command("ids")(replace_ids)
+tenants.command("stage")(set_stage)  # V2
+tenants.command("rollback")(roll_back)  # V2
+tenants.command("changes")(list_changes)  # V2
+tenants.command("census")(show_census)  # V2
+tenants.command("ledger")(show_ledger)  # V2
+tenants.command("guards")(show_guards)  # V2
+tenants.command("ids")(replace_ids)  # V2
 app.add_typer(tenants)
 
-app.command()(convert)
-app.command()(audit)
+app.command()(convert)  # V2
+app.command()(audit)  # V2
 
 keys = typer.Typer(name="keys", help="Keys: what lets clients in.", no_args_is_help=True)
 keys.command("new")(new_key)

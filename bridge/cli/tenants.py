@@ -73,9 +73,12 @@ def show_tenant(
     known = with_redis(settings, lambda client: read_tenants(client, settings))
     one = named(known, name)
     if as_json:
-        rules = settings.tenants[name].dialect if name in settings.tenants else {}
-        dialect = {word: rule.model_dump(exclude_defaults=True) for word, rule in rules.items()}
-        typer.echo(json.dumps({**_facts(one), "dialect": dialect, "id_map": _id_map(one)}, indent=2))
+        facts = {
+            **_facts(one),
+            "dialect": _dialect(settings, name),  # V2
+            "id_map": _id_map(one),
+        }
+        typer.echo(json.dumps(facts, indent=2))
     else:
         typer.echo(columns(_lines(one)))
 
@@ -108,6 +111,11 @@ def _known(name: str, configured: Mapping[str, Tenant], state: TenantState | Non
         return Known(
             start.with_state(replace(state, id_map={})), name in configured, state, f"id map unusable: {error}"
         )
+
+
+def _dialect(settings: Settings, name: str) -> dict[str, object]:
+    rules = settings.tenants[name].dialect if name in settings.tenants else {}
+    return {word: rule.model_dump(exclude_defaults=True) for word, rule in rules.items()}
 
 
 def _id_map(one: Known) -> Mapping[str, str]:

@@ -7,9 +7,9 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from bridge.config.public_key import check_public_key
+from bridge.config.v2 import DialectRules, dialect_of  # V2
 from bridge.tenants.guard_rules import NO_GUARDS, GuardRules
 from bridge.tenants.tenant import TENANT_NAME, Routing, Stage, Tenant
-from compat.dialect import Dialect, Rule
 
 EVERY_TENANT: Final = "*"
 SHORTEST_HMAC_SECRET_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -42,14 +42,8 @@ class TenantSettings(_Table):
     hosts: tuple[str, ...] = Field((), examples=[["acme.example.com"]])
     deprecated: date | None = None
     sunset: date | None = None
-    dialect: dict[str, Rule] = {}
+    dialect: DialectRules = {}  # V2
     guard: GuardRules = NO_GUARDS
-
-    @field_validator("dialect")
-    @classmethod
-    def _no_collisions(cls, rules: dict[str, Rule]) -> dict[str, Rule]:
-        Dialect(rules)
-        return rules
 
     def tenant(self, name: str) -> Tenant:
         """The tenant with this name, in its configured (initial) state."""
@@ -61,7 +55,7 @@ class TenantSettings(_Table):
             hosts=tuple(host.lower() for host in self.hosts),
             deprecated=self.deprecated,
             sunset=self.sunset,
-            dialect=Dialect(self.dialect),
+            dialect=dialect_of(self.dialect),  # V2
             guard=self.guard,
         )
 

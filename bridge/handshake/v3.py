@@ -21,7 +21,7 @@ from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 from v3 import ports as v3
 
-_NO_MAP: Final = Tenant("").names
+_NO_MAP: Final = Tenant("")
 """The id map of no tenant. Before authentication the tenant is unknown, and so is its id map."""
 
 
@@ -72,7 +72,7 @@ class V3Handshake:
 
     def _guest(self, identity: Identity, group_id: str, client_id: str, named: str, protocol: str) -> v3.Guest:
         tenant = self._table.get(identity.tenant) or Tenant(identity.tenant)
-        group, client = tenant.names.resolve(group_id), tenant.names.resolve(client_id)
+        group, client = tenant.resolve(group_id), tenant.resolve(client_id)
         code = tenant.refuses_v3()
         if code is not None:
             self._turned_away[tenant.name] += 1

@@ -174,14 +174,16 @@ def is_asked_for(visitor: Visitor, protocol: str | None) -> bool:
 
 def group_of(visitor: Visitor, tenant: Tenant) -> str:
     """The V3 name of a client's group."""
-    return visitor.group_id if visitor.language == "v3" else tenant.names.name_of(visitor.group_id)
+    if visitor.language == "v2":  # V2
+        return tenant.names.name_of(visitor.group_id)  # V2
+    return visitor.group_id
 
 
 def is_here(visitor: Visitor, tenant: Tenant, here: set[tuple[str, str]]) -> bool:
     """Whether a client is connected. `here`: `(group, client name)` of each connected client."""
     name = visitor.client_id or ""
-    if name and visitor.language == "v2":
-        name = str(tenant.names.name_of(name))
+    if name and visitor.language == "v2":  # V2
+        name = str(tenant.names.name_of(name))  # V2
     return (group_of(visitor, tenant), name) in here
 
 

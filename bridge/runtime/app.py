@@ -98,7 +98,7 @@ def _mount(app: Application, process: Process) -> None:
     _mount_api(app, process)
     tenants = _tenant_service(process)
     _mount_admin(app, process, tenants)
-    process.v2.mount(app, tenants, has_page=app.settings.has_page)
+    process.v2.mount(app, tenants, has_page=app.settings.has_page)  # V2
     app.add_api_websocket_route("/{rest:rest}", _unknown)  # our convertor `rest`: Starlette's ends at a line break
 
 

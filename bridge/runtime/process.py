@@ -25,7 +25,7 @@ from bridge.records.part import RecordOptions, Records
 from bridge.runtime.limits import most_connections
 from bridge.runtime.shutdown import end_all
 from bridge.runtime.upkeep import Upkeep
-from bridge.runtime.v2 import V2
+from bridge.runtime.v2 import V2  # V2
 from bridge.sockets.part import Sockets
 from bridge.system.part import Part, Task
 from bridge.tenants.part import Tenants
@@ -61,7 +61,7 @@ class Process:
         self.handshakes: Final = Handshakes(
             settings, most_connections(settings), budget, self.broker, self.tenants, self.messaging
         )
-        self.v2: Final = V2(settings, self.broker, self.tenants, self.records, self.messaging, self.handshakes)
+        self.v2: Final = V2(settings, self.broker, self.tenants, self.records, self.messaging, self.handshakes)  # V2
         self._drain_seconds: Final = max(settings.drain_seconds, LAST_WORDS_SECONDS)
         self.parts: Final[list[Part]] = [
             Upkeep(connections, lambda: self.records.reports.turns.is_any_made),
@@ -72,7 +72,7 @@ class Process:
             self.records,
             self.messaging,
             self.handshakes,
-            self.v2,
+            self.v2,  # V2
         ]
         """In the order in which they start; they stop in reverse order."""
 

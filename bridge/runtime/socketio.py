@@ -5,18 +5,21 @@ from fastapi import FastAPI
 from bridge.config.settings import Settings
 from bridge.runtime.process import Process
 from bridge.runtime.v3 import v3_ports
-from bridge.socketio import v2, v3
 from bridge.socketio.mount import mount as mount_sessions
 from bridge.socketio.ports import Door
+from bridge.socketio.v2 import v2_door  # V2
+from bridge.socketio.v3 import v3_door
+from legacy_v2.socketio_door import NAMESPACE as V2  # V2
+from v3.socketio_door import NAMESPACE as V3
 
 
 def mount(app: FastAPI, settings: Settings, process: Process) -> None:
     """Add `/socket.io/` to the application. Its sessions end after their connections were asked to close."""
-    preflight, of_v2 = process.handshakes.preflight, process.v2
-    table, counts = process.tenants.table, process.records.counts
+    preflight = process.handshakes.preflight
+    v2 = process.v2  # V2
     doors: dict[str, Door] = {
-        v3.NAMESPACE: v3.door(preflight, process.handshakes.v3, v3_ports(process)),
-        v2.NAMESPACE: v2.door(preflight, of_v2.handshake, table, counts, of_v2.ports),
+        V3: v3_door(preflight, process.handshakes.v3, v3_ports(process)),
+        V2: v2_door(preflight, v2.handshake, process.tenants.table, process.records.counts, v2.ports),  # V2
     }
     sessions = mount_sessions(app, settings, preflight, doors)
     process.messaging.connections.cutting_off.add(sessions.end_all)

@@ -37,7 +37,7 @@ class NamesOfTenants:
 
     def resolve(self, tenant: str, name: str) -> str | None:
         known = self._table.get(tenant)
-        return None if known is None else known.names.resolve(name)
+        return None if known is None else known.resolve(name)
 
 
 def v3_ports(process: Process) -> ports.Ports:

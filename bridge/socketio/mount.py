@@ -18,7 +18,7 @@ PATH: Final = "/socket.io"
 def mount(app: FastAPI, settings: Settings, preflight: Preflight, doors: Mapping[str, Door]) -> Sessions:
     """Add the endpoint to the application, and return its sessions, which must run as long as the process does.
 
-    `doors`: namespace -> its door, as made by `v3.door` and `v2.door`.
+    `doors`: namespace -> its door, as made by `v3_door` and `v2_door`.
     """
     now = asyncio.get_running_loop().time
     sessions = Sessions(settings.outbox_bytes, settings.max_message_bytes, now, settings.trusted_proxies)

@@ -23,8 +23,6 @@ from legacy_v2 import frames
 from legacy_v2.ports import Guest, Ports, Rate, Receiver, Refused, Socket
 from legacy_v2.socketio_door import NAMESPACE, SocketIoDoor
 
-__all__ = ["NAMESPACE"]
-
 
 def v2_event(text: bytes) -> bytes:
     """A V2 frame as a Socket.IO EVENT packet: JSON unchanged, other text as a JSON string."""
@@ -80,7 +78,7 @@ class V2SocketIoHandshake:
         return V2Admitted(client, request, self._preflight, renderer)
 
 
-def door(
+def v2_door(
     preflight: Preflight, handshake: V2Handshake, table: TenantTable, counts: Counts, ports: Ports
 ) -> SocketIoDoor[JoinRequest]:
     """The door of the namespace `/v2`."""

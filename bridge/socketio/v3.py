@@ -16,8 +16,6 @@ from bridge.sockets.framing import Framing
 from v3.ports import Guest, Ports, Rate, Receiver, Refused, Socket
 from v3.socketio_door import NAMESPACE, SocketIoDoor
 
-__all__ = ["NAMESPACE"]
-
 
 def v3_event(text: bytes) -> bytes:
     """A V3 message as a Socket.IO EVENT packet; `text` is JSON in UTF-8."""
@@ -61,6 +59,6 @@ class V3SocketIoHandshake:
         return V3Admitted(client, request, self._preflight)
 
 
-def door(preflight: Preflight, handshake: V3Handshake, ports: Ports) -> SocketIoDoor[JoinRequest]:
+def v3_door(preflight: Preflight, handshake: V3Handshake, ports: Ports) -> SocketIoDoor[JoinRequest]:
     """The door of the namespace `/v3`."""
     return SocketIoDoor(V3SocketIoHandshake(preflight, handshake), ports)

@@ -188,7 +188,10 @@ class TenantTable:
             state = await read_state(self._redis, self._addresses, name, known)
             start = self._configured.get(name) or Tenant(name)
             if known is not None and state.id_map is known.id_map:
-                after = start.with_state(state, self._tenants[name].names)
+                after = start.with_state(
+                    state,
+                    self._tenants[name].names,  # V2
+                )
             else:
                 after = await aside(start.with_state, state)
             self._take(name, replace(state, version=version), replace(after, version=version))

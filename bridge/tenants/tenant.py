@@ -12,8 +12,9 @@ from typing import Any, Final, Literal, get_args
 from zlib import crc32
 
 from bridge.tenants.guard_rules import NO_GUARDS, GuardRules
-from compat.dialect import STANDARD, Dialect
-from compat.identity import PLAIN_NAMES, Names
+from compat.dialect import STANDARD, Dialect  # V2
+from compat.identity import PLAIN_NAMES, Names  # V2
+from v3.messages import is_vision_id
 
 Stage = Literal["legacy", "bridge", "drain", "v3"]
 Routing = Literal["global", "group"]
@@ -40,8 +41,8 @@ class Tenant:
     hosts: tuple[str, ...] = ()
     deprecated: date | None = None
     sunset: date | None = None
-    dialect: Dialect = field(default=STANDARD, compare=False)
-    names: Names = field(default=PLAIN_NAMES, compare=False)
+    dialect: Dialect = field(default=STANDARD, compare=False)  # V2
+    names: Names = field(default=PLAIN_NAMES, compare=False)  # V2
     guard: GuardRules = NO_GUARDS
     version: int = 0
 
@@ -57,14 +58,24 @@ class Tenant:
         """The code with which V3 clients are refused now, or `None`."""
         return "stage_legacy" if self.stage == "legacy" else None
 
-    def with_state(self, state: "TenantState", names: Names | None = None) -> "Tenant":
+    def resolve(self, name: str) -> str | None:
+        """The current V3 name of the client or group that is called `name`; `None` if that is not a valid name."""
+        if self.names.is_from_v2(name):  # V2
+            return self.names.resolve(name)  # V2
+        return name if is_vision_id(name) else None
+
+    def with_state(
+        self,
+        state: "TenantState",
+        names: Names | None = None,  # V2
+    ) -> "Tenant":
         """This tenant with the state from Redis. `names`: those of the state's id map, if they exist already."""
         return replace(
             self,
             stage=state.stage or self.stage,
             share=self.share if state.share is None else state.share,
             v2_routing=state.v2_routing or self.v2_routing,
-            names=Names(state.id_map) if names is None else names,
+            names=Names(state.id_map) if names is None else names,  # V2
             version=state.version,
         )
 
