@@ -22,7 +22,12 @@ MINUTES_PER_HOUR: Final = 60
 
 
 class Reports:
-    """Makes the reports about the tenants of one deployment. Each method raises what redis-py raises."""
+    """Makes the reports about the tenants of one deployment. Each method raises what redis-py raises.
+
+    A census has at most `most` clients, with a `line` for each; its `total` counts all. Connected clients come first,
+    then the others, each the newest first. `protocol`: `None` for every client that speaks V2, `all` for every client,
+    or the name of one protocol.
+    """
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
@@ -38,11 +43,7 @@ class Reports:
         most: int = MOST_CLIENTS,
         line: Callable[[Seen], object] = report_rows.client_line,
     ) -> dict[str, Any]:
-        """The clients that were seen, at most `most`, with a `line` for each; `total` counts all of them.
-
-        Connected clients come first, then the others, each the newest first. `protocol`: `None` for every client that
-        speaks V2, `all` for every client, or the name of one protocol.
-        """
+        """The clients that were seen. For the arguments see the class."""
         now = milliseconds_now()
         newest = report_rows.Newest(protocol, most, now, line)
         async with self.turns.place():

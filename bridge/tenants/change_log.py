@@ -145,10 +145,7 @@ class Stale(Exception):
 
 
 async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
-    """Make a change to a tenant that is at `change.version`. Return the change with the tenant's new version.
-
-    Raises `Stale` if the tenant is at another version, and what redis-py raises.
-    """
+    """Make a change at `change.version`; return it with the tenant's new version. Raises `Stale`, redis-py's errors."""
     keys = [addresses.tenants, addresses.tenant(change.tenant), addresses.record(change.tenant), addresses.changes]
     after = change.after
     arguments = [
