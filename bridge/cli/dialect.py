@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bridge.cli.options import fail, read_settings
+from bridge.config.settings import Settings
 from compat.dialect import STANDARD, Dialect
 
 DialectOption = Annotated[str | None, typer.Option("--tenant", help="The tenant whose dialect is spoken.")]
@@ -25,3 +26,10 @@ def read_dialect(context: typer.Context, config: Path | None, tenant: str | None
     if tenant not in known:
         fail(f"no tenant {tenant!r} is configured: name one of {', '.join(known) or 'those in --config FILE'}")
     return known[tenant].dialect
+
+
+def dialect_rules(settings: Settings, tenant: str) -> dict[str, object]:
+    """The rules of a tenant's dialect by word, as they stand in the configuration; empty if it has none."""
+    configured = settings.tenants.get(tenant)
+    rules = {} if configured is None else configured.dialect
+    return {word: rule.model_dump(exclude_defaults=True) for word, rule in rules.items()}

@@ -12,6 +12,7 @@ import typer
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
+from bridge.cli.dialect import dialect_rules  # V2
 from bridge.cli.options import JsonOption, fail, with_settings
 from bridge.cli.redis_connection import with_redis
 from bridge.cli.table import columns
@@ -75,7 +76,7 @@ def show_tenant(
     if as_json:
         facts = {
             **_facts(one),
-            "dialect": _dialect(settings, name),  # V2
+            "dialect": dialect_rules(settings, name),  # V2
             "id_map": _id_map(one),
         }
         typer.echo(json.dumps(facts, indent=2))
@@ -111,11 +112,6 @@ def _known(name: str, configured: Mapping[str, Tenant], state: TenantState | Non
         return Known(
             start.with_state(replace(state, id_map={})), name in configured, state, f"id map unusable: {error}"
         )
-
-
-def _dialect(settings: Settings, name: str) -> dict[str, object]:
-    rules = settings.tenants[name].dialect if name in settings.tenants else {}
-    return {word: rule.model_dump(exclude_defaults=True) for word, rule in rules.items()}
 
 
 def _id_map(one: Known) -> Mapping[str, str]:

@@ -8,8 +8,9 @@ import pytest
 import typer
 from typer.testing import Result
 
-from bridge.cli.dialect import DialectOption, read_dialect
+from bridge.cli.dialect import DialectOption, dialect_rules, read_dialect
 from bridge.cli.options import ConfigOption
+from bridge.config.settings import load
 from compat.dialect import STANDARD
 from tests.bridge.cli.running import run, sentence
 
@@ -51,3 +52,9 @@ def test_a_configuration_that_is_named_without_a_tenant_says_no_dialect(file: Pa
 def test_a_tenant_that_is_not_configured_is_named_and_so_are_those_that_are(file: Path) -> None:
     answer = sentence(said("--config", file, "--tenant", "nobody"))
     assert answer == "no tenant 'nobody' is configured: name one of acme, default, other"
+
+
+def test_the_rules_of_a_tenant_are_those_of_the_configuration(file: Path) -> None:
+    settings = load(file)
+    assert dialect_rules(settings, "acme") == {"caption": {"field": "msg"}}
+    assert dialect_rules(settings, "other") == dialect_rules(settings, "nobody") == {}

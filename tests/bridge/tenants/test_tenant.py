@@ -52,6 +52,19 @@ def test_the_share_is_ignored_outside_of_drain(stage: Any) -> None:
     assert Tenant("acme", stage=stage, share=100).refuses_v2("42") is None
 
 
+@pytest.mark.parametrize(
+    ("called", "name"), [("ann", "ann"), ("v2-42", "Xk3dQ"), ("v2-a_20b", "v2-a_20b"), ("v2-a_zz", None), ("a b", None)]
+)
+def test_a_client_has_one_name_whatever_it_is_called(called: str, name: str | None) -> None:
+    assert Tenant("acme").with_state(TenantState(1, id_map={"42": "Xk3dQ"})).resolve(called) == name
+
+
+@given(st.text(max_size=80) | st.from_regex(r"v2-[a-z0-9_]{1,20}", fullmatch=True))
+def test_what_v2_has_not_named_is_called_as_it_is_or_is_no_name(called: str) -> None:
+    tenant = Tenant("acme").with_state(TenantState(1, id_map={"dev_1": "Xk3dQ"}))
+    assert tenant.resolve(called) == tenant.names.resolve(called)
+
+
 def test_what_redis_holds_wins_over_the_configuration() -> None:
     dialect = Dialect({"reload": Rule(cmd="RELOAD_UI")})
     configured = Tenant("acme", "bridge", 10, "global", hosts=("a.example",), sunset=date(2027, 1, 1), dialect=dialect)
