@@ -1,5 +1,7 @@
 """The broker room, assembled: the links to Redis, presence, leases, and the watch for lost data. No rules."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from secrets import token_hex
@@ -23,6 +25,8 @@ from v3.messages import timestamp
 
 FIRST_LINK_SECONDS: Final = 2.0
 """So long a start waits for the first link: a bridge serves 503 where there is none yet."""
+LAST_WORDS_SECONDS: Final = 0.5
+"""So long stopping waits for what is said to Redis at the end: a Redis that does not answer holds nobody longer."""
 SCRIPT_TRIPS: Final = 2  # one more where Redis does not know the script yet
 REJECTED: Final = ("invalid_json", "invalid_message", "too_big", "undeliverable")
 PROCESS_NAME_BYTES: Final = 6
@@ -72,7 +76,13 @@ class Broker(Part):
         await self.bus.wait_until_up(FIRST_LINK_SECONDS)
 
     async def stop(self) -> None:
-        """LEAVE for everyone, once Redis has told for whom it is due; then nobody needs to clean up after us."""
+        """LEAVE for everyone; then nobody needs to clean up after us. Within `LAST_WORDS_SECONDS`, or not at all."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self._say_last_words()
+
+    async def _say_last_words(self) -> None:
+        """LEAVE is said once Redis has told for whom it is due."""
         await self.presence.wait_until_empty()
         for _ in range(SCRIPT_TRIPS):
             await self.bus.wait_until_answered()
