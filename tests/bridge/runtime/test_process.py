@@ -245,7 +245,7 @@ async def test_when_it_ends_no_task_of_it_goes_on_and_its_links_to_redis_are_clo
         async with started(process):
             assert asyncio.all_tasks() > before
             assert await links() == 2
-            read_by = process.broker.redis.connection_pool._available_connections  # type: ignore[attr-defined]
+            read_by = process.broker.redis.connection_pool._available_connections
             assert any(connection.is_connected for connection in read_by)
         assert asyncio.all_tasks() == before
         assert not any(connection.is_connected for connection in read_by)
