@@ -1,5 +1,7 @@
 """The broker room, assembled: the links to Redis, presence, leases, and the detection of lost data. No rules."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from secrets import token_hex
@@ -23,6 +25,8 @@ from v3.messages import timestamp
 
 FIRST_LINK_SECONDS: Final = 2.0
 """The longest wait at the start for the first link. Without a link the bridge starts too, and answers 503."""
+LAST_WORDS_SECONDS: Final = 0.5
+"""The longest wait for the last writes to Redis when the process stops."""
 SCRIPT_TRIPS: Final = 2  # round trips to run a script: one more if Redis does not know it yet
 REJECTED: Final = ("invalid_json", "invalid_message", "too_big", "undeliverable")
 PROCESS_NAME_BYTES: Final = 6
@@ -72,10 +76,16 @@ class Broker(Part):
         await self.bus.wait_until_up(FIRST_LINK_SECONDS)
 
     async def stop(self) -> None:
-        """Wait until all clients have left, announce LEAVE where Redis says that it is due, and delete the lease.
+        """Announce LEAVE for all clients and delete the lease, within `LAST_WORDS_SECONDS` or not at all.
 
         Then no other process needs to clean up after this one.
         """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self._say_last_words()
+
+    async def _say_last_words(self) -> None:
+        """Wait until all clients have left, announce LEAVE where Redis says that it is due, and delete the lease."""
         await self.presence.wait_until_empty()
         for _ in range(SCRIPT_TRIPS):
             await self.bus.wait_until_answered()

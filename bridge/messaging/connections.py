@@ -188,12 +188,13 @@ class Connections:
         return {tenant for tenant, _ in self._by_tenant}
 
     async def close_all(self, seconds: float) -> None:
-        """Refuse every connection with `going_away`, and wait at most this long until all are over."""
+        """Refuse every connection with `going_away`, and wait until all are over: at most this long for both."""
         self.is_closing = True
-        for connection in self:
-            connection.refuse("going_away", retry_after_ms=random.randint(*RETRY_AFTER_MS))  # noqa: S311 - jitter
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
+                for connection in self:
+                    pause = random.randint(*RETRY_AFTER_MS)  # noqa: S311 - jitter
+                    connection.refuse("going_away", retry_after_ms=pause)
                 await self._wait_until_empty()
 
     async def cut_off(self) -> None:

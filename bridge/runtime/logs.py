@@ -43,9 +43,14 @@ def configure(log_format: Literal["auto", "json", "console"], level: str) -> Non
             processors=[_say_held_back, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    _send_all_to(handler, level.upper())
+
+
+def _send_all_to(handler: logging.Handler, level: str) -> None:
+    """Make this the only handler of all loggers, those of uvicorn and asyncio included."""
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

@@ -13,7 +13,7 @@ import structlog
 from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled
 from bridge.broker.message import FACTOR_OF_MAX_MESSAGE_BYTES
-from bridge.broker.part import Broker, BrokerOptions
+from bridge.broker.part import LAST_WORDS_SECONDS, Broker, BrokerOptions
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.handshake.part import Handshakes
@@ -31,8 +31,6 @@ from bridge.system.part import Part, Task
 from bridge.tenants.part import Tenants
 
 TASK_PAUSE_SECONDS: Final = 1.0
-LAST_WORDS_SECONDS: Final = 0.5
-"""The part of `drain_seconds` that is reserved for the last writes to Redis."""
 END_SECONDS: Final = 1.0
 
 log = structlog.get_logger(__name__)

@@ -1,4 +1,4 @@
-"""Builds the Socket.IO namespaces of one process and mounts the endpoint. Called only if the setting is on."""
+"""Builds the Socket.IO namespaces of one process and mounts the endpoint. Imported only if the setting is on."""
 
 from fastapi import FastAPI
 

@@ -116,7 +116,7 @@ def message(text: str, **more: Any) -> bytes:
     return json.dumps({**fields, "sent_at": ARRIVED_AT, **more}, separators=(",", ":")).encode()
 
 
-def unheard_broker(url: str, prefix: str) -> Broker:
-    """A broker of which nobody hears anything."""
-    options = BrokerOptions(url, prefix, presence_seconds=60, presence_events_members=0, most_message_bytes=MAX_BYTES)
+def unheard_broker(url: str, prefix: str, presence_events_members: int = 0) -> Broker:
+    """A broker of which nobody hears anything; of JOIN and LEAVE those do who ask for them."""
+    options = BrokerOptions(url, prefix, 60, presence_events_members, MAX_BYTES)
     return Broker(options, lambda: time.time_ns() // 1_000, lambda _channel, _batch: None, lambda _seconds: None)

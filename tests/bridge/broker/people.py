@@ -94,8 +94,8 @@ async def running_process(
 class Witness:
     """Listens to one group, and remembers JOIN and LEAVE."""
 
-    def __init__(self, url: str, prefix: str, group: str = GROUP) -> None:
-        self._channel = Addresses(prefix).group(TENANT, group)
+    def __init__(self, url: str, prefix: str, group: str = GROUP, tenant: str = TENANT) -> None:
+        self._channel = Addresses(prefix).group(tenant, group)
         self._ear = Ear()
         self._fences = count()
         self._heard: deque[Any] = deque()
@@ -136,8 +136,8 @@ class Witness:
 
 
 @asynccontextmanager
-async def witnessing(url: str, prefix: str, group: str = GROUP) -> AsyncIterator[Witness]:
-    witness = Witness(url, prefix, group)
+async def witnessing(url: str, prefix: str, group: str = GROUP, tenant: str = TENANT) -> AsyncIterator[Witness]:
+    witness = Witness(url, prefix, group, tenant)
     async with running(witness):
         await witness.begin()
         yield witness

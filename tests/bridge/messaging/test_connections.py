@@ -186,6 +186,20 @@ async def test_the_end_does_not_wait_longer_than_it_may(world: World) -> None:
     assert len(world.connections) == 1
 
 
+async def test_telling_everyone_is_part_of_the_time_for_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or what telling thousands takes would be missing where LEAVE is to be said."""
+    ann, timeout = world.open(), asyncio.timeout
+    told: list[list[str]] = []
+
+    def begins(seconds: float) -> asyncio.Timeout:
+        told.append(ann.codes)
+        return timeout(seconds)
+
+    monkeypatch.setattr(asyncio, "timeout", begins)
+    await world.connections.close_all(0)
+    assert (told, ann.codes) == ([[]], ["going_away"])
+
+
 async def test_the_end_of_nobody_is_at_once(world: World) -> None:
     await asyncio.wait_for(world.connections.close_all(60), ANSWER_SECONDS)
 

@@ -12,6 +12,7 @@ from bridge.records.part import RecordOptions, Records
 from bridge.records.v2 import V2Recording
 from bridge.tenants.part import Tenants
 from tests.bridge.admin.desk import TENANT, Desk, noted, now, v2
+from tests.bridge.assembled import numbers
 from tests.bridge.broker.parts import running, unheard_broker
 from tests.bridge.records.book import OLD
 
@@ -72,3 +73,11 @@ async def test_each_tenant_that_redis_has_lost_hears_of_it_and_the_connected_are
     await recorded.write()
     recorded.records.writer.lost(TENANT, "census")
     assert recorded.records.backlog.waiting == 1
+
+
+async def test_rows_that_wait_and_what_could_not_be_recorded_are_told(recorded: Recorded) -> None:
+    names = ("bridge_records_waiting_rows", "bridge_records_left_out_total")
+    assert [numbers(recorded.records)[name] for name in names] == [0, 0]
+    recorded.records.recorder.arrived(TENANT, OLD, "kiosk/1")
+    recorded.records.backlog.left_out = 7
+    assert [numbers(recorded.records)[name] for name in names] == [1, 7]

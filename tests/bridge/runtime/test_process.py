@@ -1,4 +1,4 @@
-"""Two processes whose Redis comes back empty: that is said once, and whoever is connected is on record again.
+"""How a process starts, goes on and stops; and two whose Redis comes back empty, which is said once.
 
 What else becomes of a Redis that fails is in `tests/end_to_end/test_faults.py`.
 """
@@ -13,20 +13,23 @@ from typing import Any
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from bridge.broker.addresses import Addresses
-from bridge.budget.budget import Budget
-from bridge.config.settings import load
-from bridge.runtime.limits import strangers
-from bridge.runtime.process import Process
-from bridge.sockets.part import Sockets
+from bridge.config.settings import Settings
+from bridge.runtime.app import Application
 from bridge.system.part import Part, Task
-from tests.bridge.broker.parts import ANSWER_SECONDS
+from tests.bridge.assembled import assembled, started
+from tests.bridge.broker.parts import ANSWER_SECONDS, until_true
+from tests.bridge.broker.people import witnessing
+from tests.bridge.handshake.conftest import process_of
+from tests.bridge.handshake.servers import Server
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
 from tests.servers import BridgeProcess
+from tests.stopwatch import within
 
 SECONDS = 8.0
 TENANTS = ("acme", "other")
@@ -167,16 +170,117 @@ async def test_a_part_that_fails_begins_anew_and_the_others_do_not_notice(
     redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bridge.runtime.process.TASK_PAUSE_SECONDS", 0.01)
-    settings = load(prefix=prefix)
     frail = Frail()
-    process = Process(settings, redis_url, Budget(settings.limits), Sockets(strangers(settings)))
-    process.parts.append(frail)
-    with capture_logs() as logs:
-        running = asyncio.create_task(process.run())
-        await asyncio.wait_for(frail.goes_on.wait(), 10)
+    async with assembled(redis_url, prefix) as process:
+        process.parts.append(frail)
+        with capture_logs() as logs:
+            async with started(process):
+                await asyncio.wait_for(frail.goes_on.wait(), ANSWER_SECONDS)
+                assert await process.broker.bus.wait_until_up(ANSWER_SECONDS)
+                assert process.broker.bus.reconnects == 0
     assert [(line["event"], line["part"]) for line in logs] == [("part_failed", "Frail")] * 2
     assert process.records.counts.errors == 2
-    assert await process.broker.bus.wait_until_up(ANSWER_SECONDS)
-    assert process.broker.bus.reconnects == 0
-    running.cancel()
-    await asyncio.wait([running])
+
+
+class Noting(Part):
+    """A part that notes when it starts and stops. Where it `hangs` it does not get on with that."""
+
+    def __init__(self, name: str, log: list[str], *, hangs: bool = False) -> None:
+        self._name = name
+        self._log = log
+        self._hangs = hangs
+
+    async def start(self) -> None:
+        self._log.append(f"{self._name} starts")
+
+    async def stop(self) -> None:
+        if self._hangs:
+            await asyncio.Event().wait()
+        self._log.append(f"{self._name} stops")
+
+
+async def test_parts_start_in_their_order_and_stop_in_reverse(redis_url: str, prefix: str) -> None:
+    log: list[str] = []
+    async with assembled(redis_url, prefix) as process:
+        process.parts[:] = [Noting(name, log) for name in ("low", "high", "highest")]
+        await process.start()
+        assert log == ["low starts", "high starts", "highest starts"]
+        log.clear()
+        await process.stop()
+        assert log == ["highest stops", "high stops", "low stops"]
+
+
+async def test_a_part_that_does_not_stop_holds_nobody_beyond_the_time_for_stopping(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.runtime.process.LAST_WORDS_SECONDS", 0.01)
+    log: list[str] = []
+    async with assembled(redis_url, prefix, drain_seconds=0) as process:
+        process.parts[:] = [Noting("low", log), Noting("high", log, hangs=True), Noting("highest", log)]
+        async with within(ANSWER_SECONDS):
+            await process.stop()
+    assert log == ["highest stops"]
+
+
+async def test_each_room_stands_on_those_that_start_before_it_and_the_broker_has_the_last_word(
+    redis_url: str, prefix: str
+) -> None:
+    async with assembled(redis_url, prefix) as process:
+        rooms = [process.broker, process.tenants, process.records, process.messaging, process.handshakes, process.v2]
+        assert [part for part in process.parts if part in rooms] == rooms
+
+
+async def test_when_it_ends_no_task_of_it_goes_on_and_its_links_to_redis_are_closed(
+    redis_url: str, prefix: str, redis: Redis
+) -> None:
+    before = asyncio.all_tasks()
+    async with assembled(redis_url, prefix) as process:
+
+        async def links() -> int:
+            return sum(process.broker.process in link["name"] for link in await redis.client_list())
+
+        async def are_closed() -> bool:
+            return await links() == 0
+
+        async with started(process):
+            assert asyncio.all_tasks() > before
+            assert await links() == 2
+            read_by = process.broker.redis.connection_pool._available_connections
+            assert any(connection.is_connected for connection in read_by)
+        assert asyncio.all_tasks() == before
+        assert not any(connection.is_connected for connection in read_by)
+        await until_true(are_closed)
+
+
+class LoggedServer(Server):
+    """Its client never reads: it is gone when it is cut off. What befalls it is in the log."""
+
+    def __init__(self, log: list[str]) -> None:
+        super().__init__()
+        self._log = log
+
+    def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
+        self._log.append(f"{code} {reason}")
+
+    def abort(self) -> None:
+        self._log.append("cut off")
+        asyncio.get_running_loop().call_soon(self.attached.result().lost)
+
+
+async def test_whoever_is_connected_is_told_then_cut_off_and_then_the_others_hear_that_it_left(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("bridge.runtime.process", "bridge.broker.part"):
+        monkeypatch.setattr(f"{module}.LAST_WORDS_SECONDS", ANSWER_SECONDS)
+    log: list[str] = []
+    app = Application(Settings(prefix=prefix, presence_events_members=10, drain_seconds=0), redis_url)
+    async with witnessing(redis_url, prefix, tenant="default") as witness:
+        async with app.router.lifespan_context(app):
+            server = LoggedServer(log)
+            serving = asyncio.create_task(server.ask(app))
+            await asyncio.wait_for(server.attached, ANSWER_SECONDS)
+            assert await witness.event() == ("JOIN", "ann")
+            await process_of(app).stop()
+        serving.cancel()
+        event, client_id = await witness.event()
+    assert [*log, f"{event} of {client_id}"] == ["1012 going_away", "cut off", "LEAVE of ann"]

@@ -1,0 +1,75 @@
+"""Who is told that something may have been missed, and from when to when."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from bridge.budget.budget import Budget
+from bridge.config.settings import Settings
+from bridge.messaging import deliveries
+from bridge.messaging.hub import Listener
+from bridge.messaging.inbound import Inbound
+from bridge.messaging.renderers import V3Renderer
+from tests.bridge.broker.parts import until
+from tests.bridge.messaging.rendering import said
+from tests.bridge.population import ADDRESSES, NOW
+from tests.bridge.sockets.payloads import payloads
+
+TENANTS = ("acme", "other")
+TEN = 1_767_261_600_000_000
+BEFORE, AFTER = "2026-01-01T09:59:58.500000Z", "2026-01-01T10:00:00.000000Z"
+
+
+class Listening:
+    """What a process hears, and one listener in each of two tenants."""
+
+    def __init__(self) -> None:
+        table = {"tenant": {"milliseconds": 900, "bytes": 0, "frames": 0}}
+        settings = Settings.model_validate({"budget": table, "tenants": {name: {} for name in TENANTS}})
+        self.budget = Budget(settings.limits)
+        self.inbound = Inbound(self.budget, ADDRESSES, lambda: TEN)
+        self.written = dict.fromkeys(TENANTS, b"")
+        for tenant in self.written:
+            self.inbound.hub.join(self._listener(tenant))
+
+    def _listener(self, tenant: str) -> Listener:
+        def write(frames: bytes) -> None:
+            self.written[tenant] += frames
+
+        channels = [ADDRESSES.broadcast(tenant), ADDRESSES.platform]
+        return Listener(V3Renderer(), write, channels, None, "team", "ann")
+
+    def heard(self, tenant: str) -> list[dict[str, Any]]:
+        return [json.loads(payload) for payload in payloads(self.written[tenant])]
+
+
+@pytest.fixture
+async def listening(anyio_backend: Any) -> Listening:
+    return Listening()
+
+
+async def test_everyone_is_told_since_when_the_bus_was_silent(listening: Listening) -> None:
+    listening.inbound.say_gap(1.5)
+    for tenant in TENANTS:
+        (gap,) = listening.heard(tenant)
+        assert (gap["cmd"], gap["payload"]) == ("GAP", {"from": BEFORE, "to": AFTER})
+
+
+@pytest.mark.parametrize(("tenant", "told"), [("acme", ["acme"]), ("", ["acme", "other"])])
+async def test_where_messages_are_left_out_those_are_told_who_might_have_heard_them(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch, tenant: str, told: list[str]
+) -> None:
+    monkeypatch.setattr(deliveries, "MOST_WAITING_BYTES", 0)
+    listening.budget.tenant(tenant).spend(0, 0, 1_350)
+    channel = ADDRESSES.broadcast(tenant) if tenant else ADDRESSES.platform
+    with capture_logs() as logs:
+        listening.inbound.deliveries.deliver(channel, [said(target="broadcast")])
+        await until(lambda: listening.heard("acme"))
+    assert [name for name in TENANTS if listening.heard(name)] == told
+    (gap,) = listening.heard("acme")
+    assert (gap["cmd"], gap["payload"]) == ("GAP", {"from": NOW, "to": AFTER})
+    assert [(line["event"], line["tenant"]) for line in logs] == [("messages_left_out", tenant)]
