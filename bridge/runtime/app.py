@@ -60,9 +60,9 @@ async def _lifespan(app: Application) -> AsyncIterator[None]:
     _mount(app, process)
     running = asyncio.create_task(process.run())
     running.add_done_callback(_end_with)
-    await process.start()
-    await _ask_in_vain(app)
     try:
+        await process.start()
+        await _ask_in_vain(app)
         yield
     finally:
         running.remove_done_callback(_end_with)

@@ -35,15 +35,16 @@ def configure(log_format: Literal["auto", "json", "console"], level: str) -> Non
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    last: list[Processor] = [_say_held_back, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+    _send_all_to(_handler(shared, last), level.upper())
+
+
+def _handler(first: list[Processor], last: list[Processor]) -> logging.Handler:
+    """Writes in a thread of its own, and holds back what comes again and again."""
     handler = LogWriter()
     handler.addFilter(_Restrained())
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[_say_held_back, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
-    _send_all_to(handler, level.upper())
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=first, processors=last))
+    return handler
 
 
 def _send_all_to(handler: logging.Handler, level: str) -> None:

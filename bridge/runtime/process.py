@@ -97,7 +97,15 @@ class Process:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._drain_seconds):
                 for part in reversed(self.parts):
-                    await part.stop()
+                    await self._stop(part)
+
+    async def _stop(self, part: Part) -> None:
+        """Stop one part. If it fails, the others must stop all the same."""
+        try:
+            await part.stop()
+        except Exception:
+            self.records.counts.errors += 1
+            log.exception("part_failed", part=type(part).__name__)
 
     async def _keep(self, task: Task) -> None:
         """Run a task, and start it again after `TASK_PAUSE_SECONDS` when it fails: connections must survive that."""

@@ -199,6 +199,13 @@ class Noting(Part):
         self._log.append(f"{self._name} stops")
 
 
+class Failing(Part):
+    """A part that cannot stop."""
+
+    async def stop(self) -> None:
+        raise RuntimeError
+
+
 async def test_parts_start_in_their_order_and_stop_in_reverse(redis_url: str, prefix: str) -> None:
     log: list[str] = []
     async with assembled(redis_url, prefix) as process:
@@ -220,6 +227,14 @@ async def test_a_part_that_does_not_stop_holds_nobody_beyond_the_time_for_stoppi
         async with within(ANSWER_SECONDS):
             await process.stop()
     assert log == ["highest stops"]
+
+
+async def test_a_part_that_fails_to_stop_keeps_no_other_from_stopping(redis_url: str, prefix: str) -> None:
+    log: list[str] = []
+    async with assembled(redis_url, prefix) as process:
+        process.parts[:] = [Noting("low", log), Failing(), Noting("highest", log)]
+        await process.stop()
+        assert (log, process.records.counts.errors) == (["highest stops", "low stops"], 1)
 
 
 async def test_each_room_stands_on_those_that_start_before_it_and_the_broker_has_the_last_word(
