@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bridge.admin.bodies import body_of
 from bridge.admin.pace import Party
 from bridge.api.errors import AdminRefusal
-from bridge.system.background import aside
+from bridge.system.background import run_in_background
 from compat.identity import check_id_map
 
 MOST_IDS: Final = 100_000
@@ -71,7 +71,7 @@ class Maps:
         try:
             body = await self._body(request, party)
             async with self._using:
-                yield await aside(ids_in, body)
+                yield await run_in_background(ids_in, body)
         finally:
             del self._here[party]
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from starlette.types import Send
 
-from bridge.system.background import aside_in_turns
+from bridge.system.background import run_in_turns
 
 WORDS_PER_PIECE: Final = 256
 
@@ -18,7 +18,7 @@ WORDS_PER_PIECE: Final = 256
 async def in_words(said: object) -> list[bytes]:
     """An object or a list as parts of JSON text, to be joined. `bytes` in a list are encoded JSON already."""
     found: list[bytes] = []
-    await aside_in_turns(map(found.append, words(said)))
+    await run_in_turns(map(found.append, words(said)))
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from bridge.pages.kept_files import KeptFiles
+from bridge.pages.memory_files import MemoryFiles
 from bridge.pages.static_page import PAGES
 
 FOLDER: Final = PAGES / "client"
@@ -38,7 +38,7 @@ def mount(app: FastAPI) -> None:
         "aether.d.ts": (FOLDER / "aether.d.ts").read_bytes(),
         "v2-shim.js": shim_script().encode(),
     }
-    KeptFiles(files, HEADERS).mount(app, "/client")
+    MemoryFiles(files, HEADERS).mount(app, "/client")
 
 
 def aether_script() -> str:

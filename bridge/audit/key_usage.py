@@ -28,7 +28,7 @@ Shape = Literal["object", "value", "text"]
 
 
 @dataclass(slots=True)
-class Key:
+class KeyUsage:
     """Counts for one proprietary key; each counts frames that have the key.
 
     `types`: by the JSON type of the value. `spaced`: the value is a string with white space in it. `stashed`: the key
@@ -68,7 +68,7 @@ class Ledger:
         self.outcomes: Final[Counter[Outcome]] = Counter()
         self.fields: Final[Counter[str]] = Counter()
         self.stashed: Final[Counter[str]] = Counter()
-        self.keys: Final[dict[str, Key]] = {}
+        self.keys: Final[dict[str, KeyUsage]] = {}
         self.other_members = 0
 
     @property
@@ -121,11 +121,11 @@ class Ledger:
             case [name] if name in self.keys:
                 self.keys[name].mended.update(self._remedies.of(frame, name))
 
-    def _kept(self, names: Iterable[str]) -> Iterable[tuple[str, Key]]:
+    def _kept(self, names: Iterable[str]) -> Iterable[tuple[str, KeyUsage]]:
         for name in names:
             key = self.keys.get(name)
             if key is None and len(self.keys) < MOST_KEYS and len(name) <= LONGEST_KEY:
-                key = self.keys[name] = Key()
+                key = self.keys[name] = KeyUsage()
             if key is None:
                 self.other_members += 1
             else:

@@ -8,7 +8,7 @@ as a V3 field (another spelling), or the rule keeps content of its frames out of
 from collections.abc import Mapping
 from typing import Final
 
-from bridge.audit.key_usage import Key, Ledger
+from bridge.audit.key_usage import KeyUsage, Ledger
 from bridge.audit.trials import command_name, remedies
 from compat.dialect import SAID_AS, STANDARD, Dialect, Rule
 from legacy_v2.frames import JsonType
@@ -46,7 +46,7 @@ def propose(ledger: Ledger, dialect: Dialect = STANDARD) -> dict[str, Rule]:
     return rules
 
 
-def _rule(name: str, key: Key) -> Rule | None:
+def _rule(name: str, key: KeyUsage) -> Rule | None:
     if not name:
         return None
     spelled = command_name(name).replace("_", "").lower()
@@ -62,13 +62,13 @@ def _rule(name: str, key: Key) -> Rule | None:
     return None
 
 
-def _remedy(name: str, key: Key) -> Rule | None:
+def _remedy(name: str, key: KeyUsage) -> Rule | None:
     """The rule that makes the most stashed frames exact; of several, the first in the order of `remedies`."""
     useful = [rule for rule in remedies(name) if key.mended[rule.meaning]]
     return max(useful, key=lambda rule: key.mended[rule.meaning], default=None)
 
 
-def _takes_what_it_gives(rule: Rule, key: Key) -> bool:
+def _takes_what_it_gives(rule: Rule, key: KeyUsage) -> bool:
     """Whether the rule stashes at least as many frames as it makes exact.
 
     A command's value is put in `payload.value`, and that place may be taken.
@@ -76,5 +76,5 @@ def _takes_what_it_gives(rule: Rule, key: Key) -> bool:
     return rule.cmd is not None and 0 < key.crowded >= key.mended[rule.meaning]
 
 
-def _share(key: Key, types: tuple[JsonType, ...]) -> float:
+def _share(key: KeyUsage, types: tuple[JsonType, ...]) -> float:
     return sum(key.types[name] for name in types) / key.frames

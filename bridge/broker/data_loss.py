@@ -23,7 +23,7 @@ MOST_BYTES: Final = 128
 REMEMBER: Final = Script.in_file("bridge.broker", "data_loss_mark")
 
 
-class Memory:
+class DataLossMark:
     """The mark as this process knows it."""
 
     def __init__(self, bus: Bus, addresses: Addresses, now: Callable[[], str]) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from bridge.broker.link import Replies
 from bridge.broker.message import BusMessage, read
-from bridge.broker.recent import Recent
+from bridge.broker.recent_messages import RecentMessages
 from v3.messages import Unreadable
 
 Batches = Mapping[bytes, list[BusMessage]]
@@ -27,7 +27,7 @@ class Incoming:
         self._arrived_at = arrived_at
         self._max_bytes = max_bytes
         self._previous: tuple[bytes, BusMessage] | None = None
-        self.recent: Final = Recent()
+        self.recent: Final = RecentMessages()
         """Messages that this process has just published: they need not be parsed when they arrive."""
         self.received = 0
         self.rejected: Final[Counter[str]] = Counter()

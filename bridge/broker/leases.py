@@ -23,7 +23,7 @@ RENEWAL_SECONDS: Final = 3.0
 
 LEASE: Final = Script.in_file("bridge.broker", "lease_renew")
 CLAIM: Final = Script.in_file("bridge.broker", "lease_claim")
-SWEPT: Final = Script.in_file("bridge.broker", "lease_forget")
+FORGET: Final = Script.in_file("bridge.broker", "lease_forget")
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +101,7 @@ class Leases:
         Not earlier: if something failed before, another process tries again when the claim has expired.
         """
         self._bus.command(pack("UNLINK", self._addresses.held_by(dead)), _ignore)
-        SWEPT.run(self._bus, [self._addresses.processes, self._addresses.swept(dead)], [dead], _ignore)
+        FORGET.run(self._bus, [self._addresses.processes, self._addresses.swept(dead)], [dead], _ignore)
         self.swept += 1
 
 

@@ -12,7 +12,7 @@ from prometheus_client.core import Metric
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.data_loss import Memory
+from bridge.broker.data_loss import DataLossMark
 from bridge.broker.leases import Leases
 from bridge.broker.link import pool
 from bridge.broker.presence import Presence
@@ -66,8 +66,8 @@ class Broker(Part):
             self.bus, self.addresses, self.process, self.events, microseconds, options.presence_seconds
         )
         self.leases: Final = Leases(self.bus, self.addresses, self.process, self.presence)
-        self.memory: Final = Memory(self.bus, self.addresses, self.now)
-        self.leases.forgotten.add(self.memory.look)
+        self.data_loss_mark: Final = DataLossMark(self.bus, self.addresses, self.now)
+        self.leases.forgotten.add(self.data_loss_mark.look)
 
     def tasks(self) -> Iterable[Task]:
         return self.bus, self.subscriber, self.presence, self.leases
@@ -102,7 +102,7 @@ class Broker(Part):
         skipped = {what: unreadable.skipped[what] for what in unreadable.WHAT}
         words = "What others wrote under our names, and was passed over."
         yield counters("bridge_redis_unreadable", words, ("what",), skipped)
-        yield counter("bridge_redis_data_lost", "Times Redis lost its data.", self.memory.losses)
+        yield counter("bridge_redis_data_lost", "Times Redis lost its data.", self.data_loss_mark.losses)
 
     def _of_bus(self) -> Iterable[Metric]:
         bus = self.bus

@@ -63,7 +63,7 @@ def find_url(data_dir: Path) -> str | None:
     return url
 
 
-class EmbeddedServer:
+class PrivateServer:
     """One private server, as a context manager. Entering it raises `EmbeddedError`."""
 
     def __init__(self, data_dir: Path) -> None:

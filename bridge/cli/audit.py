@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from bridge.audit.key_usage import LONGEST_KEY, MOST_KEYS, Key, Ledger
+from bridge.audit.key_usage import LONGEST_KEY, MOST_KEYS, KeyUsage, Ledger
 from bridge.audit.proposals import propose
 from bridge.cli.dialect import DialectOption, read_dialect
 from bridge.cli.lines import read_lines
@@ -124,13 +124,13 @@ def _nameless(members: int) -> str:
     return f"{_counted(members, 'member')} counted without a name: {kept}"
 
 
-def _types(key: Key) -> str:
+def _types(key: KeyUsage) -> str:
     if len(key.types) == 1:
         return next(iter(key.types))
     return ", ".join(f"{name} {number:,}" for name, number in key.types.most_common())
 
 
-def _meaning(key: Key, rule: Rule | None) -> str:
+def _meaning(key: KeyUsage, rule: Rule | None) -> str:
     if rule is None:
         return _data(key)
     meaning = f"another spelling of {rule.field}" if rule.cmd is None else f"the command {toml_key(rule.cmd)}"
@@ -138,7 +138,7 @@ def _meaning(key: Key, rule: Rule | None) -> str:
     return f"perhaps {meaning}" + (f": by itself it makes {_counted(mended, 'stashed frame')} exact" if mended else "")
 
 
-def _data(key: Key) -> str:
+def _data(key: KeyUsage) -> str:
     if not key.stashed:
         return "data: needs no rule, it crosses in the payload under its name"
     times = _counted(key.stashed, "time")
@@ -173,5 +173,5 @@ def _inline(rule: Rule) -> str:
     return f"{{ {word} }}" if rule.speak else f"{{ {word}, speak = false }}"
 
 
-def _by_frames(ledger: Ledger) -> list[tuple[str, Key]]:
+def _by_frames(ledger: Ledger) -> list[tuple[str, KeyUsage]]:
     return sorted(ledger.keys.items(), key=lambda item: -item[1].frames)

@@ -15,13 +15,13 @@ from typing import Annotated, Final, Never
 
 import typer
 
-from bridge.broker.private_server import EmbeddedError, EmbeddedServer
+from bridge.broker.private_server import EmbeddedError, PrivateServer
 from bridge.cli.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
 from bridge.config.settings import Settings
 from bridge.runtime import logs
 from bridge.runtime.app import Application
 from bridge.runtime.server import serve as run_server
-from bridge.runtime.worker_metrics import Siblings
+from bridge.runtime.worker_metrics import WorkerGroup
 from bridge.runtime.workers import Workers
 from bridge.system import open_files
 
@@ -81,8 +81,10 @@ def _open_enough_files() -> None:
         fail(f"{most} open files are too few, {open_files.LEAST} the least that a bridge starts with: {remedy}")
 
 
-def _run_one(settings: Settings, redis_url: str, listener: socket.socket, siblings: Siblings | None = None) -> int:
-    return 0 if run_server(Application(settings, redis_url, siblings), [listener]) else 1
+def _run_one(
+    settings: Settings, redis_url: str, listener: socket.socket, worker_group: WorkerGroup | None = None
+) -> int:
+    return 0 if run_server(Application(settings, redis_url, worker_group), [listener]) else 1
 
 
 def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> int:
@@ -95,7 +97,7 @@ def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> in
 
         def work(number: int) -> int:
             with _listener(host, port, shared=True) as listener:
-                return _run_one(settings, redis_url, listener, Siblings(Path(directory), number))
+                return _run_one(settings, redis_url, listener, WorkerGroup(Path(directory), number))
 
         return Workers(settings.workers, work).run()
 
@@ -142,7 +144,7 @@ def _redis(settings: Settings) -> Iterator[str]:
         yield settings.redis_url
         return
     try:
-        with EmbeddedServer(settings.data_dir) as server:
+        with PrivateServer(settings.data_dir) as server:
             yield server.url
     except EmbeddedError as error:
         fail(str(error))

@@ -16,7 +16,7 @@ from bridge.records.rows import Said, Speech, Visitor
 from bridge.records.store import Rows, read_rows
 from bridge.records.store_reader import StoreReader, milliseconds_now
 from bridge.records.writer import WRITE_SECONDS
-from bridge.system.background import aside, aside_in_turns
+from bridge.system.background import run_in_background, run_in_turns
 from bridge.tenants.change_log import Standing
 from bridge.tenants.tenant import Tenant
 
@@ -53,21 +53,21 @@ class DryRun:
             "guards": [verdict.as_json() for verdict in await self._guards.verdicts(tenant)],
             "since": report_rows.moment(min((one.first for one in said), default=None)),
             "complete": prediction.is_whole and not any(forgotten),
-            **await aside(_as_json, prediction),
+            **await run_in_background(_as_json, prediction),
         }
 
     async def _compare(self, tenant: Tenant, after: Standing, said: list[Said]) -> Prediction:
         predictor = Predictor(tenant, after.of_tenant(tenant), self._reader.addresses)
-        await aside_in_turns(predictor.expect(said))
+        await run_in_turns(predictor.expect(said))
         async for clients in self._census.pages(tenant, milliseconds_now()):
-            await aside_in_turns(predictor.meet(clients))
-        await aside_in_turns(predictor.listen())
+            await run_in_turns(predictor.meet(clients))
+        await run_in_turns(predictor.listen())
         return predictor.prediction
 
     async def _said(self, tenant: Tenant) -> list[Said]:
         said: list[Said] = []
         async for page in self._reader.pages(self._reader.tables.speeches, tenant.name):
-            said += await aside(_said_in, page)
+            said += await run_in_background(_said_in, page)
         return said
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bridge.broker.data_loss import read_lost_at
-from bridge.cutover.fresh import Fresh
 from bridge.cutover.guards import RECENT_DAYS, GuardFacts, Verdict, judge
+from bridge.cutover.shared_answer import SharedAnswer
 from bridge.records.rows import MILLISECONDS_PER_DAY, Conversion, Noted
 from bridge.records.store_reader import StoreReader, milliseconds_now
 from bridge.records.turned_away import in_a_minute
-from bridge.system.background import aside
+from bridge.system.background import run_in_background
 from bridge.tenants.tenant import Tenant
 from v3.messages import timestamp
 
@@ -20,7 +20,7 @@ class Guards:
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
-        self._facts = Fresh(self._read_facts)
+        self._facts = SharedAnswer(self._read_facts)
 
     async def verdicts(self, tenant: Tenant) -> list[Verdict]:
         """The verdicts of the tenant's guards now; empty if it has none. Raises what redis-py raises."""
@@ -30,7 +30,7 @@ class Guards:
         redis, addresses, now = self._reader.redis, self._reader.addresses, milliseconds_now()
         days = {timestamp((now - day * MILLISECONDS_PER_DAY) * 1_000)[:10] for day in range(RECENT_DAYS)}
         rows = await self._reader.rows(self._reader.tables.ledger, tenant)
-        converted, last = await aside(_converted, rows, days)
+        converted, last = await run_in_background(_converted, rows, days)
         refused = await in_a_minute(redis, addresses, tenant, now)
         lost = _milliseconds(await read_lost_at(redis, addresses))
         return GuardFacts(now, converted.total(), converted["stashed"], last, refused, lost)

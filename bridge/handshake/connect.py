@@ -24,9 +24,9 @@ from bridge.messaging.connections import Connection, ConnectionInfo, Connections
 from bridge.messaging.hub import Listener, Renderer
 from bridge.messaging.meter import Meter
 from bridge.records.rows import Visitor
-from bridge.sockets.later import later
 from bridge.sockets.outbox import Outbox
 from bridge.sockets.ports import wire_of
+from bridge.sockets.service_unavailable import service_unavailable
 
 Guest = TypeVar("Guest", covariant=True)
 """The type that V2 or V3 has for an admitted client."""
@@ -92,8 +92,8 @@ class Connector:
     ) -> Connection:
         place, visitor = client.place, client.visitor
         now_seconds = self._connections.epoch_seconds()
-        passes_over = self._addresses.everyone_on_v2(place.tenant) if visitor.language == "v2" else None
-        listener = Listener(renderer, outbox.write, channels, passes_over, place.group, place.client)
+        wide_channel = self._addresses.everyone_on_v2(place.tenant) if visitor.language == "v2" else None
+        listener = Listener(renderer, outbox.write, channels, wide_channel, place.group, place.client)
         expires_at = _expiry(client.identity, now_seconds)
         info = ConnectionInfo(place, client.path_ids, visitor, now_seconds, client.user_agent, expires_at)
         holder = self._budget.key(place.tenant, client.identity.key_name)
@@ -148,7 +148,7 @@ class AdmittedWebSocket(Generic[Guest]):
         try:
             connection = await self.client.open(Outbox(wire), self.renderer, session)
         except Unavailable as unavailable:
-            raise Denied(later(unavailable.code, unavailable.sentence)) from None
+            raise Denied(service_unavailable(unavailable.code, unavailable.sentence)) from None
         try:
             await self._accept()
             connection.begin()  # our server sent the 101 in this same turn of the loop: no frame can have arrived yet

@@ -20,7 +20,7 @@ from bridge.config.settings import Settings
 from bridge.handshake.request import HandshakeRequest, request_in
 from bridge.handshake.subscriptions import Unavailable
 from bridge.messaging.connections import Connections
-from bridge.sockets.later import later
+from bridge.sockets.service_unavailable import service_unavailable
 
 _LOOPBACK: Final = frozenset(f"[{host}]" if ":" in host else host for host in LOOPBACK_HOSTS)
 _ORIGIN_SENTENCE: Final = "This web origin may not connect; add it to allowed_origins."
@@ -118,9 +118,9 @@ class Preflight:
         if not self.origins.passes(headers):
             return foreign_origin()
         if self._connections.is_closing or self._shares.is_full:
-            return later("overloaded", "This process serves as many connections as it can.")
+            return service_unavailable("overloaded", "This process serves as many connections as it can.")
         if not self.serves_now:
-            return later("bus_down", _BUS_DOWN_SENTENCE)
+            return service_unavailable("bus_down", _BUS_DOWN_SENTENCE)
         return None
 
 

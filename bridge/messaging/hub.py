@@ -32,25 +32,25 @@ class Renderer(Protocol):
 class Listener:
     """One connection in the hub. `group` and `client` are V3 names; `write` takes framed bytes.
 
-    `passes_over`: the wide channel, if it listens on one. There it skips messages that also reach it by its group's
+    `wide_channel`: the wide channel, if it listens on one. There it skips messages that also reach it by its group's
     or its client's channel.
     """
 
-    __slots__ = ("channels", "client", "group", "passes_over", "renderer", "write")
+    __slots__ = ("channels", "client", "group", "renderer", "wide_channel", "write")
 
     def __init__(
         self,
         renderer: Renderer,
         write: Write,
         channels: Sequence[bytes],
-        passes_over: bytes | None,
+        wide_channel: bytes | None,
         group: str,
         client: str,
     ) -> None:
         self.renderer: Final = renderer
         self.write: Final = write
         self.channels: Final = tuple(channels)
-        self.passes_over: Final = passes_over
+        self.wide_channel: Final = wide_channel
         self.group: Final = group
         self.client: Final = client
 
@@ -169,7 +169,7 @@ class Hub:
         for name in listener.channels:
             channel = self._channels.get(name)
             if channel is None:
-                channel = self._channels[name] = _WideChannel() if name == listener.passes_over else _Channel()
+                channel = self._channels[name] = _WideChannel() if name == listener.wide_channel else _Channel()
             channel.add(listener)
 
     def leave(self, listener: Listener) -> None:

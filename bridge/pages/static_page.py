@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from bridge.pages.kept_files import READ_ONLY, KeptFiles
+from bridge.pages.memory_files import READ_ONLY, MemoryFiles
 
 PAGES: Final = Path(__file__).parent.parent / "pages"
 SHARED: Final = "shared"
@@ -40,7 +40,7 @@ class StaticPage:
         shared, own = _files_below(PAGES / SHARED), _files_below(PAGES / folder)
         if twice := shared.keys() & own.keys():
             raise ValueError(f"shared by all pages, and yet in {folder}/: {', '.join(sorted(twice))}")
-        self._files: Final = KeptFiles(shared | own, headers)
+        self._files: Final = MemoryFiles(shared | own, headers)
 
     def mount(self, app: FastAPI, addresses: tuple[str, ...], files: str) -> None:
         """Serve the page at each of `addresses` (paths), and its other files below the path `files`."""

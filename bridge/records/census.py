@@ -10,7 +10,7 @@ from bridge.records import report_rows
 from bridge.records.rows import Seen
 from bridge.records.store import read_rows
 from bridge.records.store_reader import StoreReader
-from bridge.system.background import aside
+from bridge.system.background import run_in_background
 from bridge.tenants.tenant import Tenant
 
 GROUPS_PER_COMMAND: Final = 100
@@ -28,11 +28,11 @@ class Census:
         asked: set[str] = set()
         here: set[tuple[str, str]] = set()
         async for page in self._reader.pages(self._reader.tables.census, tenant.name):
-            rows = await aside(lambda page: report_rows.visitors(read_rows(page)), page)
+            rows = await run_in_background(lambda page: report_rows.visitors(read_rows(page)), page)
             groups = {report_rows.group_of(visitor, tenant) for _, visitor in rows} - asked
             asked |= groups
             here |= await self._present(tenant, groups)
-            yield await aside(report_rows.seen_until, rows, tenant, here, now)
+            yield await run_in_background(report_rows.seen_until, rows, tenant, here, now)
 
     async def _present(self, tenant: Tenant, groups: set[str]) -> set[tuple[str, str]]:
         """`(group, client name)` of each connected client; clients that gave no id have the name `""`, too."""
@@ -41,7 +41,7 @@ class Census:
             chunk, first = names[start : start + GROUPS_PER_COMMAND], 0
             while chunk:
                 answers = await self._holders(tenant, chunk, first)
-                here |= await aside(report_rows.holders, chunk, answers)
+                here |= await run_in_background(report_rows.holders, chunk, answers)
                 chunk = [group for group, found in zip(chunk, answers, strict=True) if len(found) == HOLDERS_PER_GROUP]
                 first += HOLDERS_PER_GROUP
         return here

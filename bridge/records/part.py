@@ -58,7 +58,7 @@ class Records(Part):
         loss = RedisLoss(broker.bus, broker.addresses, tenants.table, self.recorder, broker.now)
         self.writer.lost.add(loss.table_lost)
         tenants.change_log_watch.lost.add(loss.change_logs_lost)
-        broker.memory.lost.add(loss.data_lost)
+        broker.data_loss_mark.lost.add(loss.data_lost)
 
     def tasks(self) -> Iterable[Task]:
         return self.writer, self._cluster_counts

@@ -127,7 +127,7 @@ def key_line(item: tuple[str, list[tuple[str, Noted]]]) -> dict[str, Any]:
     }
 
 
-class Drawing:
+class HistoryBuilder:
     """Builds the samples of a history, one for each moment, from rows of `minutes` minutes each.
 
     The store adds up the connections of each minute, so a sample has their mean over these minutes.

@@ -14,7 +14,7 @@ from bridge.records.rows import Seen
 from bridge.records.store import read_rows
 from bridge.records.store_reader import StoreReader, milliseconds_now
 from bridge.records.tables import Table
-from bridge.system.background import aside
+from bridge.system.background import run_in_background
 from bridge.tenants.tenant import Tenant
 
 MOST_CLIENTS: Final = 10_000
@@ -48,7 +48,7 @@ class Reports:
         newest = report_rows.Newest(protocol, most, now, line)
         async with self.turns.place():
             async for clients in self._census.pages(tenant, now):
-                await aside(newest.add, clients)
+                await run_in_background(newest.add, clients)
             return {
                 "tenant": tenant.name,
                 "days": self._tables.census.days,
@@ -64,7 +64,7 @@ class Reports:
         """
         async with self.turns.place():
             rows = await self._reader.rows(self._tables.ledger, tenant.name)
-            outcomes, keys = await aside(report_rows.ledger, rows)
+            outcomes, keys = await run_in_background(report_rows.ledger, rows)
             return {
                 "tenant": tenant.name,
                 "days": self._tables.ledger.days,
@@ -83,7 +83,7 @@ class Reports:
             }
 
     async def _drawn(self, table: Table, tenant: Tenant, minutes: int) -> list[dict[str, Any]]:
-        drawing = report_rows.Drawing(minutes)
+        history = report_rows.HistoryBuilder(minutes)
         async for page in self._reader.pages(table, tenant.name):
-            await aside(lambda page: drawing.add(read_rows(page)), page)
-        return await aside(drawing.samples)
+            await run_in_background(lambda page: history.add(read_rows(page)), page)
+        return await run_in_background(history.samples)

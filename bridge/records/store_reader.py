@@ -12,7 +12,7 @@ from bridge.records import store
 from bridge.records.rows import MILLISECONDS_PER_DAY, Noted
 from bridge.records.store import Rows, read_rows
 from bridge.records.tables import Table, Tables
-from bridge.system.background import aside
+from bridge.system.background import run_in_background
 
 
 class StoreReader:
@@ -33,7 +33,7 @@ class StoreReader:
         """All rows of a table, decoded; only for a table with few rows."""
         rows: list[Noted] = []
         async for page in self.pages(table, tenant):
-            rows += await aside(lambda page: list(read_rows(page)), page)
+            rows += await run_in_background(lambda page: list(read_rows(page)), page)
         return rows
 
     async def forgotten(self, table: Table, tenant: str) -> int:

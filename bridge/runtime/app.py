@@ -24,7 +24,7 @@ from bridge.runtime import limits, v3
 from bridge.runtime.clock import WallClock
 from bridge.runtime.metrics import Metrics
 from bridge.runtime.process import Process
-from bridge.runtime.worker_metrics import Siblings
+from bridge.runtime.worker_metrics import WorkerGroup
 from bridge.sockets.part import Sockets
 
 SUMMARY: Final = "Aether V2 and V3 clients, talking to each other through Redis."
@@ -39,14 +39,14 @@ class Application(FastAPI):
     earlier.
     """
 
-    def __init__(self, settings: Settings, redis_url: str, siblings: Siblings | None = None) -> None:
-        """`redis_url` and `siblings` (the other workers) are chosen by the command that starts the server."""
+    def __init__(self, settings: Settings, redis_url: str, worker_group: WorkerGroup | None = None) -> None:
+        """`redis_url` and `worker_group` (the other workers) are chosen by the command that starts the server."""
         super().__init__(
             title="Aether Bridge", summary=SUMMARY, lifespan=_lifespan, redoc_url=None, redirect_slashes=False
         )
         self.settings: Final = settings
         self.redis_url: Final = redis_url
-        self.siblings: Final = siblings
+        self.worker_group: Final = worker_group
         self.budget: Final = Budget(settings.limits)
         self.sockets: Final = Sockets(limits.strangers(settings))
         self.process: Process | None = None
@@ -59,18 +59,18 @@ async def _lifespan(app: Application) -> AsyncIterator[None]:
     process = app.process = Process(app.settings, app.redis_url, app.budget, app.sockets)
     _mount(app, process)
     running = asyncio.create_task(process.run())
-    running.add_done_callback(_end_with)
+    running.add_done_callback(_stop_server_if_failed)
     try:
         await process.start()
-        await _ask_in_vain(app)
+        await _warm_up_routes(app)
         yield
     finally:
-        running.remove_done_callback(_end_with)
+        running.remove_done_callback(_stop_server_if_failed)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def _ask_in_vain(app: FastAPI) -> None:
+async def _warm_up_routes(app: FastAPI) -> None:
     """Make FastAPI build its routes before the first client connects.
 
     FastAPI does so at the first request, and the event loop is blocked for 30 ms. So two requests without credentials
@@ -79,14 +79,14 @@ async def _ask_in_vain(app: FastAPI) -> None:
     for path in ("/admin/api/tenants", "/nothing/that/is/served"):
         scope = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "root_path": ""}
         where: Scope = {"path": path, "raw_path": path.encode(), "query_string": b"", "headers": []}
-        await app({**scope, **where}, _nothing_more, _unheard)
+        await app({**scope, **where}, _no_body, _discard)
 
 
-async def _nothing_more() -> Message:
+async def _no_body() -> Message:
     return {"type": "http.request"}
 
 
-async def _unheard(_message: Message) -> None: ...
+async def _discard(_message: Message) -> None: ...
 
 
 def _mount(app: Application, process: Process) -> None:
@@ -108,7 +108,7 @@ def _mount_api(app: Application, process: Process) -> None:
     app.include_router(messages.router(authority, publisher, app.settings, WallClock()))
     app.include_router(presence.router(authority, process.broker.presence))
     broker, connections = process.broker, process.messaging.connections
-    exposition = _exposition(process, app.siblings)
+    exposition = _exposition(process, app.worker_group)
     app.include_router(health.router(broker.bus, broker.subscriber, broker.leases, connections, exposition))
     client_files.mount(app)
 
@@ -131,13 +131,13 @@ def _mount_admin(app: FastAPI, process: Process, tenants: TenantService) -> None
     dashboard.mount(app)
 
 
-def _exposition(process: Process, siblings: Siblings | None) -> Callable[[], Awaitable[bytes]]:
+def _exposition(process: Process, worker_group: WorkerGroup | None) -> Callable[[], Awaitable[bytes]]:
     """Returns the metrics of this process, or of all workers, in the Prometheus text format."""
     metrics = Metrics(process.parts)
-    if siblings is not None:
-        siblings.say(metrics.exposition)
-        process.parts.append(siblings)
-        return siblings.everyone
+    if worker_group is not None:
+        worker_group.say(metrics.exposition)
+        process.parts.append(worker_group)
+        return worker_group.everyone
 
     async def own() -> bytes:
         return metrics.exposition()
@@ -150,7 +150,7 @@ async def _unknown(websocket: WebSocket) -> None:
     await websocket.send_denial_response(PlainTextResponse("Not Found", 404))
 
 
-def _end_with(running: "asyncio.Task[None]") -> None:
+def _stop_server_if_failed(running: "asyncio.Task[None]") -> None:
     """Stop the server when the process's task has failed, which is a bug: a service manager can then restart it."""
     if not running.cancelled() and running.exception() is not None:
         log.critical("process_broken", exc_info=running.exception())

@@ -33,7 +33,7 @@ Exposition = Callable[[], bytes]
 """Returns the metrics of this worker in the Prometheus text format."""
 
 
-class Siblings(Part):
+class WorkerGroup(Part):
     """One worker, and how it reaches the others. `directory`: of the command; `number`: this worker's."""
 
     def __init__(self, directory: Path, number: int) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from starlette.datastructures import Headers
 
-from bridge.socketio.unjoined import Unjoined
+from bridge.socketio.pending_sessions import PendingSessions
 from bridge.sockets.outbox import Wire
 from bridge.sockets.ports import Carried
 
@@ -64,7 +64,7 @@ class Home(Protocol):
         """The namespaces by their names."""
 
     @property
-    def unjoined(self) -> Unjoined:
+    def pending(self) -> PendingSessions:
         """The sessions that are in no namespace."""
 
     def now(self) -> float:

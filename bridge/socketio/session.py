@@ -198,7 +198,7 @@ class Session:
     def join(self, namespace: str, carried: Carried) -> None:
         """Add the connection `carried` to a namespace, and confirm it to the client."""
         self.namespaces.joined[namespace] = carried
-        self._home.unjoined.discard(self.sid)
+        self._home.pending.discard(self.sid)
         self.when_joined(carried.holder)
         self.write(packets.connected(namespace, secrets.token_urlsafe(12)))
 

@@ -1,6 +1,6 @@
 """All Engine.IO sessions of this process: begins them, checks their deadlines once a second, and removes them.
 
-Sessions in a namespace are connections, and bounded as connections. There are at most `MOST_UNJOINED` sessions in no
+Sessions in a namespace are connections, and bounded as connections. There are at most `MOST_PENDING` sessions in no
 namespace: when one more begins, an older one is ended.
 """
 
@@ -16,16 +16,16 @@ from starlette.types import Scope
 from bridge.budget.client_address import client_address
 from bridge.socketio import packets
 from bridge.socketio.engine import Engine
+from bridge.socketio.pending_sessions import PendingSessions
 from bridge.socketio.ports import Door
 from bridge.socketio.session import Session
-from bridge.socketio.unjoined import Unjoined
 from bridge.sockets.framing import text_frame
 from bridge.sockets.outbox import Wire
 from bridge.system.metrics import counter
 from bridge.system.part import Part, Task
 
 LOOK_SECONDS: Final = 1.0
-MOST_UNJOINED: Final = 2_000
+MOST_PENDING: Final = 2_000
 """Sessions in no namespace. There must be a bound: a page may begin thousands of sessions without authentication."""
 SID_BYTES: Final = 15
 """Random bytes of a session id, as in other servers. `deploy/nginx.conf` recognises an id by its 20 characters."""
@@ -51,7 +51,7 @@ class Sessions(Part):
         self._outbox_bytes = outbox_bytes
         self._framed: tuple[bytes, bytes] = (b"", b"")
         self.doors: Final[dict[str, Door]] = {}
-        self.unjoined: Final = Unjoined()
+        self.pending: Final = PendingSessions()
         self.max_message_bytes = max_message_bytes
         self.now = now
         self.broken = 0
@@ -84,10 +84,10 @@ class Sessions(Part):
 
     def keep_unjoined(self, sid: str, address: str) -> None:
         """Register a session as one in no namespace; if there are too many, another is aborted."""
-        while len(self.unjoined) >= MOST_UNJOINED:
+        while len(self.pending) >= MOST_PENDING:
             self.displaced += 1
-            self._sessions[self.unjoined.gives_way()].abort()
-        self.unjoined.add(sid, address)
+            self._sessions[self.pending.gives_way()].abort()
+        self.pending.add(sid, address)
 
     def framed(self, blob: bytes) -> bytes:
         """Packets as WebSocket text frames. The last result is cached: the hub gives one blob to many listeners."""
@@ -98,7 +98,7 @@ class Sessions(Part):
     def forget(self, sid: str) -> None:
         """Remove a session that is over; harmless when repeated."""
         self._sessions.pop(sid, None)
-        self.unjoined.discard(sid)
+        self.pending.discard(sid)
 
     def tasks(self) -> Iterable[Task]:
         return (self,)

@@ -11,12 +11,12 @@ MAX_HEADERS: Final = 100
 MAX_HEAD_BYTES: Final = 65_536
 MAX_FIELDS: Final = 128  # in the query
 MAX_LISTED_BYTES: Final = 512
-LISTS: Final = frozenset((b"connection", b"upgrade"))
+LIST_HEADERS: Final = frozenset((b"connection", b"upgrade"))
 """Headers whose list items are parsed one by one, which costs about 100 times as much as other bytes.
 
 Together they may have `MAX_LISTED_BYTES` in one head.
 """
-UNREAD: Final = frozenset((b"cookie", b"sec-websocket-protocol", b"sec-websocket-extensions"))
+DROPPED_HEADERS: Final = frozenset((b"cookie", b"sec-websocket-protocol", b"sec-websocket-extensions"))
 """Headers that are dropped. The bridge uses no cookies, subprotocols or extensions; libraries would parse each item."""
 _REST_OF_REQUEST_LINE: Final = len("  HTTP/1.1\r\n")
 _REST_OF_HEADER_LINE: Final = len(": \r\n")
@@ -42,8 +42,8 @@ class HeadSize:
         return self._bytes > MAX_HEAD_BYTES or self._line_bytes > MAX_LINE_BYTES
 
     def is_header_too_large(self, name: bytes, value: bytes) -> bool:
-        """Add one header; returns whether it is too large, or all `LISTS` headers together are."""
-        if name.lower() in LISTS:
+        """Add one header; returns whether it is too large, or all `LIST_HEADERS` headers together are."""
+        if name.lower() in LIST_HEADERS:
             self._listed_bytes += len(value) + 1
         length = len(name) + len(value) + _REST_OF_HEADER_LINE
         return length > MAX_LINE_BYTES or self._listed_bytes > MAX_LISTED_BYTES
@@ -72,9 +72,9 @@ def origin_form(url: bytes) -> bytes:
     return (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
 
 
-def is_read(name: bytes) -> bool:
+def is_used(name: bytes) -> bool:
     """Whether the bridge uses this header. Others are not passed on."""
-    return name.lower() not in UNREAD
+    return name.lower() not in DROPPED_HEADERS
 
 
 def refusal(status: int, headers: bytes = b"") -> bytes:

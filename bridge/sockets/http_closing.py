@@ -12,12 +12,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from bridge.budget.accounts import Holder
 from bridge.budget.budget import Budget
 from bridge.sockets.departure import Departure
+from bridge.sockets.discarded_input import DiscardedInput
 from bridge.sockets.flow import Flow
 from bridge.sockets.head import refusal
-from bridge.sockets.patience import Patience
+from bridge.sockets.read_deadline import ReadDeadline
 from bridge.sockets.request_deadline import RequestDeadline
 from bridge.sockets.strangers import Strangers
-from bridge.sockets.waste import Waste
 
 LINGER_SECONDS: Final = 0.5
 
@@ -34,17 +34,17 @@ class HttpClosing(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow = Flow(transport)
         self._departure = Departure()
-        self._waste: Waste | None = None
-        self._is_deaf = False
+        self._discarded: DiscardedInput | None = None
+        self._discards_input = False
         self._data, self._position = b"", 0
         self._deadline = RequestDeadline(self.loop)
-        self._patience = Patience(self.loop, transport, self.strangers.ended)
+        self._read_deadline = ReadDeadline(self.loop, transport, self.strangers.ended)
 
     def _end_late(self) -> None:
         self.strangers.ended["late"] += 1
         self._close()
 
-    def _turn_away(self, status: int, headers: bytes = b"") -> None:
+    def _refuse_request(self, status: int, headers: bytes = b"") -> None:
         """Refuse the request with this status, unless a response has begun, and end the connection."""
         self.strangers.ended[str(status)] += 1
         cycle: Any = self.cycle
@@ -54,7 +54,7 @@ class HttpClosing(HttpToolsProtocol):
 
     def _shut(self) -> None:
         """Shut down the writing side, and discard what still arrives, so that the response is not lost."""
-        self._is_deaf = True
+        self._discards_input = True
         self._data, self._position = b"", 0
         self._deadline.end()
         cycle: Any = self.cycle
@@ -64,27 +64,27 @@ class HttpClosing(HttpToolsProtocol):
         self._departure.gone()
         if self.transport.can_write_eof() and not self.transport.is_closing():
             self.transport.write_eof()
-        self._waste = Waste(self.budget.turns, self._holder, self.flow.hold, self.flow.release)
+        self._discarded = DiscardedInput(self.budget.turns, self._holder, self.flow.hold, self.flow.release)
         self.flow.release()
         self._deadline.linger(LINGER_SECONDS, self._close)
 
     def _close(self) -> None:
         self.transport.close()
-        self._patience.watch()
+        self._read_deadline.watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.strangers.gone(self.transport)
         super().connection_lost(exc)
-        self._let_go()
+        self._break_cycles()
 
-    def _let_go(self) -> None:
+    def _break_cycles(self) -> None:
         """Break reference cycles, so that no garbage collection is needed to free this object."""
-        self._is_deaf = True
+        self._discards_input = True
         self._data = b""
         self._deadline.end()
         self._unset_keepalive_if_required()
-        self._patience.end()
+        self._read_deadline.end()
         self._departure.gone()
-        if self._waste is not None:
-            self._waste.end()
+        if self._discarded is not None:
+            self._discarded.end()
         self.scope = self.cycle = self.parser = None  # type: ignore[assignment]

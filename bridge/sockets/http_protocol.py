@@ -13,17 +13,17 @@ from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from bridge.budget.turns import A_CONNECTION_SECONDS, A_READ_SECONDS
-from bridge.sockets.extent import Extent, Unreadable
 from bridge.sockets.head import (
     MAX_HEADERS,
     HeadSize,
     has_too_many_fields,
-    is_read,
     is_request_line_too_long,
+    is_used,
     origin_form,
 )
 from bridge.sockets.http_closing import HttpClosing
 from bridge.sockets.ports import VOUCH, WHEN_GONE, offer
+from bridge.sockets.request_extent import RequestExtent, Unreadable
 from bridge.system.allocator import c_library
 
 PIECES_AT_ONCE: Final = 64
@@ -63,14 +63,14 @@ class HttpProtocol(HttpClosing):
         handle = self.transport.get_extra_info("socket")
         return peer is None and handle is not None and handle.family != socket.AF_UNIX
 
-    def _let_go(self) -> None:
-        super()._let_go()
+    def _break_cycles(self) -> None:
+        super()._break_cycles()
         self._line.withdraw(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._waste is not None:
-            self._waste.came(len(data))
-        if self._is_deaf:
+        if self._discarded is not None:
+            self._discarded.came(len(data))
+        if self._discards_input:
             return
         self._unset_keepalive_if_required()
         self._data, self._position = self._data[self._position :] + data, 0
@@ -94,7 +94,7 @@ class HttpProtocol(HttpClosing):
         """Parse some of what was read: it is this connection's turn."""
         self._waits = False
         self.flow.release()
-        if not self._is_deaf and not self.transport.is_closing():
+        if not self._discards_input and not self.transport.is_closing():
             line, began = self._line, perf_counter()
             self._read()
             seconds = perf_counter() - began
@@ -110,20 +110,20 @@ class HttpProtocol(HttpClosing):
             with c_library:
                 self._feed_on()
         except Unreadable:
-            self._turn_away(400)
+            self._refuse_request(400)
         if not self._is_whole:
             self._line = self._holder  # the request did not arrive all at once
         if self._position == len(self._data):
             self._data, self._position = b"", 0
-        elif not self._is_deaf and self._is_whole:
+        elif not self._discards_input and self._is_whole:
             self.flow.hold()
-        elif not self._is_deaf:
+        elif not self._discards_input:
             self._wait()
 
     def _feed_on(self) -> None:
         """Feed the parser at most `PIECES_AT_ONCE` pieces: a head, lines and chunks of a body."""
         for _ in range(PIECES_AT_ONCE):
-            if self._position == len(self._data) or self._is_deaf or self._is_whole:
+            if self._position == len(self._data) or self._discards_input or self._is_whole:
                 break
             begin, self._position = self._position, self._extent.end(self._data, self._position)
             self._feed(self._data[begin : self._position])
@@ -137,7 +137,7 @@ class HttpProtocol(HttpClosing):
             elif self._extent.has_body:
                 self._resume_parser()
         except httptools.HttpParserError:
-            self._turn_away(self._status)
+            self._refuse_request(self._status)
         else:
             self._measure(part)
 
@@ -147,7 +147,7 @@ class HttpProtocol(HttpClosing):
             if self._is_vouched:
                 self.strangers.asked(self.transport)
         elif self._head_size.is_too_large(part):
-            self._turn_away(431)
+            self._refuse_request(431)
 
     def _resume_parser(self) -> None:
         """Ignore an upgrade to a protocol that is not supported, and parse the body.
@@ -168,11 +168,11 @@ class HttpProtocol(HttpClosing):
         self._line = self._heads
         self._is_vouched = False
         self._head_size = HeadSize()
-        self._extent = Extent()
+        self._extent = RequestExtent()
 
     def _go_on(self) -> None:
         """Parse the next request, once the one before it is answered and the client has read enough of the response."""
-        if self._is_deaf or not self._is_whole or not self.cycle.response_complete or self.flow.write_paused:
+        if self._discards_input or not self._is_whole or not self.cycle.response_complete or self.flow.write_paused:
             return
         if self.transport.is_closing():
             return
@@ -206,7 +206,7 @@ class HttpProtocol(HttpClosing):
         if self._head_size.is_header_too_large(name, value) or len(self.headers) >= MAX_HEADERS:
             self._status = 431
             raise Unreadable
-        if is_read(name):
+        if is_used(name):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -234,7 +234,7 @@ class HttpProtocol(HttpClosing):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._patience.watch()
+        self._read_deadline.watch()
         self.strangers.served(self.transport)
         if self._is_whole:
             self.loop.call_soon(self._go_on)
@@ -243,20 +243,20 @@ class HttpProtocol(HttpClosing):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._patience.watch()
+        self._read_deadline.watch()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._patience.end()
+        self._read_deadline.end()
         self._go_on()
 
     def handle_websocket_upgrade(self) -> None:
         self._deadline.end()
         versions = [value for name, value in self.headers if name == b"sec-websocket-version"]
         if versions != [b"13"] and versions:
-            self._turn_away(426, b"sec-websocket-version: 13\r\nupgrade: websocket\r\n")
+            self._refuse_request(426, b"sec-websocket-version: 13\r\nupgrade: websocket\r\n")
         elif self.transport.get_write_buffer_size():
-            self._turn_away(400)  # no real client asks for an upgrade before it has read the responses before it
+            self._refuse_request(400)  # no real client asks for an upgrade before it has read the responses before it
         else:
             self._become_websocket()
 
@@ -267,10 +267,10 @@ class HttpProtocol(HttpClosing):
         super().handle_websocket_upgrade()
         protocol = cast(WebSocketsSansIOProtocol, self.transport.get_protocol())
         rest = self._data[self._position :]
-        self._let_go()
+        self._break_cycles()
         if not protocol.handshake_initiated:
             # `websockets` rejected the request (it is no GET, or has a body), and uvicorn sends no response for that.
-            self._turn_away(400)
+            self._refuse_request(400)
         elif rest and not self.transport.is_closing():
             protocol.data_received(rest)
 

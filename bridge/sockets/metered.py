@@ -23,8 +23,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bridge.budget.accounts import Holder
 from bridge.budget.budget import Budget
 from bridge.budget.turns import Turns
-from bridge.sockets.later import later
 from bridge.sockets.ports import CHARGE, nothing, when_gone
+from bridge.sockets.service_unavailable import service_unavailable
 from bridge.system.allocator import c_library
 
 Work = Coroutine[Any, Any, None]
@@ -168,7 +168,9 @@ def _charged(work: Work, spent: Callable[[float], None], turns: Turns) -> Genera
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    response = later("overloaded", "Too many requests of this address wait already: come back in a moment.")
+    response = service_unavailable(
+        "overloaded", "Too many requests of this address wait already: come back in a moment."
+    )
     with suppress(WebSocketDisconnect, OSError):
         if scope["type"] == "http":
             await response(scope, receive, send)

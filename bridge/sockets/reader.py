@@ -13,7 +13,7 @@ from bridge.budget.accounts import Holder, Patience
 from bridge.budget.budget import Budget
 from bridge.budget.turns import A_READ_SECONDS
 from bridge.sockets.framing import Extent
-from bridge.sockets.unread import Unread
+from bridge.sockets.receive_buffer import ReceiveBuffer
 
 SLICE_FRAMES: Final = 32
 SLICE_BYTES: Final = 65_536
@@ -67,7 +67,7 @@ class Reader:
     def __init__(self, source: Source, budget: Budget, holder: Holder) -> None:
         """`holder` pays in addition to the connection's own account. It is replaced when the client is identified."""
         self.holder = holder
-        self.unread: Final = Unread()
+        self.unread: Final = ReceiveBuffer()
         self._source: Source = source
         self._turns = budget.turns
         self._over = budget.over

@@ -16,8 +16,8 @@ from collections import Counter
 from ipaddress import IPv6Address, ip_address
 from typing import Final, Protocol
 
-Holder = str
-HERE: Final = ""
+Network = str
+NO_NETWORK: Final = ""
 """The network of sockets without an IP address: those of other workers on this machine.
 
 They count as open sockets, and are never aborted.
@@ -71,17 +71,17 @@ class Strangers:
     """All accepted sockets of one process. A "stranger" is an unauthenticated socket.
 
     Bounds: `most` sockets may be open, `most_strangers` of them unauthenticated, `most_per_address` of these for one
-    network (see `holder_of`). At a bound an unauthenticated socket is aborted for each new one.
+    network (see `network_of`). At a bound an unauthenticated socket is aborted for each new one.
     """
 
     def __init__(self, most: int, most_strangers: int, most_per_address: int) -> None:
         self.most: Final = most
         self._most_strangers = most_strangers
         self._most_per_address = most_per_address
-        self._holders: dict[Abortable, Holder] = {}
+        self._holders: dict[Abortable, Network] = {}
         self._vouched_for: set[Abortable] = set()
-        self._waiting: dict[Holder, _Waiting] = {}
-        self._holding: dict[int, dict[Holder, None]] = {}  # number of unauthenticated sockets -> networks that have it
+        self._waiting: dict[Network, _Waiting] = {}
+        self._holding: dict[int, dict[Network, None]] = {}  # number of unauthenticated sockets -> networks that have it
         self._most_held = 0
         self.ended: Counter[str] = Counter()
         """One of `REASONS` -> how many sockets were ended for it."""
@@ -101,9 +101,9 @@ class Strangers:
 
         If all others are authenticated, the new one is aborted itself.
         """
-        holder = holder_of(address)
+        holder = network_of(address)
         self._holders[one] = holder
-        if holder == HERE:
+        if holder == NO_NETWORK:
             self._vouched_for.add(one)
             return
         self._enlist(one, holder, is_answered=False)
@@ -143,32 +143,32 @@ class Strangers:
         elif holder is not None:
             self._strike(one, holder)
 
-    def _make_room(self, holder: Holder) -> None:
+    def _make_room(self, holder: Network) -> None:
         """Abort one socket if there are too many, after an unauthenticated one of this network was added."""
         if len(self._waiting[holder]) > self._most_per_address:
             self._end_first_of(holder, "address")
         elif len(self._holders) > self.most or self.strangers > self._most_strangers:
             self._end_first_of(next(iter(self._holding[self._most_held])), "all")
 
-    def _end_first_of(self, holder: Holder, reason: str) -> None:
+    def _end_first_of(self, holder: Network, reason: str) -> None:
         one = self._waiting[holder].first_to_go()
         self.gone(one)
         self.ended[reason] += 1
         one.abort()
 
-    def _enlist(self, one: Abortable, holder: Holder, *, is_answered: bool) -> None:
+    def _enlist(self, one: Abortable, holder: Network, *, is_answered: bool) -> None:
         waiting = self._waiting.setdefault(holder, _Waiting())
         waiting.put(one, is_answered=is_answered)
         self._recount(holder, len(waiting) - 1, len(waiting))
 
-    def _strike(self, one: Abortable, holder: Holder) -> None:
+    def _strike(self, one: Abortable, holder: Network) -> None:
         waiting = self._waiting[holder]
         waiting.drop(one)
         if not waiting:
             del self._waiting[holder]
         self._recount(holder, len(waiting) + 1, len(waiting))
 
-    def _recount(self, holder: Holder, before: int, after: int) -> None:
+    def _recount(self, holder: Network, before: int, after: int) -> None:
         """Update the largest number that one network has. A count changes by one, and so the largest does too."""
         if before:
             del self._holding[before][holder]
@@ -180,15 +180,15 @@ class Strangers:
             self._most_held = after
 
 
-def holder_of(address: str) -> Holder:
+def network_of(address: str) -> Network:
     """The network that an address is counted for: an IPv4 address, or the /64 of an IPv6 address.
 
-    Providers give each customer a whole /64. `HERE` for an address that is not an IP address.
+    Providers give each customer a whole /64. `NO_NETWORK` for an address that is not an IP address.
     """
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
-        return HERE
+        return NO_NETWORK
     if not isinstance(parsed, IPv6Address):
         return str(parsed)
     if parsed.ipv4_mapped is not None:

@@ -14,9 +14,9 @@ from websockets.protocol import State
 
 from bridge.budget.budget import Budget
 from bridge.sockets.departure import Departure
+from bridge.sockets.discarded_input import DiscardedInput
 from bridge.sockets.ports import Carried
 from bridge.sockets.reader import Reader
-from bridge.sockets.waste import Waste
 
 FLUSH_SECONDS: Final = 5.0
 LINGER_SECONDS: Final = 2.0
@@ -34,8 +34,8 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         self._carried: Carried | None = None
         self._departure = Departure()
-        self._is_stopped = self._is_deaf = False
-        self._waste: Waste | None = None
+        self._is_stopped = self._discards_input = False
+        self._discarded: DiscardedInput | None = None
         self.close_timeout = FLUSH_SECONDS
 
     def _refuse(self, code: str) -> None:
@@ -78,19 +78,19 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
             self._refuse("message_too_big")
         self._lose()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006 if closing is None else closing.code})
-        self._last_words()
+        self._shut_down_writing()
 
     def _fail(self, code: int, reason: str) -> None:
         if self.conn.state is State.OPEN:
             self.conn.fail(code, reason)
         self._lose()
-        self._last_words()
+        self._shut_down_writing()
 
-    def _last_words(self) -> None:
+    def _shut_down_writing(self) -> None:
         """Write what the library still has to send, shut down the writing side, and discard what still arrives."""
-        if self._is_deaf:
+        if self._discards_input:
             return
-        self._is_deaf = self.close_sent = True
+        self._discards_input = self.close_sent = True
         self._reader.end()
         self.stop_keepalive()
         if not self.transport.is_closing():
@@ -101,10 +101,12 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         self._abort_after(LINGER_SECONDS)
 
     def _throw_away(self, size_bytes: int) -> None:
-        if self._waste is None:
-            self._waste = Waste(self.budget.turns, self._reader.holder, self.stop_reading, self.start_reading)
-        self._waste.came(size_bytes)
-        if self._waste.size_bytes > LINGER_BYTES:
+        if self._discarded is None:
+            self._discarded = DiscardedInput(
+                self.budget.turns, self._reader.holder, self.stop_reading, self.start_reading
+            )
+        self._discarded.came(size_bytes)
+        if self._discarded.size_bytes > LINGER_BYTES:
             self.transport.abort()
 
     def stop_reading(self) -> None:
@@ -122,22 +124,22 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         self._lose()
         if not self.transport.is_closing() and self.conn.state is State.OPEN:
             self.conn.fail(1011, "keepalive ping timeout")
-        self._last_words()
+        self._shut_down_writing()
 
     def eof_received(self) -> None:
         self._lose()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose()
-        self._is_deaf = True
+        self._discards_input = True
         self._reader.end()
         super().connection_lost(exc)
         self._departure.gone()
-        if self._waste is not None:
-            self._waste.end()
-        self._let_go()
+        if self._discarded is not None:
+            self._discarded.end()
+        self._break_cycles()
 
-    def _let_go(self) -> None:
+    def _break_cycles(self) -> None:
         """Break reference cycles, so that no garbage collection is needed to free this object."""
         self.conn.parser.close()
         self.scope = None  # type: ignore[assignment]  # it refers to this object; the application still has its own

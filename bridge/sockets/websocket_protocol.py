@@ -55,13 +55,13 @@ class WebSocketProtocol(WebSocketClosing):
             self.handshake_complete = True  # the client is gone: this is no error, and uvicorn must not log one
             raise ClientDisconnected  # uvicorn would send nothing and raise nothing
         if kind == "websocket.close":
-            self.read_paused = False  # otherwise uvicorn would resume reading; `_last_words` ends the socket
+            self.read_paused = False  # otherwise uvicorn would resume reading; `_shut_down_writing` ends the socket
         await super().send(message)
         if kind == "websocket.accept":
             self._forget_handshake()
             self._reader.look()
         elif kind == "websocket.close":
-            self._last_words()
+            self._shut_down_writing()
         elif kind == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True  # otherwise uvicorn would log that the handshake was not answered
 
@@ -109,7 +109,7 @@ class WebSocketProtocol(WebSocketClosing):
             self._look_at_outbox()
 
     def data_received(self, data: bytes) -> None:
-        if self._is_deaf:
+        if self._discards_input:
             self._throw_away(len(data))
         elif not self.handshake_initiated:
             super().data_received(data)
@@ -156,7 +156,7 @@ class WebSocketProtocol(WebSocketClosing):
     def end_flood(self) -> None:
         self._refuse("rate_limited")
         self.begin_close(FLOODED, "rate_limited")
-        self._last_words()
+        self._shut_down_writing()
 
     def _judge_beginning(self) -> None:
         """Refuse an incomplete frame at once when its header shows that it is too large or not masked."""

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
 from bridge.broker.addresses import Addresses
-from bridge.system.background import aside
+from bridge.system.background import run_in_background
 from bridge.tenants.stored_map import prepare_map, put_in_place, read_map
 
 ATTEMPTS: Final = 10
@@ -45,7 +45,7 @@ async def replace_id_map(
     `ATTEMPTS` attempts.
     """
     stored = await read_map(redis, addresses.id_map(tenant))
-    replacement = await aside(_compare, stored, id_map)
+    replacement = await run_in_background(_compare, stored, id_map)
     if replacement.is_empty or dry_run:
         return replace(replacement, version=await _version(redis, addresses, tenant) + 1)
     waiting = await prepare_map(redis, addresses.id_map(tenant), id_map)

@@ -22,7 +22,7 @@ from redis.exceptions import ResponseError
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled
-from bridge.system.background import aside
+from bridge.system.background import run_in_background
 from bridge.system.observers import Observers
 from bridge.tenants.stored_state import Changing, read_state, write_state
 from bridge.tenants.tenant import Tenant, TenantState
@@ -193,7 +193,7 @@ class TenantTable:
                     self._tenants[name].names,  # V2
                 )
             else:
-                after = await aside(start.with_state, state)
+                after = await run_in_background(start.with_state, state)
             self._take(name, replace(state, version=version), replace(after, version=version))
         except Changing:
             return  # the next look reads it again

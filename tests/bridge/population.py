@@ -84,7 +84,7 @@ class Listener(NamedTuple):
         }
         return common | ({ADDRESSES.everyone_on_v2(self.tenant)} if self.language == "v2" else set())
 
-    def passes_over(self, channel: bytes, message: BusMessage) -> bool:
+    def wide_channel(self, channel: bytes, message: BusMessage) -> bool:
         return channel == ADDRESSES.everyone_on_v2(self.tenant) and (
             (message.target == "group" and message.group_id == self.group)
             or (message.target == "direct" and message.to_id == self.client)
@@ -139,4 +139,4 @@ class Stage:
     def _hears(self, listener: Listener, channel: bytes, data: bytes) -> bool:
         message = read(data, lambda: NOW)
         renderer = V3Renderer() if listener.language == "v3" else V2Renderer(listener.tenant, self.table, Counts())
-        return not listener.passes_over(channel, message) and renderer.render([message]) != b""
+        return not listener.wide_channel(channel, message) and renderer.render([message]) != b""

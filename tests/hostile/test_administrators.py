@@ -70,7 +70,7 @@ async def test_a_large_id_map_is_read_while_others_talk(attacked: StartAttacked)
 
 
 async def test_where_it_is_read_in_one_go_they_wait_for_it(attacked: StartAttacked) -> None:
-    bridge = attacked(config=ADMINISTERED, without="reading aside")
+    bridge = attacked(config=ADMINISTERED, without="reading in the background")
     with pytest.raises(AssertionError, match="<"):
         await others_talk_while_a_map_is_read(bridge)
 

@@ -148,12 +148,12 @@ NO_DEADLINE = {"bridge.handshake.key_set:ANSWER_SECONDS": 3_600.0}
 PLAIN_HTTP = {"bridge.runtime.server:HttpProtocol": HttpToolsProtocol}
 DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "budget": NO_BUDGET,
-    "deafness and budget": {f"{WEBSOCKET}._last_words": nothing, **NO_BUDGET},  # each suffices by itself
+    "deafness and budget": {f"{WEBSOCKET}._shut_down_writing": nothing, **NO_BUDGET},  # each suffices by itself
     "requests": PLAIN_HTTP,
     "request deadline": {"bridge.sockets.request_deadline:REQUEST_SECONDS": 3_600.0},
     "restraint": {"bridge.runtime.log_restraint:Restraint.may_say": never_held_back, **PLAIN_HTTP},
     "no cycles": {
-        f"{WEBSOCKET}._let_go": nothing,
+        f"{WEBSOCKET}._break_cycles": nothing,
         "bridge.runtime.server:_tune_garbage_collection": gc.disable,
         "bridge.system.housekeeping:Housekeeping.look": nothing,  # it looks for cycles, too
     },
@@ -165,12 +165,12 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "reading": {"v3.said:read_said": Changed(quadratically)},
     "short lists": {
         "bridge.sockets.head:MAX_LISTED_BYTES": 1_000_000_000,
-        "bridge.sockets.http_protocol:is_read": always,
+        "bridge.sockets.http_protocol:is_used": always,
     },
     "leaving the line": {"bridge.sockets.metered:_WaitingRequest.leave": nothing},
-    "files from memory": {"bridge.pages.kept_files:KeptFiles.mount": from_disk},
+    "files from memory": {"bridge.pages.memory_files:MemoryFiles.mount": from_disk},
     "keys in the loop": {ADMINISTRATOR: Changed(in_a_thread)},
-    "reading aside": {"bridge.admin.ids:aside": in_one_go},
+    "reading in the background": {"bridge.admin.ids:run_in_background": in_one_go},
     "bound of id maps": {"bridge.admin.ids:MOST_IDS": 1_000_000_000},
     "a record for each": {"bridge.broker.addresses:Addresses.record": one_for_all},
     "pace of orders": {"bridge.admin.pace:Pace.spend": nothing},
@@ -178,7 +178,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "streams of a key": {"bridge.admin.events:Streams._has_room": up_to_the_last},
     "turns of reports": {"bridge.records.report_turns:ReportTurns.turn": without_turns},
     "reports of the gone": {"bridge.admin.report_answer:_left": for_ever},
-    "sessions of an address": {"bridge.socketio.unjoined:Unjoined.gives_way": the_longest_waiting},
+    "sessions of an address": {"bridge.socketio.pending_sessions:PendingSessions.gives_way": the_longest_waiting},
     "known clients": {
         "bridge.records.turned_away:REFUSE": Changed(partial(without_words, words=KNOWN_ALONE, instead="true"))
     },

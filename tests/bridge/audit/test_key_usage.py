@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.audit.key_usage import LONGEST_KEY, MOST_KEYS, Key, Ledger
+from bridge.audit.key_usage import LONGEST_KEY, MOST_KEYS, KeyUsage, Ledger
 from bridge.audit.trials import Remedies
 from compat.dialect import STANDARD_WORDS, Dialect, Rule
 from legacy_v2.frames import write
@@ -110,5 +110,5 @@ def test_no_value_is_kept() -> None:
         {"a": "secret", "client_id": "secret", "msg": "secret"}, {"a": "secret", "payload": {"a": 1}}, "secret"
     )
     kept = [ledger.shapes, ledger.outcomes, ledger.fields, ledger.stashed, ledger.keys]
-    assert isinstance(ledger.keys["a"], Key)
+    assert isinstance(ledger.keys["a"], KeyUsage)
     assert "secret" not in repr(kept)

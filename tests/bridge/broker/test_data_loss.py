@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.data_loss import Memory, lost_at, read_lost_at
+from bridge.broker.data_loss import DataLossMark, lost_at, read_lost_at
 from tests.bridge.broker.parts import Answers, running_bus, until
 from tests.conftest import StartRedis
 
@@ -23,7 +23,7 @@ class Observer:
     def __init__(self, bus: Bus, addresses: Addresses) -> None:
         self.now = FIRST
         self.told = Answers()
-        self.memory = Memory(bus, addresses, lambda: self.now)
+        self.memory = DataLossMark(bus, addresses, lambda: self.now)
         self.memory.lost.add(self.told)
 
 

@@ -96,7 +96,7 @@ async def test_when_redis_does_not_know_its_process_any_more_what_was_lost_is_lo
     broker: Broker, redis: Redis, addresses: Addresses
 ) -> None:
     lost = Answers()
-    broker.memory.lost.add(lost)
+    broker.data_loss_mark.lost.add(lost)
     for _ in range(2):
         await broker.bus.wait_until_answered()
     await redis.delete(addresses.processes, addresses.memory)
@@ -112,7 +112,7 @@ async def test_all_that_is_counted_here_is_told(redis_url: str, prefix: str) -> 
     broker.subscriber.gaps = 3
     broker.presence.failures, broker.events.suppressed, broker.leases.swept = 4, 5, 6
     unreadable.skipped["holder"] = 7
-    broker.memory.losses = 8
+    broker.data_loss_mark.losses = 8
     async with broker.redis:
         assert {key: number for key, number in numbers(broker).items() if number} == {
             "bridge_bus_published_total": 1,

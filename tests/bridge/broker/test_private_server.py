@@ -17,7 +17,7 @@ import redis
 
 from bridge.broker import private_server as embedded_module
 from bridge.broker.addresses import Addresses
-from bridge.broker.private_server import EmbeddedError, EmbeddedServer, find_url
+from bridge.broker.private_server import EmbeddedError, PrivateServer, find_url
 from bridge.tenants.stored_state import write_state
 from bridge.tenants.tenant import TenantState
 from tests.conftest import StartBridge
@@ -27,8 +27,8 @@ PATIENT_SECONDS = 30.0
 COMMAND = """
 import sys, time
 from pathlib import Path
-from bridge.broker.private_server import EmbeddedServer
-with EmbeddedServer(Path(sys.argv[1])) as server:
+from bridge.broker.private_server import PrivateServer
+with PrivateServer(Path(sys.argv[1])) as server:
     print(server.url, flush=True)
     time.sleep(60)
 """
@@ -75,7 +75,7 @@ def client(url: str) -> redis.Redis:
 
 
 def test_it_answers_on_a_socket_in_the_data_directory_and_nowhere_else(data_dir: Path) -> None:
-    with EmbeddedServer(data_dir) as server:
+    with PrivateServer(data_dir) as server:
         assert server.url == find_url(data_dir)
         with client(server.url) as asking:
             assert asking.config_get("port") == {"port": "0"}
@@ -88,16 +88,16 @@ def test_it_answers_on_a_socket_in_the_data_directory_and_nowhere_else(data_dir:
 
 
 def test_its_data_outlive_it(data_dir: Path) -> None:
-    with EmbeddedServer(data_dir) as server, client(server.url) as asking:
+    with PrivateServer(data_dir) as server, client(server.url) as asking:
         asking.hset("aether:tenant:acme:ids", "42", "Xk3")
-    with EmbeddedServer(data_dir) as server, client(server.url) as asking:
+    with PrivateServer(data_dir) as server, client(server.url) as asking:
         assert asking.hgetall("aether:tenant:acme:ids") == {"42": "Xk3"}
 
 
 @pytest.mark.parametrize("name", ["x" * 100 + "/" + "y" * 100, "50%20 of? #it", "ü"])
 def test_any_path_will_do(tmp_path: Path, name: str) -> None:
     data_dir = tmp_path / name
-    with EmbeddedServer(data_dir) as server:
+    with PrivateServer(data_dir) as server:
         assert server.url == find_url(data_dir)
         with client(server.url) as asking:
             assert asking.ping()
@@ -112,9 +112,9 @@ def test_a_second_one_in_the_same_directory_is_refused_with_a_sentence(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded_module, "LOCK_SECONDS", 0.1)
-    with EmbeddedServer(data_dir) as server:
+    with PrivateServer(data_dir) as server:
         with pytest.raises(EmbeddedError, match=r"another bridge runs its private server in .*--redis URL.*--data-dir"):
-            EmbeddedServer(data_dir).__enter__()
+            PrivateServer(data_dir).__enter__()
         with client(server.url) as asking:
             assert asking.ping()
 
@@ -135,7 +135,7 @@ def test_after_its_command_was_killed_the_next_one_starts_at_once_with_its_data(
     with client(command.url) as asking:
         asking.set("k", "kept")
     command.end(signal.SIGKILL)
-    with EmbeddedServer(data_dir) as server, client(server.url) as asking:
+    with PrivateServer(data_dir) as server, client(server.url) as asking:
         assert asking.get("k") == "kept"
         time.sleep(0.2)
         assert asking.ping()
@@ -151,14 +151,14 @@ def test_the_directory_stays_locked_for_as_long_as_the_server_lives(
     try:
         command.end(signal.SIGKILL)
         with pytest.raises(EmbeddedError, match="another bridge"):
-            EmbeddedServer(data_dir).__enter__()
+            PrivateServer(data_dir).__enter__()
     finally:
         os.kill(pid, signal.SIGCONT)
     wait_until(lambda: not Path(f"/proc/{pid}/exe").exists())
 
 
 def test_a_server_that_dies_is_started_again(data_dir: Path) -> None:
-    with EmbeddedServer(data_dir) as server:
+    with PrivateServer(data_dir) as server:
         with client(server.url) as asking:
             asking.set("k", "kept")
             pid = asking.info("server")["process_id"]
@@ -171,7 +171,7 @@ def test_a_server_that_dies_is_started_again(data_dir: Path) -> None:
 
 def test_a_server_that_does_not_end_is_killed(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded_module, "STOP_SECONDS", 0.2)
-    with EmbeddedServer(data_dir) as server, client(server.url) as asking:
+    with PrivateServer(data_dir) as server, client(server.url) as asking:
         pid = asking.info("server")["process_id"]
         os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: not Path(f"/proc/{pid}/exe").exists())
@@ -183,7 +183,7 @@ def test_a_server_that_cannot_start_is_a_sentence_that_names_its_log(
     monkeypatch.setattr(embedded_module, "START_SECONDS", 0.3)
     monkeypatch.setattr(embedded_module, "get_binary_path", lambda: shutil.which("false"))
     with pytest.raises(EmbeddedError, match=r"did not start; see .*valkey\.log"):
-        EmbeddedServer(data_dir).__enter__()
+        PrivateServer(data_dir).__enter__()
 
 
 @pytest.mark.parametrize("spoiled", ["directory", "lock"])
@@ -194,7 +194,7 @@ def test_a_directory_that_cannot_be_used_is_a_sentence(tmp_path: Path, spoiled: 
     else:
         (data_dir / "lock").mkdir(parents=True)
     with pytest.raises(EmbeddedError, match=r"data: .*choose another with --data-dir"):
-        EmbeddedServer(data_dir).__enter__()
+        PrivateServer(data_dir).__enter__()
 
 
 def test_where_none_runs_there_is_no_address(tmp_path: Path) -> None:
@@ -228,10 +228,10 @@ async def test_a_restart_of_the_command_keeps_what_its_tenants_are(
 
 @pytest.mark.parametrize("mode", [0o755, 0o777, 0o701])
 def test_a_directory_that_others_may_look_into_is_closed_to_them(data_dir: Path, mode: int) -> None:
-    with EmbeddedServer(data_dir):
+    with PrivateServer(data_dir):
         pass
     data_dir.chmod(mode)
-    with EmbeddedServer(data_dir) as server, redis.Redis.from_url(server.url) as client:
+    with PrivateServer(data_dir) as server, redis.Redis.from_url(server.url) as client:
         client.set("name", "value")
         assert data_dir.stat().st_mode & 0o777 == 0o700
         made = [each for each in data_dir.rglob("*") if each.parent != data_dir]
@@ -243,9 +243,9 @@ def test_a_directory_that_holds_other_things_is_left_alone_with_a_sentence(data_
     data_dir.mkdir(parents=True)
     (data_dir / "thesis.tex").touch()
     data_dir.chmod(0o755)
-    with pytest.raises(EmbeddedError, match=r"thesis\.tex.*chmod 700"), EmbeddedServer(data_dir):
+    with pytest.raises(EmbeddedError, match=r"thesis\.tex.*chmod 700"), PrivateServer(data_dir):
         pass
     assert data_dir.stat().st_mode & 0o777 == 0o755
     data_dir.chmod(0o700)
-    with EmbeddedServer(data_dir) as server:
+    with PrivateServer(data_dir) as server:
         assert find_url(data_dir) == server.url

@@ -10,7 +10,7 @@ import pytest
 
 import bridge
 from bridge.broker.data_loss import REMEMBER
-from bridge.broker.leases import CLAIM, LEASE, SWEPT
+from bridge.broker.leases import CLAIM, FORGET, LEASE
 from bridge.broker.presence import ENTER, EXPIRE, HELD, LEAVE, MEMBERS
 from bridge.broker.scripts import Script
 from bridge.broker.sweep import HELD_BY, SWEEP
@@ -26,7 +26,7 @@ from tests.servers import RedisServer
 ROOMS = Path(bridge.__file__).parent
 FILES = sorted(ROOMS.rglob("*.lua"))
 ALL = [
-    *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, SWEPT, REMEMBER),
+    *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, FORGET, REMEMBER),
     *(NOTE, REFUSE, MAKE_ROOM),
 ]
 NAMED = re.compile(r'Script\.in_file\("([\w.]+)", "(\w+)"\)')
@@ -156,14 +156,14 @@ LEASES: dict[str, list[Step]] = {
     "swept to the end, and back": [
         (LEASE, ["p1", -60], [b"unknown", [b"p1"]]),
         (CLAIM, ["p1", 60], 1),
-        (SWEPT, ["p1"], 1),
+        (FORGET, ["p1"], 1),
         (LEASE, ["p1", 60], [b"swept", []]),
     ],
     "back before the sweep ended": [
         (LEASE, ["p1", -60], [b"unknown", [b"p1"]]),
         (CLAIM, ["p1", 60], 1),
         (LEASE, ["p1", 60], [b"swept", []]),
-        (SWEPT, ["p1"], 1),
+        (FORGET, ["p1"], 1),
         (LEASE, ["p1", 60], [b"swept", []]),
     ],
 }

@@ -83,7 +83,7 @@ async def test_a_newcomer_always_gets_in_and_who_is_in_a_namespace_stays(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sid = (await visit.home.joined("/v3")).sid
-    monkeypatch.setattr(sessions_module, "MOST_UNJOINED", 3)
+    monkeypatch.setattr(sessions_module, "MOST_PENDING", 3)
     assert [(await visit.get()).status_code for _ in range(5)] == [200] * 5
     assert len(visit.home.sids) == 4
     assert (await visit.post(sid, "3")).status_code == 200

@@ -237,13 +237,13 @@ async def test_who_does_not_poll_its_last_words_is_forgotten() -> None:
 
 async def test_who_is_in_no_namespace_for_ten_seconds_is_ended() -> None:
     home = Home()
-    unjoined = await home.begin()
+    pending = await home.begin()
     left = await home.joined("/v3")
     stays = await home.joined("/v2")
     home.look(CONNECT_SECONDS)
     await left.receive_in_turn("41/v3,")
     home.look(1)
-    assert (reason_of(unjoined), left.is_over, stays.is_over) == ("nobody connected", False, False)
+    assert (reason_of(pending), left.is_over, stays.is_over) == ("nobody connected", False, False)
     home.look(CONNECT_SECONDS)
     assert (reason_of(left), stays.is_over) == ("nobody connected", False)
 

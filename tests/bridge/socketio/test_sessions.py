@@ -33,29 +33,29 @@ async def test_a_session_is_told_what_it_needs_on_whichever_transport(upgrades: 
 async def test_where_too_many_are_in_no_namespace_one_ends_for_each_that_begins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "MOST_UNJOINED", 3)
+    monkeypatch.setattr(module, "MOST_PENDING", 3)
     home = Home()
     inside = await home.joined("/v3")
     lonely = await home.begin(address="198.51.100.9")
     many = [await home.begin(address="203.0.113.7") for _ in range(5)]
     newcomer = await home.begin(address="198.51.100.10")
     assert home.sessions.all() == [inside, lonely, many[-1], newcomer]
-    assert (len(home.sessions.unjoined), home.sessions.displaced) == (3, 4)
+    assert (len(home.sessions.pending), home.sessions.displaced) == (3, 4)
 
 
 async def test_who_leaves_its_namespaces_is_unjoined_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_UNJOINED", 1)
+    monkeypatch.setattr(module, "MOST_PENDING", 1)
     home = Home()
     session = await home.joined("/v3")
     other = await home.begin()
     await session.receive_in_turn("41/v3,")
     assert home.sids == [session.sid]
-    assert session.sid in home.sessions.unjoined
-    assert other.sid not in home.sessions.unjoined
+    assert session.sid in home.sessions.pending
+    assert other.sid not in home.sessions.pending
 
 
 async def test_a_poll_of_a_session_that_gave_way_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_UNJOINED", 1)
+    monkeypatch.setattr(module, "MOST_PENDING", 1)
     home = Home()
     session = await home.begin()
     poll = asyncio.create_task(session.answer())

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from bridge.handshake.preflight import Preflight
 from bridge.socketio.endpoint import Endpoint
-from bridge.sockets.later import later
+from bridge.sockets.service_unavailable import service_unavailable
 from tests.bridge.broker.parts import ANSWER_SECONDS
 from tests.bridge.socketio.parts import POLLING, Home
 
@@ -27,7 +27,7 @@ class Desk:
     def refusal(self, headers: Headers) -> Response | None:
         if headers.get("origin") == FOREIGN:
             return JSONResponse({"code": "forbidden_origin"}, 403)
-        return later("bus_down", "Later.") if self.is_busy else None
+        return service_unavailable("bus_down", "Later.") if self.is_busy else None
 
 
 class Visit:

@@ -6,8 +6,8 @@ from bridge.sockets.head import (
     MAX_LINE_BYTES,
     MAX_LISTED_BYTES,
     HeadSize,
-    is_read,
     is_request_line_too_long,
+    is_used,
     origin_form,
     refusal,
 )
@@ -46,8 +46,8 @@ def test_what_is_read_item_by_item_is_short_on_however_many_lines_it_stands(name
 
 
 def test_what_nobody_asks_for_is_not_read() -> None:
-    assert not any(map(is_read, (b"Cookie", b"cookie", b"Sec-WebSocket-Protocol", b"sec-websocket-extensions")))
-    assert all(map(is_read, (b"Host", b"Origin", b"Connection", b"Sec-WebSocket-Key", b"X-Api-Key")))
+    assert not any(map(is_used, (b"Cookie", b"cookie", b"Sec-WebSocket-Protocol", b"sec-websocket-extensions")))
+    assert all(map(is_used, (b"Host", b"Origin", b"Connection", b"Sec-WebSocket-Key", b"X-Api-Key")))
 
 
 def test_a_refusal_is_a_whole_answer() -> None:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Fresh(Generic[T]):
+class SharedAnswer(Generic[T]):
     """Answers by name. An answer is forgotten when no caller waits for that name any more."""
 
     def __init__(self, find: Callable[[str], Awaitable[T]]) -> None:

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.sockets.extent import MOST_LINE_BYTES, MOST_SMALL_CHUNKS, MOST_TRAILER_BYTES, Extent, Unreadable
+from bridge.sockets.request_extent import (
+    MOST_LINE_BYTES,
+    MOST_SMALL_CHUNKS,
+    MOST_TRAILER_BYTES,
+    RequestExtent,
+    Unreadable,
+)
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -18,7 +24,7 @@ class Parser:
         self.bodies: list[bytes] = []
         self.is_whole = False
         self.feeds = 0
-        self.extent = Extent()
+        self.extent = RequestExtent()
         self.parser = httptools.HttpRequestParser(self)
 
     def on_message_begin(self) -> None:
@@ -47,7 +53,7 @@ class Parser:
             self.feeds += 1
             position = end
             if self.is_whole:
-                self.is_whole, self.extent = False, Extent()
+                self.is_whole, self.extent = False, RequestExtent()
 
 
 def post(body: bytes) -> bytes:
@@ -87,11 +93,11 @@ def test_ten_thousand_requests_in_one_read_are_told_apart() -> None:
 
 @pytest.mark.parametrize("noise", [b"\r\n" * 50_000, b"\n" * 100_000, GET[:-2] + b"A" * 100_000])
 def test_what_is_no_end_is_passed_over_at_once(noise: bytes) -> None:
-    assert Extent().end(noise, 0) == len(noise)
+    assert RequestExtent().end(noise, 0) == len(noise)
 
 
 def test_what_was_not_said_to_have_a_length_has_none() -> None:
-    extent = Extent()
+    extent = RequestExtent()
     assert not extent.has_body
     extent.head_ended([(b"content-length", b"7")])
     assert (extent.has_body, extent.length, extent.left) == (True, 7, 7)
@@ -112,13 +118,13 @@ def test_what_was_not_said_to_have_a_length_has_none() -> None:
     ids=["no number", "empty", "long size", "long extension", "small chunks", "trailer"],
 )
 def test_a_body_that_costs_more_than_its_bytes_is_no_body(body: bytes) -> None:
-    extent = Extent()
+    extent = RequestExtent()
     extent.head_ended([(b"transfer-encoding", b"chunked")])
     with pytest.raises(Unreadable):
         read_in_pieces(extent, body)
 
 
-def read_in_pieces(extent: Extent, body: bytes) -> None:
+def read_in_pieces(extent: RequestExtent, body: bytes) -> None:
     for piece in range(0, len(body), 700):
         data, position = body[piece : piece + 700], 0
         while position < len(data):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from bridge.sockets.unread import Unread
+from bridge.sockets.receive_buffer import ReceiveBuffer
 
 SIZES = st.sampled_from([0, 1, 5, 125, 126, 200, 65_535, 65_536])
 
@@ -20,7 +20,7 @@ def test_frames_come_out_whole_and_in_order_in_whatever_pieces_they_came(
     sizes: list[int], steps: list[int], chance: Random
 ) -> None:
     frames = [from_client(bytes([number]) * size) for number, size in enumerate(sizes)]
-    data, unread, found, step = b"".join(frames), Unread(), list[bytes](), 0
+    data, unread, found, step = b"".join(frames), ReceiveBuffer(), list[bytes](), 0
     while data or unread.may_hold_a_frame:
         if data and (chance.random() < 0.6 or not unread.may_hold_a_frame):
             length = steps[step % len(steps)]
@@ -35,7 +35,7 @@ def test_frames_come_out_whole_and_in_order_in_whatever_pieces_they_came(
 
 
 def test_what_has_begun_is_told_by_its_head_alone() -> None:
-    unread = Unread()
+    unread = ReceiveBuffer()
     assert unread.incomplete() is None
     unread.add(from_client(b"x" * 1_000)[:8])
     assert unread.frame() is None
@@ -48,14 +48,14 @@ def test_what_has_begun_is_told_by_its_head_alone() -> None:
 
 def test_nothing_is_said_of_what_lies_behind_frames_that_are_not_read() -> None:
     """It might begin in the middle of one."""
-    unread = Unread()
+    unread = ReceiveBuffer()
     unread.add(from_client(b"first"))
     unread.add(b"\xff" * 20)
     assert unread.incomplete() is None
 
 
 def test_a_frame_that_comes_byte_by_byte_is_looked_at_a_few_times_only() -> None:
-    unread, looks = Unread(), 0
+    unread, looks = ReceiveBuffer(), 0
     for byte in from_client(b"x" * 60_000):
         unread.add(bytes([byte]))
         while unread.may_hold_a_frame:

@@ -1,7 +1,7 @@
 from typing import Final
 
 from bridge.broker.message import BusMessage
-from bridge.broker.recent import MOST_BYTES_PER_TURN, Recent
+from bridge.broker.recent_messages import MOST_BYTES_PER_TURN, RecentMessages
 
 LINE: Final = b'{"version":"3"}'
 
@@ -11,14 +11,14 @@ def message(text: bytes = LINE) -> BusMessage:
 
 
 def test_what_was_kept_is_found_by_its_very_bytes() -> None:
-    recent, kept = Recent(), message()
+    recent, kept = RecentMessages(), message()
     recent.keep(LINE, kept)
     assert recent.find(bytes(bytearray(LINE))) is kept
     assert recent.find(LINE + b" ") is None
 
 
 def test_it_is_found_for_one_turn_and_forgotten_after_two() -> None:
-    recent = Recent()
+    recent = RecentMessages()
     recent.keep(LINE, message())
     recent.turn()
     assert recent.find(LINE) is not None
@@ -27,7 +27,7 @@ def test_it_is_found_for_one_turn_and_forgotten_after_two() -> None:
 
 
 def test_of_more_than_there_is_room_for_the_oldest_is_forgotten() -> None:
-    recent, quarter = Recent(), MOST_BYTES_PER_TURN // 4
+    recent, quarter = RecentMessages(), MOST_BYTES_PER_TURN // 4
     texts = [bytes([number]) * quarter for number in range(12)]
     for text in texts:
         recent.keep(text, message(text))
@@ -38,6 +38,6 @@ def test_of_more_than_there_is_room_for_the_oldest_is_forgotten() -> None:
 
 
 def test_a_single_one_may_be_larger() -> None:
-    recent, text = Recent(), b"a" * (2 * MOST_BYTES_PER_TURN)
+    recent, text = RecentMessages(), b"a" * (2 * MOST_BYTES_PER_TURN)
     recent.keep(text, message(text))
     assert recent.find(text) is not None

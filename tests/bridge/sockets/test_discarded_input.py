@@ -7,7 +7,7 @@ import time
 from bridge.budget.accounts import Account, Allowance, Holder
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
-from bridge.sockets.waste import Waste
+from bridge.sockets.discarded_input import DiscardedInput
 from tests.bridge.broker.parts import until
 
 
@@ -18,36 +18,36 @@ class Wasteful:
         turns = Budget(Settings().limits).turns
         self.holder = Holder([Account(Allowance(milliseconds=20), time.monotonic())])
         self.holder.spend(0, 0, 19)
-        self.is_read = True
-        self.waste = Waste(turns, self.holder, self.stop, self.start)
+        self.is_used = True
+        self.waste = DiscardedInput(turns, self.holder, self.stop, self.start)
 
     def stop(self) -> None:
-        self.is_read = False
+        self.is_used = False
 
     def start(self) -> None:
-        self.is_read = True
+        self.is_used = True
 
 
 async def test_a_little_of_it_is_read_at_once() -> None:
     socket = Wasteful()
     for _ in range(10):
         socket.waste.came(1)
-    assert (socket.is_read, socket.waste.size_bytes) == (True, 10)
+    assert (socket.is_used, socket.waste.size_bytes) == (True, 10)
 
 
 async def test_whoever_goes_on_is_read_when_that_is_paid_for() -> None:
     socket = Wasteful()
     reads = 0
-    while socket.is_read:
+    while socket.is_used:
         socket.waste.came(1)
         reads += 1
     assert reads < 100
-    await until(lambda: socket.is_read)
+    await until(lambda: socket.is_used)
 
 
 async def test_whoever_is_gone_waits_for_no_turn() -> None:
     socket = Wasteful()
-    while socket.is_read:
+    while socket.is_used:
         socket.waste.came(1)
     socket.waste.end()
     assert socket.holder.waiting == 0

@@ -14,7 +14,7 @@ MOST_BYTES_PER_TURN: Final = 524_288
 """Bytes as they are on the bus. The parsed messages may take ten times as much memory."""
 
 
-class Recent:
+class RecentMessages:
     """The messages of this turn and of the one before it."""
 
     __slots__ = ("_before", "_bytes", "_now")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from bridge.pages.kept_files import KeptFiles
+from bridge.pages.memory_files import MemoryFiles
 
 FILES = {"main.js": b"script", "deep/down/style.css": b"style", "LICENSE": b"licence"}
 
@@ -17,7 +17,7 @@ FILES = {"main.js": b"script", "deep/down/style.css": b"style", "LICENSE": b"lic
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    KeptFiles(FILES, {"Cache-Control": "no-cache"}).mount(app, "/files")
+    MemoryFiles(FILES, {"Cache-Control": "no-cache"}).mount(app, "/files")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://files.test") as client:
         yield client
 

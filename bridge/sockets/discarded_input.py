@@ -10,7 +10,7 @@ from bridge.budget.accounts import Holder
 from bridge.budget.turns import A_READ_SECONDS, Turns
 
 
-class Waste:
+class DiscardedInput:
     """The discarded bytes of one socket, charged to `holder`."""
 
     def __init__(self, turns: Turns, holder: Holder, stop: Callable[[], None], start: Callable[[], None]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bridge.cutover.fresh import Fresh
+from bridge.cutover.shared_answer import SharedAnswer
 
 
 class Finder:
@@ -15,7 +15,7 @@ class Finder:
     def __init__(self) -> None:
         self.begun = 0
         self.may_end = asyncio.Semaphore(0)
-        self.fresh = Fresh(self.find)
+        self.fresh = SharedAnswer(self.find)
 
     async def find(self, name: str) -> str:
         self.begun += 1

@@ -7,7 +7,7 @@ another address. The newest session must never be the one.
 from typing import Final
 
 
-class Unjoined:
+class PendingSessions:
     """Session ids by address; within one address, the oldest first."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ class Unreadable(ValueError):
     """The body is not framed as HTTP/1.1 says, or exceeds a bound (chunk line, trailer, number of small chunks)."""
 
 
-class Extent:
+class RequestExtent:
     """The extent of one request."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ incomplete frame, and bytes behind a frame are not moved when that frame is take
 from bridge.sockets.framing import Extent, extent
 
 
-class Unread:
+class ReceiveBuffer:
     """The unread bytes of one socket. The extent that `frame` returned last refers to `buffer`."""
 
     __slots__ = ("_later", "_position", "_wanted", "buffer")

@@ -23,7 +23,7 @@ READ_ONLY: Final[Mapping[str, Any]] = {"methods": ["GET", "HEAD"], "include_in_s
 """Arguments for adding a route that serves files."""
 
 
-class KeptFiles:
+class MemoryFiles:
     """Files by name, all served with the same headers."""
 
     def __init__(self, files: Mapping[str, bytes], headers: Mapping[str, str]) -> None:
