@@ -61,7 +61,6 @@ class Budget(Part):
         self.over: Final[Counter[Over]] = Counter()
         self.outboxes: Final = Outboxes(limits.outboxes_bytes)
         self._limits = limits
-        self._siblings: Final = Holder()
         self._keys = Accounts(limits.key)
         self._tenants = Accounts(limits.tenant)
         self._addresses = Accounts(limits.address)
@@ -86,16 +85,10 @@ class Budget(Part):
         )
 
     def stranger(self, address: str) -> Holder:
-        """The holder for clients at this address that are not identified yet.
-
-        `address` is empty for a peer on a unix socket. That is another worker, which passes a request on and has
-        charged it already: nothing is charged again.
-        """
+        """The holder for clients at this address that are not identified yet."""
         return self._address("stranger", address)
 
     def _address(self, kind: str, address: str) -> Holder:
-        if not address:
-            return self._siblings
         name = (kind, address)
         return self._holder(name, lambda now: [self._addresses.of(address, now)], behind=(self.everybody,))
 

@@ -136,5 +136,4 @@ def _handles(listener: socket.socket) -> list[socket.socket]:
 
     In a flood of connections a new client would otherwise wait one turn of the loop for each client before it.
     """
-    more = 0 if listener.family is socket.AF_UNIX else ACCEPTED_AT_ONCE - 1
-    return [listener, *(listener.dup() for _ in range(more))]
+    return [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]

@@ -4,7 +4,6 @@ A request is parsed only when the request before it is answered. Until then the 
 reading is paused. Parsing is done in turns of the budget, in pieces. How a connection ends is in `http_closing.py`.
 """
 
-import socket
 from time import perf_counter
 from typing import Any, Final, cast
 
@@ -49,19 +48,11 @@ class HttpProtocol(HttpClosing):
         self._status = 400
         self._next_request()
         self._deadline.expect(self._end_late)
-        if self._is_reset(self.client):
+        if self.client is None:  # the peer has reset the connection already
             transport.abort()
         else:
             self.strangers.came(transport, address)
         self.budget.turns.spent(self._heads, 0, 0, A_CONNECTION_SECONDS)
-
-    def _is_reset(self, peer: tuple[str, int] | None) -> bool:
-        """Whether the peer has reset the connection: then a TCP socket has no peer address any more.
-
-        Otherwise only unix sockets, those of this machine, have none.
-        """
-        handle = self.transport.get_extra_info("socket")
-        return peer is None and handle is not None and handle.family != socket.AF_UNIX
 
     def _break_cycles(self) -> None:
         super()._break_cycles()
@@ -261,7 +252,7 @@ class HttpProtocol(HttpClosing):
             self._become_websocket()
 
     def _become_websocket(self) -> None:
-        if self._is_reset(get_remote_addr(self.transport)):
+        if get_remote_addr(self.transport) is None:  # the peer has reset the connection
             self.transport.abort()
             return
         super().handle_websocket_upgrade()

@@ -17,11 +17,6 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final, Protocol
 
 Network = str
-NO_NETWORK: Final = ""
-"""The network of sockets without an IP address: those of other workers on this machine.
-
-They count as open sockets, and are never aborted.
-"""
 BITS_OF_A_NETWORK: Final = 64
 REASONS: Final = ("all", "address", "late", "unread", "400", "414", "426", "431")
 """Why a socket was ended.
@@ -103,9 +98,6 @@ class Strangers:
         """
         holder = network_of(address)
         self._holders[one] = holder
-        if holder == NO_NETWORK:
-            self._vouched_for.add(one)
-            return
         self._enlist(one, holder, is_answered=False)
         self._make_room(holder)
 
@@ -183,12 +175,12 @@ class Strangers:
 def network_of(address: str) -> Network:
     """The network that an address is counted for: an IPv4 address, or the /64 of an IPv6 address.
 
-    Providers give each customer a whole /64. `NO_NETWORK` for an address that is not an IP address.
+    Providers give each customer a whole /64. All addresses that are not IP addresses are one network, `""`.
     """
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
-        return NO_NETWORK
+        return ""
     if not isinstance(parsed, IPv6Address):
         return str(parsed)
     if parsed.ipv4_mapped is not None:

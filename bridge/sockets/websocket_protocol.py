@@ -86,7 +86,7 @@ class WebSocketProtocol(WebSocketClosing):
         self._carried, self._reader.holder, self._is_attached = carried, carried.holder, True
         self.transport.set_write_buffer_limits(high=min(MUCH_BYTES, self.outbox_bytes))
         handle = self.transport.get_extra_info("socket")
-        if handle is not None and handle.family != socket.AF_UNIX:
+        if handle is not None:
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         while not self.queue.empty():
             self._hand_over(self.queue.get_nowait())

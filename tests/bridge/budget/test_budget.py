@@ -82,9 +82,3 @@ def test_holders_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(2, 5):
         budget.stranger(str(number))
     assert budget.stranger("1") is not first
-
-
-def test_what_another_worker_passes_on_is_charged_to_no_address() -> None:
-    budget = Budget(Settings().limits)
-    budget.stranger("").spend(10**9, 10**6, 10**6)
-    assert budget.stranger("").wait_seconds(time.monotonic()) == 0

@@ -117,8 +117,3 @@ async def test_a_crowd_is_accepted_several_a_turn() -> None:
         assert {handle.getsockname() for handle in handles} == {listener.getsockname()}
         for handle in handles:
             handle.close()
-
-
-async def test_where_another_worker_passes_on_there_is_no_crowd() -> None:
-    with socket.socket(socket.AF_UNIX) as listener:
-        assert _handles(listener) == [listener]

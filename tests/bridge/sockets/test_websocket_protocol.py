@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,19 +122,6 @@ async def test_a_frame_may_come_byte_by_byte(guest: RawSocket, house: House) -> 
         await asyncio.sleep(0)
     await until(lambda: house.guest.texts == ["x" * 300, "short"])
     assert await guest.receive() == (PONG, b"")
-
-
-async def test_a_unix_socket_has_a_wire_too(house: House, tmp_path: Path) -> None:
-    path = tmp_path / "socket"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        async with served(house, listener):
-            reader, writer = await asyncio.open_unix_connection(path)
-            opened = RawSocket(reader, writer)
-            await opened.upgrade(PATH)
-            house.guest.wire.write(text_frame(b"hello"))
-            assert await opened.receive() == (TEXT, b"hello")
-            opened.close()
 
 
 async def test_without_a_connection_attached_it_serves_as_uvicorn_does(listener: socket.socket) -> None:
