@@ -16,12 +16,14 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled
 from bridge.cutover.changes import is_guarded, now
 from bridge.cutover.guard_facts import Guards
-from bridge.cutover.guards import WATCHED_SECONDS, Verdict
+from bridge.cutover.guards import Verdict
 from bridge.tenants.change_log import Change, Stale, back, latest, make, newest, step_back
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 
 LOOK_SECONDS: Final = 1.0
+WATCHED_SECONDS: Final = 600
+"""How long the guards are watched after a step."""
 WATCHER: Final = "guard"
 
 log = structlog.get_logger(__name__)

@@ -14,8 +14,6 @@ from typing import Final
 from bridge.records.rows import MILLISECONDS_PER_DAY
 from bridge.tenants.guard_rules import GuardName, GuardRules
 
-WATCHED_SECONDS: Final = 600
-"""How long the guards are watched after a step."""
 RECENT_DAYS: Final = 2
 """Conversions of so many days, today included, are judged: a fault that was fixed must not hold a tenant for ever."""
 

@@ -31,7 +31,7 @@ class RedisLoss:
         self._recorder = recorder
         self._now = now
 
-    def data_lost(self, must_say: bool) -> None:  # noqa: FBT001 - as `Memory.lost` calls it
+    def data_lost(self, must_say: bool) -> None:  # noqa: FBT001 - as `DataLossMark.lost` calls it
         """Redis came back without its data. `must_say` is true in the one process that records it for every tenant."""
         log.warning("redis_lost_its_data")
         self._recorder.see_everyone_again()

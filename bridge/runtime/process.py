@@ -22,6 +22,7 @@ from bridge.messaging.inbound import Inbound
 from bridge.messaging.part import Messaging
 from bridge.records.counters import Counts
 from bridge.records.part import RecordOptions, Records
+from bridge.runtime.clock import WallClock
 from bridge.runtime.limits import most_connections
 from bridge.runtime.shutdown import end_all
 from bridge.runtime.upkeep import Upkeep
@@ -36,16 +37,11 @@ END_SECONDS: Final = 1.0
 log = structlog.get_logger(__name__)
 
 
-def microseconds() -> int:
-    """The wall clock time, in microseconds since the epoch."""
-    return time.time_ns() // 1_000
-
-
 class Process:
     """The parts of one process. Built inside its event loop; `run` owns every task."""
 
     def __init__(self, settings: Settings, redis_url: str, budget: Budget, sockets: Sockets) -> None:
-        counts = Counts()
+        counts, microseconds = Counts(), WallClock().microseconds
         inbound = Inbound(budget, Addresses(settings.prefix), microseconds)
         self.broker: Final = Broker(
             _broker_options(settings, redis_url), microseconds, inbound.deliveries.deliver, inbound.say_gap

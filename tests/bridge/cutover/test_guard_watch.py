@@ -15,8 +15,7 @@ from redis.asyncio import Redis
 
 from bridge.cutover import guard_watch
 from bridge.cutover.changes import WantedChange
-from bridge.cutover.guard_watch import WATCHER, GuardWatch
-from bridge.cutover.guards import WATCHED_SECONDS
+from bridge.cutover.guard_watch import WATCHED_SECONDS, WATCHER, GuardWatch
 from bridge.tenants.change_log import Change, Standing, back, make
 from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.table import TenantTable
