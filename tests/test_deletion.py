@@ -26,9 +26,10 @@ COMMANDS = dict(
     zip(("v2", "socketio"), re.findall(r"```sh\n(rm .*?)```", README.read_text(), re.DOTALL), strict=True),
 )
 ALONE = (
-    "import importlib, runpy, sys; "
-    f"sys.path = [path for path in sys.path if path != {str(ROOT)!r}]; "  # the tree that was copied may be installed
+    "import importlib, os, runpy, sys; here = ('', os.getcwd()); "
+    "sys.path = [path for path in sys.path if path in here or not os.path.isdir(os.path.join(path, 'bridge'))]; "
 )
+"""The tree that was copied may be installed: it is not found any more."""
 IMPORT = f"{ALONE} [importlib.import_module(name) for name in sys.argv[1:]]"
 RUN = f"{ALONE} sys.argv[0] = 'aether-bridge'; runpy.run_module('bridge.cli.main', run_name='__main__')"
 HELLO = {"msg_type": "msg", "target": "group", "msg": "hi"}

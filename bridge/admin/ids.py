@@ -16,7 +16,7 @@ from typing import Any, Final
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from bridge.admin.bodies import body_of
+from bridge.admin.order_bodies import body_of
 from bridge.admin.pace import Party
 from bridge.api.errors import AdminRefusal
 from bridge.system.background import run_in_background

@@ -11,13 +11,13 @@ from redis.asyncio import Redis
 
 from bridge.admin.pace import Pace, party_of
 from bridge.admin.report_answer import ReportAnswer
+from bridge.admin.tenant_state import tenant_state
 from bridge.api.errors import AdminRefusal, redis_away
 from bridge.broker.addresses import Addresses
 from bridge.broker.data_loss import read_lost_at
 from bridge.handshake.authentication import Administrator, Authentication
 from bridge.handshake.tokens import NotAdmitted
 from bridge.records.cluster_counts import TenantCounts, read_cluster_counts
-from bridge.records.report_rows import PROTOCOLS
 from bridge.records.reports import Reports
 from bridge.sockets.ports import vouch
 from bridge.tenants.id_map import replace_id_map
@@ -84,11 +84,11 @@ class TenantService:
         tenants = sorted(
             (one for one in self._table.all() if administrator.may_use(one.name)), key=lambda one: one.name
         )
-        return [self._state(tenant, *facts) for facts in [await self._facts()] for tenant in tenants]
+        return [tenant_state(tenant, *facts) for facts in [await self._facts()] for tenant in tenants]
 
     async def state(self, administrator: Administrator, name: str) -> dict[str, Any]:
         """One tenant as a JSON object of the API. Raises `AdminRefusal`, and what redis-py raises."""
-        return self._state(self.tenant(administrator, name), *(await self._facts()))
+        return tenant_state(self.tenant(administrator, name), *(await self._facts()))
 
     def knows(self, name: str) -> bool:
         """Whether this process knows the tenant already, even if the key may not see it."""
@@ -124,20 +124,3 @@ class TenantService:
             raise redis_away()
         lost = await read_lost_at(self._redis, self._addresses)
         return await read_cluster_counts(self._redis, self._addresses), lost
-
-    @staticmethod
-    def _state(tenant: Tenant, cluster: TenantCounts, lost: str | None) -> dict[str, Any]:
-        counts = cluster[tenant.name]
-        return {
-            "tenant": tenant.name,
-            "stage": tenant.stage,
-            "share": tenant.share,
-            "v2_routing": tenant.v2_routing,
-            "deprecated": tenant.deprecated.isoformat() if tenant.deprecated else None,
-            "sunset": tenant.sunset.isoformat() if tenant.sunset else None,
-            "version": tenant.version,
-            "ids": len(tenant.names.id_map),  # V2
-            "connections": {protocol: counts["connections"][protocol] for protocol in PROTOCOLS},
-            "messages": {language: counts["messages"][language] for language in ("v2", "v3")},
-            "lost_at": lost,
-        }

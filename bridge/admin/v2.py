@@ -14,8 +14,8 @@ from typing import Annotated, Any, Final, Self
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field, model_validator
 
-from bridge.admin.bodies import Body, body_of, described
 from bridge.admin.ids import Ids, Maps
+from bridge.admin.order_bodies import Body, body_of, described
 from bridge.admin.pace import Party, party_of
 from bridge.admin.refusals import REFUSED
 from bridge.admin.routes import JsonObject, add_report
@@ -24,7 +24,8 @@ from bridge.api.errors import AdminRefusal
 from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing, WantedChange, carry_out
 from bridge.cutover.cutover import Cutover
 from bridge.handshake.authentication import Administrator
-from bridge.tenants.change_log import Stale, Standing
+from bridge.tenants.change_log import Stale
+from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Routing, Stage, Tenant
 
 IsDryRun = Annotated[bool, Query(description="Say what would happen, and change nothing.")]

@@ -10,8 +10,8 @@ from bridge.cli.tenants import named, read_tenants
 from bridge.config.settings import Settings
 from bridge.cutover.cutover import Cutover
 from bridge.records.reports import Reports
+from bridge.records.retention import Tables
 from bridge.records.store_reader import StoreReader
-from bridge.records.tables import Tables
 from bridge.tenants.tenant import Tenant
 
 

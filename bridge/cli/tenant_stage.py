@@ -19,7 +19,8 @@ from bridge.cli.tenant_session import TenantSession, operate
 from bridge.cli.tenants import TenantArgument
 from bridge.config.settings import Settings
 from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing, WantedChange, carry_out
-from bridge.tenants.change_log import Change, Stale, Standing, taking_back
+from bridge.tenants.change_log import Change, Stale, taking_back
+from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import ROUTINGS, STAGES, Tenant
 
 WhyOption = Annotated[str, typer.Option(help="Why, for the record.")]

@@ -16,14 +16,14 @@ from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.cutover.guard_facts import Guards
-from bridge.cutover.guards import Verdict
+from bridge.cutover.guards import Verdict, is_guarded
 from bridge.tenants import change_log
-from bridge.tenants.change_log import Change, Stale, Standing
+from bridge.tenants.change_log import Change, Stale
+from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Routing, Stage, Tenant
 from v3.messages import timestamp
 
 ATTEMPTS: Final = 5
-GUARDED: Final = ("drain", "v3")
 
 Made = TypeVar("Made")
 
@@ -127,11 +127,6 @@ class Changes:
         if not is_guarded(Standing.of(tenant), after):
             return []
         return [verdict for verdict in await self._guards.verdicts(tenant) if not verdict.holds]
-
-
-def is_guarded(before: Standing, after: Standing) -> bool:
-    """Whether guards apply to a change: it goes forward, and leads to one of the stages `GUARDED`."""
-    return after.place > before.place and after.stage in GUARDED
 
 
 def now() -> str:

@@ -17,7 +17,7 @@ from bridge.records.store import Rows, read_rows
 from bridge.records.store_reader import StoreReader, milliseconds_now
 from bridge.records.writer import WRITE_SECONDS
 from bridge.system.background import run_in_background, run_in_turns
-from bridge.tenants.change_log import Standing
+from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
 
 SETTLE_SECONDS: Final = WRITE_SECONDS + 0.3

@@ -14,9 +14,9 @@ from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled
-from bridge.cutover.changes import is_guarded, now
+from bridge.cutover.changes import now
 from bridge.cutover.guard_facts import Guards
-from bridge.cutover.guards import Verdict
+from bridge.cutover.guards import Verdict, is_guarded
 from bridge.tenants.change_log import Change, Stale, back, latest, make, newest, step_back
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant

@@ -13,7 +13,10 @@ from typing import Final
 
 from bridge.records.rows import MILLISECONDS_PER_DAY
 from bridge.tenants.guard_rules import GuardName, GuardRules
+from bridge.tenants.standing import Standing
 
+GUARDED: Final = ("drain", "v3")
+"""The stages that guards protect: a step into one of them is refused while a guard does not hold."""
 RECENT_DAYS: Final = 2
 """Conversions of so many days, today included, are judged: a fault that was fixed must not hold a tenant for ever."""
 
@@ -87,3 +90,8 @@ def _refusals(limit: int, facts: GuardFacts) -> Verdict:
     clients = "1 known client was" if number == 1 else f"{number} known clients were"
     sentence = f"{clients} refused within a minute; at most {limit} may be."
     return Verdict("refusals_per_minute", limit, number, number <= limit, sentence)
+
+
+def is_guarded(before: Standing, after: Standing) -> bool:
+    """Whether guards apply to a change: it goes forward, and leads to one of the stages `GUARDED`."""
+    return after.place > before.place and after.stage in GUARDED

@@ -12,7 +12,7 @@ from jwt.algorithms import AllowedPublicKeys
 from jwt.exceptions import PyJWTError
 
 from bridge.config.tables import Jwt
-from bridge.handshake.key_set import KeySet
+from bridge.handshake.key_cache import KeyCache
 
 LEEWAY_SECONDS: Final = 10
 MAX_TOKEN_CHARACTERS: Final = 8_192
@@ -39,7 +39,7 @@ class Tokens:
         self.account_claim: Final = jwt_settings.account_claim
         self.client_claim: Final = jwt_settings.client_claim
         self._fetched = (
-            None if jwt_settings.jwks_url is None else KeySet(jwt_settings.jwks_url, jwt_settings.algorithms)
+            None if jwt_settings.jwks_url is None else KeyCache(jwt_settings.jwks_url, jwt_settings.algorithms)
         )
         self._key: str | bytes | None = None
         if jwt_settings.secret is not None:

@@ -7,8 +7,8 @@ whatever is noted is only counted in `left_out`, even for a row that waits alrea
 from collections import defaultdict
 from typing import Final
 
+from bridge.records.retention import Table
 from bridge.records.rows import Noted
-from bridge.records.tables import Table
 
 MOST_WAITING: Final = 50_000
 ROWS_PER_STEP: Final = 200

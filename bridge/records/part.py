@@ -14,9 +14,9 @@ from bridge.records.counters import Counts
 from bridge.records.recorder import Recorder
 from bridge.records.redis_loss import RedisLoss
 from bridge.records.reports import Reports
+from bridge.records.retention import Tables
 from bridge.records.samples import OpenByTenant, Samples
 from bridge.records.store_reader import StoreReader
-from bridge.records.tables import Tables
 from bridge.records.writer import Writer
 from bridge.system.metrics import counter, gauge
 from bridge.system.part import Part, Task
@@ -27,7 +27,7 @@ from bridge.tenants.part import Tenants
 class RecordOptions:
     """Whether anything is recorded, for how many clients of a tenant the census is kept, and for how many days.
 
-    The days are those of the speeches and the ledger, too (`tables.py`).
+    The days are those of the speeches and the ledger, too (`retention.py`).
     """
 
     are_kept: bool
@@ -57,7 +57,7 @@ class Records(Part):
         )
         loss = RedisLoss(broker.bus, broker.addresses, tenants.table, self.recorder, broker.now)
         self.writer.lost.add(loss.table_lost)
-        tenants.change_log_watch.lost.add(loss.change_logs_lost)
+        tenants.change_log_check.lost.add(loss.change_logs_lost)
         broker.data_loss_mark.lost.add(loss.data_lost)
 
     def tasks(self) -> Iterable[Task]:

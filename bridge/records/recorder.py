@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from bridge.records.backlog import MOST_WAITING, Backlog, is_end_of_step
+from bridge.records.retention import Tables
 from bridge.records.rows import Language, Noted, Visitor
 from bridge.records.speech import Audience, Speaker, Spoken, milliseconds
-from bridge.records.tables import Tables
 from v3.messages import Content
 
 TOUCH_SECONDS: Final = 60.0

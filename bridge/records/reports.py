@@ -10,10 +10,10 @@ from typing import Any, Final
 from bridge.records import report_rows
 from bridge.records.census import Census
 from bridge.records.report_turns import ReportTurns
+from bridge.records.retention import Table
 from bridge.records.rows import Seen
 from bridge.records.store import read_rows
 from bridge.records.store_reader import StoreReader, milliseconds_now
-from bridge.records.tables import Table
 from bridge.system.background import run_in_background
 from bridge.tenants.tenant import Tenant
 

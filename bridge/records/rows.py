@@ -1,7 +1,7 @@
 """The rows of a tenant's records, one for each thing that is counted separately. Pure.
 
-A row is a key in a table (`tables.py`), which stores with it when it was first and last noted, and how often. Rows hold
-names and numbers, never the content of a message; of a proprietary key only its name and the type of its value.
+A row is a key in a table (`retention.py`), which stores with it when it was first and last noted, and how often. Rows
+hold names and numbers, never the content of a message; of a proprietary key only its name and the type of its value.
 """
 
 import json

@@ -7,9 +7,9 @@ from typing import Literal
 
 from bridge.records.backlog import Backlog
 from bridge.records.counters import Counts, more_since
+from bridge.records.retention import Tables
 from bridge.records.rows import Noted, Sample
 from bridge.records.speech import milliseconds
-from bridge.records.tables import Tables
 
 OpenByTenant = Callable[[], Mapping[tuple[str, str], int]]
 """Returns (tenant, protocol) -> how many connections are open."""

@@ -1,4 +1,4 @@
-"""Writes and reads the tables of tenants (`tables.py`) in Redis. It does not know what their rows mean.
+"""Writes and reads the tables of tenants (`retention.py`) in Redis. It does not know what their rows mean.
 
 Each row has a key, the times when it was first and last noted (milliseconds since the epoch), a count, and a remark. A
 row that was not noted for `days` is deleted. Beyond `most_rows` the row that was noted longest ago is deleted, and such
@@ -17,8 +17,8 @@ from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.scripts import Script
+from bridge.records.retention import Table
 from bridge.records.rows import Noted
-from bridge.records.tables import Table
 
 ROWS_PER_COMMAND: Final = 200
 ROWS_PER_PAGE: Final = 500

@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled
 from bridge.records import store
+from bridge.records.retention import Table, Tables
 from bridge.records.rows import MILLISECONDS_PER_DAY, Noted
 from bridge.records.store import Rows, read_rows
-from bridge.records.tables import Table, Tables
 from bridge.system.background import run_in_background
 
 

@@ -13,9 +13,9 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.records.backlog import Backlog, is_end_of_step
 from bridge.records.counters import Counts, Direction, more_since
+from bridge.records.retention import Tables
 from bridge.records.rows import Conversion, Noted, ProprietaryKey
 from bridge.records.speech import milliseconds
-from bridge.records.tables import Tables
 from bridge.records.turned_away import TurnedAway
 from legacy_v2.frames import JsonType, type_of
 

@@ -13,8 +13,8 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.records import store
 from bridge.records.backlog import ROWS_PER_STEP, Backlog
+from bridge.records.retention import Table
 from bridge.records.rows import Noted
-from bridge.records.tables import Table
 from bridge.system.observers import Observers
 
 WRITE_SECONDS: Final = 1.0

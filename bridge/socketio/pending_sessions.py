@@ -6,6 +6,9 @@ another address. The newest session must never be the one.
 
 from typing import Final
 
+CONNECT_SECONDS: Final = 10.0
+"""How long a session may be in no namespace."""
+
 
 class PendingSessions:
     """Session ids by address; within one address, the oldest first."""

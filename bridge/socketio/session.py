@@ -18,13 +18,12 @@ from bridge.budget.accounts import Holder
 from bridge.socketio import packets
 from bridge.socketio.engine import Engine
 from bridge.socketio.namespaces import Decision, Join, Leave, Namespaces, Say
+from bridge.socketio.pending_sessions import CONNECT_SECONDS
 from bridge.socketio.ports import Home, JoinRequest, Refusal
 from bridge.socketio.transport import Transport
 from bridge.sockets.outbox import Wire
 from bridge.sockets.ports import Carried
 
-CONNECT_SECONDS: Final = 10.0
-"""How long a client may be in no namespace."""
 LAST_WORDS_SECONDS: Final = 0.5
 """How long after a refusal a client in no namespace is kept, so that it receives the refusal."""
 

@@ -15,8 +15,8 @@ from bridge.sockets.departure import Departure
 from bridge.sockets.discarded_input import DiscardedInput
 from bridge.sockets.flow import Flow
 from bridge.sockets.head import refusal
-from bridge.sockets.read_deadline import ReadDeadline
 from bridge.sockets.request_deadline import RequestDeadline
+from bridge.sockets.response_deadline import ResponseDeadline
 from bridge.sockets.strangers import Strangers
 
 LINGER_SECONDS: Final = 0.5
@@ -38,7 +38,7 @@ class HttpClosing(HttpToolsProtocol):
         self._discards_input = False
         self._data, self._position = b"", 0
         self._deadline = RequestDeadline(self.loop)
-        self._read_deadline = ReadDeadline(self.loop, transport, self.strangers.ended)
+        self._response_deadline = ResponseDeadline(self.loop, transport, self.strangers.ended)
 
     def _end_late(self) -> None:
         self.strangers.ended["late"] += 1
@@ -70,7 +70,7 @@ class HttpClosing(HttpToolsProtocol):
 
     def _close(self) -> None:
         self.transport.close()
-        self._read_deadline.watch()
+        self._response_deadline.watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.strangers.gone(self.transport)
@@ -83,7 +83,7 @@ class HttpClosing(HttpToolsProtocol):
         self._data = b""
         self._deadline.end()
         self._unset_keepalive_if_required()
-        self._read_deadline.end()
+        self._response_deadline.end()
         self._departure.gone()
         if self._discarded is not None:
             self._discarded.end()

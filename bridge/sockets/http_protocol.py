@@ -225,7 +225,7 @@ class HttpProtocol(HttpClosing):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._read_deadline.watch()
+        self._response_deadline.watch()
         self.strangers.served(self.transport)
         if self._is_whole:
             self.loop.call_soon(self._go_on)
@@ -234,11 +234,11 @@ class HttpProtocol(HttpClosing):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._read_deadline.watch()
+        self._response_deadline.watch()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._read_deadline.end()
+        self._response_deadline.end()
         self._go_on()
 
     def handle_websocket_upgrade(self) -> None:

@@ -18,7 +18,8 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.link import pack
 from bridge.broker.scripts import Script
 from bridge.broker.unreadable import answer_of
-from bridge.tenants.tenant import BUCKETS, MAX_DIGITS, STAGES, Routing, Stage, Tenant
+from bridge.tenants.standing import Standing
+from bridge.tenants.tenant import BUCKETS, MAX_DIGITS, Routing, Stage, Tenant
 
 RECORD_LENGTH: Final = 1_000
 """Lines in the log of one tenant; beyond, the oldest line is deleted."""
@@ -32,36 +33,6 @@ Kind = Literal["change", "rollback", "loss"]
 
 CHANGE: Final = Script.in_file("bridge.tenants", "change_log_make")
 ADOPT: Final = Script.in_file("bridge.tenants", "change_log_adopt")
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Stage, share and routing of a tenant: what a change changes."""
-
-    stage: Stage
-    share: int
-    v2_routing: Routing
-
-    @classmethod
-    def of(cls, tenant: Tenant) -> "Standing":
-        return cls(tenant.stage, tenant.share, tenant.v2_routing)
-
-    def of_tenant(self, tenant: Tenant) -> Tenant:
-        """The tenant, with this stage, share and routing instead of its own."""
-        return replace(tenant, stage=self.stage, share=self.share, v2_routing=self.v2_routing)
-
-    def as_json(self) -> dict[str, Any]:
-        """As a JSON object of the admin API."""
-        return {"stage": self.stage, "share": self.share, "v2_routing": self.v2_routing}
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """How far the tenant is on its way from V2 to V3, for comparison: stage by number, and share in `drain`."""
-        return STAGES.index(self.stage), self.share if self.stage == "drain" else 0
-
-    def __str__(self) -> str:
-        stage = f"drain {self.share} %" if self.stage == "drain" else self.stage
-        return stage if self.v2_routing == "global" else f"{stage}, V2 by group"
 
 
 @dataclass(frozen=True, slots=True)

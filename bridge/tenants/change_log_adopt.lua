@@ -4,7 +4,7 @@
 -- Returns  how many lines were moved; if fewer than the most, none are left and the old log was removed. The error of
 --          Redis if a line could not be written
 -- Never    overwrites a value of another type under the key of a tenant's log: this log is lost, and
---          change_log_watch.py reports it. Lines for such a log are dropped, and so are lines without a valid tenant.
+--          change_log_check.py reports it. Lines for such a log are dropped, and so are lines without a valid tenant.
 
 if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then return 0 end
 local lines = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[1])

@@ -8,7 +8,7 @@ from prometheus_client.core import Metric
 from bridge.broker.part import Broker
 from bridge.system.metrics import gauges
 from bridge.system.part import Part, Task
-from bridge.tenants.change_log_watch import ChangeLogWatch
+from bridge.tenants.change_log_check import ChangeLogCheck
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import STAGES, Tenant
 
@@ -21,10 +21,10 @@ class Tenants(Part):
 
     def __init__(self, broker: Broker, configured: Mapping[str, Tenant], here: Callable[[], Iterable[str]]) -> None:
         self.table: Final = TenantTable(broker.redis, broker.addresses, configured, here)
-        self.change_log_watch: Final = ChangeLogWatch(broker.bus, broker.addresses, self.table.all)
+        self.change_log_check: Final = ChangeLogCheck(broker.bus, broker.addresses, self.table.all)
 
     def tasks(self) -> Iterable[Task]:
-        return self.table, self.change_log_watch
+        return self.table, self.change_log_check
 
     async def start(self) -> None:
         await self.table.look_around(FIRST_LOOKS_SECONDS)

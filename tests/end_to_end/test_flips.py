@@ -7,7 +7,8 @@ import asyncio
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
-from bridge.tenants.change_log import Change, Standing, make
+from bridge.tenants.change_log import Change, make
+from bridge.tenants.standing import Standing
 from tests.conftest import StartBridge
 from tests.end_to_end.configuration import QUIET, UNHURRIED
 from tests.end_to_end.talk import talk, talking

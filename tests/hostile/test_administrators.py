@@ -13,7 +13,8 @@ from redis.asyncio import Redis
 
 from bridge.admin.pace import ORDERS_AT_ONCE
 from bridge.broker.addresses import Addresses
-from bridge.tenants.change_log import RECORD_LENGTH, Change, Standing, make
+from bridge.tenants.change_log import RECORD_LENGTH, Change, make
+from bridge.tenants.standing import Standing
 from tests.end_to_end.clients import eventually
 from tests.end_to_end.configuration import api_key, key
 from tests.end_to_end.raw import raw_socket, request

@@ -144,7 +144,7 @@ ADMINISTRATOR = "bridge.admin.service:TenantService.administrator"
 KNOWN_ALONE = "redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1"
 WEBSOCKET = "bridge.sockets.websocket_protocol:WebSocketProtocol"
 NO_BUDGET = {"bridge.budget.turns:Turns.may_go_on": always, "bridge.budget.accounts:Account.wait_seconds": at_once}
-NO_DEADLINE = {"bridge.handshake.key_set:ANSWER_SECONDS": 3_600.0}
+NO_DEADLINE = {"bridge.handshake.key_cache:ANSWER_SECONDS": 3_600.0}
 PLAIN_HTTP = {"bridge.runtime.server:HttpProtocol": HttpToolsProtocol}
 DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "budget": NO_BUDGET,
@@ -182,7 +182,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "known clients": {
         "bridge.records.turned_away:REFUSE": Changed(partial(without_words, words=KNOWN_ALONE, instead="true"))
     },
-    "keys meanwhile": {"bridge.handshake.key_set:KeySet.key": once_it_is_fetched, **NO_DEADLINE},
+    "keys meanwhile": {"bridge.handshake.key_cache:KeyCache.key": once_it_is_fetched, **NO_DEADLINE},
     "public members": {"bridge.handshake.published_keys:PUBLIC_MEMBERS": {"RSA": ("kty", "n", "e", "d")}},
     "size of keys": {"bridge.handshake.key_fetch:MOST_BYTES": 1_000_000_000, **NO_DEADLINE},
     "events": {"v3.session:check_event": nothing},

@@ -17,10 +17,10 @@ from bridge.broker.bus import Bus
 from bridge.cutover.cutover import Cutover
 from bridge.records import store, turned_away
 from bridge.records.reports import Reports
+from bridge.records.retention import Table, Tables
 from bridge.records.rows import Conversion, Noted, Row, Speech, Visitor
 from bridge.records.store import read_rows
 from bridge.records.store_reader import StoreReader
-from bridge.records.tables import Table, Tables
 from tests.bridge.broker.parts import Answers, running_bus
 
 DAY: Final = 86_400_000

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from starlette.responses import Response
 
-from bridge.admin.bodies import described
+from bridge.admin.order_bodies import described
 from bridge.admin.pace import ORDERS_AT_ONCE
 from bridge.admin.service import TenantService
 from bridge.admin.v2 import NewStage, StepBack, TenantChanges, said_as_refusals

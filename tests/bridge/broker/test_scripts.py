@@ -18,7 +18,7 @@ from bridge.cli.checks.redis_server import TRY
 from bridge.records.store import NOTE
 from bridge.records.turned_away import REFUSE
 from bridge.tenants.change_log import ADOPT, CHANGE
-from bridge.tenants.change_log_watch import MAKE_ROOM
+from bridge.tenants.change_log_check import MAKE_ROOM
 from tests.bridge.broker.parts import Answers, running_bus, until
 from tests.conftest import StartRedis
 from tests.servers import RedisServer

@@ -9,8 +9,9 @@ import typer
 
 from bridge.cli.tenant_session import TenantSession, operate
 from bridge.config.settings import Settings, load
-from bridge.tenants.change_log import Change, Standing, make
+from bridge.tenants.change_log import Change, make
 from bridge.tenants.guard_rules import GuardRules
+from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import DAY, TENANT, Desk, now, v2
 from tests.bridge.cli.tenant_configuration import Stored

@@ -16,7 +16,7 @@ from bridge.broker.addresses import Addresses
 from bridge.cli.main import app
 from bridge.cutover import dry_run
 from bridge.records.rows import Speech
-from bridge.tenants.change_log import Standing
+from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import Desk, now, v2, v3
 from tests.conftest import StartBridge

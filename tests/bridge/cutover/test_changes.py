@@ -14,10 +14,11 @@ from bridge.cutover.changes import (
     ReasonMissing,
     WantedChange,
     carry_out,
-    is_guarded,
 )
-from bridge.tenants.change_log import Change, Stale, Standing, latest
+from bridge.cutover.guards import is_guarded
+from bridge.tenants.change_log import Change, Stale, latest
 from bridge.tenants.guard_rules import GuardRules
+from bridge.tenants.standing import Standing
 from bridge.tenants.stored_state import read_state
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import TENANT, Desk, now

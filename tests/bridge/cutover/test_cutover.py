@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bridge.records.rows import Noted
-from bridge.tenants.change_log import Standing
 from bridge.tenants.guard_rules import GuardRules
+from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import TENANT, Desk, now, v2
 

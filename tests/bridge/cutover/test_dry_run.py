@@ -10,8 +10,8 @@ import pytest
 from bridge.broker.presence import Place
 from bridge.cutover.dry_run import SETTLE_SECONDS
 from bridge.records.rows import Noted, Speech, Visitor
-from bridge.tenants.change_log import Standing
 from bridge.tenants.guard_rules import GuardRules
+from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import TENANT, Desk, moment, now, v2, v3
 from tests.bridge.broker.people import running_process

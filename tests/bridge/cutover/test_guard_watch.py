@@ -16,8 +16,9 @@ from redis.asyncio import Redis
 from bridge.cutover import guard_watch
 from bridge.cutover.changes import WantedChange
 from bridge.cutover.guard_watch import WATCHED_SECONDS, WATCHER, GuardWatch
-from bridge.tenants.change_log import Change, Standing, back, make
+from bridge.tenants.change_log import Change, back, make
 from bridge.tenants.guard_rules import GuardRules
+from bridge.tenants.standing import Standing
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import TENANT, Desk, now

@@ -19,7 +19,7 @@ from bridge.broker.addresses import Addresses
 from bridge.cutover import prediction as predicted
 from bridge.cutover.prediction import MOST_LISTED, Pair, Prediction, Predictor
 from bridge.records.rows import Said, Seen, Speech, Visitor
-from bridge.tenants.change_log import Standing
+from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
 from compat.identity import Names
 

@@ -220,7 +220,7 @@ async def test_a_new_key_is_known_after_a_pause(
     keys_at.keys["second"] = young.public_key()
     second = ("jwt", jwt.encode(claims(), young, "ES256", {"kid": "second"}))
     assert await refused(by_address, KEY, second) == "unauthenticated"
-    monkeypatch.setattr("bridge.handshake.key_set.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("bridge.handshake.key_cache.PAUSE_SECONDS", 0)
     assert await tenant_of(by_address, KEY, second) == "acme"
     assert len(keys_at.asked) == 2
 
@@ -231,8 +231,8 @@ async def test_a_key_that_was_withdrawn_is_believed_no_longer_than_the_set_is_ke
     await by_address.identify([KEY, signed("first")])
     keys_at.keys = {"second": ec.generate_private_key(ec.SECP256R1()).public_key()}
     assert await tenant_of(by_address, KEY, signed("first")) == "acme"
-    monkeypatch.setattr("bridge.handshake.key_set.PAUSE_SECONDS", 0)
-    monkeypatch.setattr("bridge.handshake.key_set.KEPT_SECONDS", 0)
+    monkeypatch.setattr("bridge.handshake.key_cache.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("bridge.handshake.key_cache.KEPT_SECONDS", 0)
     assert await refused(by_address, KEY, signed("first")) == "unauthenticated"
 
 
@@ -268,7 +268,7 @@ async def test_an_address_that_gives_no_keys_refuses_and_is_asked_again(
     assert await refused(by_address, KEY, signed("first")) == "unauthenticated"
     assert len(keys_at.asked) == 1
     keys_at.mood = "well"
-    monkeypatch.setattr("bridge.handshake.key_set.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("bridge.handshake.key_cache.PAUSE_SECONDS", 0)
     assert await tenant_of(by_address, KEY, signed("first")) == "acme"
 
 
@@ -278,8 +278,8 @@ async def test_known_keys_stay_good_while_their_address_gives_none(
 ) -> None:
     await by_address.identify([KEY, signed("first")])
     keys_at.mood = mood
-    monkeypatch.setattr("bridge.handshake.key_set.PAUSE_SECONDS", 0)
-    monkeypatch.setattr("bridge.handshake.key_set.KEPT_SECONDS", 0)
+    monkeypatch.setattr("bridge.handshake.key_cache.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("bridge.handshake.key_cache.KEPT_SECONDS", 0)
     for _ in range(3):
         assert await tenant_of(by_address, KEY, signed("first")) == "acme"
     assert len(keys_at.asked) > 1

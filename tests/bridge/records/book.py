@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 from bridge.records.backlog import Backlog
 from bridge.records.counters import Counts
 from bridge.records.recorder import Recorder
+from bridge.records.retention import Table
 from bridge.records.rows import Noted, Speech
 from bridge.records.samples import Samples
-from bridge.records.tables import Table
 from bridge.records.v2 import V2Recording
 from bridge.records.writer import Writer
 from tests.bridge.admin.desk import TENANT, Clock, Desk, v2, v3

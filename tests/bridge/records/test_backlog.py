@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bridge.records import backlog as backlogs
 from bridge.records.backlog import Backlog
+from bridge.records.retention import Tables
 from bridge.records.rows import Noted
-from bridge.records.tables import Tables
 
 STORE = Tables.bounded(100, 35)
 TABLE, OTHER, TENANT = STORE.census, STORE.speeches, "acme"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bridge.records.report_turns import MOST_AT_ONCE
+from bridge.records.retention import Table
 from bridge.records.rows import Noted, ProprietaryKey, Sample, Speech, Visitor
 from bridge.records.store import ROWS_PER_PAGE
-from bridge.records.tables import Table
-from bridge.tenants.change_log import Standing
+from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import DAY, TENANT, Desk, moment, noted, now, v2, v3
 

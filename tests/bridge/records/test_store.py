@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.records import store
+from bridge.records.retention import Table
 from bridge.records.rows import Noted
 from bridge.records.store import ROWS_PER_COMMAND, ROWS_PER_PAGE, SECONDS_PER_DAY, read_rows
-from bridge.records.tables import Table
 from tests.bridge.admin.desk import DAY, TENANT, Desk, at_a_desk
 from tests.bridge.broker.parts import Answers, running_bus, until
 from tests.conftest import StartRedis

@@ -13,7 +13,8 @@ from bridge.socketio import session as session_module
 from bridge.socketio.engine import FLUSH_SECONDS, PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS
 from bridge.socketio.namespaces import MOST_CONNECTS
 from bridge.socketio.outgoing import PACKET_BYTES
-from bridge.socketio.session import CONNECT_SECONDS, LAST_WORDS_SECONDS
+from bridge.socketio.pending_sessions import CONNECT_SECONDS
+from bridge.socketio.session import LAST_WORDS_SECONDS
 from tests.bridge.broker.parts import until
 from tests.bridge.socketio.parts import (
     EVENT,

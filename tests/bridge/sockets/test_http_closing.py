@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.sockets import read_deadline, request_deadline
+from bridge.sockets import request_deadline, response_deadline
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.ports import when_gone
 from tests.bridge.broker.parts import until
@@ -138,7 +138,7 @@ async def test_empty_lines_are_no_request_either(
 
 
 async def test_an_answer_that_is_not_read_has_a_deadline(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_deadline, "STUCK_SECONDS", 0.2)
+    monkeypatch.setattr(response_deadline, "STUCK_SECONDS", 0.2)
     deaf = await serving.open(limit=1)
     await deaf.send(request("/large", HOST) * 3)
     await until(lambda: serving.strangers.ended["unread"] == 1 and not serving.connections)
@@ -147,7 +147,7 @@ async def test_an_answer_that_is_not_read_has_a_deadline(serving: Serving, monke
 
 
 async def test_an_answer_that_is_read_slowly_is_waited_for(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_deadline, "STUCK_SECONDS", 0.2)
+    monkeypatch.setattr(response_deadline, "STUCK_SECONDS", 0.2)
     slow = await serving.open(limit=1)
     await slow.send(request("/large", HOST))
     read = 0

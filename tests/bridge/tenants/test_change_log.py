@@ -16,7 +16,6 @@ from bridge.tenants.change_log import (
     RECORD_LENGTH,
     Change,
     Stale,
-    Standing,
     back,
     latest,
     log_command,
@@ -26,6 +25,7 @@ from bridge.tenants.change_log import (
     step_back,
 )
 from bridge.tenants.id_map import replace_id_map
+from bridge.tenants.standing import Standing
 from bridge.tenants.stored_state import read_state, write_state
 from bridge.tenants.tenant import Tenant
 from tests.bridge.broker.parts import Answers, running_bus

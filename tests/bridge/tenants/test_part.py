@@ -48,4 +48,4 @@ async def test_a_start_ends_when_every_tenant_in_redis_is_known(
 
 
 async def test_the_table_and_the_watch_over_change_logs_go_on_by_themselves(tenants: Tenants) -> None:
-    assert list(tenants.tasks()) == [tenants.table, tenants.change_log_watch]
+    assert list(tenants.tasks()) == [tenants.table, tenants.change_log_check]

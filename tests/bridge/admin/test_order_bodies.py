@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bridge.admin.bodies import Body, body_of, described
+from bridge.admin.order_bodies import Body, body_of, described
 from bridge.api.errors import AdminRefusal
 from tests.bridge.sockets.test_request_body import request
 

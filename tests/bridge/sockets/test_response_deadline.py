@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from bridge.sockets.read_deadline import STUCK_SECONDS, ReadDeadline
+from bridge.sockets.response_deadline import STUCK_SECONDS, ResponseDeadline
 
 WORDS = bytes(8_000_000)
 
@@ -40,7 +40,7 @@ class Peer:
         self.transport = transport
         self.later = Later()
         self.ended: Counter[str] = Counter()
-        self.patience = ReadDeadline(cast(Any, self.later), transport, self.ended)
+        self.patience = ResponseDeadline(cast(Any, self.later), transport, self.ended)
         self._theirs = theirs
 
     async def takes_some(self) -> int:

@@ -22,7 +22,7 @@ TENANTS_PER_LOOK: Final = 100
 MAKE_ROOM: Final = Script.in_file("bridge.tenants", "change_log_make_room")
 
 
-class ChangeLogWatch:
+class ChangeLogCheck:
     """Checks the change logs of all tenants that one process knows."""
 
     def __init__(self, bus: Bus, addresses: Addresses, tenants: Callable[[], Iterable[Tenant]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.records.tables import Tables
+from bridge.records.retention import Tables
 
 
 def test_the_bounds_are_the_operators_where_clients_are_kept_and_fit_the_drawing_where_time_is() -> None:

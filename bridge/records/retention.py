@@ -1,4 +1,4 @@
-"""The tables of a tenant's records, and their bounds. Pure: `store.py` writes and reads them in Redis.
+"""The tables of a tenant's records: how many rows each keeps, and for how long. Pure: `store.py` writes and reads them.
 
 A row that was not noted for `days` is deleted, and beyond `most_rows` the row that was noted longest ago is deleted.
 `rows.py` defines the rows.

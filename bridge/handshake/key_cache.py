@@ -28,7 +28,7 @@ PAUSE_SECONDS: Final = 3
 log = structlog.get_logger(__name__)
 
 
-class KeySet:
+class KeyCache:
     """The keys at one URL, fetched when they are needed."""
 
     def __init__(self, url: str, algorithms: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 STUCK_SECONDS: Final = 10.0
 
 
-class ReadDeadline:
+class ResponseDeadline:
     """Watches one transport. When it is aborted, `ended["unread"]` counts it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, ended: Counter[str]) -> None:

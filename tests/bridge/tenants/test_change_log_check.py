@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.tenants import change_log_watch
-from bridge.tenants.change_log_watch import ChangeLogWatch
+from bridge.tenants import change_log_check
+from bridge.tenants.change_log_check import ChangeLogCheck
 from bridge.tenants.tenant import Tenant
 from tests.bridge.broker.parts import running_bus
 
@@ -23,7 +23,7 @@ class Told:
     def __init__(self, bus: Bus, addresses: Addresses, tenants: Iterable[Tenant] = TENANTS, watches: int = 1) -> None:
         self.names: list[list[str]] = []
         self._bus = bus
-        self._watches = [ChangeLogWatch(bus, addresses, lambda: tenants) for _ in range(watches)]
+        self._watches = [ChangeLogCheck(bus, addresses, lambda: tenants) for _ in range(watches)]
         for watch in self._watches:
             watch.lost.add(self._lost)
 
@@ -63,7 +63,7 @@ async def test_a_record_stays_and_so_does_none(redis_url: str, prefix: str) -> N
 async def test_of_very_many_tenants_each_has_its_turn(
     redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(change_log_watch, "TENANTS_PER_LOOK", 2)
+    monkeypatch.setattr(change_log_check, "TENANTS_PER_LOOK", 2)
     addresses, names = Addresses(prefix), [f"tenant-{number}" for number in range(5)]
     async with Redis.from_url(redis_url) as redis, running_bus(redis_url) as bus:
         told = Told(bus, addresses, [Tenant(name) for name in names])

@@ -11,8 +11,8 @@ import pytest
 import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bridge.handshake import key_set
-from bridge.handshake.key_set import KeySet
+from bridge.handshake import key_cache
+from bridge.handshake.key_cache import KeyCache
 from tests.bridge.broker.parts import until
 from tests.bridge.handshake.key_server import KeyServer, Mood, key_server
 from tests.stopwatch import Stopwatch
@@ -23,30 +23,30 @@ BAD = tuple(mood for mood in get_args(Mood) if mood not in ("well", "sending awa
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyServer]:
-    monkeypatch.setattr(key_set, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(key_cache, "ANSWER_SECONDS", 1.0)
     with key_server() as one, key_server() as other:
         one.keys["first"] = ec.generate_private_key(ec.SECP256R1()).public_key()
         one.elsewhere = other.url
         yield one
 
 
-def make_old(keys: KeySet, seconds: float) -> None:
+def make_old(keys: KeyCache, seconds: float) -> None:
     keys._asked_at -= seconds
 
 
-async def until_idle(keys: KeySet) -> None:
+async def until_idle(keys: KeyCache) -> None:
     await until(lambda: keys._asking is None and not (keys._fetch and keys._fetch.is_running))
 
 
 @pytest.mark.parametrize("mood", BAD)
 async def test_known_keys_are_good_at_once_whatever_the_server_does(server: KeyServer, mood: Mood) -> None:
-    keys = KeySet(server.url, ALGORITHMS)
+    keys = KeyCache(server.url, ALGORITHMS)
     known = await keys.key("first")
     assert known is not None
     await until_idle(keys)
     server.mood = mood
     for _ in range(2):
-        make_old(keys, key_set.KEPT_SECONDS + 1)
+        make_old(keys, key_cache.KEPT_SECONDS + 1)
         stopwatch = Stopwatch()
         assert await keys.key("first") is known
         assert stopwatch.least_seconds < 0.2
@@ -57,7 +57,7 @@ async def test_known_keys_are_good_at_once_whatever_the_server_does(server: KeyS
 
 @pytest.mark.parametrize("mood", BAD)
 async def test_whoever_waits_for_the_first_keys_waits_so_long_at_most(server: KeyServer, mood: Mood) -> None:
-    server.mood, keys, stopwatch = mood, KeySet(server.url, ALGORITHMS), Stopwatch()
+    server.mood, keys, stopwatch = mood, KeyCache(server.url, ALGORITHMS), Stopwatch()
     with structlog.testing.capture_logs() as logged:
         assert set(await asyncio.gather(*(keys.key(f"name-{number}") for number in range(50)))) == {None}
         assert stopwatch.least_seconds < 5
@@ -67,14 +67,14 @@ async def test_whoever_waits_for_the_first_keys_waits_so_long_at_most(server: Ke
     assert [line["event"] for line in logged] == ["keys_unreachable"]
     assert keys._keys == {}
     server.mood = "well"
-    make_old(keys, key_set.PAUSE_SECONDS + 1)
+    make_old(keys, key_cache.PAUSE_SECONDS + 1)
     assert await keys.key("first") is not None
 
 
 async def test_there_is_one_fetch_at_a_time_and_its_thread_ends(server: KeyServer) -> None:
-    server.mood, keys = "dripping", KeySet(server.url, ALGORITHMS)
+    server.mood, keys = "dripping", KeyCache(server.url, ALGORITHMS)
     for _ in range(3):
-        make_old(keys, key_set.PAUSE_SECONDS + 1)
+        make_old(keys, key_cache.PAUSE_SECONDS + 1)
         await asyncio.gather(*(keys.key(f"name-{number}") for number in range(10)))
         await until_idle(keys)
     await until(lambda: server.gone == 3)
@@ -82,16 +82,16 @@ async def test_there_is_one_fetch_at_a_time_and_its_thread_ends(server: KeyServe
 
 
 async def test_after_a_long_silence_a_withdrawn_key_is_not_believed(server: KeyServer) -> None:
-    keys = KeySet(server.url, ALGORITHMS)
+    keys = KeyCache(server.url, ALGORITHMS)
     assert await keys.key("first") is not None
     server.keys = {"second": ec.generate_private_key(ec.SECP256R1()).public_key()}
-    make_old(keys, 2 * key_set.KEPT_SECONDS + 1)
+    make_old(keys, 2 * key_cache.KEPT_SECONDS + 1)
     assert await keys.key("first") is None
     assert await keys.key("second") is not None
 
 
 async def test_whoever_gives_up_waiting_leaves_it_to_the_others(server: KeyServer) -> None:
-    keys = KeySet(server.url, ALGORITHMS)
+    keys = KeyCache(server.url, ALGORITHMS)
     impatient, patient = asyncio.create_task(keys.key("first")), asyncio.create_task(keys.key("first"))
     await asyncio.sleep(0)
     impatient.cancel()
@@ -113,13 +113,13 @@ class SlowReading:
 @pytest.fixture
 def reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowReading]:
     slow = SlowReading()
-    monkeypatch.setattr(key_set, "published_keys", slow)
+    monkeypatch.setattr(key_cache, "published_keys", slow)
     yield slow
     slow.go_on.set()
 
 
 async def test_the_loop_goes_on_while_a_set_is_read(server: KeyServer, reading: SlowReading) -> None:
-    asking = asyncio.create_task(KeySet(server.url, ALGORITHMS).key("first"))
+    asking = asyncio.create_task(KeyCache(server.url, ALGORITHMS).key("first"))
     await until(lambda: reading.begun == 1)
     reading.go_on.set()
     assert await asking == ALGORITHMS
@@ -128,10 +128,10 @@ async def test_the_loop_goes_on_while_a_set_is_read(server: KeyServer, reading: 
 async def test_a_set_that_is_long_in_reading_is_given_up_and_no_other_is_read_meanwhile(
     server: KeyServer, reading: SlowReading
 ) -> None:
-    keys = KeySet(server.url, ALGORITHMS)
+    keys = KeyCache(server.url, ALGORITHMS)
     for _ in range(2):
         assert await keys.key("first") is None
-        make_old(keys, key_set.PAUSE_SECONDS + 1)
+        make_old(keys, key_cache.PAUSE_SECONDS + 1)
     assert reading.begun == 1
     reading.go_on.set()
     await until_idle(keys)
@@ -140,7 +140,7 @@ async def test_a_set_that_is_long_in_reading_is_given_up_and_no_other_is_read_me
 
 async def test_a_password_in_the_address_is_in_no_line_of_the_log() -> None:
     with structlog.testing.capture_logs() as logged:
-        assert await KeySet("http://user:hush@127.0.0.1:1/?api_key=hush", ALGORITHMS).key("first") is None
-        assert await KeySet("http://user:hush@[/", ALGORITHMS).key("first") is None
+        assert await KeyCache("http://user:hush@127.0.0.1:1/?api_key=hush", ALGORITHMS).key("first") is None
+        assert await KeyCache("http://user:hush@[/", ALGORITHMS).key("first") is None
     assert len(logged) == 2
     assert "hush" not in repr(logged)
