@@ -1,8 +1,7 @@
 """Sends to one client. Synchronous: nothing here waits for the client.
 
-Data that the socket does not take at once stays in the transport's buffer. When more than the bound is buffered, the
-client is a slow consumer: an ERROR and a close frame are the last data queued for it. If they are not sent in time, the
-connection is aborted, since a closing handshake with it could take for ever.
+Data that the socket does not take at once stays in the buffer of the wire. How much may wait there, and what becomes of
+a client that does not read, is decided by the wire: `websocket_closing.py`, or `bridge/socketio/session.py`.
 """
 
 from collections.abc import Callable

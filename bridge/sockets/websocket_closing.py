@@ -3,6 +3,8 @@
 A close must not wait for a client that does not read. A close frame must not be lost: closing a socket with unread
 bytes resets it. So after the close frame the writing side is shut down, what still arrives is discarded up to
 `LINGER_BYTES`, and a timer aborts.
+
+A client that does not read what waits for it is ended, too: see `cut`.
 """
 
 from asyncio.transports import BaseTransport
@@ -28,6 +30,8 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
     """One WebSocket: the part that ends it."""
 
     budget: Budget
+    outbox_bytes: int = 1_048_576
+    """How much may wait for a client that does not read."""
     _reader: Reader
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -62,6 +66,20 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
     def abort(self) -> None:
         """End the connection at once."""
         self.transport.abort()
+
+    def waiting_bytes(self) -> int:
+        """Bytes in the transport's buffer, which the socket has not taken yet."""
+        return self.transport.get_write_buffer_size()
+
+    def _look_at_outbox(self) -> None:
+        if self._carried is not None and self.waiting_bytes() > self.outbox_bytes:
+            self.loop.call_soon(self.cut)  # not now: the hub is in the middle of writing to other listeners
+
+    def cut(self) -> None:
+        """End a slow consumer: an ERROR and the close frame are the last data queued for it."""
+        if self._carried is not None:
+            self._carried.refuse("slow_consumer")
+            self._abort_after(self.close_timeout)
 
     def handle_close(self, event: Frame) -> None:
         self._lose()

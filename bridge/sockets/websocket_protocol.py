@@ -36,8 +36,6 @@ log = structlog.get_logger(__name__)
 class WebSocketProtocol(WebSocketClosing):
     """One socket. Until a connection is attached, messages go to the application's `receive`, as in uvicorn's class."""
 
-    outbox_bytes: int = 1_048_576
-
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self._reader = Reader(self, self.budget, self.budget.stranger(self.client[0] if self.client else ""))
@@ -259,17 +257,3 @@ class WebSocketProtocol(WebSocketClosing):
         super().resume_writing()
         self._is_full = False
         self.budget.outboxes.drain(self)
-
-    def waiting_bytes(self) -> int:
-        """Bytes in the transport's buffer, which the socket has not taken yet."""
-        return self.transport.get_write_buffer_size()
-
-    def _look_at_outbox(self) -> None:
-        if self._carried is not None and self.waiting_bytes() > self.outbox_bytes:
-            self.loop.call_soon(self.cut)  # not now: the hub is in the middle of writing to other listeners
-
-    def cut(self) -> None:
-        """End a slow consumer: an ERROR and the close frame are the last data queued for it."""
-        if self._carried is not None:
-            self._carried.refuse("slow_consumer")
-            self._abort_after(self.close_timeout)
