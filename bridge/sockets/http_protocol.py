@@ -95,18 +95,18 @@ class HttpProtocol(HttpClosing):
 
     def _read(self) -> None:
         """Parse some pieces, and not beyond the end of the current request."""
-        if not self._is_whole:
+        if not self._deadline.is_whole:
             self._deadline.expect(self._end_late)
         try:
             with c_library:
                 self._feed_on()
         except Unreadable:
             self._refuse_request(400)
-        if not self._is_whole:
+        if not self._deadline.is_whole:
             self._line = self._holder  # the request did not arrive all at once
         if self._position == len(self._data):
             self._data, self._position = b"", 0
-        elif not self._discards_input and self._is_whole:
+        elif not self._discards_input and self._deadline.is_whole:
             self.flow.hold()
         elif not self._discards_input:
             self._wait()
@@ -114,7 +114,7 @@ class HttpProtocol(HttpClosing):
     def _feed_on(self) -> None:
         """Feed the parser at most `PIECES_AT_ONCE` pieces: a head, lines and chunks of a body."""
         for _ in range(PIECES_AT_ONCE):
-            if self._position == len(self._data) or self._discards_input or self._is_whole:
+            if self._position == len(self._data) or self._discards_input or self._deadline.is_whole:
                 break
             begin, self._position = self._position, self._extent.end(self._data, self._position)
             self._feed(self._data[begin : self._position])
@@ -155,7 +155,6 @@ class HttpProtocol(HttpClosing):
 
     def _next_request(self) -> None:
         self._deadline.begin()
-        self._is_whole = False
         self._line = self._heads
         self._is_vouched = False
         self._head_size = HeadSize()
@@ -163,7 +162,12 @@ class HttpProtocol(HttpClosing):
 
     def _go_on(self) -> None:
         """Parse the next request, once the one before it is answered and the client has read enough of the response."""
-        if self._discards_input or not self._is_whole or not self.cycle.response_complete or self.flow.write_paused:
+        if (
+            self._discards_input
+            or not self._deadline.is_whole
+            or not self.cycle.response_complete
+            or self.flow.write_paused
+        ):
             return
         if self.transport.is_closing():
             return
@@ -214,8 +218,7 @@ class HttpProtocol(HttpClosing):
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade() and (self._should_upgrade() or self._extent.has_body):
             return
-        self._is_whole = True
-        self._deadline.end()
+        self._deadline.complete()
         self.strangers.asked(self.transport)
         if self._is_vouched:
             self._vouch()
@@ -227,7 +230,7 @@ class HttpProtocol(HttpClosing):
         super().on_response_complete()
         self._response_deadline.watch()
         self.strangers.served(self.transport)
-        if self._is_whole:
+        if self._deadline.is_whole:
             self.loop.call_soon(self._go_on)
         elif self._extent.left is None or self._extent.left > MOST_UNWANTED_BYTES:
             self._shut()
@@ -271,5 +274,5 @@ class HttpProtocol(HttpClosing):
         A client that never completes its request is ended like any unauthenticated one.
         """
         self._is_vouched = True
-        if self._is_whole:
+        if self._deadline.is_whole:
             self.strangers.vouch(self.transport)

@@ -12,7 +12,7 @@ SLOWEST_BYTES_PER_SECOND: Final = 4_096
 class RequestDeadline:
     """Of one connection, for one request after another. It keeps nothing of its connection but a timer that runs."""
 
-    __slots__ = ("_begun_at", "_loop", "_timer", "body_bytes", "is_in_head")
+    __slots__ = ("_begun_at", "_loop", "_timer", "body_bytes", "is_in_head", "is_whole")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -23,6 +23,7 @@ class RequestDeadline:
     def begin(self) -> None:
         """Another request is to come. Its time begins with `expect`."""
         self.is_in_head = True
+        self.is_whole = False
         self.body_bytes = 0
 
     def expect(self, late: Callable[[], None]) -> None:
@@ -31,8 +32,13 @@ class RequestDeadline:
             self._begun_at = self._loop.time()
             self._timer = self._loop.call_later(REQUEST_SECONDS, self._look, late)
 
+    def complete(self) -> None:
+        """The request has come, whole."""
+        self.is_whole = True
+        self.end()
+
     def end(self) -> None:
-        """The request has come, or nobody waits for it any more; harmless when repeated."""
+        """Nobody waits for the rest of the request any more; harmless when repeated."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -88,3 +88,13 @@ def test_who_lingers_is_no_longer_late_but_over(loop: Loop, late: list[str], dea
     deadline.linger(0.5, lambda: late.append("over"))
     loop.go_on()
     assert (loop.now, late) == (0.5, ["over"])
+
+
+def test_a_request_that_has_come_is_never_late_and_the_next_one_has_not_come(
+    loop: Loop, late: list[str], deadline: RequestDeadline
+) -> None:
+    deadline.expect(lambda: late.append("late"))
+    deadline.complete()
+    assert (deadline.is_whole, loop.due, late) == (True, None, [])
+    deadline.begin()
+    assert not deadline.is_whole
