@@ -14,6 +14,7 @@ import structlog
 from redis.asyncio.connection import ConnectionPool
 
 from bridge.broker.link import Keeper, Replies, pack
+from bridge.system.observers import Observers
 
 Done = Callable[[Any], None]
 
@@ -66,7 +67,8 @@ class Bus:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Receipt] = deque()
         self._unsent: list[bytes] = []
-        self._back: list[Callable[[], None]] = []
+        self.back: Final = Observers[[]]()
+        """Called each time that a link to Redis opens."""
         self._refused_by_redis = False
         self._late_seconds = 0.0
         self.published = 0
@@ -80,10 +82,6 @@ class Bus:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keeper.run(self._opened, self._lost))
             tasks.create_task(self._watch())
-
-    def when_back(self, call: Callable[[], None]) -> None:
-        """Call this, synchronously, each time that a link to Redis opens."""
-        self._back.append(call)
 
     @property
     def is_up(self) -> bool:
@@ -176,8 +174,7 @@ class Bus:
 
     def _opened(self) -> None:
         self._refused_by_redis = False
-        for call in self._back:
-            call()
+        self.back()
 
     def _lost(self) -> None:
         self._unsent.clear()

@@ -42,7 +42,7 @@ class Leases:
         self.swept = 0
         self.forgotten: Final = Observers[[]]()
         """Told when Redis is found not to know us: it came back empty, or was flushed."""
-        bus.when_back(self.renew)
+        bus.back.add(self.renew)
 
     async def run(self) -> None:
         """Renew the lease every `RENEWAL_SECONDS`, until cancelled."""

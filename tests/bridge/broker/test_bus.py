@@ -208,7 +208,7 @@ async def test_it_calls_whoever_waits_each_time_that_redis_is_back(redis_server:
     server = redis_server()
     bus = Bus(pool(server.url, "test-bus"), b"nobody")
     calls: list[bool] = []
-    bus.when_back(lambda: calls.append(bus.is_up))
+    bus.back.add(lambda: calls.append(bus.is_up))
     async with running(bus):
         await until(lambda: calls == [True])
         server.execute("CLIENT", "KILL", "TYPE", "normal")
