@@ -86,6 +86,17 @@ class Turns:
             holder.is_listed = True
             self._list(holder)
 
+    async def turn(self, holder: Holder) -> None:
+        """Return when one piece of this holder's work may be done. For work that is done in a coroutine."""
+        if self.may_go_on(holder):
+            return
+        waiting = _Waiting()
+        self.wait(holder, waiting)
+        try:
+            await waiting.turn
+        finally:
+            holder.withdraw(waiting)
+
     def _list(self, holder: Holder) -> None:
         self._ready.append(holder)
         self._come_again()
@@ -127,3 +138,14 @@ class Turns:
             self._ready.append(holder)
         else:
             holder.is_listed = False
+
+
+class _Waiting:
+    """A coroutine that waits for its turn."""
+
+    def __init__(self) -> None:
+        self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def go_on(self) -> None:
+        if not self.turn.done():
+            self.turn.set_result(None)

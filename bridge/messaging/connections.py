@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -143,6 +143,8 @@ class Connections:
         """Called with each connection that begins."""
         self.ended: Final = Observers[[Connection]]()
         """Called with each connection that is over."""
+        self.flushes: Final[list[Callable[[], Awaitable[None]]]] = []
+        """Called at the end, when all connections are over: each returns when clients have taken what still waits."""
         self.cutting_off: Final = Observers[[]]()
         """Called before the remaining connections are aborted, without waiting for what they have not read."""
         self.is_closing = False
@@ -188,7 +190,7 @@ class Connections:
         return {tenant for tenant, _ in self._by_tenant}
 
     async def close_all(self, seconds: float) -> None:
-        """Refuse every connection with `going_away`, and wait until all are over: at most this long for both."""
+        """Refuse every connection with `going_away`, and wait until all are over and flushed: at most this long."""
         self.is_closing = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -196,6 +198,8 @@ class Connections:
                     pause = random.randint(*RETRY_AFTER_MS)  # noqa: S311 - jitter
                     connection.refuse("going_away", retry_after_ms=pause)
                 await self._wait_until_empty()
+                for flush in self.flushes:
+                    await flush()
 
     async def cut_off(self) -> None:
         """Abort the remaining connections, and wait until all are over."""

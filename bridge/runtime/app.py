@@ -94,7 +94,7 @@ def _mount(app: Application, process: Process) -> None:
     if app.settings.socketio:  # Socket.IO
         from bridge.runtime import socketio  # noqa: PLC0415 - needed only where it is served  # Socket.IO
 
-        socketio.mount(app, app.settings, process)  # Socket.IO
+        socketio.mount(app, app.settings, app.budget, process)  # Socket.IO
     _mount_api(app, process)
     tenants = _tenant_service(process)
     _mount_admin(app, process, tenants)

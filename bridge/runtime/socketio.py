@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.runtime.process import Process
 from bridge.runtime.v3 import v3_ports
@@ -13,7 +14,7 @@ from legacy_v2.socketio_door import NAMESPACE as V2  # V2
 from v3.socketio_door import NAMESPACE as V3
 
 
-def mount(app: FastAPI, settings: Settings, process: Process) -> None:
+def mount(app: FastAPI, settings: Settings, budget: Budget, process: Process) -> None:
     """Add `/socket.io/` to the application. Its sessions end after their connections were asked to close."""
     preflight = process.handshakes.preflight
     v2 = process.v2  # V2
@@ -21,6 +22,8 @@ def mount(app: FastAPI, settings: Settings, process: Process) -> None:
         V3: v3_door(preflight, process.handshakes.v3, v3_ports(process)),
         V2: v2_door(preflight, v2.handshake, process.tenants.table, process.records.counts, v2.ports),  # V2
     }
-    sessions = mount_sessions(app, settings, preflight, doors)
-    process.messaging.connections.cutting_off.add(sessions.end_all)
+    sessions = mount_sessions(app, settings, budget, preflight, doors)
+    connections = process.messaging.connections
+    connections.flushes.append(sessions.flushed)
+    connections.cutting_off.add(sessions.end_all)
     process.parts.append(sessions)

@@ -6,6 +6,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.handshake.preflight import Preflight
 from bridge.socketio.endpoint import Endpoint
@@ -15,13 +16,15 @@ from bridge.socketio.sessions import Sessions
 PATH: Final = "/socket.io"
 
 
-def mount(app: FastAPI, settings: Settings, preflight: Preflight, doors: Mapping[str, Door]) -> Sessions:
+def mount(
+    app: FastAPI, settings: Settings, budget: Budget, preflight: Preflight, doors: Mapping[str, Door]
+) -> Sessions:
     """Add the endpoint to the application, and return its sessions, which must run as long as the process does.
 
     `doors`: namespace -> its door, as made by `v3_door` and `v2_door`.
     """
     now = asyncio.get_running_loop().time
-    sessions = Sessions(settings.outbox_bytes, settings.max_message_bytes, now, settings.trusted_proxies)
+    sessions = Sessions(settings.outbox_bytes, settings.max_message_bytes, budget, now, settings.trusted_proxies)
     sessions.doors.update(doors)
     app.mount(PATH, Endpoint(sessions, preflight))
     return sessions

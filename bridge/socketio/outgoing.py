@@ -1,7 +1,7 @@
 """Queue of the packets that wait for the next poll of one client, with a bound in bytes. Pure.
 
-The queue accepts every packet. After `put` the caller checks `is_too_full`, and ends the session as a slow consumer if
-it is. So the last packets, which tell the client why, still fit.
+The queue accepts every packet. After `put` the caller checks `is_too_full`. If it is, the caller drops the packets,
+tells the client that it is a slow consumer, and ends the session.
 """
 
 from collections import deque
@@ -32,6 +32,11 @@ class Outgoing:
         """Add one packet at the end."""
         self._packets.append(packet)
         self.bytes += PACKET_BYTES + len(packet)
+
+    def clear(self) -> None:
+        """Drop all packets."""
+        self._packets.clear()
+        self.bytes = 0
 
     def take(self, most: int) -> list[bytes]:
         """Remove and return the oldest packets, at most `most`."""

@@ -4,6 +4,7 @@ A second poll or a second POST while one is under way ends the session: it would
 It must never wait for the session's client.
 """
 
+from time import perf_counter
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -51,6 +52,7 @@ async def post(request: Request, session: Session, most_bytes: int) -> Response:
     session.is_posting = True
     _vouch(request, session)
     try:
+        await session.budget.turn(session.holder)
         return await _take(request, session, most_bytes)
     finally:
         session.is_posting = False
@@ -67,6 +69,7 @@ async def poll(request: Request, session: Session) -> Response:
     _vouch(request, session)
     when_gone(request.scope, lambda: session.end(1001, "the client went away"))
     try:
+        await session.budget.turn(session.holder)
         return PlainTextResponse(await session.answer())
     finally:
         session.is_polling = False
@@ -99,7 +102,12 @@ async def _are_taken(texts: list[str], session: Session) -> bool:
         if not packets.may_come(text):
             session.end_as_broken()
             return False
-        await session.receive_in_turn(text)
+        await session.budget.turn(session.holder)
+        began = perf_counter()
+        join = session.take(text)
+        session.budget.spent(session.holder, len(text), perf_counter() - began)
+        if join is not None:
+            await session.enter(join)
     return True
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from starlette.datastructures import Headers
 
+from bridge.budget.budget import Budget
 from bridge.socketio.pending_sessions import PendingSessions
 from bridge.sockets.outbox import Wire
 from bridge.sockets.ports import Carried
@@ -58,6 +59,10 @@ class Home(Protocol):
 
     max_message_bytes: int
     broken: int
+
+    @property
+    def budget(self) -> Budget:
+        """The budget of the process."""
 
     @property
     def doors(self) -> Mapping[str, Door]:

@@ -18,6 +18,7 @@ from bridge.budget.accounts import Holder
 from bridge.socketio import packets
 from bridge.socketio.engine import Engine
 from bridge.socketio.namespaces import Decision, Join, Leave, Namespaces, Say
+from bridge.socketio.packet_budget import PacketBudget
 from bridge.socketio.pending_sessions import CONNECT_SECONDS
 from bridge.socketio.ports import Home, JoinRequest, Refusal
 from bridge.socketio.transport import Transport
@@ -67,7 +68,8 @@ class Session:
         self.query: Final = scope["query_string"].decode("latin-1")
         self.address: Final = address
         self.engine: Final = engine
-        self.transport: Final = Transport(engine, home.framed, wire)
+        self.transport: Final = Transport(engine, home, wire, lambda: self.refuse("slow_consumer"))
+        self.budget: Final = PacketBudget(home.budget, address)
         self.namespaces: Final = Namespaces()
         self.is_polling = self.is_posting = False
         self.when_joined: Callable[[Holder], None] = _nobody_pays
@@ -75,7 +77,6 @@ class Session:
         self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
         self._home = home
         self._joins: set[asyncio.Task[None]] = set()
-        self._is_slow = False
         self._unjoined_since = home.now()
 
     @property
@@ -89,17 +90,13 @@ class Session:
 
     @property
     def holder(self) -> Holder:
-        """The holder that pays for the client's messages. The client must be in a namespace."""
-        return next(iter(self.namespaces.joined.values())).holder
+        """The holder that pays for the client's messages; while it is in no namespace, that of its address."""
+        return next((carried.holder for carried in self.namespaces.joined.values()), self.budget.stranger)
 
     def write(self, blob: bytes) -> None:
-        """Write framed packets. If more than the bound waits, the client is refused as a slow consumer.
-
-        Packets are accepted until the refusal has ended the session, so that the refusal itself is sent.
-        """
-        if not self.is_over and not self.transport.write(blob) and not self._is_slow:
-            self._is_slow = True
-            asyncio.get_running_loop().call_soon(self.refuse, "slow_consumer")
+        """Write packets; nothing is written any more when the session is over."""
+        if not self.is_over:
+            self.transport.write(blob)
 
     async def answer(self) -> bytes:
         """Wait for packets; returns the response body for a poll."""
@@ -110,17 +107,17 @@ class Session:
 
     def receive(self, text: str, receipt: object = None) -> None:
         """Handle one packet of the session's WebSocket. It must not wait, so a CONNECT is handled in a task."""
-        join = self._take(text)
+        join = self.take(text)
         if join is not None:
-            task = asyncio.get_running_loop().create_task(self._join(join))
+            task = asyncio.get_running_loop().create_task(self.enter(join))
             self._joins.add(task)
             task.add_done_callback(self._joins.discard)
 
     async def receive_in_turn(self, text: str) -> None:
         """Handle one packet. A CONNECT is answered before this returns."""
-        join = self._take(text)
+        join = self.take(text)
         if join is not None:
-            await self._join(join)
+            await self.enter(join)
 
     def receive_upgrade(self, packet: str) -> None:
         """Handle one packet of a WebSocket that wants to take over."""
@@ -129,7 +126,7 @@ class Session:
         except packets.Broken:
             self.end_as_broken()
 
-    def _take(self, text: str) -> Join | None:
+    def take(self, text: str) -> Join | None:
         """Carry out what follows from one packet; a CONNECT is returned instead."""
         try:
             return None if self.is_over else self._read(text)
@@ -173,9 +170,10 @@ class Session:
             lambda told: self.write(packets.acknowledgement(namespace, number, told))
         )
 
-    async def _join(self, join: Join) -> None:
+    async def enter(self, join: Join) -> None:
+        """Admit the client to a namespace, or refuse it; then handle the packets that waited for this."""
         try:
-            refusal = await self._enter(join)
+            refusal = await self._refusal(join)
             if refusal is not None:
                 self.write(packets.refused(join.namespace, *refusal))
                 asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._end_if_unjoined)
@@ -185,7 +183,7 @@ class Session:
             for packet in self.namespaces.settle(join.namespace):
                 self.receive(f"{packets.MESSAGE}{packet}")
 
-    async def _enter(self, join: Join) -> Refusal | None:
+    async def _refusal(self, join: Join) -> Refusal | None:
         door = self._home.doors.get(join.namespace)
         if door is None:
             return "Connect to the namespace /v3 or /v2.", {"code": "invalid_namespace"}
@@ -258,6 +256,7 @@ class Session:
         self._lose()
 
     def _lose(self) -> None:
+        self.transport.over()
         for join in self._joins:
             join.cancel()
         for carried in self.namespaces.leave_all():

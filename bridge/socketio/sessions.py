@@ -13,6 +13,7 @@ import structlog
 from prometheus_client.core import Metric
 from starlette.types import Scope
 
+from bridge.budget.budget import Budget
 from bridge.budget.client_address import client_address
 from bridge.socketio import packets
 from bridge.socketio.engine import Engine
@@ -25,6 +26,7 @@ from bridge.system.metrics import counter
 from bridge.system.part import Part, Task
 
 LOOK_SECONDS: Final = 1.0
+FLUSH_LOOK_SECONDS: Final = 0.02
 MOST_PENDING: Final = 2_000
 """Sessions in no namespace. There must be a bound: a page may begin thousands of sessions without authentication."""
 SID_BYTES: Final = 15
@@ -42,10 +44,12 @@ class Sessions(Part):
         self,
         outbox_bytes: int,
         max_message_bytes: int,
+        budget: Budget,
         now: Callable[[], float],
         trusted_proxies: tuple[str, ...] = (),
     ) -> None:
         """`now` returns the time of the event loop's clock, in seconds."""
+        self.budget: Final = budget
         self._sessions: Final[dict[str, Session]] = {}
         self._trusted_proxies = trusted_proxies
         self._outbox_bytes = outbox_bytes
@@ -54,9 +58,8 @@ class Sessions(Part):
         self.pending: Final = PendingSessions()
         self.max_message_bytes = max_message_bytes
         self.now = now
-        self.broken = 0
-        """How many sessions ended because of an invalid packet."""
-        self.begun = self.displaced = 0
+        self.begun = self.displaced = self.broken = 0
+        """Sessions that began, that ended because others began, and that ended because of an invalid packet."""
 
     @property
     def most_bytes(self) -> int:
@@ -113,6 +116,11 @@ class Sessions(Part):
         """End all sessions, since the process stops; open polls are answered."""
         for session in self.all():
             session.end(1012, "going_away")
+
+    async def flushed(self) -> None:
+        """Return when polls have taken the last packets of every session that is over."""
+        while any(one.is_over and one.engine.outgoing for one in self._sessions.values()):  # noqa: ASYNC110 - no event
+            await asyncio.sleep(FLUSH_LOOK_SECONDS)
 
     async def run(self) -> None:
         """Check the deadlines of all sessions every `LOOK_SECONDS`, until cancelled."""

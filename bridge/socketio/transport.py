@@ -7,8 +7,10 @@ in a queue with a bound in bytes. It must never wait for the client, and never r
 import asyncio
 from collections.abc import Callable
 
+from bridge.budget.outboxes import MUCH_BYTES
 from bridge.socketio import packets
 from bridge.socketio.engine import Engine
+from bridge.socketio.ports import Home
 from bridge.sockets.framing import text_frame
 from bridge.sockets.outbox import Wire
 
@@ -16,31 +18,55 @@ from bridge.sockets.outbox import Wire
 class Transport:
     """The transport of one session. `candidate`: a WebSocket that wants to take over from polling."""
 
-    def __init__(self, engine: Engine, framed: Callable[[bytes], bytes], wire: Wire | None) -> None:
-        """`framed` makes packets WebSocket frames. `wire`: the session's WebSocket, if it begins with one."""
+    def __init__(self, engine: Engine, home: Home, wire: Wire | None, slow: Callable[[], None]) -> None:
+        """`wire`: the session's WebSocket, if it begins with one. `slow` is called when polls take too little."""
         self.candidate: Wire | None = None
         self._engine = engine
-        self._frames_of = framed
+        self._frames_of = home.framed
+        self._outboxes = home.budget.outboxes
+        self._slow = slow
+        self._is_cut = False
         self._wire = wire
         self._poll: asyncio.Future[None] | None = None
 
-    def write(self, blob: bytes) -> bool:
-        """Write packets; returns whether the queue is still within its bound. A WebSocket checks its own bound."""
+    def write(self, blob: bytes) -> None:
+        """Write packets. A WebSocket has a bound of its own; the queue for polls is cut when it exceeds its bound."""
         if self._wire is not None:
             self._wire.write(self._frames_of(blob))
-            return True
-        outgoing = self._engine.outgoing
+            return
         for packet in blob.split(packets.SEPARATOR):
-            outgoing.put(packet)
+            self._engine.outgoing.put(packet)
+        self._look_at_queue()
         self._wake_poll()
-        return not outgoing.is_too_full
+
+    def _look_at_queue(self) -> None:
+        if self._engine.outgoing.is_too_full and not self._is_cut:
+            asyncio.get_running_loop().call_soon(self.cut)  # not now: others are being written to
+        elif self.waiting_bytes() > MUCH_BYTES:
+            self._outboxes.fill(self)
+        else:
+            self._outboxes.drain(self)
+
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for polls."""
+        return self._engine.outgoing.bytes
+
+    def cut(self) -> None:
+        """Drop what waits for polls, and have the client told that it is a slow consumer; harmless when repeated."""
+        self._outboxes.drain(self)
+        if not self._is_cut:
+            self._is_cut = True
+            self._engine.outgoing.clear()
+            self._slow()
 
     async def answer(self) -> bytes:
-        """Wait for packets; returns the response body for a poll. The last one is `packets.CLOSE`."""
+        """Wait for packets; returns the response body for a poll. See `Engine.answer`."""
         if not self._engine.has_answer:
             self._poll = asyncio.get_running_loop().create_future()
             await self._poll
-        return self._engine.answer()
+        body = self._engine.answer()
+        self._look_at_queue()
+        return body
 
     def _wake_poll(self) -> None:
         if self._poll is not None and not self._poll.done():
@@ -61,6 +87,7 @@ class Transport:
         waiting = self._engine.outgoing.take(len(self._engine.outgoing))
         if waiting and self._wire is not None:
             self._wire.write(b"".join(map(text_frame, waiting)))
+        self._outboxes.drain(self)
 
     def close(self, code: int, reason: str) -> None:
         """Close the WebSockets, after what was written to them, and answer an open poll."""
@@ -70,8 +97,17 @@ class Transport:
             self._wire.begin_close(code, reason, text_frame(packets.CLOSE))
         self._wake_poll()
 
+    def over(self) -> None:
+        """The session is over: it is not told any more when its client is slow. What waits is still there for polls."""
+        self._slow = _nothing
+
     def abort(self) -> None:
-        """Abort the WebSockets."""
+        """Abort the WebSockets, and drop what waits for polls."""
+        self._outboxes.drain(self)
+        self._engine.outgoing.clear()
         for wire in (self._wire, self.candidate):
             if wire is not None:
                 wire.abort()
+
+
+def _nothing() -> None: ...

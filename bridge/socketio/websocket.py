@@ -6,6 +6,7 @@ does or fails to do.
 """
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from starlette.types import Receive
@@ -13,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bridge.socketio.session import Session
 from bridge.socketio.sessions import Sessions
-from bridge.sockets.ports import WebSocketWire, pay, vouch
+from bridge.sockets.ports import WebSocketWire, pay, vouch, when_gone
 
 PROBE_SECONDS: Final = 10.0
 """How long each step of an upgrade may take."""
@@ -22,19 +23,20 @@ PROBE_SECONDS: Final = 10.0
 async def begin(websocket: WebSocket, sessions: Sessions, wire: WebSocketWire) -> None:
     """Begin a session with this handshake, and serve it until it ends."""
     if await _is_accepted(websocket, sessions, wire):
-        await _carry(websocket.receive, sessions.begin(websocket.scope, wire), wire)
+        await _carry(websocket, sessions.begin(websocket.scope, wire), wire)
 
 
 async def upgrade(websocket: WebSocket, sessions: Sessions, session: Session, wire: WebSocketWire) -> None:
     """Upgrade a session that polls, and serve it until it ends. If the upgrade fails, the session goes on polling."""
     session.transport.candidate = wire
+    when_gone(websocket.scope, partial(_give_up_upgrade, session, wire))
     try:
         if await _is_accepted(websocket, sessions, wire):
-            await _ask_to_take_over(websocket, session)
+            await _ask_to_take_over(websocket, session, wire)
     finally:
         _give_up_upgrade(session, wire)
     if session.engine.transport == "websocket":
-        await _carry(websocket.receive, session, wire)
+        await _carry(websocket, session, wire)
 
 
 async def _is_accepted(websocket: WebSocket, sessions: Sessions, wire: WebSocketWire) -> bool:
@@ -47,9 +49,9 @@ async def _is_accepted(websocket: WebSocket, sessions: Sessions, wire: WebSocket
     return True
 
 
-async def _ask_to_take_over(websocket: WebSocket, session: Session) -> None:
+async def _ask_to_take_over(websocket: WebSocket, session: Session, wire: WebSocketWire) -> None:
     """Do the steps of an upgrade, until it has succeeded, the session is over, or the client sends nothing more."""
-    while not session.is_over and session.engine.transport != "websocket":
+    while not session.is_over and session.transport.candidate is wire:
         packet = await _next_soon(websocket.receive)
         if packet is None:
             return
@@ -72,10 +74,11 @@ def _give_up_upgrade(session: Session, wire: WebSocketWire) -> None:
         wire.begin_close(1000, "")
 
 
-async def _carry(receive: Receive, session: Session, wire: WebSocketWire) -> None:
+async def _carry(websocket: WebSocket, session: Session, wire: WebSocketWire) -> None:
+    when_gone(websocket.scope, session.lost)
     try:
         while not (session.is_over or session.namespaces.joined):
-            packet = await _next(receive)
+            packet = await _next(websocket.receive)
             if packet is None:
                 return
             await session.receive_in_turn(packet)

@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, SECRET, UNHURRIED, api_key, key, token, with_key
-from tests.end_to_end.raw import TEXT, frame
+from tests.end_to_end.raw import TEXT, frame, raw_socket
 from tests.end_to_end.socketio_clients import TRANSPORTS, poller, refusal_of, v3_ids, visitor
 from tests.end_to_end.test_ends import never_reading, resident_bytes
 from tests.servers import BridgeProcess
@@ -35,6 +35,7 @@ ECHO = {"msg_type": "msg", "target": "echo", "msg": "still here"}
 GROUP = {"msg_type": "msg", "target": "group", "msg": "hi"}
 ACME = {"api_key": api_key("acme")}
 MIB = 1024 * 1024
+MOST_AT_ONCE = 16  # packets in the answer to a poll
 by_each_transport = pytest.mark.parametrize("transports", TRANSPORTS)
 
 
@@ -395,6 +396,35 @@ async def test_a_stopping_process_tells_it_and_exits_with_0(bridge: StartBridge,
         assert (await open_poll).text == "1"
         assert await ending == 0
         assert stopwatch.least_seconds < 8
+
+
+async def test_a_stopping_process_waits_until_polls_have_taken_what_waits(bridge: StartBridge) -> None:
+    running = bridge("--socketio", config=QUIET + UNHURRIED)
+    async with poller(running) as slow, visitor(running, **v3_ids("talker")) as talker:
+        await slow.enter("/v3", v3_ids("slow"))
+        for number in range(MOST_AT_ONCE + 4):
+            assert (await talker.ask({**GROUP, "payload": {"number": number}}))["ok"]
+        ending = asyncio.create_task(asyncio.to_thread(running.terminate))
+        heard: list[str] = []
+        while not heard or "going_away" not in heard[-1]:
+            heard += await slow.hear()
+            await asyncio.sleep(0.1)  # between two polls
+        said = [json.loads(packet.partition(",")[2])[1] for packet in heard if packet[:2] == "42"]
+        numbers = [message["payload"]["number"] for message in said if message["from_id"] == "talker"]
+        assert numbers == list(range(MOST_AT_ONCE + 4))
+        assert said[-1]["payload"]["code"] == "going_away"
+        assert await ending == 0
+
+
+@pytest.mark.parametrize("namespace", ["/v3", "/v2"])
+async def test_who_leaves_while_it_is_let_in_leaves_nothing_behind(bridge: StartBridge, namespace: str) -> None:
+    """Nor a traceback in the log, to which the fixture holds the bridge."""
+    running = bridge("--socketio", config=QUIET + UNHURRIED)
+    for number in range(20):
+        async with raw_socket(running) as raw:
+            await raw.upgrade("/socket.io/?EIO=4&transport=websocket")
+            await raw.send(frame(TEXT, f"40{namespace},{json.dumps(v3_ids(f'brief{number}'))}".encode()))
+    await eventually(lambda: are_present(running))
 
 
 async def test_without_redis_nobody_is_let_in_and_who_is_there_is_told(

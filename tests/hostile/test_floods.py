@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.end_to_end.clients import v3_path
-from tests.end_to_end.configuration import with_key
+from tests.end_to_end.configuration import api_key, with_key
+from tests.end_to_end.socketio_clients import poller, v3_ids
 from tests.hostile.attackers import FLOODS, Attacker, TookMore, attacking
 from tests.hostile.bridges import Attacked
 from tests.hostile.configuration import ALLOWANCE, TIGHT_CONFIG
@@ -87,3 +90,29 @@ async def test_without_the_budget_a_session_of_socketio_gets_more(attacked: Star
     bridge = attacked("--socketio", config=TIGHT_CONFIG, without="budget")
     with pytest.raises(TookMore):
         await nobody_notices(bridge, SOCKETIO, flood)
+
+
+async def posts_take_more(bridge: Attacked) -> None:
+    """Sixteen packets in each POST, one POST after the other."""
+    async with poller(bridge) as io:
+        await io.enter("/v3", v3_ids("rowdy", "noise", api_key=api_key("rowdy")))
+        began, heeded = time.monotonic(), 0
+        while heeded <= ALLOWANCE.most(time.monotonic() - began):
+            assert (await io.post("\x1e".join(["3"] * 16))).status_code == 200
+            heeded += 16
+        raise TookMore(f"{heeded} packets")
+
+
+async def the_rest_of_the_tenant_does_not_notice(bridge: Attacked) -> None:
+    async with victims(bridge, "rowdy") as talking:
+        await talking.talk_during(posts_take_more(bridge))
+
+
+async def test_a_session_that_polls_spends_what_it_may(attacked: StartAttacked) -> None:
+    await the_rest_of_the_tenant_does_not_notice(attacked("--socketio", config=TIGHT_CONFIG))
+
+
+async def test_where_polls_do_not_wait_for_their_budget_they_get_more(attacked: StartAttacked) -> None:
+    bridge = attacked("--socketio", config=TIGHT_CONFIG, without="budget of polls")
+    with pytest.raises(TookMore):
+        await the_rest_of_the_tenant_does_not_notice(bridge)

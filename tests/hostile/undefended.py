@@ -39,6 +39,9 @@ def always(*_arguments: Any, **_named: Any) -> bool:
     return True
 
 
+async def without_waiting(*_arguments: Any, **_named: Any) -> None: ...
+
+
 def never(*_arguments: Any, **_named: Any) -> bool:
     return False
 
@@ -178,6 +181,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "streams of a key": {"bridge.admin.events:Streams._has_room": up_to_the_last},
     "turns of reports": {"bridge.records.report_turns:ReportTurns.turn": without_turns},
     "reports of the gone": {"bridge.admin.report_answer:_left": for_ever},
+    "budget of polls": {"bridge.socketio.packet_budget:PacketBudget.turn": without_waiting},
     "sessions of an address": {"bridge.socketio.pending_sessions:PendingSessions.gives_way": the_longest_waiting},
     "known clients": {
         "bridge.records.turned_away:REFUSE": Changed(partial(without_words, words=KNOWN_ALONE, instead="true"))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 
+from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.runtime import socketio
 from bridge.runtime.process import Process
@@ -20,7 +21,8 @@ from tests.bridge.socketio.parts import heard
 @pytest.fixture
 async def process(redis_url: str, prefix: str) -> AsyncIterator[Process]:
     async with assembled(redis_url, prefix, drain_seconds=0) as one:
-        socketio.mount(FastAPI(), Settings(prefix=prefix), one)
+        settings = Settings(prefix=prefix)
+        socketio.mount(FastAPI(), settings, Budget(settings.limits), one)
         yield one
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.budget.accounts import Holder
+from bridge.budget.budget import Budget
+from bridge.config.settings import Settings
 from bridge.socketio.ports import JoinRequest, Refusal
 from bridge.socketio.session import Session
 from bridge.socketio.sessions import Sessions
@@ -33,6 +35,7 @@ class Carried:
         self.pongs = 0
         self.losses = 0
         self.close_code = 4508
+        self.payer = Holder()
 
     def receive(self, text: str, receipt: Any = None) -> None:
         self.received.append((text, receipt))
@@ -47,7 +50,7 @@ class Carried:
 
     @property
     def holder(self) -> Holder:
-        return Holder()
+        return self.payer
 
     def alive(self) -> None:
         self.pongs += 1
@@ -116,7 +119,8 @@ class Home:
 
     def __init__(self) -> None:
         self.time = 0.0
-        self.sessions = Sessions(OUTBOX_BYTES, MESSAGE_BYTES, lambda: self.time)
+        self.budget = Budget(Settings().limits)
+        self.sessions = Sessions(OUTBOX_BYTES, MESSAGE_BYTES, self.budget, lambda: self.time)
         self.v3, self.v2 = Door(), Door()
         self.sessions.doors.update({"/v3": self.v3, "/v2": self.v2})
         for door in (self.v3, self.v2):

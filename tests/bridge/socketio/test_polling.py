@@ -8,12 +8,24 @@ from typing import Any, cast
 
 import pytest
 
+from bridge.budget.accounts import Holder
 from bridge.sockets.ports import WHEN_GONE
 from tests.bridge.broker.parts import ANSWER_SECONDS, until
 from tests.bridge.socketio.parts import EVENT, MESSAGE_BYTES, POLLING, code_of, reason_of
 from tests.bridge.socketio.visits import Visit
 
 MOST_BYTES = MESSAGE_BYTES + 1_024
+
+
+class Payer(Holder):
+    """Notes what it is charged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.charged: list[tuple[int, int, float]] = []
+
+    def spend(self, size_bytes: int, frames: int, milliseconds: float) -> None:
+        self.charged.append((size_bytes, frames, milliseconds))
 
 
 @pytest.mark.parametrize(
@@ -31,6 +43,26 @@ async def test_sixteen_packets_may_be_posted_at_once(visit: Visit) -> None:
     session = await visit.home.joined("/v3")
     assert (await visit.post(session.sid, b"3" + b"\x1e3" * 15)).text == "ok"
     assert not session.is_over
+
+
+async def test_a_session_that_is_over_its_budget_waits_and_nobody_else_does(visit: Visit) -> None:
+    """Its POST is not answered until what it spent is paid back."""
+    session, other = await visit.home.joined("/v3"), await visit.home.joined("/v3")
+    session.budget.spent(Holder(), 10**9, 10**6)
+    late = asyncio.create_task(visit.post(session.sid, EVENT))
+    await until(lambda: session.is_posting)
+    assert (await visit.post(other.sid, EVENT)).text == "ok"
+    assert (late.done(), visit.home.v3.guests[0].received) == (False, [])
+    late.cancel()
+    await asyncio.gather(late, return_exceptions=True)
+
+
+async def test_what_is_posted_is_charged_to_whoever_pays_for_the_client(visit: Visit) -> None:
+    session = await visit.home.joined("/v3")
+    payer = Payer()
+    visit.home.v3.guests[0].payer = payer
+    await visit.post(session.sid, EVENT + b"\x1e3")
+    assert [(size, frames) for size, frames, _ in payer.charged] == [(len(EVENT), 1), (1, 1)]
 
 
 async def test_a_post_over_the_limit_is_too_large_and_the_session_lives(visit: Visit) -> None:

@@ -9,12 +9,14 @@ import weakref
 
 import pytest
 
+from bridge.budget.outboxes import MUCH_BYTES
 from bridge.socketio import session as session_module
 from bridge.socketio.engine import FLUSH_SECONDS, PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS
 from bridge.socketio.namespaces import MOST_CONNECTS
 from bridge.socketio.outgoing import PACKET_BYTES
 from bridge.socketio.pending_sessions import CONNECT_SECONDS
 from bridge.socketio.session import LAST_WORDS_SECONDS
+from bridge.socketio.sessions import Sessions
 from tests.bridge.broker.parts import until
 from tests.bridge.socketio.parts import (
     EVENT,
@@ -206,7 +208,8 @@ async def test_nobody_knocks_for_ever() -> None:
     assert code_of(session) == 1002
 
 
-async def test_more_than_the_outbox_waiting_makes_a_slow_consumer_whose_last_words_are_still_queued() -> None:
+async def test_more_than_the_outbox_waiting_makes_a_slow_consumer_who_is_told_so_at_its_next_poll() -> None:
+    """What waited is dropped: taken sixteen by sixteen, it would keep the refusal back until nobody waits for it."""
     home = Home()
     session = await home.joined("/v3")
     fitting = OUTBOX_BYTES // (len(EVENT) + PACKET_BYTES)
@@ -219,11 +222,34 @@ async def test_more_than_the_outbox_waiting_makes_a_slow_consumer_whose_last_wor
     await asyncio.sleep(0)
     assert (home.v3.guests[0].refusals, code_of(session)) == (["slow_consumer"], 4508)
     session.write(EVENT)
-    said: list[str] = []
-    while session.sid in home.sids:
-        said += await heard(session)
-    assert said[:-2] == [EVENT.decode()] * (fitting + 3)
-    assert said[-2:] == ['42/v3,["message",{"refused":"slow_consumer"}]', "1"]
+    assert await heard(session) == ['42/v3,["message",{"refused":"slow_consumer"}]']
+    assert await heard(session) == ["1"]
+    assert session.sid not in home.sids
+
+
+async def test_what_waits_for_polls_counts_for_all_outboxes_until_it_is_taken() -> None:
+    home = Home()
+    home.sessions = Sessions(2 * MUCH_BYTES, MESSAGE_BYTES, home.budget, lambda: home.time)
+    home.sessions.doors["/v3"] = home.v3
+    session = await home.joined("/v3")
+    large = EVENT + b" " * (MUCH_BYTES + 1)
+    session.write(large)
+    assert home.budget.outboxes.waiting_bytes == len(large) + PACKET_BYTES
+    await heard(session)
+    assert home.budget.outboxes.waiting_bytes == 0
+
+
+async def test_who_polls_nothing_is_cut_where_all_outboxes_hold_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home()
+    home.sessions = Sessions(2 * MUCH_BYTES, MESSAGE_BYTES, home.budget, lambda: home.time)
+    home.sessions.doors["/v3"] = home.v3
+    session, other = await home.joined("/v3"), await home.joined("/v3")
+    monkeypatch.setattr(home.budget.outboxes, "_most_bytes", MUCH_BYTES)
+    session.write(EVENT + b" " * (MUCH_BYTES + 1))
+    other.write(EVENT)
+    home.budget.outboxes.look()
+    assert (home.v3.guests[0].refusals, other.is_over) == (["slow_consumer"], False)
+    assert await heard(session) == ['42/v3,["message",{"refused":"slow_consumer"}]']
 
 
 async def test_who_does_not_poll_its_last_words_is_forgotten() -> None:

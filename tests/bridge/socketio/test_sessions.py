@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from bridge.socketio import sessions as module
+from bridge.socketio.engine import MOST_PACKETS
 from tests.bridge.broker.parts import ANSWER_SECONDS, until
 from tests.bridge.socketio.parts import EVENT, Home, Wire, heard
 from tests.bridge.sockets.payloads import payloads
@@ -73,6 +74,26 @@ async def test_at_the_end_open_polls_are_answered_and_websockets_closed() -> Non
     home.sessions.end_all()
     assert await poll == ["1"]
     assert (wire.closes, home.sids) == ([(1012, "going_away")], [])
+
+
+async def test_the_end_waits_for_polls_that_take_what_waits() -> None:
+    home = Home()
+    session = await home.joined("/v3")
+    for _ in range(MOST_PACKETS + 1):
+        session.write(EVENT)
+    home.sessions.end_all()
+    waiting = asyncio.create_task(home.sessions.flushed())
+    assert len(await heard(session)) == MOST_PACKETS
+    assert not waiting.done()
+    assert (await heard(session), await heard(session)) == ([EVENT.decode()], ["1"])
+    await asyncio.wait_for(waiting, ANSWER_SECONDS)
+
+
+async def test_the_end_waits_for_nobody_whose_packets_are_taken() -> None:
+    home = Home()
+    await home.joined("/v3")
+    home.sessions.end_all()
+    await asyncio.wait_for(home.sessions.flushed(), ANSWER_SECONDS)
 
 
 async def test_one_session_that_fails_does_not_end_the_look_at_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

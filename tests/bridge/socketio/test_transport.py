@@ -10,38 +10,54 @@ from bridge.socketio.engine import Engine
 from bridge.socketio.outgoing import PACKET_BYTES
 from bridge.socketio.packets import Broken
 from bridge.socketio.transport import Transport
-from bridge.sockets.framing import text_frame
 from tests.bridge.broker.parts import ANSWER_SECONDS
-from tests.bridge.socketio.parts import EVENT, Wire
+from tests.bridge.socketio.parts import EVENT, Home, Wire
 
 MOST_BYTES = 2 * (len(EVENT) + PACKET_BYTES)
 
 
-def transport(wire: Wire | None = None) -> Transport:
+def transport(wire: Wire | None = None, told: list[str] | None = None) -> Transport:
+    """`told` is told when polls take too little."""
     engine = Engine("secret", "polling" if wire is None else "websocket", MOST_BYTES, 0.0)
-    return Transport(engine, text_frame, wire)
+    home = Home().sessions
+    return Transport(engine, home, wire, lambda: None if told is None else told.append("slow"))
 
 
 async def test_an_open_poll_is_answered_with_all_that_is_written_in_one_turn() -> None:
     one = transport()
     poll = asyncio.create_task(one.answer())
     await asyncio.sleep(0)
-    assert one.write(EVENT)
-    assert one.write(b"last")
+    one.write(EVENT)
+    one.write(b"last")
     assert await asyncio.wait_for(poll, ANSWER_SECONDS) == EVENT + b"\x1elast"
 
 
 async def test_packets_that_were_made_together_are_bounded_apart() -> None:
-    one = transport()
-    assert one.write(EVENT + b"\x1e" + EVENT)
-    assert not one.write(b"")
-    assert await one.answer() == EVENT + b"\x1e" + EVENT + b"\x1e"
+    told: list[str] = []
+    one = transport(told=told)
+    one.write(EVENT + b"\x1e" + EVENT)
+    await asyncio.sleep(0)
+    assert (told, one.waiting_bytes()) == ([], MOST_BYTES)
+    one.write(b"")
+    one.write(b"")
+    await asyncio.sleep(0)
+    assert (told, one.waiting_bytes()) == (["slow"], 0)
 
 
-def test_a_websocket_is_written_to_at_once() -> None:
+async def test_whoever_is_over_is_not_told_that_it_is_slow() -> None:
+    told: list[str] = []
+    one = transport(told=told)
+    one.write(EVENT)
+    one.over()
+    one.cut()
+    assert (told, one.waiting_bytes()) == ([], 0)
+
+
+async def test_a_websocket_is_written_to_at_once() -> None:
     wire = Wire()
     one = transport(wire)
-    assert all(one.write(EVENT) for _ in range(9))
+    for _ in range(9):
+        one.write(EVENT)
     assert wire.heard == [EVENT.decode()] * 9
 
 
@@ -60,14 +76,14 @@ async def test_a_websocket_takes_over_what_no_poll_has_taken() -> None:
     assert one.candidate is None
 
 
-def test_a_candidate_that_says_anything_else_is_broken() -> None:
+async def test_a_candidate_that_says_anything_else_is_broken() -> None:
     one = transport()
     one.candidate = Wire()
     with pytest.raises(Broken):
         one.upgrade("5", 0.0)
 
 
-def test_all_websockets_are_closed_and_cut_off_together() -> None:
+async def test_all_websockets_are_closed_and_cut_off_together() -> None:
     wire, candidate = Wire(), Wire()
     for one in (transport(wire), transport()):
         one.candidate = candidate
