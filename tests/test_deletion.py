@@ -119,6 +119,14 @@ def test_what_is_left_imports(what: str, tmp_path: Path) -> None:
     assert imported(without(what, tmp_path)) == ""
 
 
+def test_without_its_room_and_its_doors_nothing_else_of_socketio_needs_to_go(tmp_path: Path) -> None:
+    tree = copy_of_the_tree(tmp_path)
+    shutil.rmtree(tree / "bridge" / "socketio")
+    for package in ("legacy_v2", "v3"):
+        (tree / package / "socketio_door.py").unlink()
+    assert imported(tree) == ""
+
+
 def test_what_is_not_marked_is_noticed(tmp_path: Path) -> None:
     """Where an import from V2 has no mark, what is left does not import."""
     tree = without("v2", tmp_path)

@@ -24,6 +24,7 @@ from bridge.runtime import limits, v3
 from bridge.runtime.clock import WallClock
 from bridge.runtime.metrics import Metrics
 from bridge.runtime.process import Process
+from bridge.runtime.socketio import mount as mount_socketio  # Socket.IO
 from bridge.runtime.worker_metrics import WorkerGroup
 from bridge.sockets.part import Sockets
 
@@ -92,9 +93,7 @@ async def _discard(_message: Message) -> None: ...
 def _mount(app: Application, process: Process) -> None:
     v3.mount(app, process)
     if app.settings.socketio:  # Socket.IO
-        from bridge.runtime import socketio  # noqa: PLC0415 - needed only where it is served  # Socket.IO
-
-        socketio.mount(app, app.settings, app.budget, process)  # Socket.IO
+        mount_socketio(app, app.settings, app.budget, process)  # Socket.IO
     _mount_api(app, process)
     tenants = _tenant_service(process)
     _mount_admin(app, process, tenants)

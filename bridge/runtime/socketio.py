@@ -1,4 +1,8 @@
-"""Builds the Socket.IO namespaces of one process and mounts the endpoint. Imported only if the setting is on."""
+"""Builds the Socket.IO namespaces of one process and mounts the endpoint. Only a process that serves it needs its room.
+
+So the room is imported in the function: it may have been deleted, or never be needed.
+"""
+# ruff: noqa: PLC0415
 
 from fastapi import FastAPI
 
@@ -6,16 +10,17 @@ from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.runtime.process import Process
 from bridge.runtime.v3 import v3_ports
-from bridge.socketio.mount import mount as mount_sessions
-from bridge.socketio.ports import Door
-from bridge.socketio.v2 import v2_door  # V2
-from bridge.socketio.v3 import v3_door
-from legacy_v2.socketio_door import NAMESPACE as V2  # V2
-from v3.socketio_door import NAMESPACE as V3
 
 
 def mount(app: FastAPI, settings: Settings, budget: Budget, process: Process) -> None:
     """Add `/socket.io/` to the application. Its sessions end after their connections were asked to close."""
+    from bridge.socketio.mount import mount as mount_sessions
+    from bridge.socketio.ports import Door
+    from bridge.socketio.v2 import v2_door  # V2
+    from bridge.socketio.v3 import v3_door
+    from legacy_v2.socketio_door import NAMESPACE as V2  # V2
+    from v3.socketio_door import NAMESPACE as V3
+
     preflight = process.handshakes.preflight
     v2 = process.v2  # V2
     doors: dict[str, Door] = {
