@@ -41,7 +41,7 @@ class Fetch(Generic[Read]):
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._is_over = False
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run, name="key fetch", daemon=True)
         self._thread.start()
 
     @property

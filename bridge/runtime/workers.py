@@ -6,10 +6,13 @@ kernel spreads connections over them.
 
 import ctypes
 import os
+import select
 import signal
+import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
@@ -22,6 +25,8 @@ MOST_SHORT_LIVES: Final = 3
 """After so many short-lived workers in a row no more are started."""
 PR_SET_PDEATHSIG: Final = 1
 ENDS: Final = (signal.SIGTERM, signal.SIGINT)
+MOST_SIGNALS: Final = 4_096
+"""Signals that are read at once. Each is one byte."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,38 +45,41 @@ class Workers:
         """Run until SIGTERM or SIGINT, or until workers die as soon as they start. Returns the exit status."""
         for number in ENDS:
             signal.signal(number, self._stop)
-        for worker in range(self._count):
-            self._start(worker)
-        while self._started:
-            pid, status = os.wait()
-            self._ended(pid, os.waitstatus_to_exitcode(status))
+        with signals_to_wait_for() as signals:
+            for worker in range(self._count):
+                self._start(worker)
+            while self._started:
+                select.select([signals], [], [])
+                signals.recv(MOST_SIGNALS)
+                self._reap()
         return 1 if self._short_lives >= MOST_SHORT_LIVES else 0
 
     def _start(self, number: int) -> None:
-        """Fork a worker, with signals blocked until both processes are ready.
-
-        Otherwise the parent might not know the child yet, or the child might run the parent's signal handler.
-        """
+        """Fork a worker. Signals are blocked until it is ready, or it might run its parent's signal handler."""
         parent = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
         try:
-            if not self._is_stopping:
-                pid = os.fork()
-                if pid == 0:
-                    status = self._child(number, parent)
-                    logs.flush()
-                    os._exit(status)
-                self._started[pid] = number, time.monotonic()
+            pid = os.fork()
+            if pid == 0:
+                status = self._child(number, parent)
+                logs.flush()
+                os._exit(status)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
+        self._started[pid] = number, time.monotonic()
+        if (
+            self._is_stopping
+        ):  # perhaps another thread took the signal, and the handler ran before this worker was known
+            os.kill(pid, signal.SIGTERM)
 
     def _child(self, number: int, parent: int) -> int:
         """In the new process: run `work`, and return the exit status.
 
         On Linux this process gets SIGTERM when the parent dies, for whatever reason.
         """
-        for end in ENDS:
-            signal.signal(end, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        for number_of_signal in (*ENDS, signal.SIGCHLD):
+            signal.signal(number_of_signal, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -82,6 +90,13 @@ class Workers:
         except Exception:
             log.exception("worker_failed")
             return 1
+
+    def _reap(self) -> None:
+        """Take note of the workers that have ended. Other children of this process are somebody else's."""
+        for worker in tuple(self._started):
+            pid, status = os.waitpid(worker, os.WNOHANG)
+            if pid:
+                self._ended(pid, os.waitstatus_to_exitcode(status))
 
     def _ended(self, pid: int, status: int) -> None:
         number, started_at = self._started.pop(pid)
@@ -99,3 +114,21 @@ class Workers:
         self._is_stopping = True
         for pid in self._started:
             os.kill(pid, signal.SIGTERM)
+
+
+@contextmanager
+def signals_to_wait_for() -> Iterator[socket.socket]:
+    """A socket that can be read after each signal that has a handler, and after the end of each child process.
+
+    A system call that waits for a child would sleep on if the signal came just before it, or if another thread took it.
+    """
+    reads, writes = socket.socketpair()
+    with reads, writes:
+        writes.setblocking(False)
+        signal.set_wakeup_fd(writes.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        try:
+            yield reads
+        finally:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)

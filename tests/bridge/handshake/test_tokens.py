@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bridge.handshake.authentication import Authentication
 from bridge.handshake.tokens import LEEWAY_SECONDS
+from tests.bridge.broker.parts import until
 from tests.bridge.handshake.credentials import (
     A_DAY,
     HS256,
@@ -267,6 +269,7 @@ async def test_an_address_that_gives_no_keys_refuses_and_is_asked_again(
     assert await refused(by_address, KEY, signed("first")) == "unauthenticated"
     assert await refused(by_address, KEY, signed("first")) == "unauthenticated"
     assert len(keys_at.asked) == 1
+    await until(lambda: all(thread.name != "key fetch" for thread in threading.enumerate()))  # one at a time
     keys_at.mood = "well"
     monkeypatch.setattr("bridge.handshake.key_cache.PAUSE_SECONDS", 0)
     assert await tenant_of(by_address, KEY, signed("first")) == "acme"

@@ -87,3 +87,45 @@ def test_a_signal_is_not_lost_while_a_worker_starts(where: str, status: int) -> 
     program = STOPPED_AT_A_FORK.replace("IN_THE_CHILD", where)
     ended = subprocess.run([sys.executable, "-c", program], timeout=60, check=False, cwd=PROJECT, capture_output=True)
     assert ended.returncode == status
+
+
+TAKEN_BY_ANOTHER_THREAD = """
+import os, signal, threading, time
+from bridge.runtime.workers import Workers
+fork = os.fork
+
+def fork_and_stop():
+    pid = fork()
+    if pid:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.2)  # this thread has blocked the signal: the other takes it, and the handler runs here
+    return pid
+
+os.fork = fork_and_stop
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+raise SystemExit(Workers(2, lambda number: time.sleep(60)).run())
+"""
+
+
+def test_a_signal_that_another_thread_takes_while_a_worker_starts_ends_that_worker_too() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", TAKEN_BY_ANOTHER_THREAD], timeout=30, check=False, cwd=PROJECT, capture_output=True
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+OTHER_CHILD = """
+import subprocess, time
+from bridge.runtime.workers import Workers
+
+subprocess.Popen(["true"])
+raise SystemExit(Workers(1, lambda number: time.sleep(0.5) or 7).run())
+"""
+
+
+def test_a_child_that_is_no_worker_may_end_meanwhile() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", OTHER_CHILD], timeout=30, check=False, cwd=PROJECT, capture_output=True
+    )
+    assert ended.returncode == 1
+    assert b"Traceback" not in ended.stderr
