@@ -49,10 +49,12 @@ class LeftBridge(BridgeProcess):
 
 
 def copy_of_the_tree(directory: Path) -> Path:
-    """The packages, and what their tools read."""
+    """The packages, and what their tools read. mypy judges anew only what differs from its last run on the tree."""
     for package in PACKAGES:
         shutil.copytree(ROOT / package, directory / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", directory)
+    if (ROOT / ".mypy_cache").is_dir():
+        shutil.copytree(ROOT / ".mypy_cache", directory / ".mypy_cache")
     return directory
 
 
