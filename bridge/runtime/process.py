@@ -24,7 +24,7 @@ from bridge.records.counters import Counts
 from bridge.records.part import RecordOptions, Records
 from bridge.runtime.clock import WallClock
 from bridge.runtime.limits import most_connections
-from bridge.runtime.shutdown import end_all
+from bridge.runtime.shutdown import end_all, seconds_for_parts
 from bridge.runtime.upkeep import Upkeep
 from bridge.runtime.v2 import V2  # V2
 from bridge.sockets.part import Sockets
@@ -50,13 +50,13 @@ class Process:
         self.tenants: Final = Tenants(self.broker, settings.known_tenants(), connections.tenants)
         kept = RecordOptions(settings.records, settings.census_clients, settings.census_days)
         self.records: Final = Records(kept, self.broker, self.tenants, counts, connections.open_by_tenant)
-        drain_seconds = max(0.0, settings.drain_seconds - LAST_WORDS_SECONDS)
+        self._stop_seconds: Final = max(seconds_for_parts(settings.drain_seconds), LAST_WORDS_SECONDS)
+        drain_seconds = self._stop_seconds - LAST_WORDS_SECONDS
         self.messaging: Final = Messaging(inbound, connections, self.broker, self.tenants, self.records, drain_seconds)
         self.handshakes: Final = Handshakes(
             settings, most_connections(settings), budget, self.broker, self.tenants, self.messaging
         )
         self.v2: Final = V2(settings, self.broker, self.tenants, self.records, self.messaging, self.handshakes)  # V2
-        self._drain_seconds: Final = max(settings.drain_seconds, LAST_WORDS_SECONDS)
         self.parts: Final[list[Part]] = [
             Upkeep(connections, lambda: self.records.reports.turns.is_any_made),
             sockets,
@@ -91,7 +91,7 @@ class Process:
     async def stop(self) -> None:
         """Stop all parts in reverse order, within `drain_seconds`. Clients are asked to close, and then aborted."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._drain_seconds):
+            async with asyncio.timeout(self._stop_seconds):
                 for part in reversed(self.parts):
                     await self._stop(part)
 

@@ -15,7 +15,7 @@ import uvicorn
 
 from bridge.budget.client_address import client_address
 from bridge.runtime.app import Application
-from bridge.runtime.shutdown import LastResort
+from bridge.runtime.shutdown import LastResort, seconds_for_parts
 from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.metered import Metered
@@ -28,7 +28,6 @@ ACCEPTED_AT_ONCE: Final = 16
 """Handles of each listening socket (itself and duplicates). The loop accepts one connection from each in a turn."""
 KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60), so that the proxy ends idle connections, not we
 LAST_TASKS_SECONDS: Final = 1
-LAST_TURNS_SECONDS: Final = 0.3
 LAST_RESORT_SECONDS: Final = 2.0
 """The process is ended by force this long after `drain_seconds`. A normal end (`LAST_TASKS_SECONDS` too) is sooner."""
 POLL_SECONDS: Final = 0.02
@@ -56,7 +55,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        deadline = asyncio.get_running_loop().time() + self._drain_seconds - LAST_TURNS_SECONDS
+        deadline = asyncio.get_running_loop().time() + seconds_for_parts(self._drain_seconds)
         for server in self.servers:
             server.close()
         if self._app.process is not None:

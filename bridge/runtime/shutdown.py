@@ -21,8 +21,16 @@ AGAIN_SECONDS: Final = 0.1
 """Pause before tasks that have not ended are cancelled again."""
 MOST_NAMED: Final = 10
 """Tasks, and threads, that the log line names."""
+LAST_TURNS_SECONDS: Final = 0.75
+LAST_TURNS_SHARE: Final = 0.15
+"""The end of the server and of Python, after the parts: so many seconds, or this share of all, whichever is less."""
 
 log = structlog.get_logger(__name__)
+
+
+def seconds_for_parts(drain_seconds: float) -> float:
+    """How long the parts may take to stop, so that the whole takes `drain_seconds` at most."""
+    return drain_seconds - min(LAST_TURNS_SECONDS, LAST_TURNS_SHARE * drain_seconds)
 
 
 async def end_all(tasks: Collection[asyncio.Task[object]], seconds: float) -> None:

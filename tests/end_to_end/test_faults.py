@@ -383,7 +383,7 @@ async def test_a_stopping_process_waits_for_slow_readers_as_long_as_it_may(bridg
         assert late.endswith(b"\x88\x0c" + (1012).to_bytes(2, "big") + b"going_away")
         assert await ending == 0
         assert stopwatch.all_seconds > 2
-        assert stopwatch.least_seconds < 5.3
+        assert stopwatch.least_seconds < 5.3  # 4.6 on an idle machine
 
 
 async def is_refused(bridge: BridgeProcess) -> None:

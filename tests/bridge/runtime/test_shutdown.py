@@ -7,7 +7,9 @@ import subprocess
 import sys
 from contextlib import suppress
 
-from bridge.runtime.shutdown import end_all, going_on
+import pytest
+
+from bridge.runtime.shutdown import end_all, going_on, seconds_for_parts
 from tests.bridge.broker.parts import ANSWER_SECONDS
 from tests.stopwatch import Stopwatch
 
@@ -86,3 +88,9 @@ def test_what_holds_the_process_is_named_and_the_process_ends_with_0() -> None:
 def test_where_all_ended_as_it_should_nothing_is_done() -> None:
     ended = stubborn("over")
     assert (ended.returncode, ended.stdout, ended.stderr) == (7, "", "")
+
+
+@pytest.mark.parametrize("drain_seconds", [0.0, 0.5, 1.0, 5.0, 60.0])
+def test_of_the_time_to_stop_some_is_kept_for_the_end_of_the_server(drain_seconds: float) -> None:
+    kept = drain_seconds - seconds_for_parts(drain_seconds)
+    assert kept == pytest.approx(min(0.75, 0.15 * drain_seconds))
