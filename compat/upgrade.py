@@ -40,6 +40,11 @@ class Upgraded:
     frame: object = field(default=None, compare=False)
 
 
+def outcome_of(upgraded: Upgraded) -> Outcome:
+    """The outcome of an upgrade. A heartbeat counts as suppressed, since no V3 client receives it."""
+    return SUPPRESSED if upgraded.content["msg_type"] == "heartbeat" else upgraded.outcome
+
+
 def upgrade_text(text: str, names: Names = PLAIN_NAMES, dialect: Dialect = STANDARD) -> Upgraded:
     """The V3 content of any V2 text frame. A frame that is not JSON becomes a `msg` with that text."""
     try:

@@ -97,7 +97,13 @@ class TenantChanges:
         finally:
             await self.service.look(tenant.name)
 
-    async def predicted(
+    def prediction(
+        self, administrator: Administrator, name: str, after: Callable[[Tenant], Awaitable[Standing]]
+    ) -> Response:
+        """The response with what a change would do to the tenant. Raises `AdminRefusal`."""
+        return self.service.report(administrator, name, lambda _: self._predicted(administrator, name, after))
+
+    async def _predicted(
         self, administrator: Administrator, name: str, after: Callable[[Tenant], Awaitable[Standing]]
     ) -> JsonObject:
         """What a change would do to the tenant as it is now in Redis, as a JSON object. Raises `AdminRefusal`."""
@@ -152,7 +158,7 @@ def _add_stage(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None:  
             return wanted.standing(known)
 
         if dry_run:
-            return changes.service.report(admin, tenant, lambda _: changes.predicted(admin, tenant, after))
+            return changes.prediction(admin, tenant, after)
         return await changes.carry_out(
             admin, tenant, wanted.version, lambda known: made.make(known, admin.name, wanted)
         )
@@ -176,7 +182,7 @@ def _add_rollback(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None
             return (await made.last(known)).before
 
         if dry_run:
-            return changes.service.report(admin, tenant, lambda _: changes.predicted(admin, tenant, after))
+            return changes.prediction(admin, tenant, after)
         return await changes.carry_out(
             admin, tenant, back.version, lambda known: made.roll_back(known, admin.name, back.why, back.version)
         )

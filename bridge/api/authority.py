@@ -33,8 +33,7 @@ class HttpRefusal(RefusedRequest):
 
     def __init__(self, code: str, problems: Any = (), refused: Mapping[str, object] | None = None) -> None:
         entry = REFUSALS[code]
-        headers = {"Retry-After": "1"} if entry.http_status in (429, 503) else {}
-        super().__init__(entry.http_status, payload_of(entry, problems, refused) | {"msg": entry.sentence}, headers)
+        super().__init__(entry.http_status, payload_of(entry, problems, refused) | {"msg": entry.sentence})
 
 
 class RefusalBody(BaseModel):
@@ -78,7 +77,7 @@ class Authority:
             identity = await self._authentication.identify(query)
         except NotAdmitted as refused:
             raise HttpRefusal(refused.code) from None
-        tenant = self._table.get(identity.tenant) or Tenant(identity.tenant)
+        tenant = self._table.of(identity.tenant)
         code = tenant.refuses_v3()
         if code is not None:
             raise HttpRefusal(code)

@@ -5,7 +5,7 @@ An answer never repeats what the client sent: that may be anything, even somethi
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -16,31 +16,35 @@ from starlette.responses import JSONResponse, PlainTextResponse
 
 LONGEST_REASON: Final = 160
 """Characters of an error message of Redis that are put into an answer."""
+_LATER: Final = {"Retry-After": "1"}
 
 
 class RefusedRequest(Exception):
     """Raised to answer a request with this status and body. Each part of the HTTP API has a subclass of its own."""
 
-    def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    headers: ClassVar[Mapping[int, Mapping[str, str]]] = {429: _LATER, 503: _LATER}
+    """Further headers of the answer, by status."""
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
         super().__init__(body["msg"])
         self.status: Final = status
         self.body: Final = body
-        self._headers: Final = headers
 
     def response(self) -> JSONResponse:
         """The answer."""
-        return JSONResponse(self.body, self.status, self._headers)
-
-
-_LATER: Final = {"Retry-After": "1"}
-_HEADERS: Final[Mapping[int, Mapping[str, str]]] = {401: {"WWW-Authenticate": "Bearer"}, 429: _LATER, 503: _LATER}
+        return JSONResponse(self.body, self.status, self.headers.get(self.status, {}))
 
 
 class AdminRefusal(RefusedRequest):
     """A refusal for operators: `{"code", "msg", **more}`, where `msg` is a sentence that says what to do."""
 
+    headers: ClassVar[Mapping[int, Mapping[str, str]]] = {
+        **RefusedRequest.headers,
+        401: {"WWW-Authenticate": "Bearer"},
+    }
+
     def __init__(self, status: int, code: str, sentence: str, **more: Any) -> None:
-        super().__init__(status, {"code": code, "msg": sentence, **more}, _HEADERS.get(status, {}))
+        super().__init__(status, {"code": code, "msg": sentence, **more})
 
 
 class RefusedField(BaseModel):

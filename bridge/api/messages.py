@@ -89,9 +89,9 @@ class Meters:
         self._meters: OrderedDict[str, Meter] = OrderedDict()
 
     def of(self, identity: Identity) -> Meter:
-        meter = self._meters.setdefault(
-            identity.key_name, Meter(self._settings.messages_per_second, self._settings.burst)
-        )
+        meter = self._meters.get(identity.key_name)
+        if meter is None:
+            meter = self._meters[identity.key_name] = Meter(self._settings.messages_per_second, self._settings.burst)
         self._meters.move_to_end(identity.key_name)
         if len(self._meters) > MAX_METERS:
             self._meters.popitem(last=False)

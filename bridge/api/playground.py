@@ -21,7 +21,7 @@ from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import DEFAULT_TENANT, Tenant
 from compat.downgrade import downgrade, hear, is_spoken
 from compat.reading import NotJson, read
-from compat.upgrade import EXACT, SUPPRESSED, Upgraded, upgrade, upgrade_text
+from compat.upgrade import EXACT, SUPPRESSED, Upgraded, outcome_of, upgrade, upgrade_text
 from legacy_v2 import frames
 from v3.form import from_json
 from v3.messages import Content, Unreadable, content_of, write
@@ -62,7 +62,7 @@ def mount(app: FastAPI, table: TenantTable) -> None:
             asked = await _asked(request)
         except NotConvertible as reason:
             return JSONResponse({"problem": reason.problem, "detail": reason.detail}, reason.status)
-        return JSONResponse(converted(asked, table.get(DEFAULT_TENANT) or Tenant(DEFAULT_TENANT)))
+        return JSONResponse(converted(asked, table.of(DEFAULT_TENANT)))
 
     StaticPage("playground", "'self' ws: wss:").mount(app, ("/",), "/page")
 
@@ -122,9 +122,8 @@ def _facts(frame: Any) -> list[Any] | None:
 
 
 def _answer(upgraded: Upgraded, content: object) -> dict[str, object]:
-    if upgraded.content["msg_type"] == "heartbeat":
-        return {"content": None, "outcome": SUPPRESSED}
-    return {"content": content, "outcome": upgraded.outcome}
+    outcome = outcome_of(upgraded)
+    return {"content": None if outcome == SUPPRESSED else content, "outcome": outcome}
 
 
 def _downgraded(asked: Asked, tenant: Tenant) -> dict[str, object]:

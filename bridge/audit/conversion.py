@@ -17,7 +17,7 @@ from compat.dialect import STANDARD, Dialect
 from compat.downgrade import downgrade, is_spoken
 from compat.identity import PLAIN_NAMES
 from compat.reading import NotJson, read
-from compat.upgrade import EXACT, SUPPRESSED, Outcome, Upgraded, upgrade_text
+from compat.upgrade import EXACT, SUPPRESSED, Outcome, outcome_of, upgrade_text
 from legacy_v2 import frames
 from v3.form import depth
 from v3.messages import Content, Unreadable, content_of
@@ -60,11 +60,6 @@ def to_v2(line: bytes, dialect: Dialect = STANDARD) -> Converted:
     if not is_spoken(content):
         return Converted(None, SUPPRESSED)
     return Converted(to_json(downgrade(content, PLAIN_NAMES, dialect)), EXACT)
-
-
-def outcome_of(upgraded: Upgraded) -> Outcome:
-    """The outcome of an upgrade. A heartbeat counts as suppressed, since no V3 client receives it."""
-    return SUPPRESSED if upgraded.content["msg_type"] == "heartbeat" else upgraded.outcome
 
 
 def read_message(text: str) -> Content:

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from bridge.audit.conversion import outcome_of
 from bridge.audit.trials import Remedies
 from compat.dialect import STANDARD, STANDARD_WORDS, Dialect, Meaning
 from compat.identity import PLAIN_NAMES
 from compat.reading import NotJson, read
-from compat.upgrade import EXACT, STASHED, VALUE, Outcome, Upgraded, upgrade
+from compat.upgrade import EXACT, STASHED, VALUE, Outcome, Upgraded, outcome_of, upgrade
 from legacy_v2 import frames
 from legacy_v2.frames import JsonType, type_of
 

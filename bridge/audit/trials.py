@@ -7,10 +7,9 @@ names of keys, never a value.
 import re
 from typing import Final
 
-from bridge.audit.conversion import outcome_of
 from compat.dialect import Dialect, Meaning, Rule
 from compat.identity import PLAIN_NAMES
-from compat.upgrade import EXACT, upgrade
+from compat.upgrade import EXACT, outcome_of, upgrade
 
 _NO_LETTER: Final = re.compile(r"[^A-Za-z0-9]+")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

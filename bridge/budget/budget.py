@@ -113,7 +113,7 @@ class Budget(Part):
         return (self.outboxes,)
 
     def metrics(self) -> Iterable[Metric]:
-        spent = self._tenants.opened
+        spent = self.spent_by_tenant()
         seconds = {tenant: account.spent_milliseconds / 1_000 for tenant, account in spent.items()}
         yield counters("bridge_spent_seconds", "Time that was charged to tenants.", ("tenant",), seconds)
         size = {tenant: account.spent_bytes for tenant, account in spent.items()}

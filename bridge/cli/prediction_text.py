@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from bridge.cli.table import columns
+from bridge.tenants.standing import Standing
 
 MOST_ROWS: Final = 20
 
@@ -12,7 +13,7 @@ Fact = dict[str, Any]
 def prediction_text(prediction: Fact) -> str:
     """Everything that an operator needs for the decision, the most important first."""
     parts = [
-        f"{prediction['tenant']}: {_standing(prediction['from'])} -> {_standing(prediction['to'])}, if it were done",
+        f"{prediction['tenant']}: {Standing(**prediction['from'])} -> {Standing(**prediction['to'])}, if it were done",
         _numbers(**prediction["totals"]),
         _traffic(**prediction["traffic"]),
         _guards(prediction["guards"]),
@@ -31,11 +32,6 @@ def _numbers(refused: int, silenced: int, quieter: int) -> str:
 
 def _traffic(messages: int, affected: int, share: float) -> str:
     return f"{affected:,} of {messages:,} messages on record ({share:.1%}) would not have reached everyone."
-
-
-def _standing(standing: Fact) -> str:
-    stage = f"drain {standing['share']} %" if standing["stage"] == "drain" else str(standing["stage"])
-    return stage if standing["v2_routing"] == "global" else f"{stage}, V2 by group"
 
 
 def _guards(guards: list[Fact]) -> str:

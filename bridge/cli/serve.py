@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Never
@@ -21,6 +20,7 @@ from bridge.config.settings import Settings
 from bridge.runtime import logs
 from bridge.runtime.app import Application
 from bridge.runtime.server import serve as run_server
+from bridge.runtime.shutdown import threads_waited_for
 from bridge.runtime.worker_metrics import WorkerGroup
 from bridge.runtime.workers import Workers
 from bridge.system import open_files
@@ -58,7 +58,7 @@ def serve(
 
 def _leave(status: int) -> Never:
     """Exit with this status at once. Python would wait for threads that still run, but nobody needs their results."""
-    if any(not one.daemon and one is not threading.main_thread() for one in threading.enumerate()):
+    if threads_waited_for():
         logs.flush()
         os._exit(status)
     raise typer.Exit(status)

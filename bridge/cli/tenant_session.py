@@ -31,11 +31,15 @@ class TenantSession:
         return named(await read_tenants(self._redis, self._settings), name).tenant
 
 
+def in_session(settings: Settings, work: Callable[[TenantSession], Awaitable[None]]) -> None:
+    """Connect to Redis, and call `work`."""
+    with_redis(settings, lambda redis: work(TenantSession(redis, settings)))
+
+
 def operate(settings: Settings, name: str, work: Callable[[TenantSession, Tenant], Awaitable[None]]) -> None:
     """Connect to Redis, and call `work` for one tenant; without such a tenant the command ends with an error."""
 
-    async def run(redis: Redis) -> None:
-        at = TenantSession(redis, settings)
+    async def run(at: TenantSession) -> None:
         await work(at, await at.tenant(name))
 
-    with_redis(settings, run)
+    in_session(settings, run)

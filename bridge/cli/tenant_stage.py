@@ -15,10 +15,10 @@ import typer
 from bridge.cli.options import JsonOption, fail, with_settings
 from bridge.cli.prediction_text import prediction_text
 from bridge.cli.table import columns
-from bridge.cli.tenant_session import TenantSession, operate
+from bridge.cli.tenant_session import TenantSession, in_session, operate
 from bridge.cli.tenants import TenantArgument
 from bridge.config.settings import Settings
-from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing, WantedChange, carry_out
+from bridge.cutover.changes import Changes, GuardFailed, NothingToRollBack, ReasonMissing, WantedChange, carry_out
 from bridge.tenants.change_log import Change, Stale, taking_back
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import ROUTINGS, STAGES, Tenant
@@ -55,11 +55,7 @@ def set_stage(
     if dry_run:
         operate(settings, name, lambda at, tenant: _predict(at, tenant, wanted.standing(tenant), as_json=as_json))
     else:
-        operate(
-            settings,
-            name,
-            lambda at, _: _make(at, name, lambda one: at.cutover.changes.make(one, who(), wanted), as_json),
-        )
+        _make(settings, name, lambda changes, one: changes.make(one, who(), wanted), as_json=as_json)
 
 
 def _wanted(stage: str | None, share: int | None, routing: str | None, why: str, *, force: bool) -> WantedChange:
@@ -93,11 +89,7 @@ def roll_back(
     if dry_run:
         operate(settings, name, predict)
     else:
-        operate(
-            settings,
-            name,
-            lambda at, _: _make(at, name, lambda one: at.cutover.changes.roll_back(one, who(), why), as_json),
-        )
+        _make(settings, name, lambda changes, one: changes.roll_back(one, who(), why), as_json=as_json)
 
 
 @with_settings
@@ -151,10 +143,16 @@ async def _predict(at: TenantSession, tenant: Tenant, after: Standing, *, as_jso
     typer.echo(json.dumps(prediction, indent=2) if as_json else prediction_text(prediction))
 
 
-async def _make(at: TenantSession, name: str, make: Callable[[Tenant], Awaitable[Change]], as_json: bool) -> None:
-    change = await _stepped(carry_out(lambda: at.tenant(name), make), name)
-    sentence = f"{name}: {change.before} -> {change.after} (version {change.version})"
-    typer.echo(json.dumps(change.as_json(), indent=2) if as_json else sentence)
+def _make(
+    settings: Settings, name: str, make: Callable[[Changes, Tenant], Awaitable[Change]], *, as_json: bool
+) -> None:
+    async def work(at: TenantSession) -> None:
+        made = carry_out(lambda: at.tenant(name), lambda tenant: make(at.cutover.changes, tenant))
+        change = await _stepped(made, name)
+        sentence = f"{name}: {change.before} -> {change.after} (version {change.version})"
+        typer.echo(json.dumps(change.as_json(), indent=2) if as_json else sentence)
+
+    in_session(settings, work)
 
 
 async def _stepped(change: Awaitable[Change], name: str) -> Change:

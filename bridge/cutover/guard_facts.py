@@ -50,8 +50,5 @@ def _converted(rows: Iterable[Noted], days: set[str]) -> tuple[Counter[str], int
 
 
 def _milliseconds(at: str | None) -> int | None:
-    """A time in ISO 8601 as milliseconds since the epoch; `None` for text that is not a time."""
-    try:
-        return None if at is None else round(datetime.fromisoformat(at).timestamp() * 1_000)
-    except (ValueError, OverflowError):
-        return None
+    """A time in ISO 8601 as milliseconds since the epoch."""
+    return None if at is None else round(datetime.fromisoformat(at).timestamp() * 1_000)

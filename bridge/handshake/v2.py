@@ -103,7 +103,7 @@ class V2Handshake:
         if self._credentials.is_foreign_page(request):
             raise Denied(foreign_origin())
         client = await self.identify(request, group_id, client_id, "v2")
-        guest, tenant = client.guest, self._tenant(client.guest.tenant)
+        guest, tenant = client.guest, self._table.of(client.guest.tenant)
         headers = deprecation_headers(tenant, successor_path(guest.group_name, guest.client_name))
         return AdmittedWebSocket(client, websocket, V2Renderer(guest.tenant, self._table, self._counts), headers)
 
@@ -123,11 +123,8 @@ class V2Handshake:
         info = ClientInfo(identity, request.address, place, ids, visitor, request.user_agent)
         return AdmittedClient(guest, info, self._connector)
 
-    def _tenant(self, name: str) -> Tenant:
-        return self._table.get(name) or Tenant(name)
-
     def _guest(self, identity: Identity, client_id: str | None, visitor: Visitor) -> v2.Guest:
-        tenant = self._tenant(identity.tenant)
+        tenant = self._table.of(identity.tenant)
         group, client = visitor.group_id, client_id or _generated_id()
         if max(len(group), len(client)) > MAX_ID_CHARACTERS:
             self._refusals.refused(tenant.name, "invalid_id")

@@ -71,7 +71,7 @@ class V3Handshake:
         return AdmittedClient(guest, info, self._connector)
 
     def _guest(self, identity: Identity, group_id: str, client_id: str, named: str, protocol: str) -> v3.Guest:
-        tenant = self._table.get(identity.tenant) or Tenant(identity.tenant)
+        tenant = self._table.of(identity.tenant)
         group, client = tenant.resolve(group_id), tenant.resolve(client_id)
         code = tenant.refuses_v3()
         if code is not None:

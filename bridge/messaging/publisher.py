@@ -14,7 +14,6 @@ from bridge.messaging.routing import channels_from_v3
 from bridge.records.counters import Counts
 from bridge.records.recorder import Recorder
 from bridge.tenants.table import TenantTable
-from bridge.tenants.tenant import Tenant
 from v3 import ports as v3
 from v3.messages import Content
 
@@ -55,7 +54,7 @@ class Publisher:
 
         Later `refused` is called once with a code, or `heard`, if given, when it was published.
         """
-        tenant = self._table.get(guest.tenant) or Tenant(guest.tenant)
+        tenant = self._table.of(guest.tenant)
         self.counts.messages[tenant.name, "v3"] += 1
         self._recorder.spoke("v3", guest, content)
         channels = channels_from_v3(content, guest, tenant, self._addresses)

@@ -23,7 +23,7 @@ from bridge.system.observers import Observers
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 from compat.downgrade import hear, is_spoken
-from compat.upgrade import upgrade_text
+from compat.upgrade import outcome_of, upgrade_text
 from legacy_v2 import frames
 from legacy_v2 import ports as v2
 from legacy_v2.frames import speaks_as_the_bridge
@@ -49,7 +49,7 @@ class V2Publisher:
 
         Later `refused` is called once with a code, or `heard`, if given, when it was published.
         """
-        tenant = self._table.get(guest.tenant) or Tenant(guest.tenant)
+        tenant = self._table.of(guest.tenant)
         upgraded = upgrade_text(text, tenant.names, tenant.dialect)
         if speaks_as_the_bridge(text, upgraded.frame):
             refused("not_allowed")
@@ -57,9 +57,7 @@ class V2Publisher:
         self._counts.messages[tenant.name, "v2"] += 1
         self._recorder.spoke("v2", guest, upgraded.content)
         self.frame_read(tenant.name, upgraded.frame)
-        suppressed = upgraded.content["msg_type"] == "heartbeat"
-        outcome = "suppressed" if suppressed else upgraded.outcome
-        self._counts.conversions[tenant.name, "v2_to_v3", outcome] += 1
+        self._counts.conversions[tenant.name, "v2_to_v3", outcome_of(upgraded)] += 1
         channels, content = channels_from_v2(upgraded.content, guest, tenant, self._addresses)
         message = said(content, guest.client_name, guest.group_name, timestamp(sent_at), text)
         to_one = content["target"] == "direct" and len(channels) == 1
@@ -86,7 +84,7 @@ class V2Renderer:
         return hash((self._tenant, self._framing))
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
-        tenant = self._table.get(self._tenant) or Tenant(self._tenant)
+        tenant = self._table.of(self._tenant)
         frames_of_batch = (self._frame(message, tenant) for message in batch)
         return self._framing.between.join(frame for frame in frames_of_batch if frame is not None)
 

@@ -49,7 +49,7 @@ class RedisLoss:
         """Another program had replaced a table of the tenant's records by a value of another type."""
         log.warning("roll_lost", tenant=tenant, roll=table)
         self._recorder.see_everyone_again()
-        self._say(self._table.get(tenant) or Tenant(tenant), REPLACED.format(table))
+        self._say(self._table.of(tenant), REPLACED.format(table))
 
     def _say(self, tenant: Tenant, why: str) -> None:
         self._bus.command(log_command(self._addresses, loss(tenant, self._now(), why)), _ignore)

@@ -82,8 +82,13 @@ def going_on(loop: asyncio.AbstractEventLoop | None) -> dict[str, Any]:
     `{"tasks": [...], "threads": [...], "of_tasks": number of all tasks}`
     """
     tasks = [] if loop is None else sorted(map(_name, asyncio.all_tasks(loop)))
-    threads = [one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
+    threads = threads_waited_for()
     return {"tasks": tasks[:MOST_NAMED], "threads": threads[:MOST_NAMED], "of_tasks": len(tasks)}
+
+
+def threads_waited_for() -> list[str]:
+    """The names of the threads that Python would wait for at its end."""
+    return [one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
 
 
 def _name(task: asyncio.Task[object]) -> str:

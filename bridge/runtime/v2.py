@@ -30,7 +30,6 @@ from bridge.runtime.clock import WallClock
 from bridge.system.metrics import counter, counters, gauge
 from bridge.system.part import Part, Task
 from bridge.tenants.part import Tenants
-from bridge.tenants.tenant import Tenant
 from legacy_v2 import ports
 from legacy_v2.websocket_door import PREFIXES, websocket_door
 
@@ -107,4 +106,4 @@ class V2(Part):
 
     def _words_of(self, tenant: str) -> frozenset[str]:
         """The words in V2 frames that the tenant's dialect knows."""
-        return (self._table.get(tenant) or Tenant(tenant)).dialect.words
+        return self._table.of(tenant).dialect.words

@@ -6,7 +6,7 @@ directory, and nowhere else.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, cast
 
@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from bridge.system.background import run_in_background, run_in_turns
 from bridge.system.part import Part, Task
 
 ANSWER_SECONDS: Final = 1.0
@@ -41,6 +42,7 @@ class WorkerGroup(Part):
         self._directory = directory
         self._place = directory / f"{number}.sock"
         self._exposition: Exposition = bytes
+        self._adding: Final = asyncio.Lock()
 
     def say(self, exposition: Exposition) -> None:
         """Set what this worker answers when it is asked for its own metrics."""
@@ -57,10 +59,16 @@ class WorkerGroup(Part):
             await server.serve_forever()
 
     async def everyone(self) -> bytes:
-        """The metrics of all living workers, as one. A worker that does not answer in time is left out."""
+        """The metrics of all living workers, as one. A worker that does not answer in time is left out.
+
+        They are added up in the background, for one scrape at a time.
+        """
         others = [place for place in sorted(self._directory.glob("*.sock")) if place != self._place]
         said = await asyncio.gather(*map(_ask, others))
-        return added_up([self._exposition(), *filter(None, said)])
+        async with self._adding:
+            whole = _Sum()
+            await run_in_turns(whole.add([self._exposition(), *filter(None, said)]))
+            return await run_in_background(whole.exposition)
 
     async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(self._exposition())
@@ -83,29 +91,40 @@ async def _ask(place: Path) -> bytes:
 class _Sum:
     """The sum of several expositions, with the part of a registry's interface that `generate_latest` uses."""
 
-    def __init__(self, expositions: Iterable[bytes]) -> None:
+    def __init__(self) -> None:
         self._families: dict[str, Metric] = {}
-        self._values: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[float]] = {}
+        self._values: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], list[float]]] = {}
+        """Family -> name and labels of a sample -> its values."""
+
+    def add(self, expositions: Iterable[bytes]) -> Iterator[None]:
+        """Add these, one metric family a step."""
         for exposition in expositions:
             for family in text_string_to_metric_families(exposition.decode()):
                 self._add(family)
+                yield
 
     def _add(self, family: Metric) -> None:
         self._families.setdefault(family.name, family)
+        samples = self._values.setdefault(family.name, {})
         for sample in family.samples:
-            key = (family.name, sample.name, tuple(sorted(sample.labels.items())))
-            self._values.setdefault(key, []).append(sample.value)
+            samples.setdefault((sample.name, tuple(sorted(sample.labels.items()))), []).append(sample.value)
 
     def collect(self) -> Iterable[Metric]:
         """Each metric family once, with its values combined."""
         for name, family in self._families.items():
             whole = Metric(name, family.documentation, family.type)
-            for (of, sample, labels), values in self._values.items():
-                if of == name:
-                    whole.add_sample(sample, dict(labels), NOT_ADDED.get(name, sum)(values))
+            for (sample, labels), values in self._values[name].items():
+                whole.add_sample(sample, dict(labels), NOT_ADDED.get(name, sum)(values))
             yield whole
+
+    def exposition(self) -> bytes:
+        """The sum in the Prometheus text format."""
+        return generate_latest(cast(CollectorRegistry, self))
 
 
 def added_up(expositions: Iterable[bytes]) -> bytes:
     """One exposition from those of several processes."""
-    return generate_latest(cast(CollectorRegistry, _Sum(expositions)))
+    whole = _Sum()
+    for _ in whole.add(expositions):
+        pass
+    return whole.exposition()

@@ -44,10 +44,7 @@ class TooLarge(PlainTextResponse):
 
 async def post(request: Request, session: Session, most_bytes: int) -> Response:
     """Handle the packets of one POST in order; its body may have at most `most_bytes`."""
-    if session.engine.transport == "websocket":
-        return WrongWay()
-    if session.is_posting:
-        session.end_as_broken()
+    if not _may_begin(session, is_under_way=session.is_posting):
         return WrongWay()
     session.is_posting = True
     _vouch(request, session)
@@ -60,10 +57,7 @@ async def post(request: Request, session: Session, most_bytes: int) -> Response:
 
 async def poll(request: Request, session: Session) -> Response:
     """Wait for packets, and return the response with them. If the client goes away meanwhile, its session ends."""
-    if session.engine.transport == "websocket":
-        return WrongWay()
-    if session.is_polling:
-        session.end_as_broken()
+    if not _may_begin(session, is_under_way=session.is_polling):
         return WrongWay()
     session.is_polling = True
     _vouch(request, session)
@@ -74,6 +68,15 @@ async def poll(request: Request, session: Session) -> Response:
     finally:
         session.is_polling = False
         when_gone(request.scope, nothing)
+
+
+def _may_begin(session: Session, *, is_under_way: bool) -> bool:
+    """Whether the session polls, and no request of this kind is under way; another one ends it."""
+    if session.engine.transport == "websocket":
+        return False
+    if is_under_way:
+        session.end_as_broken()
+    return not is_under_way
 
 
 async def _take(request: Request, session: Session, most_bytes: int) -> Response:

@@ -5,7 +5,8 @@ would hold up the event loop too.
 
 Calls are served in order of arrival, for all tenants together. So a call must be short, or be split into steps
 (`run_in_turns`), and each caller must bound how many calls it has waiting. These callers are: the two reports that
-may run at once (`records/report_turns.py`), the facts for each tenant's guards, one call each, and one id map.
+may run at once (`records/report_turns.py`), the facts for each tenant's guards, one call each, one id map, and one sum
+of workers' metrics.
 """
 
 import asyncio

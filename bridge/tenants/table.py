@@ -69,6 +69,10 @@ class TenantTable:
         """The tenant as it is now; `None` if the bridge does not know it."""
         return self._tenants.get(name)
 
+    def of(self, name: str) -> Tenant:
+        """The tenant as it is now; with the defaults if the bridge does not know it."""
+        return self._tenants.get(name) or Tenant(name)
+
     def all(self) -> Iterable[Tenant]:
         """Every known tenant."""
         return self._tenants.values()
@@ -210,7 +214,7 @@ class TenantTable:
             del self._unreadable[next(iter(self._unreadable))]
 
     def _take(self, name: str, state: TenantState, after: Tenant) -> None:
-        before = self._tenants.get(name) or Tenant(name)
+        before = self.of(name)
         self._states[name] = state
         self._tenants[name] = after
         self.changed(before, after)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
 
-from bridge.audit.conversion import NOT_UTF_8, REFUSED, Converted, outcome_of, read_message, to_v2, to_v3
+from bridge.audit.conversion import NOT_UTF_8, REFUSED, Converted, read_message, to_v2, to_v3
 from compat.dialect import Dialect, Rule
-from compat.upgrade import EXACT, STASHED, SUPPRESSED, Outcome, upgrade
+from compat.upgrade import EXACT, STASHED, SUPPRESSED, Outcome, outcome_of, upgrade
 from tests.compat.strategies import MAX_DEPTH, frames
 from v3.messages import Unreadable
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,17 +13,6 @@ from bridge.tenants.stored_state import Changing, read_state, write_state
 from bridge.tenants.tenant import TenantState
 
 STATE = TenantState(version=3, stage="drain", share=30, v2_routing="global", id_map={"42": "Xk3", "7": "Yl4"})
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def addresses(prefix: str) -> Addresses:
-    return Addresses(prefix)
 
 
 async def test_what_is_written_is_read(redis: Redis, addresses: Addresses) -> None:
