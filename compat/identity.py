@@ -73,9 +73,9 @@ class Names:
     def __init__(self, id_map: Mapping[str, str] | None = None) -> None:
         """Raises what `check_id_map` raises."""
         self.id_map: Final = dict(id_map or {})
-        check_id_map(self.id_map)
+        aliases = check_id_map(self.id_map)
         self._v2_ids: Final = {name: _as_v2_client_writes(v2_id) for v2_id, name in self.id_map.items()}
-        self._aliases: Final = {encode(v2_id): name for v2_id, name in self.id_map.items()}
+        self._aliases: Final = {alias: self.id_map[v2_id] for alias, v2_id in aliases.items()}
 
     def name_of(self, v2_id: V2Id) -> str:
         """The V3 name of a V2 id. Every V2 id has one."""
@@ -99,7 +99,7 @@ class Names:
         return name if is_name(name) else None
 
 
-def check_id_map(id_map: Mapping[str, str]) -> None:
+def check_id_map(id_map: Mapping[str, str]) -> dict[str, str]:
     """Raises `ValueError` with a sentence about the wrong entry if an id is invalid or the map is not one to one."""
     owners: dict[str, str] = {}
     replaced = {encode(v2_id): v2_id for v2_id in id_map}
@@ -113,6 +113,7 @@ def check_id_map(id_map: Mapping[str, str]) -> None:
         if replaced.get(name, v2_id) != v2_id:
             raise ValueError(f"{name!r} (for {v2_id!r}) is also the name that {replaced[name]!r} had: choose another")
         owners[name] = v2_id
+    return replaced
 
 
 def _as_v2_client_writes(v2_id: str) -> V2Id:

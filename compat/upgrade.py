@@ -11,13 +11,13 @@ with too much structure to be parsed becomes text, but its recipient is still re
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from compat.dialect import STANDARD, Dialect
 from compat.identity import PLAIN_NAMES, Names
 from compat.reading import NotJson, TooMuch, address_of, read
 from legacy_v2 import frames
-from v3.messages import SERVER_EVENTS, Content
+from v3.messages import SERVER_EVENTS, Content, MsgType
 
 Outcome = Literal["exact", "stashed", "suppressed"]
 """Every member has its place in V3; some members are in the stash; or listeners of the other protocol get nothing."""
@@ -162,7 +162,7 @@ class _Reading:
         return places, stash
 
 
-_MSG_TYPES_OF_V3: Final = ("msg", "cmd", "heartbeat", "presence")
+_MSG_TYPES_OF_V3: Final = get_args(MsgType)
 
 
 def _is_text(value: object) -> bool:

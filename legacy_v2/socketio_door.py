@@ -6,6 +6,7 @@ differs: a refusal is a `connect_error`, and the result of a frame can be its ac
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from legacy_v2.ports import Guest, Ports, Rate, Receiver, Refused, Socket
@@ -65,11 +66,7 @@ class SocketIoDoor(Generic[Request]):
             admitted = await self._handshake.admit(
                 request, given.get("group_id") or None, given.get("client_id") or None
             )
-
-            def session(socket: Socket, rate: Rate) -> Receiver:
-                return Session(admitted.guest, socket, rate, self._ports)
-
-            await admitted.open(session)
+            await admitted.open(partial(Session, admitted.guest, ports=self._ports))
         except Refused as refused:
             refusal = REFUSALS[refused.code]
             extra = {} if refused.successor is None else {"successor": refused.successor}

@@ -20,7 +20,8 @@ DEFAULT_GROUP: Final = "lobby"
 MsgType = Literal["msg", "cmd", "heartbeat", "presence"]
 Target = Literal["direct", "group", "broadcast", "echo"]
 _VISION_ID: Final = re.compile(r"(?!\d{1,64}\Z)[A-Za-z0-9_-]{1,64}", re.ASCII)
-_CONTENT_FIELDS: Final = ("msg_type", "target", "to_id", "cmd", "msg", "payload")
+ECHOED_FIELDS: Final = ("msg_type", "target", "to_id", "cmd")
+"""The fields by which a sender recognises its refused message."""
 
 
 class Content(TypedDict, total=False):
@@ -32,6 +33,9 @@ class Content(TypedDict, total=False):
     cmd: str
     msg: str
     payload: dict[str, Any]
+
+
+_CONTENT_FIELDS: Final = tuple(Content.__annotations__)
 
 
 class WS_Message_V3(BaseModel):  # noqa: N801 - the name is the guide's
@@ -91,6 +95,11 @@ def timestamp(microseconds: int) -> str:
 def content_of(said: Mapping[str, Any]) -> Content:
     """The fields of a message that its sender sets, without those that are not set."""
     return {name: said[name] for name in _CONTENT_FIELDS if said.get(name) is not None}  # type: ignore[return-value]
+
+
+def echo_of(content: Content) -> dict[str, object]:
+    """The fields of a message that are repeated in its refusal."""
+    return {name: content[name] for name in ECHOED_FIELDS if name in content}
 
 
 def write(content: Content, from_id: str, group_id: str, sent_at: str) -> bytes:

@@ -20,12 +20,11 @@ from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
 from v3 import form
-from v3.messages import SERVER_EVENTS, MsgType, Problem, Target, Unreadable, problem
+from v3.messages import ECHOED_FIELDS, SERVER_EVENTS, MsgType, Problem, Target, Unreadable, problem
 
 MAX_PAYLOAD_DEPTH: Final = 32
 MAX_PROBLEMS: Final = 8
 MAX_ECHO_CHARACTERS: Final = 128
-_ECHOED_FIELDS: Final = ("msg_type", "target", "to_id", "cmd")
 _MOST_TOKENS: Final = 500
 _FAR_ENOUGH: Final = 8_192
 # Matches a key of an object, another string (which is skipped), or a bracket.
@@ -148,5 +147,5 @@ def _echo(value: object) -> dict[str, object]:
     """The fields by which a sender recognises its refused message."""
     if not isinstance(value, dict):
         return {}
-    said = {name: value[name] for name in _ECHOED_FIELDS if isinstance(value.get(name), str)}
+    said = {name: value[name] for name in ECHOED_FIELDS if isinstance(value.get(name), str)}
     return {name: text[:MAX_ECHO_CHARACTERS] for name, text in said.items()}

@@ -8,7 +8,7 @@ does not end the connection by itself.
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from v3.messages import Content, Problem, Unreadable, content_of, timestamp, write, write_members
+from v3.messages import Content, Problem, Unreadable, content_of, echo_of, timestamp, write, write_members
 from v3.ports import Guest, Ports, Rate, Receipt, Socket
 from v3.refusals import FLOODED, REFUSALS, error, payload_of
 from v3.said import check_event, read_said
@@ -71,7 +71,7 @@ class Session:
             receipt.refused(payload_of(REFUSALS[code], problems, refused) | {"msg": REFUSALS[code].sentence})
 
     def _act(self, content: Content, receipt: Receipt | None) -> None:
-        said = _refused(content)  # with `to_id` as the sender wrote it
+        said = echo_of(content)  # with `to_id` as the sender wrote it
         if "to_id" in content and not self._resolve(content, receipt):
             return
         if content["msg_type"] == "heartbeat":
@@ -91,7 +91,7 @@ class Session:
 
         def answer(members: bytes | None) -> None:
             if members is None:
-                self._refuse_message("bus_down", receipt, refused=_refused(content))
+                self._refuse_message("bus_down", receipt, refused=echo_of(content))
             else:
                 self._return(content, receipt, members)
 
@@ -112,7 +112,7 @@ class Session:
         to_id = self._ports.names.resolve(self.guest.tenant, content["to_id"])
         if to_id is None:
             problem: Problem = {"field": "to_id", "problem": "is no Vision ID: use the random string id, not a number"}
-            self._refuse_message("invalid_message", receipt, [problem], _refused(content))
+            self._refuse_message("invalid_message", receipt, [problem], echo_of(content))
             return False
         content["to_id"] = to_id
         return True
@@ -136,7 +136,3 @@ class Session:
         if second != self._second:
             self._second, self._second_text = second, timestamp(now)[:20]
         return f"{self._second_text}{fraction:06d}Z"
-
-
-def _refused(content: Content) -> dict[str, object]:
-    return {name: content[name] for name in ("msg_type", "target", "to_id", "cmd") if name in content}

@@ -5,6 +5,7 @@ differs: a refusal is a `connect_error`, and the result of a message can be its 
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from v3.ports import Guest, Ports, Rate, Receiver, Refused, Socket
@@ -61,11 +62,7 @@ class SocketIoDoor(Generic[Request]):
         """
         try:
             admitted = await self._handshake.admit(request, given.get("group_id", ""), given.get("client_id", ""))
-
-            def session(socket: Socket, rate: Rate) -> Receiver:
-                return Session(admitted.guest, socket, rate, self._ports)
-
-            await admitted.open(session)
+            await admitted.open(partial(Session, admitted.guest, ports=self._ports))
         except Refused as refused:
             refusal = REFUSALS[refused.code]
             return refusal.sentence, payload_of(refusal)

@@ -19,7 +19,7 @@ from bridge.messaging.meter import Meter
 from bridge.messaging.publisher import Publisher
 from bridge.sockets.request_body import TooLong, read_body
 from bridge.tenants.tenant import Tenant
-from v3.messages import DEFAULT_GROUP, SERVER_ID, Content, Unreadable, WS_Message_V3, content_of, timestamp
+from v3.messages import DEFAULT_GROUP, SERVER_ID, Content, Unreadable, WS_Message_V3, content_of, echo_of, timestamp
 from v3.ports import Clock, Guest
 from v3.said import check_event, read_said
 
@@ -75,7 +75,7 @@ def router(authority: Authority, publisher: Publisher, settings: Settings, clock
         sent_at = timestamp(clock.microseconds())
         code = await _said(publisher, guest, content, sent_at)
         if code is not None:
-            raise HttpRefusal(code, refused=_echo(content))
+            raise HttpRefusal(code, refused=echo_of(content))
         return JSONResponse({"ok": True, "sent_at": sent_at}, 202)
 
     return routes
@@ -138,13 +138,13 @@ def _content(said: dict[str, Any], guest: Guest, tenant: Tenant) -> Content:
     content = content_of(said)
     if content["target"] == "echo" or content["msg_type"] == "heartbeat":
         field = "target" if content["target"] == "echo" else "msg_type"
-        raise HttpRefusal("invalid_message", [{"field": field, "problem": "belongs to a connection"}], _echo(content))
+        raise HttpRefusal("invalid_message", [{"field": field, "problem": "belongs to a connection"}], echo_of(content))
     if content["target"] == "broadcast" and guest.grant == "none":
-        raise HttpRefusal("not_allowed", refused=_echo(content))
+        raise HttpRefusal("not_allowed", refused=echo_of(content))
     if "to_id" in content:
         to_id = tenant.resolve(content["to_id"])
         if to_id is None:
-            raise HttpRefusal("invalid_message", [{"field": "to_id", "problem": "is no Vision ID"}], _echo(content))
+            raise HttpRefusal("invalid_message", [{"field": "to_id", "problem": "is no Vision ID"}], echo_of(content))
         content["to_id"] = to_id
     return content
 
@@ -162,7 +162,3 @@ def _settle(answered: "asyncio.Future[str | None]") -> Any:
             answered.set_result(code)
 
     return settle
-
-
-def _echo(content: Content) -> dict[str, object]:
-    return {name: content[name] for name in ("msg_type", "target", "to_id", "cmd") if name in content}

@@ -159,7 +159,7 @@ class Bus:
         for reply in replies:
             if not self._waiting:
                 # A reply without a command: from now on replies could be matched to the wrong commands.
-                self._end()
+                self._keeper.end_link()
                 return
             if self._waiting[0].take(reply):
                 receipt = self._waiting.popleft()
@@ -199,7 +199,7 @@ class Bus:
                 # If this process itself stood still, the replies may have arrived unread: read them before judging.
                 await asyncio.sleep(GRACE_SECONDS)
                 if link is self._keeper.link and self._is_overdue():
-                    self._end()
+                    self._keeper.end_link()
 
     def _probed(self, reply: object) -> None:
         self._refused_by_redis = isinstance(reply, Exception)
@@ -210,7 +210,3 @@ class Bus:
     def _lived_seconds(self) -> float:
         """The event loop's time, minus the time by which this process was late."""
         return self._loop.time() - self._late_seconds
-
-    def _end(self) -> None:
-        if self._keeper.link is not None:
-            self._keeper.link.end()

@@ -39,8 +39,7 @@ class DataLossMark:
     def look(self) -> None:
         """Compare the marks. The reply comes later."""
         keys = [self._addresses.memory, self._addresses.loss]
-        mark: Any = self._mark
-        REMEMBER.run(self._bus, keys, [secrets.token_hex(8), mark, self._now()], self._looked)
+        REMEMBER.run(self._bus, keys, [secrets.token_hex(8), self._mark, self._now()], self._looked)
 
     def _looked(self, reply: Any) -> None:
         if not isinstance(reply, list):

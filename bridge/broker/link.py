@@ -200,6 +200,11 @@ class Keeper:
         self.link: Link | None = None
         self.reconnects = 0
 
+    def end_link(self) -> None:
+        """End the link that is open now, if there is one."""
+        if self.link is not None:
+            self.link.end()
+
     async def run(self, opened: Callable[[], None], lost: Callable[[], None]) -> None:
         """Keep a link open until cancelled. `opened` is called after each link opens, `lost` after each ends.
 

@@ -247,12 +247,12 @@ class Presence:
                 self.failures += 1
                 self._entries.end_now(entry)
 
-        keys = self._keys(entry.place.tenant, entry.place.group)[:1]
+        keys = [self._addresses.presence(entry.place.tenant, entry.place.group)]
         EXPIRE.run(self._bus, keys, [entry.place.client], ended)
 
     def _verify(self) -> None:
         """Compare the entries of some groups with Redis; of all groups in `CHECKS_PER_ROUND` checks."""
-        groups = self._entries.next_groups(len(self._entries.groups) // CHECKS_PER_ROUND + 1)
+        groups = self._entries.next_groups(self._entries.group_count // CHECKS_PER_ROUND + 1)
         self._groups.record(list(groups))
         for (tenant, group), entries in groups.items():
             self._verify_group(self._keys(tenant, group), entries)

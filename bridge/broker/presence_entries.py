@@ -77,6 +77,11 @@ class Entries:
         """The groups in which there are entries."""
         return list(self._groups)
 
+    @property
+    def group_count(self) -> int:
+        """How many groups have entries."""
+        return len(self._groups)
+
     def add(self, entry: Entry) -> bool:
         """Add an entry; return whether it is the first of its group."""
         group = (entry.place.tenant, entry.place.group)

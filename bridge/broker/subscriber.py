@@ -127,7 +127,7 @@ class Subscriber:
         """Handle replies that are not messages: confirmations, pongs, and errors."""
         if isinstance(reply, Exception):
             log.error("subscription_refused", reason=str(reply))
-            self._end()
+            self._keeper.end_link()
         elif isinstance(reply, list) and reply[0] == b"subscribe":
             self._channels.confirm(reply[1])
             self._announce_if_whole()
@@ -164,11 +164,7 @@ class Subscriber:
             # If this process itself stood still, the answer may have arrived unread: read it before judging.
             await asyncio.sleep(GRACE_SECONDS)
             if link is self._keeper.link and self._is_silent():
-                self._end()
+                self._keeper.end_link()
 
     def _is_silent(self) -> bool:
         return self._asked_at is not None and self._loop.time() - self._asked_at > SILENCE_SECONDS
-
-    def _end(self) -> None:
-        if self._keeper.link is not None:
-            self._keeper.link.end()

@@ -6,7 +6,7 @@ another attempt goes on from there. It does not make the claim itself.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses, group_in
@@ -43,8 +43,7 @@ class Sweep:
     def go_on(self) -> None:
         """Begin the next groups. The replies come later, and continue by themselves."""
         keys = [self._addresses.processes, self._addresses.held_by(self._dead)]
-        arguments: list[Any] = [self._dead, SWEEP_SECONDS, self._next, GROUPS_AT_ONCE]
-        HELD_BY.run(self._bus, keys, arguments, self._begin_some)
+        HELD_BY.run(self._bus, keys, [self._dead, SWEEP_SECONDS, self._next, GROUPS_AT_ONCE], self._begin_some)
 
     def _begin_some(self, reply: object) -> None:
         if not isinstance(reply, list):

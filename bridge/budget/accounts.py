@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final, Literal, Protocol
 
-from bridge.budget.rate import FORGIVEN_SECONDS, PATIENCE_SECONDS
+from bridge.budget.rate import PATIENCE_SECONDS, Excess
 
 BURST_SECONDS: Final = 1.0
 """Capacity of an account, in seconds of its allowance."""
@@ -98,28 +98,14 @@ def _owed_seconds(left: float, per_second: float) -> float:
     return -left / per_second if left <= 0 and per_second else 0.0
 
 
-class Patience:
-    """How long one connection has kept its account overdrawn, and what follows.
+class Patience(Excess):
+    """How long one connection has kept its account overdrawn, and what follows."""
 
-    `FORGIVEN_SECONDS` without an overdraft resets the time.
-    """
-
-    __slots__ = ("_over_at", "_over_since")
-
-    def __init__(self) -> None:
-        self._over_since = self._over_at = -inf
-
-    def over(self, now_seconds: float) -> None:
-        """Note that the account is overdrawn now."""
-        if now_seconds - self._over_at > FORGIVEN_SECONDS:
-            self._over_since = now_seconds
-        self._over_at = now_seconds
+    __slots__ = ()
 
     def standing(self, now_seconds: float) -> Standing:
         """`within`: read on. `over`: its frames are refused unread. `far_over`: the connection is closed."""
-        if now_seconds - self._over_at > FORGIVEN_SECONDS:
-            return "within"
-        seconds = now_seconds - self._over_since
+        seconds = self.seconds_over(now_seconds)
         if seconds < REFUSED_AFTER_SECONDS:
             return "within"
         return "far_over" if seconds >= PATIENCE_SECONDS else "over"

@@ -45,6 +45,12 @@ def address_of(peer: str, forwarded_for: str, trusted_proxies: tuple[str, ...]) 
     return _counted(proxy, peer)
 
 
+def counted(text: str) -> str | None:
+    """The name that the address in this text is counted under; `None` if it cannot be parsed."""
+    address = _read(text)
+    return None if address is None else _counted(address, text)
+
+
 def is_proxy(peer: str, trusted_proxies: tuple[str, ...]) -> bool:
     """Whether the `X-Forwarded-For` of this peer is believed."""
     return ANY_PEER in trusted_proxies or _is_among(_read(peer), networks_of(trusted_proxies))
@@ -106,5 +112,5 @@ def _is_among(address: Address | None, networks: tuple[Network, ...]) -> bool:
 def _counted(address: Address | None, peer: str) -> str:
     """The name that an address is counted under; for a peer whose address cannot be parsed, the peer's own text."""
     if isinstance(address, IPv6Address):
-        return str(IPv6Network((int(address), PREFIX_OF_ONE), strict=False))
+        return f"{IPv6Address(int(address) >> PREFIX_OF_ONE << PREFIX_OF_ONE)}/{PREFIX_OF_ONE}"
     return peer if address is None else str(address)

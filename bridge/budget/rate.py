@@ -4,6 +4,7 @@ Each message over the rate is refused. A connection whose messages are refused f
 `FORGIVEN_SECONDS` without a refused message reset that time.
 """
 
+from math import inf
 from typing import Final, Literal
 
 Pace = Literal["within", "over", "far_over"]
@@ -13,17 +14,36 @@ PATIENCE_SECONDS: Final = 10.0
 FORGIVEN_SECONDS: Final = 2.0
 
 
-class Bucket:
+class Excess:
+    """How long a limit has been exceeded. `FORGIVEN_SECONDS` within it reset the time."""
+
+    __slots__ = ("_over_at", "_over_since")
+
+    def __init__(self) -> None:
+        self._over_since = self._over_at = -inf
+
+    def over(self, now_seconds: float) -> None:
+        """Note that the limit is exceeded now."""
+        if now_seconds - self._over_at > FORGIVEN_SECONDS:
+            self._over_since = now_seconds
+        self._over_at = now_seconds
+
+    def seconds_over(self, now_seconds: float) -> float:
+        """For how long it has been exceeded; 0 if it is forgiven."""
+        return 0.0 if now_seconds - self._over_at > FORGIVEN_SECONDS else now_seconds - self._over_since
+
+
+class Bucket(Excess):
     """Allows `per_second` messages on average and `burst` at once; with `per_second` 0 everything is allowed."""
 
-    __slots__ = ("_at", "_burst", "_over_at", "_over_since", "_per_second", "_tokens")
+    __slots__ = ("_at", "_burst", "_per_second", "_tokens")
 
     def __init__(self, per_second: float, burst: int, now_seconds: float) -> None:
+        super().__init__()
         self._per_second = per_second
         self._burst = burst
         self._tokens = float(burst)
         self._at = now_seconds
-        self._over_since = self._over_at = float("-inf")
 
     def spend(self, now_seconds: float) -> Pace:
         """Count one message, and return whether it is within the rate."""
@@ -34,10 +54,5 @@ class Bucket:
         if self._tokens >= 1:
             self._tokens -= 1
             return "within"
-        return self._over(now_seconds)
-
-    def _over(self, now_seconds: float) -> Pace:
-        if now_seconds - self._over_at > FORGIVEN_SECONDS:
-            self._over_since = now_seconds
-        self._over_at = now_seconds
-        return "far_over" if now_seconds - self._over_since >= PATIENCE_SECONDS else "over"
+        self.over(now_seconds)
+        return "far_over" if self.seconds_over(now_seconds) >= PATIENCE_SECONDS else "over"

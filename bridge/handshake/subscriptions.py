@@ -11,7 +11,8 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.presence import Place, Presence
 from bridge.broker.subscriber import Subscriber
 from bridge.budget.shares import Owner, Shares
-from bridge.messaging.routing import Language, listens_on
+from bridge.messaging.routing import listens_on
+from bridge.records.rows import Language
 
 SUBSCRIPTION_SECONDS: Final = 3.0
 

@@ -50,7 +50,10 @@ class Credentials:
 
     def is_foreign_page(self, request: HandshakeRequest) -> bool:
         """Whether the request has no credentials and comes from a page whose origin may not connect without them."""
-        return self._authentication.is_anonymous(request.query) and not self._is_page_allowed(request.headers)
+        headers = request.headers
+        return self._authentication.is_anonymous(request.query) and not self._is_page_allowed(
+            headers, self._tenant_of(headers)
+        )
 
     async def identify(self, request: HandshakeRequest) -> Identity:
         """The identity of the client that sent this request. Raises `NotAdmitted`."""
@@ -59,7 +62,7 @@ class Credentials:
         name = self._tenant_of(request.headers)
         if name is None and not self._is_open:
             raise NotAdmitted("unauthenticated")
-        if not self._is_page_allowed(request.headers):
+        if not self._is_page_allowed(request.headers, name):
             raise NotAdmitted("forbidden")
         return self._authentication.anonymous(name or DEFAULT_TENANT)
 
@@ -67,8 +70,8 @@ class Credentials:
         tenant = self._table.of_host(host_name(headers.get("host", "")))
         return tenant.name if tenant is not None else self._anonymous_tenant
 
-    def _is_page_allowed(self, headers: Headers) -> bool:
-        tenant = self._table.get(self._tenant_of(headers) or DEFAULT_TENANT)
+    def _is_page_allowed(self, headers: Headers, name: str | None) -> bool:
+        tenant = self._table.get(name or DEFAULT_TENANT)
         return self._origins.passes_anonymously(headers, () if tenant is None else tenant.hosts)
 
 

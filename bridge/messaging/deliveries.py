@@ -100,7 +100,8 @@ class _Lane:
         self.tenant: Final = tenant
         self.holder: Final = holder
         self.left_out_since: str | None = None
-        self._waiting: deque[tuple[bytes, Sequence[BusMessage]]] = deque()
+        self._waiting: deque[tuple[bytes, Sequence[BusMessage], int]] = deque()
+        """Channel, messages, and their size in bytes."""
         self._waiting_bytes = 0
         self._slices: Iterator[None] | None = None
         self.is_queued = False
@@ -124,7 +125,7 @@ class _Lane:
                 self.left_out_since = self.left_out_since or piece[0].heard.get("sent_at") or ""
                 self._deliveries.left_out += len(piece)
                 continue
-            self._waiting.append((channel, piece))
+            self._waiting.append((channel, piece, size))
             self._waiting_bytes += size
 
     def flush(self) -> None:
@@ -148,8 +149,8 @@ class _Lane:
     def _begin_next(self) -> bool:
         """Take the next piece of the queue if none is under way; returns whether there is one to deliver."""
         if self._slices is None and self._waiting:
-            channel, piece = self._waiting.popleft()
-            self._waiting_bytes -= _size_bytes(piece)
+            channel, piece, size = self._waiting.popleft()
+            self._waiting_bytes -= size
             self._slices = self._deliveries.slices(channel, piece)
         return self._slices is not None
 

@@ -56,25 +56,30 @@ class Listener:
 
 
 class _Channel:
-    """The listeners of one channel, by renderer."""
+    """The listeners of one channel, by renderer and, where it matters, by group."""
 
-    __slots__ = ("renderers",)
+    __slots__ = ("listeners",)
 
     def __init__(self) -> None:
-        self.renderers: dict[Renderer, dict[Listener, Write]] = {}
+        self.listeners: dict[tuple[Renderer, str], dict[Listener, Write]] = {}
+
+    def key(self, listener: Listener) -> tuple[Renderer, str]:
+        """All listeners with the same key are written the same bytes."""
+        return listener.renderer, ""
 
     def add(self, listener: Listener) -> None:
-        self.renderers.setdefault(listener.renderer, {})[listener] = listener.write
+        self.listeners.setdefault(self.key(listener), {})[listener] = listener.write
 
     def remove(self, listener: Listener) -> None:
-        listeners = self.renderers.get(listener.renderer, {})
-        listeners.pop(listener, None)
-        if not listeners:
-            self.renderers.pop(listener.renderer, None)
+        key = self.key(listener)
+        alike = self.listeners.get(key, {})
+        alike.pop(listener, None)
+        if not alike:
+            self.listeners.pop(key, None)
 
     def deliver(self, batch: Sequence[BusMessage]) -> Iterator[int]:
         """Write the batch, one slice at each step; yields to how many listeners the slice was written."""
-        for renderer, listeners in list(self.renderers.items()):
+        for (renderer, _), listeners in list(self.listeners.items()):
             yield from _write_in_slices(renderer.render(batch), listeners, listeners)
 
 
@@ -85,30 +90,17 @@ class _WideChannel(_Channel):
     `direct`) are skipped by that client alone.
     """
 
-    __slots__ = ("groups",)
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.groups: dict[tuple[Renderer, str], dict[Listener, Write]] = {}
-
-    def add(self, listener: Listener) -> None:
-        super().add(listener)
-        self.groups.setdefault((listener.renderer, listener.group), {})[listener] = listener.write
-
-    def remove(self, listener: Listener) -> None:
-        super().remove(listener)
-        key = (listener.renderer, listener.group)
-        listeners = self.groups.get(key, {})
-        listeners.pop(listener, None)
-        if not listeners:
-            self.groups.pop(key, None)
+    def key(self, listener: Listener) -> tuple[Renderer, str]:
+        return listener.renderer, listener.group
 
     def deliver(self, batch: Sequence[BusMessage]) -> Iterator[int]:
         batch = [message for message in batch if message.target != "broadcast"]
         groups = {message.group_id for message in batch if message.target == "group"}
         recipients = {message.to_id for message in batch if message.target == "direct"}
         everything: dict[Renderer, bytes] = {}
-        for (renderer, group), listeners in list(self.groups.items()):
+        for (renderer, group), listeners in list(self.listeners.items()):
             apart = [listener for listener in listeners if listener.client in recipients] if recipients else []
             if group in groups:
                 blob = renderer.render(_others(batch, group, None))
@@ -180,7 +172,7 @@ class Hub:
         for name in listener.channels:
             channel = self._channels[name]
             channel.remove(listener)
-            if not channel.renderers:
+            if not channel.listeners:
                 del self._channels[name]
 
     def deliver(self, name: bytes, batch: Sequence[BusMessage]) -> None:

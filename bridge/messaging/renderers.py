@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bridge.broker.message import BusMessage
+from bridge.messaging.routing import is_for
 from bridge.sockets.framing import WEBSOCKET, Framing
 
 
@@ -24,5 +25,5 @@ class V3Renderer:
         return self._framing.between.join(
             frame(message.line)
             for message in batch
-            if message.v2_text is None or message.heard["msg_type"] != "heartbeat"
+            if message.v2_text is None or is_for("v3", "v2", message.heard["msg_type"])
         )

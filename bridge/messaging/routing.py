@@ -5,14 +5,14 @@ prediction of a cutover (`cutover/prediction.py`) uses the same functions, so th
 routing. `channels_from_v2` is deleted together with V2.
 """
 
-from typing import Final, Literal, Protocol, cast
+from typing import Final, Protocol, cast
 
 from bridge.broker.addresses import Addresses
+from bridge.records.rows import Language
 from bridge.tenants.tenant import Tenant
 from v3 import ports as v3
 from v3.messages import Content
 
-Language = Literal["v2", "v3"]
 HEARTBEAT: Final = "heartbeat"
 PRESENCE: Final = "presence"
 

@@ -68,11 +68,11 @@ def seen_until(rows: list[tuple[Noted, Visitor]], tenant: Tenant, here: set[tupl
     ]
 
 
-def holders(groups: list[str], answers: Sequence[object]) -> set[tuple[str, str]]:
+def holders(groups: list[str], answers: Sequence[Sequence[bytes]]) -> set[tuple[str, str]]:
     """`(group, client name)` of each client with a presence entry in these groups, by all names of `called`."""
     here = set()
     for group, holders in zip(groups, answers, strict=True):
-        found = map(holder_in, holders if isinstance(holders, list) else ())
+        found = map(holder_in, holders)
         here |= {(group, name) for holder in found if holder is not None for name in called(holder[0])}
     return here
 

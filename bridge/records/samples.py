@@ -1,7 +1,7 @@
 """Messages and connections of each tenant by minute and by hour, from counts that the process keeps anyway."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -37,21 +37,25 @@ class Samples:
     def note_rows(self) -> Iterator[None]:
         """Note the messages since the last call, and the open connections if a minute has ended since then."""
         at = datetime.fromtimestamp(milliseconds(self._seconds()) / 1_000, UTC)
-        for (tenant, protocol), times in more_since(self._counts.messages, self._messages):
-            self._note(tenant, "messages", protocol, at, times)
+        self._note("messages", at, more_since(self._counts.messages, self._messages))
         yield
         minute, self._minute = self._minute, at.replace(second=0, microsecond=0)
         if minute is None or minute == self._minute:
             return
-        for (tenant, protocol), times in self._open_by_tenant().items():
-            self._note(tenant, "connections", protocol, minute, times)
+        self._note("connections", minute, self._open_by_tenant().items())
 
     def _note(
-        self, tenant: str, what: Literal["connections", "messages"], protocol: str, at: datetime, times: int
+        self,
+        what: Literal["connections", "messages"],
+        at: datetime,
+        numbers: Iterable[tuple[tuple[str, str], int]],
     ) -> None:
+        """Note these numbers of tenants and protocols, for the minute and the hour of `at`."""
         now = round(at.timestamp() * 1_000)
-        for table, moment in (
+        moments = (
             (self._tables.minutes, f"{at:%Y-%m-%dT%H:%M:00Z}"),
             (self._tables.hours, f"{at:%Y-%m-%dT%H:00:00Z}"),
-        ):
-            self._backlog.note(table, tenant, Noted(Sample(moment, what, protocol).key(), now, now, times))
+        )
+        for (tenant, protocol), times in numbers:
+            for table, moment in moments:
+                self._backlog.note(table, tenant, Noted(Sample(moment, what, protocol).key(), now, now, times))

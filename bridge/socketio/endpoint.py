@@ -14,14 +14,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from bridge.handshake.preflight import Preflight
+from bridge.handshake.preflight import Preflight, foreign_origin
+from bridge.handshake.request import MAX_QUERY_FIELDS
 from bridge.socketio import polling, websocket
 from bridge.socketio.session import Session
 from bridge.socketio.sessions import Sessions
 from bridge.sockets.ports import wire_of
 
 METHODS: Final = "GET, POST, OPTIONS"
-MAX_QUERY_FIELDS: Final = 64
 Query = Mapping[str, list[str]]
 
 _WRONG: Final[Mapping[str, tuple[int, str]]] = {
@@ -84,9 +84,9 @@ class Endpoint:
 
     def _refusal(self, headers: Headers, query: Query) -> Response | None:
         """The preflight's refusal of this request. The origin is checked for all, overload only for new sessions."""
-        refusal = self._preflight.refusal(headers)
-        is_for_all = refusal is not None and refusal.status_code == 403
-        return refusal if is_for_all or "sid" not in query else None
+        if "sid" not in query:
+            return self._preflight.refusal(headers)
+        return None if self._preflight.origins.passes(headers) else foreign_origin()
 
     def _problem(self, query: Query, transport: str) -> Response | None:
         if query.get("transport") != [transport]:

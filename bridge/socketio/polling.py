@@ -47,7 +47,7 @@ async def post(request: Request, session: Session, most_bytes: int) -> Response:
     if not _may_begin(session, is_under_way=session.is_posting):
         return WrongWay()
     session.is_posting = True
-    _vouch(request, session)
+    vouch_for(request.scope, session)
     try:
         await session.budget.turn(session.holder)
         return await _take(request, session, most_bytes)
@@ -60,7 +60,7 @@ async def poll(request: Request, session: Session) -> Response:
     if not _may_begin(session, is_under_way=session.is_polling):
         return WrongWay()
     session.is_polling = True
-    _vouch(request, session)
+    vouch_for(request.scope, session)
     when_gone(request.scope, lambda: session.end(1001, "the client went away"))
     try:
         await session.budget.turn(session.holder)
@@ -127,8 +127,8 @@ async def _body(request: Request, most_bytes: int) -> bytes | None:
         return b""
 
 
-def _vouch(request: Request, session: Session) -> None:
+def vouch_for(scope: Scope, session: Session) -> None:
     """Mark the request as authenticated and charge the session's holder, if its client is in a namespace."""
     if session.namespaces.joined:
-        vouch(request.scope)
-        pay(request.scope, session.holder)
+        vouch(scope)
+        pay(scope, session.holder)

@@ -13,6 +13,7 @@ from bridge.socketio.engine import Engine
 from bridge.socketio.ports import Home
 from bridge.sockets.framing import text_frame
 from bridge.sockets.outbox import Wire
+from bridge.sockets.ports import nothing
 
 
 class Transport:
@@ -99,7 +100,7 @@ class Transport:
 
     def over(self) -> None:
         """The session is over: it is not told any more when its client is slow. What waits is still there for polls."""
-        self._slow = _nothing
+        self._slow = nothing
 
     def abort(self) -> None:
         """Abort the WebSockets, and drop what waits for polls."""
@@ -108,6 +109,3 @@ class Transport:
         for wire in (self._wire, self.candidate):
             if wire is not None:
                 wire.abort()
-
-
-def _nothing() -> None: ...

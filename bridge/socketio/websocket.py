@@ -12,9 +12,10 @@ from typing import Final
 from starlette.types import Receive
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from bridge.socketio.polling import vouch_for
 from bridge.socketio.session import Session
 from bridge.socketio.sessions import Sessions
-from bridge.sockets.ports import WebSocketWire, pay, vouch, when_gone
+from bridge.sockets.ports import WebSocketWire, when_gone
 
 PROBE_SECONDS: Final = 10.0
 """How long each step of an upgrade may take."""
@@ -56,14 +57,7 @@ async def _ask_to_take_over(websocket: WebSocket, session: Session, wire: WebSoc
         if packet is None:
             return
         session.receive_upgrade(packet)
-        _vouch(websocket, session)
-
-
-def _vouch(websocket: WebSocket, session: Session) -> None:
-    """Mark the socket as authenticated and charge the session's holder, if its client is in a namespace."""
-    if session.namespaces.joined:
-        vouch(websocket.scope)
-        pay(websocket.scope, session.holder)
+        vouch_for(websocket.scope, session)
 
 
 def _give_up_upgrade(session: Session, wire: WebSocketWire) -> None:

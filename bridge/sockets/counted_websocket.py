@@ -20,7 +20,7 @@ class CountedWebSocket(WebSocketProtocol):
     authenticated by then.
     """
 
-    strangers: Strangers = Strangers(1_024, 1_024, 1_024)
+    strangers: Strangers
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)

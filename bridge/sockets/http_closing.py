@@ -25,7 +25,7 @@ LINGER_SECONDS: Final = 0.5
 class HttpClosing(HttpToolsProtocol):
     """One HTTP connection: the part that ends it."""
 
-    strangers: Strangers = Strangers(1_024, 1_024, 1_024)
+    strangers: Strangers
     budget: Budget
     flow: Flow
     _holder: Holder
@@ -56,7 +56,6 @@ class HttpClosing(HttpToolsProtocol):
         """Shut down the writing side, and discard what still arrives, so that the response is not lost."""
         self._discards_input = True
         self._data, self._position = b"", 0
-        self._deadline.end()
         cycle: Any = self.cycle
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True

@@ -57,16 +57,6 @@ class WebSocketWire(Wire, Payer, Protocol):
         """Set the largest size of a message for this socket, in place of the server's."""
 
 
-class Socket(Protocol):
-    """A WebSocket under a Socket.IO session."""
-
-    def abort(self) -> None:
-        """End the connection at once."""
-
-    def vouch(self, holder: Holder) -> None:
-        """Mark the socket as authenticated, and charge this holder for it."""
-
-
 Extensions = TypedDict(
     "Extensions",
     {

@@ -13,11 +13,11 @@ places. An unauthenticated socket never causes the end of an authenticated one.
 """
 
 from collections import Counter
-from ipaddress import IPv6Address, ip_address
 from typing import Final, Protocol
 
+from bridge.budget.client_address import counted
+
 Network = str
-BITS_OF_A_NETWORK: Final = 64
 REASONS: Final = ("all", "address", "late", "unread", "400", "414", "426", "431")
 """Why a socket was ended.
 
@@ -177,12 +177,4 @@ def network_of(address: str) -> Network:
 
     Providers give each customer a whole /64. All addresses that are not IP addresses are one network, `""`.
     """
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return f"{IPv6Address(int(parsed) >> BITS_OF_A_NETWORK << BITS_OF_A_NETWORK)}/{BITS_OF_A_NETWORK}"
+    return counted(address) or ""

@@ -4,7 +4,6 @@ It never decides whether a map is valid: `compat.identity` does. A running bridg
 """
 
 import contextlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -15,9 +14,9 @@ from redis.exceptions import WatchError
 from bridge.broker.addresses import Addresses
 from bridge.system.background import run_in_background
 from bridge.tenants.stored_map import prepare_map, put_in_place, read_map
+from bridge.tenants.versions import number
 
 ATTEMPTS: Final = 10
-_VERSION: Final = re.compile(rb"[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ async def _version(redis: Any, addresses: Addresses, tenant: str) -> int:
         await redis.hget(addresses.tenant(tenant), "version"),
         await redis.hget(addresses.tenants, tenant),
     ]
-    return max((int(version) for version in versions if _VERSION.fullmatch(version or b"")), default=0)
+    return max(number(version or b"") for version in versions)
 
 
 def _compare(before: Mapping[str, str], after: Mapping[str, str]) -> Replacement:

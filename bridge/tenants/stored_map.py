@@ -21,8 +21,13 @@ async def read_map(redis: Any, name: str) -> dict[str, str]:
     cursor = -1
     while cursor != 0:
         cursor, fields = await redis.hscan(name, max(cursor, 0), count=FIELDS_PER_COMMAND)
-        found |= {key.decode(errors="replace"): value.decode(errors="replace") for key, value in fields.items()}
+        found |= decoded(fields)
     return found
+
+
+def decoded(fields: Mapping[Any, Any]) -> dict[str, str]:
+    """The fields of a hash as text. Bytes that are not UTF-8 are replaced."""
+    return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in fields.items()}
 
 
 async def prepare_map(redis: Any, name: str, fields: Mapping[str, str]) -> str:

@@ -3,7 +3,6 @@
 It never overwrites a later version, and never decides what a stage means.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -13,7 +12,7 @@ from redis.exceptions import WatchError
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.unreadable import answer_of
-from bridge.tenants.stored_map import prepare_map, put_in_place, read_map
+from bridge.tenants.stored_map import decoded, prepare_map, put_in_place, read_map
 from bridge.tenants.tenant import TenantState, state_in
 from bridge.tenants.versions import number
 
@@ -29,14 +28,14 @@ async def read_state(redis: Redis, addresses: Addresses, name: str, known: Tenan
 
     Raises `Changing`, and what redis-py raises.
     """
-    before = _text(await redis.hgetall(addresses.tenant(name)))
+    before = decoded(await redis.hgetall(addresses.tenant(name)))
     state = state_in(before, {})
     ids = addresses.id_map(name)
     is_known = known is not None and state.ids_version is not None and state.ids_version == known.ids_version
     if known is not None and is_known and await cast(Any, redis.hlen(ids)) == len(known.id_map):  # nor by hand
         return replace(state, id_map=known.id_map)
     id_map = await read_map(redis, ids)
-    if _text(await redis.hgetall(addresses.tenant(name))) != before:
+    if decoded(await redis.hgetall(addresses.tenant(name))) != before:
         raise Changing("it is being changed")
     return replace(state, id_map=id_map)
 
@@ -69,8 +68,4 @@ async def _version_held(pipeline: Pipeline, addresses: Addresses, name: str) -> 
     nothing: bytes | None = None
     of_all: bytes | None = await cast(Any, pipeline.hget(addresses.tenants, name))
     own = await answer_of(pipeline.hget(addresses.tenant(name), "version"), nothing)
-    return max(number(version) if version is not None else 0 for version in (of_all, own))
-
-
-def _text(fields: Mapping[Any, Any]) -> dict[str, str]:
-    return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in fields.items()}
+    return max(number(version or b"") for version in (of_all, own))

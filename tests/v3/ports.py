@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from v3.messages import WS_Message_V3, write
+from v3.messages import Unreadable, WS_Message_V3, write
 from v3.ports import Grant, Guest, Pace, Ports
 from v3.session import Session
 
@@ -89,3 +89,10 @@ class World:
         assert message.msg
         assert message.payload is not None
         return message.payload
+
+
+def fields(unreadable: Unreadable) -> list[str]:
+    """The fields of a message that is invalid; each has its problem."""
+    assert unreadable.code == "invalid_message"
+    assert all(problem["problem"] for problem in unreadable.problems)
+    return [problem["field"] for problem in unreadable.problems]

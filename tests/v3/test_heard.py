@@ -8,7 +8,6 @@ from v3 import heard
 from v3.heard import read_heard
 from v3.messages import Unreadable, content_of, write
 
-GROUP = '{"msg_type":"msg","target":"group"%s}'
 HEARD = b'{"version":"3","msg_type":"msg","target":"group"%b}'
 
 

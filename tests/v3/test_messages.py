@@ -12,7 +12,6 @@ from tests.v3.ports import NOW
 from v3.heard import content_in, read_heard
 from v3.messages import (
     Content,
-    Unreadable,
     WS_Message_V3,
     content_of,
     is_vision_id,
@@ -22,15 +21,6 @@ from v3.messages import (
     write_members,
 )
 from v3.said import read_said
-
-GROUP = '{"msg_type":"msg","target":"group"%s}'
-HEARD = b'{"version":"3","msg_type":"msg","target":"group"%b}'
-
-
-def fields(unreadable: Unreadable) -> list[str]:
-    assert unreadable.code == "invalid_message"
-    assert all(problem["problem"] for problem in unreadable.problems)
-    return [problem["field"] for problem in unreadable.problems]
 
 
 @pytest.mark.parametrize("value", ["a", "-", "_", "dev_1", "v2-42", "4a", "-5", "x" * 64, "Server", "0x0"])

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.compat.strategies import nested
+from tests.v3.ports import fields
 from v3.messages import Unreadable, content_of, write
 from v3.said import MAX_ECHO_CHARACTERS, MAX_PAYLOAD_DEPTH, MAX_PROBLEMS, check_event, read_said
 
 GROUP = '{"msg_type":"msg","target":"group"%s}'
-HEARD = b'{"version":"3","msg_type":"msg","target":"group"%b}'
 
 
 def with_field(name: str, value: Any) -> str:
@@ -21,12 +21,6 @@ def refused(text: str) -> Unreadable:
     with pytest.raises(Unreadable) as caught:
         read_said(text)
     return caught.value
-
-
-def fields(unreadable: Unreadable) -> list[str]:
-    assert unreadable.code == "invalid_message"
-    assert all(problem["problem"] for problem in unreadable.problems)
-    return [problem["field"] for problem in unreadable.problems]
 
 
 @pytest.mark.parametrize("msg_type", ["msg", "cmd", "heartbeat", "presence"])

@@ -15,9 +15,9 @@ from bridge.tenants.tenant import Tenant
 class Known(Authority):
     """Takes everyone for the same, whatever they show; a test may change who that is."""
 
-    def __init__(self, tenant: Tenant, identity: Identity | None = None) -> None:
+    def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
-        self.identity = identity or Identity(tenant.name, "tenant", key_name="web")
+        self.identity = Identity(tenant.name, "tenant", key_name="web")
 
     async def __call__(self, request: Request) -> tuple[Identity, Tenant]:
         return self.identity, self.tenant

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 import bridge
 from bridge.broker.data_loss import REMEMBER
@@ -78,8 +79,8 @@ async def test_a_script_that_redis_does_not_answer_is_answered_once(server: Redi
 
 
 @pytest.mark.parametrize("script", [*ALL, CHANGE, ADOPT, TRY], ids=range(len(ALL) + 3))
-async def test_redis_can_read_every_script(server: RedisServer, script: Script) -> None:
-    assert server.execute("SCRIPT", "LOAD", script.source) == script._digest
+async def test_redis_can_read_every_script(redis: Redis, script: Script) -> None:
+    assert await redis.script_load(script.source) == script._digest
 
 
 Step = tuple[Script, list[str | int], Any]

@@ -23,6 +23,40 @@ HOUR = 3_600_000
 SAID_BY_42 = Speech("v2", "42", "lobby", "msg", "group", None, "none")
 
 
+FROM_BRIDGE_TO_V3: dict[str, Any] = {
+    "tenant": TENANT,
+    "version": 7,
+    "from": {"stage": "bridge", "share": 0, "v2_routing": "global"},
+    "to": {"stage": "v3", "share": 0, "v2_routing": "global"},
+    "forward": True,
+    "guards": [
+        {"name": "quiet_days", "limit": 1, "value": None, "holds": True, "msg": "No V2 message is on record."},
+    ],
+    "quieter": [],
+    "totals": {"refused": 1, "silenced": 1, "quieter": 0},
+    "traffic": {"messages": 16, "affected": 12, "share": 0.75},
+    "complete": True,
+}
+REFUSED_42: dict[str, Any] = {
+    "client_id": "42",
+    "group_id": "lobby",
+    "protocol": "v2",
+    "language": "v2",
+    "messages": 12,
+    "user_agent": "kiosk/1",
+    "bucket": 88,
+    "name": "v2-42",
+    "code": "v2_retired",
+    "successor": "/v3/ws/group/lobby/client/v2-42",
+}
+ANN_HEARS_42_NO_MORE: dict[str, Any] = {
+    "speaker": {"client_id": "42", "protocol": "v2", "group_id": "lobby"},
+    "listener": {"client_id": "ann", "protocol": "v3", "group_id": "lobby"},
+    "messages": 12,
+    "of": 12,
+}
+
+
 async def test_a_prediction_says_everything_that_an_operator_decides_by(desk: Desk, at_once: None) -> None:
     tenant = Tenant(TENANT, guard=GuardRules(quiet_days=1), version=7)
     first, last = now() - HOUR, now() - 1_000
@@ -31,52 +65,11 @@ async def test_a_prediction_says_everything_that_an_operator_decides_by(desk: De
     await desk.spoken(SAID_BY_42, first, last, 12)
     await desk.spoken(Speech("v3", "ann", "lobby", "msg", "direct", "nobody", "none"), first, last, 4)
     prediction = await desk.dry_run.predict(tenant, V3)
-    assert prediction == {
-        "tenant": TENANT,
-        "version": 7,
-        "from": {"stage": "bridge", "share": 0, "v2_routing": "global"},
-        "to": {"stage": "v3", "share": 0, "v2_routing": "global"},
-        "forward": True,
-        "guards": [
-            {
-                "name": "quiet_days",
-                "limit": 1,
-                "value": None,
-                "holds": True,
-                "msg": "No V2 message is on record.",
-            }
-        ],
-        "refused": [
-            {
-                "client_id": "42",
-                "group_id": "lobby",
-                "protocol": "v2",
-                "language": "v2",
-                "first_seen": moment(first),
-                "last_seen": moment(last),
-                "messages": 12,
-                "user_agent": "kiosk/1",
-                "bucket": 88,
-                "name": "v2-42",
-                "code": "v2_retired",
-                "successor": "/v3/ws/group/lobby/client/v2-42",
-                "channel": f"{desk.addresses.prefix}:{{acme:g:lobby}}",
-            }
-        ],
-        "silenced": [
-            {
-                "speaker": {"client_id": "42", "protocol": "v2", "group_id": "lobby"},
-                "listener": {"client_id": "ann", "protocol": "v3", "group_id": "lobby"},
-                "messages": 12,
-                "of": 12,
-                "channel": f"{desk.addresses.prefix}:{{acme:g:lobby}}",
-            }
-        ],
-        "quieter": [],
-        "totals": {"refused": 1, "silenced": 1, "quieter": 0},
-        "traffic": {"messages": 16, "affected": 12, "share": 0.75},
+    on = {"channel": f"{desk.addresses.prefix}:{{acme:g:lobby}}"}
+    assert prediction == FROM_BRIDGE_TO_V3 | {
+        "refused": [REFUSED_42 | on | {"first_seen": moment(first), "last_seen": moment(last)}],
+        "silenced": [ANN_HEARS_42_NO_MORE | on],
         "since": moment(first),
-        "complete": True,
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, cast
 
 from bridge.tenants.tenant import Routing, Tenant
 from legacy_v2 import ports as v2
-from tests.bridge.population import NOW, POPULATION, Stage
+from tests.bridge.population import NOW, Stage
 from v3 import ports as v3
 from v3.messages import Content
 
@@ -15,7 +15,6 @@ SENT_AT = 1_767_225_600_000_000
 V3 = {"ann, V3 in G", "cat, V3 in H", "42's twin, V3 in H"}
 V2 = {"bob, V2 in G", "42, V2 in G", "dan, V2 in H"}
 V2_IN_G = {"bob, V2 in G", "42, V2 in G"}
-EVERYONE = set(POPULATION)
 GROUP: dict[str, Any] = {"target": "group"}
 BROADCAST: dict[str, Any] = {"target": "broadcast"}
 

@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 
 from bridge.broker.addresses import Addresses
-from bridge.messaging.routing import Language, channels_from_v2, channels_from_v3, is_for, listens_on
+from bridge.messaging.routing import channels_from_v2, channels_from_v3, is_for, listens_on
+from bridge.records.rows import Language
 from bridge.tenants.tenant import Routing, Tenant
 from legacy_v2 import ports as v2
 from v3 import ports as v3

@@ -9,16 +9,13 @@ import pytest
 
 from bridge.records.report_turns import MOST_AT_ONCE
 from bridge.records.retention import Table
-from bridge.records.rows import Noted, ProprietaryKey, Sample, Speech, Visitor
+from bridge.records.rows import Noted, ProprietaryKey, Sample, Visitor
 from bridge.records.store import ROWS_PER_PAGE
-from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import DAY, TENANT, Desk, moment, noted, now, v2, v3
 
 ACME = Tenant(TENANT)
-BRIDGE, V3 = Standing("bridge", 0, "global"), Standing("v3", 0, "global")
 MINUTE, HOUR = 60_000, 3_600_000
-SAID_BY_42 = Speech("v2", "42", "lobby", "msg", "group", None, "none")
 
 
 async def test_the_census_is_who_speaks_v2_the_newest_first(desk: Desk) -> None:

@@ -23,6 +23,10 @@ class Desk:
 
     def __init__(self) -> None:
         self.is_busy = False
+        self.origins = self
+
+    def passes(self, headers: Headers) -> bool:
+        return headers.get("origin") != FOREIGN
 
     def refusal(self, headers: Headers) -> Response | None:
         if headers.get("origin") == FOREIGN:

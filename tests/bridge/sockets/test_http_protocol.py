@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.config.settings import Settings
+from bridge.sockets import request_deadline
 from bridge.sockets.http_protocol import PIECES_AT_ONCE
 from tests.bridge.broker.parts import until
 from tests.bridge.sockets.http_server import BUSY, GET, HOST, SEEN, Serving, greet
@@ -163,7 +164,9 @@ async def test_nobody_vouches_for_a_request_that_is_not_whole(serving: Serving, 
     assert serving.strangers.vouched_for == 0
 
 
-async def test_a_head_whose_socket_is_gone_waits_for_no_turn(serving: Serving, raw: RawSocket) -> None:
+async def test_a_head_whose_socket_is_gone_waits_for_no_turn(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_deadline, "REQUEST_SECONDS", 1.0)  # nothing is read, so it is noticed then
+    raw = await serving.open()
     heads = serving.budget.heads("127.0.0.1")
     heads.put(Never(), is_new=True)
     heads.is_listed = True  # and yet nobody comes to it

@@ -200,34 +200,6 @@ def test_an_order_that_moved_nothing_is_no_step_that_can_be_taken_back() -> None
     assert step_back([again]) is None
 
 
-def test_a_standing_says_itself() -> None:
-    assert [str(standing) for standing in (BRIDGE, HALF, V3)] == ["bridge", "drain 50 %", "v3, V2 by group"]
-
-
-def test_a_standing_is_further_the_nearer_v3_is_whatever_the_routing() -> None:
-    way = [
-        Standing("legacy", 90, "global"),
-        Standing("bridge", 70, "group"),
-        Standing("drain", 0, "global"),
-        Standing("drain", 1, "group"),
-        Standing("drain", 100, "global"),
-        Standing("v3", 0, "global"),
-    ]
-    places = [standing.place for standing in way]
-    assert places == sorted(set(places))
-    assert Standing("bridge", 0, "global").place == Standing("bridge", 99, "group").place
-    assert Standing("v3", 5, "global").place == Standing("v3", 50, "group").place
-
-
-def test_a_standing_is_that_of_a_tenant_and_a_tenant_can_be_put_there() -> None:
-    tenant = Tenant("acme", stage="legacy", share=3, hosts=("acme.example.test",), version=7)
-    assert Standing.of(tenant) == Standing("legacy", 3, "global")
-    moved = V3.of_tenant(tenant)
-    assert Standing.of(moved) == V3
-    assert (moved.name, moved.hosts, moved.version) == ("acme", ("acme.example.test",), 7)
-    assert V3.as_json() == {"stage": "v3", "share": 50, "v2_routing": "group"}
-
-
 async def test_the_latest_change_is_the_one_that_brought_a_tenant_to_where_it_stands(
     redis: Redis, addresses: Addresses
 ) -> None:

@@ -5,6 +5,8 @@ import pytest
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Stage, Tenant
 
+BRIDGE, HALF, V3 = Standing("bridge", 0, "global"), Standing("drain", 50, "global"), Standing("v3", 50, "group")
+
 
 def standing(place: tuple[Stage, int]) -> Standing:
     return Standing(*place, "global")
@@ -49,3 +51,31 @@ def test_the_share_counts_in_drain_alone() -> None:
 )
 def test_it_is_said_in_a_few_words(standing: Standing, words: str) -> None:
     assert str(standing) == words
+
+
+def test_a_standing_says_itself() -> None:
+    assert [str(standing) for standing in (BRIDGE, HALF, V3)] == ["bridge", "drain 50 %", "v3, V2 by group"]
+
+
+def test_a_standing_is_further_the_nearer_v3_is_whatever_the_routing() -> None:
+    way = [
+        Standing("legacy", 90, "global"),
+        Standing("bridge", 70, "group"),
+        Standing("drain", 0, "global"),
+        Standing("drain", 1, "group"),
+        Standing("drain", 100, "global"),
+        Standing("v3", 0, "global"),
+    ]
+    places = [standing.place for standing in way]
+    assert places == sorted(set(places))
+    assert Standing("bridge", 0, "global").place == Standing("bridge", 99, "group").place
+    assert Standing("v3", 5, "global").place == Standing("v3", 50, "group").place
+
+
+def test_a_standing_is_that_of_a_tenant_and_a_tenant_can_be_put_there() -> None:
+    tenant = Tenant("acme", stage="legacy", share=3, hosts=("acme.example.test",), version=7)
+    assert Standing.of(tenant) == Standing("legacy", 3, "global")
+    moved = V3.of_tenant(tenant)
+    assert Standing.of(moved) == V3
+    assert (moved.name, moved.hosts, moved.version) == ("acme", ("acme.example.test",), 7)
+    assert V3.as_json() == {"stage": "v3", "share": 50, "v2_routing": "group"}
