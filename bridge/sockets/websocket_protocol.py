@@ -123,7 +123,7 @@ class WebSocketProtocol(WebSocketClosing):
     def read(self, buffer: bytes, where: Extent) -> None:
         """Handle one complete frame: an unfragmented text message directly, any other frame by the library."""
         if self._is_easy(buffer, where):
-            self._take_text(apply_mask(buffer[where.start : where.end], buffer[where.mask : where.start]))
+            self._take(apply_mask(buffer[where.start : where.end], buffer[where.mask : where.start]), is_text=True)
         else:
             self._judge(buffer[where.head : where.end])
 
@@ -176,14 +176,17 @@ class WebSocketProtocol(WebSocketClosing):
         if self.conn.parser_exc is not None:
             self.handle_parser_exception()
 
-    def _take_text(self, payload: bytes) -> None:
+    def _take(self, payload: bytes, *, is_text: bool) -> None:
         if self._carried is None:
             self._hand_to_application(payload)
             return
         try:
             text = payload.decode()
         except UnicodeDecodeError:
-            self._fail(1007, "not UTF-8")
+            if is_text:
+                self._fail(1007, "not UTF-8")
+            else:
+                self._carried.refuse("binary_not_supported")
             return
         self._deliver(text)
 
@@ -194,11 +197,7 @@ class WebSocketProtocol(WebSocketClosing):
             self._carried.receive(text)
         except Exception:
             log.exception("message_failed")
-            self._carried_errors()
-
-    def _carried_errors(self) -> None:
-        """Count an unexpected exception. The connection stays open."""
-        type(self).errors += 1
+            WebSocketProtocol.errors += 1
 
     errors: int = 0
 
@@ -215,18 +214,7 @@ class WebSocketProtocol(WebSocketClosing):
 
     def send_receive_event_to_app(self) -> None:
         data, self.frames = b"".join(self.frames), []
-        if self._carried is None:
-            self._hand_to_application(data)
-            return
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            if self.curr_msg_data_type == "text":
-                self._fail(1007, "not UTF-8")
-            else:
-                self._carried.refuse("binary_not_supported")
-            return
-        self._deliver(text)
+        self._take(data, is_text=self.curr_msg_data_type == "text")
 
     def _hand_to_application(self, data: bytes) -> None:
         """Queue a message for the application, and pause reading until it is taken.

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.sockets.framing import text_frame
+from bridge.sockets.websocket_protocol import WebSocketProtocol
 from tests.bridge.broker.parts import until
 from tests.bridge.sockets.websocket_server import (
     ANSWER_SECONDS,
@@ -84,13 +85,15 @@ async def test_who_talks_and_leaves_before_the_handshake_is_over_is_lost_at_once
 
 
 async def test_a_message_that_fails_is_counted_and_logged_and_the_connection_lives(
-    guest: RawSocket, house: House
+    guest: RawSocket, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(WebSocketProtocol, "errors", 0)
     with capture_logs() as logs:
         await guest.send(frame(TEXT, b"fail") + frame(TEXT, b"fa", fin=False) + frame(0, b"il") + frame(TEXT, b"good"))
         await until(lambda: house.guest.texts == ["good"])
     assert [line["event"] for line in logs] == ["message_failed"] * 2
     assert type(house.guest.wire).errors == 2
+    assert WebSocketProtocol.errors == 2  # which the metrics read: a server's class is one of its subclasses
 
 
 async def test_a_client_that_does_not_read_is_refused_once_and_not_within_the_write(
