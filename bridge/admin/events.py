@@ -20,7 +20,6 @@ from starlette.responses import StreamingResponse
 from bridge.admin.refusals import REFUSED
 from bridge.admin.service import TenantService
 from bridge.api.errors import AdminRefusal, redis_away
-from bridge.config.tables import EVERY_TENANT
 from bridge.handshake.authentication import Administrator
 
 LOOK_SECONDS: Final = 1.0
@@ -47,7 +46,7 @@ class Streams:
 
     def _has_room(self, administrator: Administrator) -> bool:
         """Whether a stream of this key is within its own bound, and takes none that is reserved for the platform."""
-        kept = 0 if EVERY_TENANT in administrator.tenants else MOST_STREAMS_OF_A_KEY
+        kept = 0 if administrator.is_for_platform else MOST_STREAMS_OF_A_KEY
         return self._open[administrator] < MOST_STREAMS_OF_A_KEY and self._open.total() < MOST_STREAMS - kept
 
     async def _stream(self, administrator: Administrator) -> AsyncIterator[str]:

@@ -10,7 +10,6 @@ from typing import Final
 
 from bridge.api.errors import AdminRefusal
 from bridge.budget.rate import Bucket
-from bridge.config.tables import EVERY_TENANT
 from bridge.handshake.authentication import Administrator
 
 ORDERS_AT_ONCE: Final = 100
@@ -25,7 +24,7 @@ The keys of a tenant are one party, and the keys of the platform, for orders abo
 
 def party_of(administrator: Administrator, tenant: str) -> Party:
     """The party of an administrator who gives an order about `tenant`."""
-    return tenant, EVERY_TENANT in administrator.tenants
+    return tenant, administrator.is_for_platform
 
 
 class Pace:

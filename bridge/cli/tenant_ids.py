@@ -17,7 +17,6 @@ from bridge.cli.options import fail, with_settings
 from bridge.cli.redis_connection import with_redis
 from bridge.cli.tenants import TenantArgument
 from bridge.config.settings import Settings
-from bridge.config.tables import EVERY_TENANT
 from bridge.tenants.id_map import Replacement, replace_id_map
 from bridge.tenants.tenant import TENANT_NAME
 
@@ -76,7 +75,7 @@ async def _replace(
 def _accept_new(name: str, settings: Settings) -> None:
     if not TENANT_NAME.fullmatch(name):
         fail(f"{name!r} cannot be a tenant: a name is 1 to 64 of A-Z a-z 0-9 _ -")
-    if not settings.is_open and not any(EVERY_TENANT in key.tenants for key in settings.keys):
+    if not settings.opens(name):
         known = ", ".join(settings.known_tenants())
         fail(f"no tenant {name!r} is configured or in Redis, and no key opens it: there are {known}")
     typer.echo(f"aether-bridge: {name} is new: it was neither configured nor in Redis", err=True)

@@ -95,6 +95,10 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
         """Whether everyone may connect, because no keys are configured."""
         return not self.keys
 
+    def opens(self, tenant: str) -> bool:
+        """Whether anybody may connect to this tenant: with a key, or because none is needed."""
+        return self.is_open or any(key.opens(tenant) for key in self.keys)
+
     @property
     def has_page(self) -> bool:
         return self.is_open if self.page is None else self.page

@@ -74,6 +74,10 @@ class Key(_Table):
     def _names(cls, tenants: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name if name == EVERY_TENANT else _tenant_name(name) for name in tenants)
 
+    def opens(self, tenant: str) -> bool:
+        """Whether the key is for this tenant."""
+        return EVERY_TENANT in self.tenants or tenant in self.tenants
+
 
 class Jwt(_Table):
     """The table `[jwt]` of the file: which tokens are accepted.

@@ -54,9 +54,14 @@ class Administrator:
     name: str
     tenants: tuple[str, ...]
 
+    @property
+    def is_for_platform(self) -> bool:
+        """Whether the key is for every tenant."""
+        return EVERY_TENANT in self.tenants
+
     def may_use(self, tenant: str) -> bool:
         """Whether the key is for this tenant."""
-        return EVERY_TENANT in self.tenants or tenant in self.tenants
+        return self.is_for_platform or tenant in self.tenants
 
 
 class Authentication:
@@ -109,7 +114,7 @@ class Authentication:
         """Whether a valid token for this tenant could name its client."""
         if self._tokens is None or self._tokens.client_claim is None:
             return False
-        return self._open or any({tenant, EVERY_TENANT}.intersection(key.tenants) for key in self._keys.values())
+        return self._open or any(key.opens(tenant) for key in self._keys.values())
 
     def _identity(self, tenant: str, grant: Grant, claims: Claims | None, *, admin: bool, key_name: str) -> Identity:
         must = self._tokens is not None and self._tokens.client_claim is not None
@@ -148,7 +153,7 @@ class Authentication:
             raise NotAdmitted("forbidden")
         if account is None:
             account = key.tenants[0] if len(key.tenants) == 1 and key.tenants[0] != EVERY_TENANT else None
-        if account is None or (account not in key.tenants and EVERY_TENANT not in key.tenants):
+        if account is None or not key.opens(account):
             raise NotAdmitted("forbidden")
         if self._known(account) is None:
             raise NotAdmitted("forbidden")

@@ -7,7 +7,7 @@ from bridge.cli.checks.finding import Finding, ok, warn
 from bridge.config.redaction import redact
 from bridge.config.sections import LOOPBACK_HOSTS
 from bridge.config.settings import Settings
-from bridge.config.tables import EVERY_TENANT, Jwt
+from bridge.config.tables import Jwt
 
 
 def look(settings: Settings) -> Iterator[Finding]:
@@ -52,7 +52,7 @@ def _tenants(settings: Settings) -> Iterator[Finding]:
     if settings.tenants and not settings.is_open and (loose := sorted(known.keys() - settings.tenants.keys())):
         said = f"named by a key or by v2_anonymous_tenant, and without a table: {', '.join(loose)}"
         yield warn("tenants", said, "add the table [tenants.NAME] where it is meant, or mend the name")
-    if shut := [name for name in sorted(settings.tenants) if not _is_reachable(name, settings)]:
+    if shut := [name for name in sorted(settings.tenants) if not settings.opens(name)]:
         yield warn(
             "tenants", f"opened by no key: {', '.join(shut)}", "make one: `aether-bridge keys new --tenant NAME`"
         )
@@ -63,10 +63,6 @@ def _doubled_key_names(settings: Settings) -> Iterator[Finding]:
     names = Counter(key.name for key in settings.keys)
     if doubled := [repr(name) for name, number in names.items() if number > 1]:
         yield warn("keys", f"several are called {', '.join(doubled)}: logs cannot tell them apart", "rename them")
-
-
-def _is_reachable(name: str, settings: Settings) -> bool:
-    return settings.is_open or any(name in key.tenants or EVERY_TENANT in key.tenants for key in settings.keys)
 
 
 def _v2_without_credentials(settings: Settings) -> Finding:
@@ -82,7 +78,7 @@ def _ids_without_credentials(settings: Settings) -> Iterator[Finding]:
     """Finds tenants that admit clients without credentials, although their ids are proven by tokens."""
     known = settings.known_tenants().values()
     places = {tenant.name for tenant in known if tenant.hosts or tenant.name == settings.v2_anonymous_tenant}
-    claimed = sorted(name for name in places if _is_reachable(name, settings))
+    claimed = sorted(name for name in places if settings.opens(name))
     if claimed and settings.jwt is not None and settings.jwt.client_claim is not None:
         said = (
             f"by client_claim ids are a token's: who has none may name no id in {', '.join(claimed)}, and is given one"
