@@ -27,7 +27,10 @@ NO_FIELDS: Mapping[str, Any] = {}
 
 
 class Connector(aiohttp.TCPConnector):
-    """Closes with itself what the library left open: an answer that it never read keeps its connection."""
+    """Closes with itself what the library left open: an answer that it never read keeps its connection.
+
+    At once, also over TLS: the goodbye of TLS would outlive the event loop of the test.
+    """
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:
         super().__init__(ssl=True if tls is None else tls)
@@ -40,6 +43,8 @@ class Connector(aiohttp.TCPConnector):
 
     def close(self, **how: Any) -> Coroutine[Any, Any, None]:
         for connection in set(self._lent):
+            if connection.transport is not None:
+                connection.transport.abort()
             connection.close()
         return super().close(**how)
 
