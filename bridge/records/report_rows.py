@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from bridge.broker.presence_entries import holder_in
 from bridge.records.rows import Conversion, Noted, ProprietaryKey, Sample, Seen, Visitor
-from bridge.tenants.tenant import GENERATED_ID_PREFIX, Tenant, bucket
+from bridge.tenants.share import bucket
+from bridge.tenants.tenant import GENERATED_ID_PREFIX, Tenant
 from v3.messages import timestamp
 
 MILLISECONDS_PER_MINUTE: Final = 60_000
