@@ -14,6 +14,7 @@ from bridge.admin.service import TenantService
 from bridge.handshake.authentication import Administrator
 from bridge.records.report_rows import client_words
 from bridge.records.reports import MOST_CLIENTS
+from bridge.records.whereabouts import ListName
 from bridge.tenants.tenant import Tenant
 
 JsonObject = dict[str, Any]
@@ -24,6 +25,7 @@ def router(service: TenantService) -> APIRouter:
     routes = APIRouter(prefix="/admin/api", tags=["admin"], responses=REFUSED)
     Admin = Annotated[Administrator, Depends(service.administrator)]  # noqa: N806 - a type
     _add_states(routes, service, Admin)
+    _add_census(routes, service, Admin)
     _add_reports(routes, service, Admin)
     return routes
 
@@ -38,21 +40,32 @@ def _add_states(routes: APIRouter, service: TenantService, Admin: Any) -> None: 
         return await service.state(admin, tenant)
 
 
-def _add_reports(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
+def _add_census(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
     reports = service.reports
 
-    @routes.get("/tenants/{tenant}/census", summary="Who is still on V2", response_model=JsonObject)
+    @routes.get(
+        "/tenants/{tenant}/census",
+        summary="Who is still on V2, who has arrived on V3, who has not, and who is turned away",
+        response_model=JsonObject,
+    )
     async def census(
         tenant: str,
         admin: Admin,
-        protocol: Annotated[Literal["v2", "v3", "socketio", "all"] | None, Query()] = None,
+        name: Annotated[ListName, Query(alias="list")] = "still",
+        protocol: Annotated[
+            Literal["v2", "v3", "socketio", "all"] | None, Query(description="Everyone seen by it, instead of a list.")
+        ] = None,
         most: Annotated[int, Query(ge=1, le=100_000)] = MOST_CLIENTS,
     ) -> Response:
-        return service.report(admin, tenant, lambda known: reports.census(known, protocol, most, client_words))
+        if protocol is not None:
+            return service.report(admin, tenant, lambda known: reports.census(known, protocol, most, client_words))
+        return service.report(admin, tenant, lambda known: reports.whereabouts(known, name, most, in_words=True))
 
+
+def _add_reports(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
     add = partial(add_report, routes, service, Admin)
-    add("ledger", "What conversion keeps, stashes and leaves out", reports.ledger)
-    add("history", "Connections and messages over time", reports.history)
+    add("ledger", "What conversion keeps, stashes and leaves out", service.reports.ledger)
+    add("history", "Connections and messages over time", service.reports.history)
 
 
 def add_report(

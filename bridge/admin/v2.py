@@ -1,4 +1,4 @@
-"""Routes that move a tenant from V2 to V3: stage, share, routing and id map; also its change log and its guards.
+"""Routes that move a tenant from V2 to V3: stage, share, routing, guards and id map; also its change log.
 
 The rules are in `cutover/changes.py`. This module decides who may change a tenant, how fast, and what is answered if a
 change is not made. To be deleted together with V2.
@@ -12,7 +12,7 @@ from functools import partial
 from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from bridge.admin.ids import Ids, Maps
 from bridge.admin.order_bodies import Body, body_of, described
@@ -20,11 +20,22 @@ from bridge.admin.pace import Party, party_of
 from bridge.admin.refusals import REFUSED
 from bridge.admin.routes import JsonObject, add_report
 from bridge.admin.service import TenantService
-from bridge.api.errors import AdminRefusal
-from bridge.cutover.changes import GuardFailed, NothingToRollBack, ReasonMissing, WantedChange, carry_out
+from bridge.api.errors import AdminRefusal, unreadable
+from bridge.cutover.changes import (
+    GuardFailed,
+    NothingToRollBack,
+    ReasonMissing,
+    ShareRefused,
+    Unconfirmed,
+    WantedChange,
+    carry_out,
+)
 from bridge.cutover.cutover import Cutover
+from bridge.cutover.guards import report
 from bridge.handshake.authentication import Administrator
 from bridge.tenants.change_log import Stale
+from bridge.tenants.guard_rules import GuardLimits, GuardRules
+from bridge.tenants.share import Share
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Routing, Stage, Tenant
 
@@ -34,15 +45,17 @@ IsDryRun = Annotated[bool, Query(description="Say what would happen, and change 
 class NewStage(Body):
     """What a tenant is to become; what is left out stays. `version`: the one that the author saw.
 
-    `force`: in spite of guards that do not hold; `why` is then needed.
+    `share`: with `drain` alone, which needs one. `force`: guards neither hold it nor take it back; it needs `why`.
+    `confirm`: the name of the tenant, needed where the change closes open V2 sockets.
     """
 
     stage: Stage | None = None
-    share: int | None = Field(None, ge=0, le=100)
+    share: Share | None = None
     v2_routing: Routing | None = None
     why: str = Field("", max_length=1_000)
     version: int | None = None
     force: bool = False
+    confirm: str | None = None
 
     @model_validator(mode="after")
     def _orders_something(self) -> Self:
@@ -60,6 +73,21 @@ class StepBack(Body):
 
     why: str = Field("", max_length=1_000)
     version: int | None = None
+
+
+class NewLimits(GuardLimits, Body):
+    """Limits of guards; what is left out stays, `null` takes a limit away. `version`: the one that the author saw."""
+
+    why: str = Field("", max_length=1_000)
+    version: int | None = None
+
+    def rules(self, tenant: Tenant) -> GuardRules:
+        """The tenant's guards with these limits. Raises `AdminRefusal` (422) if they contradict each other."""
+        given = self.model_dump(include=self.model_fields_set & GuardLimits.model_fields.keys())
+        try:
+            return tenant.guard.with_limits(given)
+        except ValidationError as error:
+            raise unreadable("invalid_order", error.errors(include_input=False, include_context=False)) from None
 
 
 class TenantChanges:
@@ -119,16 +147,21 @@ def said_as_refusals() -> Iterator[None]:
         yield
     except Stale as stale:
         raise AdminRefusal(409, "stale", f"{stale}: look again, and decide anew.", version=stale.version) from None
+    except ShareRefused as refused:
+        raise AdminRefusal(422, "invalid_order", f"{refused}.") from None
+    except Unconfirmed as closing:
+        sentence = f"{closing}: send `confirm` with the name of the tenant, {closing.tenant!r}."
+        raise AdminRefusal(409, "unconfirmed", sentence, sockets=closing.sockets) from None
     except GuardFailed as failed:
         guards = [verdict.as_json() for verdict in failed.failing]
         raise AdminRefusal(
             409, "guard_failed", f"{failed} Mend that, or force it and say why.", guards=guards
         ) from None
     except ReasonMissing:
-        sentence = "A step in spite of a guard needs a reason: send `why`."
+        sentence = "A step that is forced needs a reason: send `why`."
         raise AdminRefusal(400, "reason_missing", sentence) from None
-    except NothingToRollBack:
-        raise AdminRefusal(409, "nothing_to_roll_back", "The tenant stands where it started.") from None
+    except NothingToRollBack as refused:
+        raise AdminRefusal(409, "nothing_to_roll_back", f"{refused}.") from None
 
 
 def router(changes: TenantChanges) -> APIRouter:
@@ -137,6 +170,7 @@ def router(changes: TenantChanges) -> APIRouter:
     Admin = Annotated[Administrator, Depends(changes.service.administrator)]  # noqa: N806 - a type
     _add_stage(routes, changes, Admin)
     _add_rollback(routes, changes, Admin)
+    _add_guards(routes, changes, Admin)
     _add_ids(routes, changes.service, Admin)
     _add_reports(routes, changes, Admin)
     return routes
@@ -169,7 +203,7 @@ def _add_rollback(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None
 
     @routes.post(
         "/tenants/{tenant}/rollback",
-        summary="Take the last step back",
+        summary="Go back towards legacy",
         response_model=JsonObject,
         openapi_extra=described(StepBack, is_required=False),
     )
@@ -179,13 +213,37 @@ def _add_rollback(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None
         back = StepBack.in_body(await body_of(request) or b"{}")
 
         async def after(known: Tenant) -> Standing:
-            return (await made.last(known)).before
+            return (await made.way_back(known)).after
 
         if dry_run:
             return changes.prediction(admin, tenant, after)
         return await changes.carry_out(
             admin, tenant, back.version, lambda known: made.roll_back(known, admin.name, back.why, back.version)
         )
+
+
+def _add_guards(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None:  # noqa: N803 - a type
+    made, judged = changes.cutover.changes, changes.cutover.guards
+
+    async def guards(known: Tenant) -> JsonObject:
+        return report(known.guard, await judged.verdicts(known))
+
+    add_report(routes, changes.service, Admin, "guards", "The limits of the guards, and what they say now", guards)
+
+    @routes.put(
+        "/tenants/{tenant}/guards",
+        summary="Set limits of the guards",
+        response_model=JsonObject,
+        openapi_extra=described(NewLimits, is_required=True),
+    )
+    async def set_limits(tenant: str, request: Request, admin: Admin) -> Response:
+        limits = NewLimits.in_body(await body_of(request))
+
+        async def change(known: Tenant) -> object:
+            return await made.set_guards(known, admin.name, limits.rules(known), limits.why, limits.version)
+
+        await changes.carry_out(admin, tenant, limits.version, change)
+        return changes.service.report(admin, tenant, guards)
 
 
 def _add_ids(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
@@ -204,9 +262,5 @@ def _add_reports(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None:
     async def log(known: Tenant) -> list[JsonObject]:
         return [change.as_json() for change in await cutover.changes.newest(known)]
 
-    async def guards(known: Tenant) -> list[JsonObject]:
-        return [verdict.as_json() for verdict in await cutover.guards.verdicts(known)]
-
-    add = partial(add_report, routes, changes.service, Admin, response_model=list[JsonObject])
-    add("changes", "The record, newest first", log)
-    add("guards", "What the guards say now", guards)
+    summary = "The record, newest first"
+    add_report(routes, changes.service, Admin, "changes", summary, log, response_model=list[JsonObject])

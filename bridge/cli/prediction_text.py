@@ -25,6 +25,18 @@ def prediction_text(prediction: Fact) -> str:
     return "\n\n".join(filter(None, parts))
 
 
+def prediction_in_short(prediction: Fact) -> str:
+    """What an operator is shown before the question: the numbers, without the lists."""
+    parts = [
+        f"{prediction['tenant']}: {Standing(**prediction['from'])} -> {Standing(**prediction['to'])}",
+        _numbers(**prediction["totals"]),
+        _traffic(**prediction["traffic"]),
+        _guards(prediction["guards"]),
+        "--dry-run lists them all.",
+    ]
+    return "\n".join(filter(None, parts))
+
+
 def _numbers(refused: int, silenced: int, quieter: int) -> str:
     listeners = f"{silenced:,} listeners would no longer hear a speaker, {quieter:,} would hear less of one."
     return f"{refused:,} clients would be refused; {listeners}"

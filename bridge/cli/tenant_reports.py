@@ -1,4 +1,4 @@
-"""`aether-bridge tenants census|ledger|guards`: the clients still on V2, the losses of conversion, and the guards.
+"""`aether-bridge tenants census|ledger`: the clients still on V2, and the losses of conversion.
 
 These commands change nothing.
 """
@@ -60,33 +60,6 @@ def show_ledger(
     async def show(at: TenantSession, tenant: Tenant) -> None:
         ledger = await at.reports.ledger(tenant)
         typer.echo(json.dumps(ledger, indent=2) if as_json else _ledger(ledger))
-
-    operate(settings, name, show)
-
-
-@with_settings
-def show_guards(
-    settings: Settings,
-    name: TenantArgument,
-    as_json: JsonOption = False,
-) -> None:
-    """What a tenant's guards say now. Exit status 1 if one of them fails.
-
-    ```sh
-    aether-bridge tenants guards acme --config bridge.toml
-    ```
-    """
-
-    async def show(at: TenantSession, tenant: Tenant) -> None:
-        verdicts = await at.cutover.guards.verdicts(tenant)
-        if as_json:
-            typer.echo(json.dumps([verdict.as_json() for verdict in verdicts], indent=2))
-        elif verdicts:
-            typer.echo(columns([("holds" if one.holds else "FAILS", one.name, one.sentence) for one in verdicts]))
-        else:
-            typer.echo(f"{name} has no guards: see [tenants.{name}] guard.… in the README")
-        if not all(verdict.holds for verdict in verdicts):
-            raise typer.Exit(1)
 
     operate(settings, name, show)
 

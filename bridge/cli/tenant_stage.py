@@ -1,31 +1,46 @@
-"""`aether-bridge tenants stage|rollback|changes`: move a tenant, roll the last step back, show the change log.
+"""`aether-bridge tenants stage|rollback|changes`: move a tenant, go back towards legacy, show the change log.
 
 Every running bridge applies a change within two seconds. It never judges whether a step is wise: the tenant's guards
-do.
+do. A step towards V3 asks first (`asking.py`); a rollback never does.
 """
 
 import getpass
 import json
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, TypeVar
 
 import typer
 
+from bridge.cli.asking import ask
+from bridge.cli.guards_text import guards_text
 from bridge.cli.options import JsonOption, fail, with_settings
 from bridge.cli.prediction_text import prediction_text
 from bridge.cli.table import columns
 from bridge.cli.tenant_session import TenantSession, in_session, operate
 from bridge.cli.tenants import TenantArgument
 from bridge.config.settings import Settings
-from bridge.cutover.changes import Changes, GuardFailed, NothingToRollBack, ReasonMissing, WantedChange, carry_out
+from bridge.cutover.changes import (
+    GuardFailed,
+    NothingToRollBack,
+    ReasonMissing,
+    ShareRefused,
+    WantedChange,
+    carry_out,
+)
 from bridge.tenants.change_log import Change, Stale, taking_back
+from bridge.tenants.share import share_in
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import ROUTINGS, STAGES, Tenant
 
+T = TypeVar("T")
+
 WhyOption = Annotated[str, typer.Option(help="Why, for the record.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="In spite of failing guards; needs --why.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Guards neither hold it nor take it back; needs --why.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before a step towards V3.")]
+ShareOption = Annotated[str | None, typer.Option(metavar="N", help="With drain: how many % move, such as 12.25.")]
 
 
 @with_settings
@@ -35,36 +50,65 @@ def set_stage(
     stage: Annotated[
         str | None, typer.Argument(metavar="[STAGE]", help="legacy, bridge, drain or v3; left out, it stays.")
     ] = None,
-    share: Annotated[int | None, typer.Option(min=0, max=100, help="With drain: how many in a hundred move.")] = None,
+    share: ShareOption = None,
     routing: Annotated[str | None, typer.Option(help="How V2 is routed: global or group.")] = None,
     why: WhyOption = "",
     dry_run: DryRunOption = False,
+    yes: YesOption = False,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Move a tenant to a stage; any stage may follow any other. Running bridges obey within two seconds.
 
-    With --dry-run nothing is changed: it says who would be refused and who would no longer hear whom.
+    A step towards V3 shows first what it would do, and asks. With --dry-run nothing is changed: it says who would be
+    refused and who would no longer hear whom.
 
     ```sh
     aether-bridge tenants stage acme v3 --dry-run
-    aether-bridge tenants stage acme drain --share 25 --why "a quarter of the clients first"
+    aether-bridge tenants stage acme drain --share 25 --why "a quarter of the clients first" --yes
     ```
     """
     wanted = _wanted(stage, share, routing, why, force=force)
+
+    async def predict(at: TenantSession, tenant: Tenant) -> None:
+        await _predict(at, tenant, _standing(wanted, tenant), as_json=as_json)
+
     if dry_run:
-        operate(settings, name, lambda at, tenant: _predict(at, tenant, wanted.standing(tenant), as_json=as_json))
+        operate(settings, name, predict)
     else:
-        _make(settings, name, lambda changes, one: changes.make(one, who(), wanted), as_json=as_json)
+        operate(settings, name, lambda at, tenant: _step(at, tenant, wanted, yes=yes, as_json=as_json))
 
 
-def _wanted(stage: str | None, share: int | None, routing: str | None, why: str, *, force: bool) -> WantedChange:
+def _wanted(stage: str | None, share: str | None, routing: str | None, why: str, *, force: bool) -> WantedChange:
     """What was asked for; or the end of the command."""
     if stage not in (None, *STAGES) or routing not in (None, *ROUTINGS):
         fail(f"a stage is one of {', '.join(STAGES)}, a routing one of {', '.join(ROUTINGS)}")
     if stage is None and share is None and routing is None:
         fail("name a stage, --share or --routing: what is the tenant to become?")
-    return WantedChange(stage, share, routing, why, force=force)  # type: ignore[arg-type]
+    try:
+        percent = None if share is None else share_in(share)
+    except ValueError as error:
+        fail(str(error))
+    return WantedChange(stage, percent, routing, why, force=force)  # type: ignore[arg-type]
+
+
+def _standing(wanted: WantedChange, tenant: Tenant) -> Standing:
+    """Where the tenant is to stand; or the end of the command."""
+    try:
+        return wanted.standing(tenant)
+    except ShareRefused as refused:
+        fail(str(refused))
+
+
+async def _step(at: TenantSession, tenant: Tenant, wanted: WantedChange, *, yes: bool, as_json: bool) -> None:
+    """Make the step. If the operator was asked, then only at the version that was shown."""
+    changes, after = at.cutover.changes, _standing(wanted, tenant)
+    wanted = replace(wanted, confirm=tenant.name)
+    await stepped(changes.check(tenant, after, wanted), tenant.name)
+    if after.is_ahead_of(Standing.of(tenant)) and not yes:
+        await ask(at, tenant, after)
+        wanted = replace(wanted, version=tenant.version)
+    await _make(at, tenant.name, lambda one: changes.make(one, who(), wanted), wanted.version, as_json=as_json)
 
 
 @with_settings
@@ -75,7 +119,7 @@ def roll_back(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a tenant's last step back. Said again, it takes back the step before that.
+    """Go back towards legacy: to the newest state on record that is further back, else to bridge. It asks nothing.
 
     ```sh
     aether-bridge tenants rollback acme --why "clients of the kiosk are not ready"
@@ -83,13 +127,16 @@ def roll_back(
     """
 
     async def predict(at: TenantSession, tenant: Tenant) -> None:
-        before = (await _stepped(at.cutover.changes.last(tenant), name)).before
-        await _predict(at, tenant, before, as_json=as_json)
+        way = await stepped(at.cutover.changes.way_back(tenant), name)
+        await _predict(at, tenant, way.after, as_json=as_json)
+
+    async def go_back(at: TenantSession) -> None:
+        await _make(at, name, lambda one: at.cutover.changes.roll_back(one, who(), why), as_json=as_json)
 
     if dry_run:
         operate(settings, name, predict)
     else:
-        _make(settings, name, lambda changes, one: changes.roll_back(one, who(), why), as_json=as_json)
+        in_session(settings, go_back)
 
 
 @with_settings
@@ -133,6 +180,8 @@ def _why(change: Change) -> str:
     """The reason; added if it is missing: the guards that were failing, or the version that was rolled back."""
     if change.forced:
         return f"{change.why} (forced past {', '.join(change.forced)})"
+    if change.guards is not None:
+        return f"{change.why} ({guards_text(*change.guards)})".lstrip()
     if change.rolls_back is None or change.why == taking_back(change.rolls_back):
         return change.why
     return f"{change.why} ({taking_back(change.rolls_back)})"
@@ -143,27 +192,28 @@ async def _predict(at: TenantSession, tenant: Tenant, after: Standing, *, as_jso
     typer.echo(json.dumps(prediction, indent=2) if as_json else prediction_text(prediction))
 
 
-def _make(
-    settings: Settings, name: str, make: Callable[[Changes, Tenant], Awaitable[Change]], *, as_json: bool
+async def _make(
+    at: TenantSession,
+    name: str,
+    make: Callable[[Tenant], Awaitable[Change]],
+    version: int | None = None,
+    *,
+    as_json: bool,
 ) -> None:
-    async def work(at: TenantSession) -> None:
-        made = carry_out(lambda: at.tenant(name), lambda tenant: make(at.cutover.changes, tenant))
-        change = await _stepped(made, name)
-        sentence = f"{name}: {change.before} -> {change.after} (version {change.version})"
-        typer.echo(json.dumps(change.as_json(), indent=2) if as_json else sentence)
-
-    in_session(settings, work)
+    change = await stepped(carry_out(lambda: at.tenant(name), make, version), name)
+    sentence = f"{name}: {change.before} -> {change.after} (version {change.version})"
+    typer.echo(json.dumps(change.as_json(), indent=2) if as_json else sentence)
 
 
-async def _stepped(change: Awaitable[Change], name: str) -> Change:
-    """The change that was made; if it was not made, the command ends with the reason."""
+async def stepped(done: Awaitable[T], name: str) -> T:
+    """What was done; if it could not be done, the command ends with the reason."""
     try:
-        return await change
+        return await done
     except Stale:
-        fail(f"tenant {name!r} is being changed by others all the time: try again")
+        fail(f"tenant {name!r} was changed by others meanwhile: look again")
     except GuardFailed as failed:
         fail(f"{name} is held back by its guards. {failed} Mend that, or add --force and --why")
     except ReasonMissing:
-        fail("a step in spite of a failing guard needs a reason: add --why")
-    except NothingToRollBack:
-        fail(f"nothing is left to take back: tenant {name!r} stands where it started")
+        fail("a step that is forced needs a reason: add --why")
+    except (NothingToRollBack, ShareRefused) as refused:
+        fail(str(refused))

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 from bridge.config.public_key import check_public_key
 from bridge.config.v2 import DialectRules, dialect_of  # V2
 from bridge.tenants.guard_rules import NO_GUARDS, GuardRules
+from bridge.tenants.share import Share
 from bridge.tenants.tenant import TENANT_NAME, Routing, Stage, Tenant
 
 EVERY_TENANT: Final = "*"
@@ -37,7 +38,7 @@ class TenantSettings(_Table):
     """One table `[tenants.NAME]` of the file."""
 
     stage: Stage = "bridge"
-    share: int = Field(0, ge=0, le=100)
+    share: Share | None = Field(None, description="In drain alone, which needs one.")
     v2_routing: Routing = "global"
     hosts: tuple[str, ...] = Field((), examples=[["acme.example.com"]])
     deprecated: date | None = None
@@ -45,12 +46,20 @@ class TenantSettings(_Table):
     dialect: DialectRules = {}  # V2
     guard: GuardRules = NO_GUARDS
 
+    @model_validator(mode="after")
+    def _share_in_drain_alone(self) -> Self:
+        if self.stage == "drain" and self.share is None:
+            raise ValueError('stage = "drain" needs a share: how many in a hundred V2 clients are to move')
+        if self.stage != "drain" and self.share is not None:
+            raise ValueError(f'a share exists in stage = "drain" alone, and this is "{self.stage}": leave it out')
+        return self
+
     def tenant(self, name: str) -> Tenant:
         """The tenant with this name, in its configured (initial) state."""
         return Tenant(
             name=name,
             stage=self.stage,
-            share=self.share,
+            share=self.share or 0,
             v2_routing=self.v2_routing,
             hosts=tuple(host.lower() for host in self.hosts),
             deprecated=self.deprecated,

@@ -3,6 +3,7 @@
 from typing import Final
 
 from bridge.cutover.changes import Changes
+from bridge.cutover.closings import Closings
 from bridge.cutover.dry_run import DryRun
 from bridge.cutover.guard_facts import Guards
 from bridge.records.report_turns import ReportTurns
@@ -15,5 +16,5 @@ class Cutover:
     def __init__(self, reader: StoreReader, turns: ReportTurns) -> None:
         """`turns`: a dry run takes one of the places for reports, so both share one bound."""
         self.guards: Final = Guards(reader)
-        self.changes: Final = Changes(reader.redis, reader.addresses, self.guards)
+        self.changes: Final = Changes(reader.redis, reader.addresses, self.guards, Closings(reader))
         self.dry_run: Final = DryRun(reader, self.guards, turns)

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bridge.broker.data_loss import read_lost_at
-from bridge.cutover.guards import RECENT_DAYS, GuardFacts, Verdict, judge
+from bridge.cutover.guards import RECENT_DAYS, GuardFacts, Verdict, guards_of, judge
 from bridge.cutover.shared_answer import SharedAnswer
 from bridge.records.rows import MILLISECONDS_PER_DAY, Conversion, Noted
 from bridge.records.store_reader import StoreReader, milliseconds_now
-from bridge.records.turned_away import in_a_minute
 from bridge.system.background import run_in_background
+from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
 from v3.messages import timestamp
 
@@ -26,14 +26,18 @@ class Guards:
         """The verdicts of the tenant's guards now; empty if it has none. Raises what redis-py raises."""
         return judge(tenant.guard, await self._facts.of(tenant.name)) if tenant.guard.any else []
 
+    async def of_step(self, tenant: Tenant, before: Standing, after: Standing) -> list[Verdict]:
+        """The verdicts of the guards that apply to a step. Raises what redis-py raises."""
+        names = guards_of(tenant.guard, before, after)
+        return [one for one in await self.verdicts(tenant) if one.name in names] if names else []
+
     async def _read_facts(self, tenant: str) -> GuardFacts:
         redis, addresses, now = self._reader.redis, self._reader.addresses, milliseconds_now()
         days = {timestamp((now - day * MILLISECONDS_PER_DAY) * 1_000)[:10] for day in range(RECENT_DAYS)}
         rows = await self._reader.rows(self._reader.tables.ledger, tenant)
         converted, last = await run_in_background(_converted, rows, days)
-        refused = await in_a_minute(redis, addresses, tenant, now)
-        lost = _milliseconds(await read_lost_at(redis, addresses))
-        return GuardFacts(now, converted.total(), converted["stashed"], last, refused, lost)
+        data_lost = _milliseconds(await read_lost_at(redis, addresses))
+        return GuardFacts(now, converted.total(), converted["stashed"], last, data_lost=data_lost)
 
 
 def _converted(rows: Iterable[Noted], days: set[str]) -> tuple[Counter[str], int | None]:

@@ -1,7 +1,7 @@
-"""Watches a tenant's guards for ten minutes after each step, and rolls the step back when a guard no longer holds.
+"""Watches a tenant's guards for `watch_minutes` after each step, and takes the step back when one no longer holds.
 
-Every process watches. A change is made by version, so one process rolls back and the others find that it is done.
-A guard that was failing when the step was forced is not watched.
+Every process watches. A change is made by version, so one process takes the step back and the others find that it is
+done. Taking back only ever goes towards `legacy`. The guards of a step that was forced are not watched.
 """
 
 import asyncio
@@ -16,14 +16,13 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled
 from bridge.cutover.changes import now
 from bridge.cutover.guard_facts import Guards
-from bridge.cutover.guards import Verdict, is_guarded
-from bridge.tenants.change_log import Change, Stale, back, latest, make, newest, step_back
+from bridge.cutover.guards import Verdict
+from bridge.tenants.change_log import Change, Stale, back, latest, latest_step, make
+from bridge.tenants.standing import Standing
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 
 LOOK_SECONDS: Final = 1.0
-WATCHED_SECONDS: Final = 600
-"""How long the guards are watched after a step."""
 WATCHER: Final = "guard"
 
 log = structlog.get_logger(__name__)
@@ -61,25 +60,29 @@ class GuardWatch:
             self._blind.add(tenant.name)
 
     async def look(self, tenant: Tenant) -> None:
-        """Roll the tenant's last step back if a guard that it passed no longer holds."""
-        step = await self._last_step(tenant)
-        if step is None or step.kind != "change" or not is_guarded(step.before, step.after) or not _is_recent(step):
+        """Take the tenant's last step back if a guard that applied to it no longer holds."""
+        step = await self._watched_step(tenant)
+        if step is None:
             return
-        breached = [one for one in await self._guards.verdicts(tenant) if not one.holds and one.name not in step.forced]
+        verdicts = await self._guards.of_step(tenant, step.before, step.after)
+        breached = [one for one in verdicts if not one.holds and one.name not in step.forced]
         if breached:
             await self._roll_back(tenant, step, breached)
 
-    async def _last_step(self, tenant: Tenant) -> Change | None:
-        """The newest change. If that moved nothing, the step before it, which must still be watched."""
-        step = await latest(self._redis, self._addresses, tenant.name)
-        if step is None or step.before != step.after or not _is_recent(step):
-            return step
-        return step_back((await newest(self._redis, self._addresses, tenant.name)).changes)
+    async def _watched_step(self, tenant: Tenant) -> Change | None:
+        """The last step, if it was no rollback and is still watched. A later change that moved nothing is no step."""
+        newest = await latest(self._redis, self._addresses, tenant.name)
+        if newest is None or not _is_watched(newest, tenant):
+            return None
+        step = await latest_step(self._redis, self._addresses, tenant.name)
+        is_step = step is not None and step.kind == "change" and _is_watched(step, tenant)
+        return step if is_step else None
 
     async def _roll_back(self, tenant: Tenant, step: Change, breached: Iterable[Verdict]) -> None:
         why = "taken back by guard: " + " ".join(f"{verdict.name}: {verdict.sentence}" for verdict in breached)
         try:
-            await make(self._redis, self._addresses, back(tenant, step, WATCHER, now(), why))
+            after = Standing.of(tenant).towards(step.before)
+            await make(self._redis, self._addresses, back(tenant, after, step.version, WATCHER, now(), why))
         except Stale:
             return  # another change came first; the next look sees it
         self.rolled_back += 1
@@ -87,6 +90,6 @@ class GuardWatch:
         await self._table.look_once()
 
 
-def _is_recent(step: Change) -> bool:
-    age = datetime.now(UTC) - datetime.fromisoformat(step.when)
-    return age < timedelta(seconds=WATCHED_SECONDS)
+def _is_watched(change: Change, tenant: Tenant) -> bool:
+    age = datetime.now(UTC) - datetime.fromisoformat(change.when)
+    return age < timedelta(minutes=tenant.guard.watch_minutes)

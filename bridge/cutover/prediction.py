@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple, cast
 from bridge.broker.addresses import Addresses
 from bridge.messaging.routing import channels_from_v2, channels_from_v3, is_for, listens_on
 from bridge.records.rows import Said, Seen, Speech, Visitor
-from bridge.tenants.tenant import Tenant, bucket, successor_path
+from bridge.tenants.share import bucket
+from bridge.tenants.tenant import Tenant, successor_path
 from legacy_v2 import ports as v2
 from v3 import ports as v3
 from v3.messages import Content
@@ -39,7 +40,7 @@ class Refusal:
     seen: Seen
     code: str
     name: str | None
-    bucket: int | None
+    bucket: float | None
     successor: str | None
     channel: str
 

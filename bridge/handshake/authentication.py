@@ -93,6 +93,13 @@ class Authentication:
             raise NotAdmitted("forbidden")
         return Administrator(key.name, key.tenants)
 
+    def known_key(self, api_key: str) -> Key | None:
+        """The configured key with this text, or `None`; for the record of refused clients."""
+        try:
+            return self._key(api_key)
+        except NotAdmitted:
+            return None
+
     def is_anonymous(self, query: Query) -> bool:
         """Whether the query has no credentials at all."""
         return not any(_is_given(name, value) for name, value in query)

@@ -38,7 +38,7 @@ class ClientInfo:
     """What the handshake found out about a client.
 
     `place` has V3 names; `path_ids` are the group id and the client id as sent in the URL path, `None` where they were
-    left out. `address`: the client's IP address, used only for shares and budgets.
+    left out. `address`: the client's IP address, used for shares, budgets, and the record of refused clients.
     """
 
     identity: Identity
@@ -95,7 +95,9 @@ class Connector:
         wide_channel = self._addresses.everyone_on_v2(place.tenant) if visitor.language == "v2" else None
         listener = Listener(renderer, outbox.write, channels, wide_channel, place.group, place.client)
         expires_at = _expiry(client.identity, now_seconds)
-        info = ConnectionInfo(place, client.path_ids, visitor, now_seconds, client.user_agent, expires_at)
+        info = ConnectionInfo(
+            place, client.path_ids, visitor, now_seconds, client.user_agent, expires_at, client.address
+        )
         holder = self._budget.key(place.tenant, client.identity.key_name)
         return Connection(info, session(outbox, self._new_meter()), outbox, listener, self._connections, holder)
 

@@ -13,10 +13,13 @@ from bridge.config.settings import Settings
 from bridge.handshake.authentication import Authentication
 from bridge.handshake.connect import Connector
 from bridge.handshake.preflight import Preflight
+from bridge.handshake.presumed_tenant import PresumedTenant
+from bridge.handshake.refusal_record import RefusalRecord
 from bridge.handshake.subscriptions import Subscriptions
 from bridge.handshake.v3 import V3Handshake
 from bridge.messaging.meter import Meter
 from bridge.messaging.part import Messaging
+from bridge.records.refused_clients import RefusedClients
 from bridge.system.metrics import counters
 from bridge.system.part import Part
 from bridge.tenants.part import Tenants
@@ -33,6 +36,7 @@ class Handshakes(Part):
         broker: Broker,
         tenants: Tenants,
         messaging: Messaging,
+        refused_clients: RefusedClients,
     ) -> None:
         self.counts: Final = messaging.publisher.counts
         several: dict[Kind, bool] = {"tenant": len(settings.known_tenants()) > 1, "key": len(settings.keys) > 1}
@@ -46,7 +50,9 @@ class Handshakes(Part):
             budget,
             partial(Meter, settings.messages_per_second, settings.burst),
         )
-        self.v3: Final = V3Handshake(self.preflight, self.authentication, tenants.table, self.connector, self.counts)
+        presumed = PresumedTenant(self.authentication, tenants.table)
+        self.record: Final = RefusalRecord(self.counts, refused_clients, presumed)
+        self.v3: Final = V3Handshake(self.preflight, self.authentication, tenants.table, self.connector, self.record)
 
     def metrics(self) -> Iterable[Metric]:
         words = "Handshakes refused because of the tenant's stage."

@@ -12,7 +12,6 @@ Decided here, for a V2 client without credentials, admitted because of `hosts` o
 """
 
 import secrets
-from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.websockets import WebSocket
@@ -22,18 +21,16 @@ from bridge.config.settings import Settings
 from bridge.handshake.authentication import Authentication, Identity
 from bridge.handshake.connect import AdmittedClient, AdmittedWebSocket, ClientInfo, Connector
 from bridge.handshake.preflight import Denied, OriginCheck, Preflight, foreign_origin, host_name
+from bridge.handshake.refusal_record import RefusalRecord
 from bridge.handshake.request import HandshakeRequest
 from bridge.handshake.tokens import NotAdmitted
 from bridge.messaging.v2 import V2Renderer
-from bridge.records.counters import Counts, Refusals
+from bridge.records.counters import Counts
 from bridge.records.rows import Visitor
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant, deprecation_headers, successor_path
 from legacy_v2 import ports as v2
 from legacy_v2.frames import DEFAULT_GROUP, MAX_ID_CHARACTERS
-
-TurnedAway = Callable[[str, Visitor], None]
-"""Called with the tenant's name and the client when a client is refused because of the tenant's stage."""
 
 
 class Credentials:
@@ -85,15 +82,14 @@ class V2Handshake:
         table: TenantTable,
         connector: Connector,
         counts: Counts,
-        turned_away: TurnedAway,
+        record: RefusalRecord,
     ) -> None:
         self._preflight = preflight
         self._credentials = credentials
         self._table = table
         self._connector = connector
         self._counts = counts
-        self._refusals = Refusals(counts, "v2")
-        self._tell_turned_away = turned_away
+        self._record = record
 
     async def admit(
         self, websocket: WebSocket, group_id: str | None, client_id: str | None
@@ -117,25 +113,26 @@ class V2Handshake:
         visitor = _visitor(protocol, group_id or DEFAULT_GROUP, client_id, request.user_agent)
         try:
             identity = await self._credentials.identify(request)
-            guest = self._guest(identity, client_id, visitor)
+            guest = self._guest(identity, visitor, request)
         except NotAdmitted as refused:
-            self._refusals.refused("", refused.code)
+            self._record.refused(request, visitor, refused.code)
             raise v2.Refused(refused.code) from None
+        self._record.admitted(request, guest.tenant)
         place = Place(guest.tenant, guest.group_name, guest.client_name, protocol)
         ids = group_id, client_id
         info = ClientInfo(identity, request.address, place, ids, visitor, request.user_agent)
         return AdmittedClient(guest, info, self._connector)
 
-    def _guest(self, identity: Identity, client_id: str | None, visitor: Visitor) -> v2.Guest:
-        tenant = self._table.of(identity.tenant)
+    def _guest(self, identity: Identity, visitor: Visitor, request: HandshakeRequest) -> v2.Guest:
+        tenant, client_id = self._table.of(identity.tenant), visitor.client_id
         group, client = visitor.group_id, client_id or _generated_id()
         if max(len(group), len(client)) > MAX_ID_CHARACTERS:
-            self._refusals.refused(tenant.name, "invalid_id")
+            self._record.refused(request, visitor, "invalid_id", tenant.name)
             raise v2.Refused("invalid_id")
         group_name, client_name = tenant.names.name_of(group), tenant.names.name_of(client)
         if (client_id is not None or not identity.is_anonymous) and not identity.may_be(client, client_name):
             raise NotAdmitted("forbidden")
-        self._check_stage(tenant, client_id, visitor, successor_path(group_name, client_name))
+        self._check_stage(tenant, visitor, request, successor_path(group_name, client_name))
         return v2.Guest(
             tenant.name,
             group,
@@ -147,13 +144,11 @@ class V2Handshake:
             protocol=visitor.protocol,
         )
 
-    def _check_stage(self, tenant: Tenant, client_id: str | None, visitor: Visitor, successor: str) -> None:
+    def _check_stage(self, tenant: Tenant, visitor: Visitor, request: HandshakeRequest, successor: str) -> None:
         """Raise `Refused` when the tenant's stage does not admit this client any more."""
-        code = tenant.refuses_v2(client_id)
+        code = tenant.refuses_v2(visitor.client_id)
         if code is not None:
-            self._counts.turned_away[tenant.name] += 1
-            self._tell_turned_away(tenant.name, visitor)
-            self._refusals.refused(tenant.name, code)
+            self._record.refused_by_stage(request, visitor, code, tenant.name)
             raise v2.Refused(code, successor, deprecation_headers(tenant, successor))
 
 

@@ -12,10 +12,10 @@ from bridge.broker.presence import Place, Protocol
 from bridge.handshake.authentication import Authentication, Identity
 from bridge.handshake.connect import AdmittedClient, AdmittedWebSocket, ClientInfo, Connector
 from bridge.handshake.preflight import Preflight
+from bridge.handshake.refusal_record import RefusalRecord
 from bridge.handshake.request import HandshakeRequest
 from bridge.handshake.tokens import NotAdmitted
 from bridge.messaging.renderers import V3Renderer
-from bridge.records.counters import Counts, Refusals
 from bridge.records.rows import Visitor
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
@@ -34,14 +34,13 @@ class V3Handshake:
         authentication: Authentication,
         table: TenantTable,
         connector: Connector,
-        counts: Counts,
+        record: RefusalRecord,
     ) -> None:
         self._preflight = preflight
         self._authentication = authentication
         self._table = table
         self._connector = connector
-        self._turned_away = counts.turned_away
-        self._refusals = Refusals(counts, "v3")
+        self._record = record
         self._renderer = V3Renderer()
 
     async def admit(self, websocket: WebSocket, group_id: str, client_id: str) -> AdmittedWebSocket[v3.Guest]:
@@ -58,28 +57,31 @@ class V3Handshake:
     ) -> AdmittedClient[v3.Guest]:
         """The client that sent these credentials and ids, over the transport of `protocol`. Raises `Refused`."""
         named = group_id if _NO_MAP.resolve(group_id) is not None else ""
+        asked = Visitor("v3", protocol, client_id, group_id)
         try:
             identity = await self._authentication.identify(request.query)
-            guest = self._guest(identity, group_id, client_id, named, protocol)
+            guest = self._guest(identity, asked, named, request)
         except NotAdmitted as refused:
-            self._refusals.refused("", refused.code)
+            self._record.refused(request, asked, refused.code)
             raise v3.Refused(refused.code, named) from None
+        self._record.admitted(request, guest.tenant)
         place = Place(guest.tenant, guest.group_id, guest.client_id, protocol)
         visitor = Visitor("v3", protocol, guest.client_id, guest.group_id)
         ids = group_id, client_id
         info = ClientInfo(identity, request.address, place, ids, visitor, request.user_agent)
         return AdmittedClient(guest, info, self._connector)
 
-    def _guest(self, identity: Identity, group_id: str, client_id: str, named: str, protocol: str) -> v3.Guest:
-        tenant = self._table.of(identity.tenant)
-        group, client = tenant.resolve(group_id), tenant.resolve(client_id)
+    def _guest(self, identity: Identity, asked: Visitor, named: str, request: HandshakeRequest) -> v3.Guest:
+        """The guest that a client becomes. `asked`: with the ids of its path. Raises `Refused` and `NotAdmitted`."""
+        tenant, client_id = self._table.of(identity.tenant), asked.client_id or ""
+        group, client = tenant.resolve(asked.group_id), tenant.resolve(client_id)
         code = tenant.refuses_v3()
         if code is not None:
-            self._turned_away[tenant.name] += 1
-        if code is not None or group is None or client is None:
-            code = code or "invalid_id"
-            self._refusals.refused(tenant.name, code)
+            self._record.refused_by_stage(request, asked, code, tenant.name)
             raise v3.Refused(code, named)
+        if group is None or client is None:
+            self._record.refused(request, asked, "invalid_id", tenant.name)
+            raise v3.Refused("invalid_id", named)
         if not identity.may_be(client_id, client):
             raise NotAdmitted("forbidden")
-        return v3.Guest(tenant.name, group, client, identity.grant, protocol)
+        return v3.Guest(tenant.name, group, client, identity.grant, asked.protocol)

@@ -48,6 +48,7 @@ class ConnectionInfo:
     hears_since: float
     user_agent: str = ""
     expires_at: float | None = None
+    address: str = ""
 
     @property
     def speaks_as(self) -> str:
@@ -76,6 +77,8 @@ class Connection:
         self._home = home
         self._expiry: asyncio.TimerHandle | None = None
         self._is_lost = False
+        self.refused_with = ""
+        """The code of its last refusal."""
         self.receive: Final = session.receive
         self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
 
@@ -98,6 +101,7 @@ class Connection:
 
     def refuse(self, code: str, **extra: object) -> None:
         """Send the client an ERROR with this code and the members `extra`; close if the closed list says so."""
+        self.refused_with = code
         self._session.refuse(code, **extra)
 
     def abort(self) -> None:

@@ -10,6 +10,7 @@ from bridge.messaging.connections import Connection, Connections
 from bridge.messaging.inbound import Inbound
 from bridge.messaging.publisher import Publisher
 from bridge.records.part import Records
+from bridge.records.refused_clients import RefusedClient
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 from bridge.system.metrics import counter, counters, gauges
 from bridge.system.part import Part
@@ -41,6 +42,7 @@ class Messaging(Part):
         )
         self._counts = records.counts
         self._recorder = records.recorder
+        self._refused_clients = records.refused_clients
         self._subscriber = broker.subscriber
         self._drain_seconds = drain_seconds
         connections.begun.add(self._note_begin)
@@ -63,7 +65,11 @@ class Messaging(Part):
         )
 
     def _note_end(self, one: Connection) -> None:
-        self._recorder.left(one.info.place.tenant, one.info.visitor, one.info.speaks_as)
+        info, tenant = one.info, one.info.place.tenant
+        self._recorder.left(tenant, info.visitor, info.speaks_as)
+        if one.refused_with:
+            client = RefusedClient.of(tenant, info.visitor, one.refused_with, info.user_agent, info.address)
+            self._refused_clients.sent_away(client)
 
     def metrics(self) -> Iterable[Metric]:
         yield from self._of_connections()

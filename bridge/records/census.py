@@ -1,15 +1,18 @@
 """The census of a tenant: the clients that were seen, read from the store, and which of them are connected now.
 
-A census can have more than 100,000 rows. It is read page by page, and no page is kept.
+A census can have more than 100,000 rows. It is read page by page, and no page is kept; of each client only what
+`whereabouts.py` needs is.
 """
 
 from collections.abc import AsyncIterator
 from typing import Final
 
 from bridge.records import report_rows
+from bridge.records.retention import Table
 from bridge.records.rows import Seen
 from bridge.records.store import read_rows
 from bridge.records.store_reader import StoreReader
+from bridge.records.whereabouts import Client, Whereabouts
 from bridge.system.background import run_in_background
 from bridge.tenants.tenant import Tenant
 
@@ -26,7 +29,7 @@ class Census:
     async def pages(self, tenant: Tenant, now: int) -> AsyncIterator[list[Seen]]:
         """All clients, the newest first. A connected client counts as last seen at `now` (ms since the epoch)."""
         asked: set[str] = set()
-        here: set[tuple[str, str]] = set()
+        here: report_rows.Here = {}
         async for page in self._reader.pages(self._reader.tables.census, tenant.name):
             rows = await run_in_background(lambda page: report_rows.visitors(read_rows(page)), page)
             groups = {report_rows.group_of(visitor, tenant) for _, visitor in rows} - asked
@@ -34,9 +37,34 @@ class Census:
             here |= await self._present(tenant, groups)
             yield await run_in_background(report_rows.seen_until, rows, tenant, here, now)
 
-    async def _present(self, tenant: Tenant, groups: set[str]) -> set[tuple[str, str]]:
-        """`(group, client name)` of each connected client; clients that gave no id have the name `""`, too."""
-        names, here = sorted(groups), set()
+    async def whereabouts(self, tenant: Tenant, now: int) -> Whereabouts:
+        """Where all clients are at `now` (ms since the epoch)."""
+        found, tables = Whereabouts(tenant), self._reader.tables
+        for table in (tables.refused, tables.strangers):
+            await self._refuse(found, table, tenant)
+        await self._see(found, tenant, now)
+        return found
+
+    async def moved_since(self, tenant: Tenant, since: int, now: int) -> list[Client]:
+        """The clients that were moved at `since` or later, and where they are at `now` (ms since the epoch)."""
+        found = Whereabouts(tenant)
+        await self._refuse(found, self._reader.tables.refused, tenant, since)
+        if any(client.knocks for client in found.moved_since(since)):
+            await self._see(found, tenant, now)
+        return found.moved_since(since)
+
+    async def _refuse(self, found: Whereabouts, table: Table, tenant: Tenant, since: int = 0) -> None:
+        async for page in self._reader.pages(table, tenant.name, since):
+            await run_in_background(lambda page: found.refuse(read_rows(page)), page)
+
+    async def _see(self, found: Whereabouts, tenant: Tenant, now: int) -> None:
+        async for clients in self.pages(tenant, now):
+            await run_in_background(found.see, clients)
+
+    async def _present(self, tenant: Tenant, groups: set[str]) -> report_rows.Here:
+        """The connected clients; clients that gave no id have the name `""`, too."""
+        here: report_rows.Here = {}
+        names = sorted(groups)
         for start in range(0, len(names), GROUPS_PER_COMMAND):
             chunk, first = names[start : start + GROUPS_PER_COMMAND], 0
             while chunk:

@@ -13,6 +13,7 @@ from bridge.records.cluster_counts import ClusterCounts
 from bridge.records.counters import Counts
 from bridge.records.recorder import Recorder
 from bridge.records.redis_loss import RedisLoss
+from bridge.records.refused_clients import RefusedClients
 from bridge.records.reports import Reports
 from bridge.records.retention import Tables
 from bridge.records.samples import OpenByTenant, Samples
@@ -46,7 +47,10 @@ class Records(Part):
         self.backlog: Final = Backlog(is_kept=options.are_kept)
         self.recorder: Final = Recorder(self.tables, self.backlog, time.time)
         samples = Samples(self.tables, self.backlog, counts, open_by_tenant, time.time)
-        self.writer: Final = Writer(broker.bus, broker.addresses, self.backlog, self.recorder, samples)
+        self.refused_clients: Final = RefusedClients(broker.bus, broker.addresses, self.tables, self.backlog, time.time)
+        self.writer: Final = Writer(
+            broker.bus, broker.addresses, self.backlog, self.recorder, samples, self.refused_clients
+        )
         self.reader: Final = StoreReader(broker.redis, broker.addresses, self.tables)
         self.reports: Final = Reports(self.reader)
         self._cluster_counts = ClusterCounts(

@@ -10,13 +10,20 @@ from typing import Any, Final
 
 from bridge.broker.presence_entries import holder_in
 from bridge.records.rows import Conversion, Noted, ProprietaryKey, Sample, Seen, Visitor
-from bridge.tenants.tenant import GENERATED_ID_PREFIX, Tenant, bucket
+from bridge.records.whereabouts import Client
+from bridge.tenants.share import bucket
+from bridge.tenants.tenant import GENERATED_ID_PREFIX, Tenant
 from v3.messages import timestamp
 
 MILLISECONDS_PER_MINUTE: Final = 60_000
+FRESH_MILLISECONDS: Final = 150_000
+"""Rows of connected clients are noted again each minute, or in two minutes where there are very many."""
 PROTOCOLS: Final = ("v2", "v3", "socketio")
 OUTCOMES: Final = ("exact", "stashed", "suppressed")
 DIRECTIONS: Final = ("v2_to_v3", "v3_to_v2")
+
+Here = dict[tuple[str, str, str], int]
+"""(group, client name, protocol) of each connected client -> since when (ms since the epoch)."""
 
 
 class Newest:
@@ -54,13 +61,13 @@ def visitors(rows: Iterable[Noted]) -> list[tuple[Noted, Visitor]]:
     return [(row, visitor) for row in rows if (visitor := Visitor.of(row.key))]
 
 
-def seen_until(rows: list[tuple[Noted, Visitor]], tenant: Tenant, here: set[tuple[str, str]], now: int) -> list[Seen]:
-    """The clients in these rows. A client that is in `here`, as in `is_here`, was last seen at `now`."""
+def seen_until(rows: list[tuple[Noted, Visitor]], tenant: Tenant, here: Here, now: int) -> list[Seen]:
+    """The clients in these rows. A client that is in `here` was last seen at `now`."""
     return [
         Seen(
             visitor,
             row.first,
-            now if is_here(visitor, tenant, here) else row.last,
+            max(now, row.last) if is_here(visitor, row.last, tenant, here, now) else row.last,
             row.count,
             visitor.user_agent or row.remark,
         )
@@ -68,12 +75,14 @@ def seen_until(rows: list[tuple[Noted, Visitor]], tenant: Tenant, here: set[tupl
     ]
 
 
-def holders(groups: list[str], answers: Sequence[Sequence[bytes]]) -> set[tuple[str, str]]:
-    """`(group, client name)` of each client with a presence entry in these groups, by all names of `called`."""
-    here = set()
+def holders(groups: list[str], answers: Sequence[Sequence[bytes]]) -> Here:
+    """The clients with a presence entry in these groups, by all names of `called`."""
+    here: Here = {}
     for group, holders in zip(groups, answers, strict=True):
-        found = map(holder_in, holders)
-        here |= {(group, name) for holder in found if holder is not None for name in called(holder[0])}
+        for client, protocol, since in filter(None, map(holder_in, holders)):
+            for name in called(client):
+                entry = group, name, protocol
+                here[entry] = min(since // 1_000, here.get(entry, since))
     return here
 
 
@@ -110,6 +119,43 @@ def client_line(seen: Seen) -> dict[str, Any]:
         "user_agent": seen.user_agent,
         "bucket": bucket(visitor.client_id) if visitor.language == "v2" else None,
     }
+
+
+def whereabouts_line(client: Client) -> dict[str, Any]:
+    """One client of a list, as a JSON object of the API."""
+    return {
+        **_who(client),
+        "first_seen": _moment_of(client.first),
+        "last_seen": _moment_of(client.last),
+        "messages": client.messages,
+        "moved_at": _moment_of(client.moved_at),
+        "arrived_at": _moment_of(client.first_on_v3) if client.place == "arrived" else None,
+        "knocks": client.knocks,
+        "refused": client.refused.times if client.refused else 0,
+        "code": client.refused.facts.code if client.refused else None,
+    }
+
+
+def _who(client: Client) -> dict[str, str | None]:
+    """Its ids, user agent and protocol when it was last seen on V2; if it never was, when it was last refused."""
+    ids: tuple[str | None, ...] = (None,) * 4
+    if client.visitor is not None:
+        ids = client.visitor.client_id, client.user_agent, client.visitor.group_id, client.visitor.protocol
+    elif client.refused is not None:
+        facts = client.refused.facts
+        ids = client.refused.name.client_id, facts.user_agent, facts.group_id, facts.protocol
+    return dict(zip(("client_id", "user_agent", "group_id", "protocol"), ids, strict=True))
+
+
+def turned_away_line(client: Client) -> dict[str, Any]:
+    """One client of the list *turned_away*: also when it was refused last, and the network that it came from."""
+    refused = client.refused
+    more = {"refused_at": moment(refused.last), "address": refused.facts.address} if refused else {}
+    return {**whereabouts_line(client), **more}
+
+
+def _moment_of(milliseconds: int) -> str | None:
+    return moment(milliseconds) if milliseconds > 0 else None
 
 
 def key_line(item: tuple[str, list[tuple[str, Noted]]]) -> dict[str, Any]:
@@ -179,12 +225,18 @@ def group_of(visitor: Visitor, tenant: Tenant) -> str:
     return visitor.group_id
 
 
-def is_here(visitor: Visitor, tenant: Tenant, here: set[tuple[str, str]]) -> bool:
-    """Whether a client is connected. `here`: `(group, client name)` of each connected client."""
+def is_here(visitor: Visitor, last: int, tenant: Tenant, here: Here, now: int) -> bool:
+    """Whether the client of a row is connected. `last`: when the row was last noted.
+
+    A client of Socket.IO may speak V2 or V3, which its presence does not say: its own row must be fresh, too.
+    """
     name = visitor.client_id or ""
     if name and visitor.language == "v2":  # V2
         name = str(tenant.names.name_of(name))  # V2
-    return (group_of(visitor, tenant), name) in here
+    since = here.get((group_of(visitor, tenant), name, visitor.protocol))
+    if since is None or visitor.protocol != "socketio":
+        return since is not None
+    return since <= last and now - last < FRESH_MILLISECONDS
 
 
 def called(name: str) -> tuple[str, ...]:

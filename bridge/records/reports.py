@@ -4,6 +4,7 @@ They are the same for the admin API and the command line. It changes nothing, an
 no more in memory than it returns.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from bridge.records.retention import Table
 from bridge.records.rows import Seen
 from bridge.records.store import read_rows
 from bridge.records.store_reader import StoreReader, milliseconds_now
+from bridge.records.whereabouts import Client, ListName
 from bridge.system.background import run_in_background
 from bridge.tenants.tenant import Tenant
 
@@ -57,6 +59,31 @@ class Reports:
                 "clients": newest.lines(),
             }
 
+    async def whereabouts(
+        self, tenant: Tenant, name: ListName, most: int = MOST_CLIENTS, *, in_words: bool = False
+    ) -> dict[str, Any]:
+        """The clients of one list of `whereabouts.py`, and how many are in each. `in_words`: as encoded JSON."""
+        async with self.turns.place():
+            found = await self._census.whereabouts(tenant, milliseconds_now())
+            counts, listed = await run_in_background(lambda: (found.counts, found.listed(name)[:most]))
+            tables = (self._tables.census, self._tables.refused, self._tables.strangers)
+            return {
+                "tenant": tenant.name,
+                "days": self._tables.census.days,
+                "list": name,
+                "total": counts[name],
+                "counts": counts,
+                "forgotten": sum([await self._reader.forgotten(table, tenant.name) for table in tables]),
+                "clients": await run_in_background(list, map(_line_of(name, in_words=in_words), listed)),
+            }
+
+    async def moved_since(self, tenant: Tenant, since: int) -> list[Client]:
+        """The clients that were moved at `since` (ms since the epoch) or later, as they are now.
+
+        While none of them has knocked again, this reads only their refusals: none is told apart as arrived then.
+        """
+        return await self._census.moved_since(tenant, since, milliseconds_now())
+
     async def ledger(self, tenant: Tenant) -> dict[str, Any]:
         """Conversions by direction and outcome, and the proprietary keys.
 
@@ -87,3 +114,9 @@ class Reports:
         async for page in self._reader.pages(table, tenant.name):
             await run_in_background(lambda page: history.add(read_rows(page)), page)
         return await run_in_background(history.samples)
+
+
+def _line_of(name: ListName, *, in_words: bool) -> Callable[[Client], object]:
+    """What makes a line of a client in this list: a JSON object, or its encoded text."""
+    line = report_rows.turned_away_line if name == "turned_away" else report_rows.whereabouts_line
+    return (lambda client: json.dumps(line(client)).encode()) if in_words else line

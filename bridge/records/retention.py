@@ -5,7 +5,9 @@ A row that was not noted for `days` is deleted, and beyond `most_rows` the row t
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
+
+MOST_STRANGERS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class Tables:
     """Rows: `Sample`, by minute."""
     hours: Table
     """Rows: `Sample`, by hour. The connections of each minute are added up."""
+    refused: Table
+    """Rows: `RefusedName`, of clients that are in the census; see `refused_clients.py`."""
+    strangers: Table
+    """Rows: `RefusedName`, of clients that never got in: so few that a flood of them costs little."""
 
     @classmethod
     def bounded(cls, census_rows: int, days: int) -> Self:
@@ -41,4 +47,6 @@ class Tables:
             ledger=Table("ledger", 5_000, days),
             minutes=Table("minutes", 12_000, 2),
             hours=Table("hours", 60_000, 400),
+            refused=Table("refused", census_rows, days),
+            strangers=Table("strangers", MOST_STRANGERS, days),
         )

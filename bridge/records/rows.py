@@ -59,6 +59,15 @@ class Visitor(Row):
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedName(Row):
+    """A client that was refused, by the id in its path, whatever its group; without an id, by its user agent."""
+
+    language: Language
+    client_id: str | None
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Speech(Row):
     """Messages of one client to one audience. `to_id` is a V3 name; the ids of the sender are as in `Visitor`."""
 

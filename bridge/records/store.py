@@ -50,7 +50,7 @@ def note(
 
     `lost` is called if a key of the table had another type: then all earlier rows of it are lost.
     """
-    keys = _keys(addresses, table, tenant)
+    keys = keys_of(addresses, table, tenant)
     for start in range(0, len(rows), ROWS_PER_COMMAND):
         step = rows[start : start + ROWS_PER_COMMAND]
         NOTE.run(bus, keys, _arguments(table, step), _answered(step, failed, lost))
@@ -61,7 +61,7 @@ async def pages(redis: Redis, addresses: Addresses, table: Table, tenant: str, s
 
     `ROWS_PER_PAGE` at a time, and `most_rows` in all. `read_rows` decodes them. Raises what redis-py raises.
     """
-    rows, order = _keys(addresses, table, tenant)
+    rows, order = keys_of(addresses, table, tenant)
     # The whole order is read in one command, because rows that are noted meanwhile would move from page to page.
     asked: Any = redis.zrange(
         order, cast(Any, "+inf"), cast(Any, since), desc=True, byscore=True, offset=0, num=table.most_rows
@@ -75,7 +75,7 @@ async def pages(redis: Redis, addresses: Addresses, table: Table, tenant: str, s
 
 async def forgotten(redis: Redis, addresses: Addresses, table: Table, tenant: str, since: int = 0) -> int:
     """How many rows were deleted because of `most_rows`; 0 if that last happened before `since` (ms, epoch)."""
-    asked = redis.hmget(_keys(addresses, table, tenant)[0], ["", "@"])
+    asked = redis.hmget(keys_of(addresses, table, tenant)[0], ["", "@"])
     fields: list[bytes | None] = await unreadable.answer_of(asked, [])
     match [_number((field or b"").decode(errors="replace")) for field in fields]:
         case [int(number), int(last)] if last >= since:
@@ -103,7 +103,8 @@ def _answered(rows: Sequence[Noted], failed: Failed, lost: Lost | None) -> Calla
     return answered
 
 
-def _keys(addresses: Addresses, table: Table, tenant: str) -> list[str]:
+def keys_of(addresses: Addresses, table: Table, tenant: str) -> list[str]:
+    """The keys in Redis of a tenant's table: its rows, and their order."""
     rows = addresses.roll(tenant, table.name)
     return [rows, f"{rows}:order"]
 

@@ -23,9 +23,12 @@ class StoreReader:
         self.addresses: Final = addresses
         self.tables: Final = tables
 
-    async def pages(self, table: Table, tenant: str) -> AsyncIterator[Rows]:
-        """The rows that are not too old, the newest first; `read_rows` decodes them."""
-        async for page in store.pages(self.redis, self.addresses, table, tenant, _oldest(table)):
+    async def pages(self, table: Table, tenant: str, since: int = 0) -> AsyncIterator[Rows]:
+        """The rows that are not too old, noted at `since` (ms since the epoch) or later, the newest first.
+
+        `read_rows` decodes them.
+        """
+        async for page in store.pages(self.redis, self.addresses, table, tenant, max(since, _oldest(table))):
             end_if_cancelled()
             yield page
 

@@ -16,6 +16,7 @@ from redis.exceptions import ResponseError
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.scripts import Script
+from bridge.records.refused_clients import MOVES, RefusedClient
 from bridge.records.rows import Visitor
 
 SLICE_SECONDS: Final = 5
@@ -36,6 +37,11 @@ class TurnedAway:
         self._seconds = seconds
         self._is_kept = is_kept
         self._visitors: dict[str, dict[Visitor, None]] = defaultdict(dict)
+
+    def told(self, client: RefusedClient) -> None:
+        """Add a client whose handshake was refused, if that was because of its tenant's stage."""
+        if client.facts.code in MOVES:
+            self.add(client.tenant, client.visitor)
 
     def add(self, tenant: str, visitor: Visitor) -> None:
         """Remember a client that was refused because of its tenant's stage."""

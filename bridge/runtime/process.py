@@ -54,7 +54,13 @@ class Process:
         drain_seconds = self._stop_seconds - LAST_WORDS_SECONDS
         self.messaging: Final = Messaging(inbound, connections, self.broker, self.tenants, self.records, drain_seconds)
         self.handshakes: Final = Handshakes(
-            settings, most_connections(settings), budget, self.broker, self.tenants, self.messaging
+            settings,
+            most_connections(settings),
+            budget,
+            self.broker,
+            self.tenants,
+            self.messaging,
+            self.records.refused_clients,
         )
         self.v2: Final = V2(settings, self.broker, self.tenants, self.records, self.messaging, self.handshakes)  # V2
         self.parts: Final[list[Part]] = [

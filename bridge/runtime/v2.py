@@ -63,6 +63,7 @@ class V2(Part):
             broker.bus, broker.addresses, records.tables, records.backlog, records.counts, self._words_of
         )
         records.writer.add(recording)
+        records.refused_clients.told.add(recording.turned_away.told)
         publisher = V2Publisher(messaging.publisher, broker.addresses, tenants.table, records.counts, records.recorder)
         publisher.frame_read.add(recording.frame_keys.read)
         preflight = handshakes.preflight
@@ -72,7 +73,7 @@ class V2(Part):
             tenants.table,
             handshakes.connector,
             records.counts,
-            recording.turned_away.add,
+            handshakes.record,
         )
         self.cutover: Final = Cutover(records.reader, records.reports.turns)
         self.evictions: Final = Evictions(messaging.connections, tenants.table.get, settings.moves_per_second)

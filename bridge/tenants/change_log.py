@@ -1,4 +1,4 @@
-"""The change log of a tenant: makes each change of stage, share and routing exactly once, by version, and records it.
+"""The change log of a tenant: makes each change of its standing or its guards exactly once, by version, and records it.
 
 A change is one Lua script: it checks that the tenant is at the version that the author saw, writes the tenant, and adds
 a line to its log. Each tenant has its own log, so that the lines of one tenant cannot push out those of another. The
@@ -7,7 +7,7 @@ a change is wise.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple, cast
 
@@ -18,8 +18,10 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.link import pack
 from bridge.broker.scripts import Script
 from bridge.broker.unreadable import answer_of
+from bridge.tenants.guard_rules import GuardRules
+from bridge.tenants.share import Share
 from bridge.tenants.standing import Standing
-from bridge.tenants.tenant import BUCKETS, MAX_DIGITS, Routing, Stage, Tenant
+from bridge.tenants.tenant import MAX_DIGITS, Routing, Stage, Tenant
 
 RECORD_LENGTH: Final = 1_000
 """Lines in the log of one tenant; beyond, the oldest line is deleted."""
@@ -29,7 +31,7 @@ LOSER: Final = "aether-bridge"
 LOSS: Final = "Redis came back without its data: census, ledger, history and the record from before are lost"
 REPLACED: Final = "Something else stood in Redis under the name of the {}: what it held is lost"
 
-Kind = Literal["change", "rollback", "loss"]
+Kind = Literal["change", "rollback", "loss", "guards"]
 
 CHANGE: Final = Script.in_file("bridge.tenants", "change_log_make")
 ADOPT: Final = Script.in_file("bridge.tenants", "change_log_adopt")
@@ -40,7 +42,8 @@ class Change:
     """One line of the log. `when` is ISO 8601. `rolls_back`: the version that this change undoes, if it is a rollback.
 
     `version`: the tenant's version after the change; before the change is made, the version that its author saw.
-    `forced`: the names of the guards that did not hold when the change was made in spite of them.
+    `forced`: the names of the guards that neither held the change up nor may take it back, because it was forced.
+    `guards`: those before and those after, if the guards were changed; the standing then stays as it is.
     """
 
     tenant: str
@@ -53,6 +56,7 @@ class Change:
     kind: Kind = "change"
     rolls_back: int | None = None
     forced: tuple[str, ...] = ()
+    guards: tuple[GuardRules, GuardRules] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As a JSON object of the admin API, of the command line, and of the log in Redis."""
@@ -70,7 +74,20 @@ class Change:
             "kind": self.kind,
             "rolls_back": self.rolls_back,
             "forced": list(self.forced),
+            **self._guards_as_json(),
         }
+
+    def _guards_as_json(self) -> dict[str, Any]:
+        if self.guards is None:
+            return {}
+        before, after = self.guards
+        return {"from_guards": before.model_dump(), "guards": after.model_dump()}
+
+    def fields(self) -> dict[str, str | float]:
+        """The fields of the tenant in Redis that this change writes."""
+        if self.guards is not None:
+            return {"guards": self.guards[1].model_dump_json()}
+        return dict(self.after.as_json())
 
 
 class NewestChanges(NamedTuple):
@@ -90,20 +107,23 @@ class _Said(BaseModel):
     when: str
     before: Stage = Field(alias="from")
     to: Stage
-    from_share: int = Field(ge=0, le=BUCKETS)
-    share: int = Field(ge=0, le=BUCKETS)
+    from_share: Share
+    share: Share
     from_v2_routing: Routing
     v2_routing: Routing
     why: str
     kind: Kind
     rolls_back: int | None
     forced: tuple[str, ...] = ()
+    from_guards: GuardRules | None = None
+    guards: GuardRules | None = None
 
     def change(self, tenant: str, version: int) -> Change:
         """The change that this line records, with the given tenant and version."""
-        before = Standing(self.before, self.from_share, self.from_v2_routing)
-        after = Standing(self.to, self.share, self.v2_routing)
-        facts = (self.who, self.when, before, after, self.why, self.kind, self.rolls_back, self.forced)
+        before = Standing.settled(self.before, self.from_share, self.from_v2_routing)
+        after = Standing.settled(self.to, self.share, self.v2_routing)
+        guards = (self.from_guards, self.guards) if self.from_guards and self.guards else None
+        facts = (self.who, self.when, before, after, self.why, self.kind, self.rolls_back, self.forced, guards)
         return Change(tenant, version, *facts)
 
 
@@ -118,16 +138,8 @@ class Stale(Exception):
 async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
     """Make a change at `change.version`; return it with the tenant's new version. Raises `Stale`, redis-py's errors."""
     keys = [addresses.tenants, addresses.tenant(change.tenant), addresses.record(change.tenant), addresses.changes]
-    after = change.after
-    arguments = [
-        change.tenant,
-        change.version,
-        after.stage,
-        after.share,
-        after.v2_routing,
-        _text(change),
-        RECORD_LENGTH,
-    ]
+    fields = [word for field in change.fields().items() for word in field]
+    arguments = [change.tenant, change.version, _text(change), RECORD_LENGTH, *fields]
     made, version = await cast(Any, redis).eval(CHANGE.source, len(keys), *keys, *arguments)
     if made < 0:  # older lines must come first in the log
         await _adopt(redis, addresses)
@@ -167,6 +179,14 @@ async def latest(redis: Redis, addresses: Addresses, tenant: str) -> Change | No
     return said.change(tenant, said.version + 1)  # the text has the version before the change
 
 
+async def latest_step(redis: Redis, addresses: Addresses, tenant: str) -> Change | None:
+    """The last change that moved the tenant, or `None`. Raises `ValueError` if the last change cannot be read."""
+    change = await latest(redis, addresses, tenant)
+    if change is None or change.before != change.after:
+        return change
+    return newest_step((await newest(redis, addresses, tenant)).changes)
+
+
 async def _adopt(redis: Redis, addresses: Addresses) -> None:
     """Move the lines of the old log, which all tenants once shared, to the tenants' own logs."""
     arguments = (ADOPTED_PER_CALL, addresses.record("@"), RECORD_LENGTH)
@@ -186,21 +206,20 @@ def log_command(addresses: Addresses, change: Change) -> bytes:
     return pack("XADD", addresses.record(change.tenant), "MAXLEN", RECORD_LENGTH, "*", *fields)
 
 
-def step_back(changes: Iterable[Change]) -> Change | None:
-    """The newest of `changes` (newest first) that no rollback has undone yet. It skips changes that moved nothing."""
-    undone: set[int] = set()
-    for change in changes:
-        if change.rolls_back is not None:
-            undone.add(change.rolls_back)
-        elif change.kind == "change" and change.before != change.after and change.version not in undone:
-            return change
-    return None
+def newest_step(changes: Iterable[Change]) -> Change | None:
+    """The newest of `changes` (newest first) that moved the tenant; `None` if none did."""
+    return next((change for change in changes if change.before != change.after), None)
 
 
-def back(tenant: Tenant, last: Change, who: str, when: str, why: str) -> Change:
-    """The change that undoes `last`: it returns the tenant to where it stood before."""
-    standing, reason = Standing.of(tenant), why or taking_back(last.version)
-    return Change(tenant.name, tenant.version, who, when, standing, last.before, reason, "rollback", last.version)
+def standings(changes: Iterable[Change]) -> Iterator[Standing]:
+    """Where the tenant stood, the newest first, after and before each of `changes` (newest first)."""
+    return (standing for change in changes for standing in (change.after, change.before))
+
+
+def back(tenant: Tenant, after: Standing, undone: int | None, who: str, when: str, why: str) -> Change:
+    """The rollback to a standing nearer to V2. `undone`: the version of the step that this takes back, if it is one."""
+    reason = why or ("" if undone is None else taking_back(undone))
+    return Change(tenant.name, tenant.version, who, when, Standing.of(tenant), after, reason, "rollback", undone)
 
 
 def taking_back(version: int) -> str:

@@ -1,10 +1,10 @@
-"""Reads and writes what Redis holds of one tenant, as a whole: its stage, share and routing, and its id map.
+"""Reads and writes what Redis holds of one tenant, as a whole: stage, share and routing, its guards, and its id map.
 
 It never overwrites a later version, and never decides what a stage means.
 """
 
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
@@ -15,8 +15,6 @@ from bridge.broker.unreadable import answer_of
 from bridge.tenants.stored_map import decoded, prepare_map, put_in_place, read_map
 from bridge.tenants.tenant import TenantState, state_in
 from bridge.tenants.versions import number
-
-FIELDS: Final = ("version", "stage", "share", "v2_routing", "ids_version")
 
 
 class Changing(ValueError):
@@ -42,7 +40,7 @@ async def read_state(redis: Redis, addresses: Addresses, name: str, known: Tenan
 
 async def write_state(redis: Redis, addresses: Addresses, name: str, state: TenantState) -> bool:
     """Write a tenant whole, in one transaction, unless Redis has a later version. Return whether it was written."""
-    fields: dict[str, Any] = {each: getattr(state, each) for each in FIELDS}
+    fields = cast(Any, state.fields())
     async with redis.pipeline(transaction=True) as pipeline:
         await pipeline.watch(addresses.tenants, addresses.tenant(name))
         later = await _version_held(pipeline, addresses, name)
@@ -51,9 +49,7 @@ async def write_state(redis: Redis, addresses: Addresses, name: str, state: Tena
         pipeline.multi()  # type: ignore[no-untyped-call]
         if is_ours:
             pipeline.unlink(addresses.tenant(name))
-            pipeline.hset(
-                addresses.tenant(name), mapping={key: value for key, value in fields.items() if value is not None}
-            )
+            pipeline.hset(addresses.tenant(name), mapping=fields)
             put_in_place(pipeline, addresses.id_map(name), waiting)
         pipeline.hset(addresses.tenants, name, max(later, state.version))  # so that the next look finds the tenant
         try:

@@ -1,17 +1,18 @@
 """A tenant: its stage in the migration, its dialect and names, and the rules that follow from them. Pure.
 
-Decided here: what Redis holds of a tenant (stage, share, routing, id map) overrides the configuration, which only gives
-the initial values. The dialect and the dates of a tenant come from the configuration alone.
+Decided here: what Redis holds of a tenant (stage, share, routing, guards, id map) overrides the configuration, which
+only gives the initial values. The dialect and the dates of a tenant come from the configuration alone.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 from typing import Any, Final, Literal, get_args
-from zlib import crc32
 
 from bridge.tenants.guard_rules import NO_GUARDS, GuardRules
+from bridge.tenants.share import bucket_hundredths, hundredths_of, share_in
 from compat.dialect import STANDARD, Dialect  # V2
 from compat.identity import PLAIN_NAMES, Names  # V2
 from v3.messages import is_vision_id
@@ -23,8 +24,6 @@ STAGES: Final = get_args(Stage)
 ROUTINGS: Final = get_args(Routing)
 DEFAULT_TENANT: Final = "default"
 TENANT_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-BUCKETS: Final = 100
-GENERATED_ID_BUCKET: Final = BUCKETS - 1
 GENERATED_ID_PREFIX: Final = "anonymous-"
 MAX_DIGITS: Final = 19
 """Digits of the largest integer in Redis."""
@@ -36,7 +35,7 @@ class Tenant:
 
     name: str
     stage: Stage = "bridge"
-    share: int = 0
+    share: float = 0
     v2_routing: Routing = "global"
     hosts: tuple[str, ...] = ()
     deprecated: date | None = None
@@ -50,7 +49,7 @@ class Tenant:
         """The code with which a V2 client is refused now, or `None`. `client_id` is `None` for a generated id."""
         if self.stage == "v3":
             return "v2_retired"
-        if self.stage == "drain" and bucket(client_id) < self.share:
+        if self.stage == "drain" and bucket_hundredths(client_id) < hundredths_of(self.share):
             return "moved_to_v3"
         return None
 
@@ -73,11 +72,18 @@ class Tenant:
         return replace(
             self,
             stage=state.stage or self.stage,
-            share=self.share if state.share is None else state.share,
+            share=self._share_in(state),
             v2_routing=state.v2_routing or self.v2_routing,
             names=Names(state.id_map) if names is None else names,  # V2
+            guard=state.guards or self.guard,
             version=state.version,
         )
+
+    def _share_in(self, state: "TenantState") -> float:
+        """The share that the state gives; that of the configuration if Redis holds none that can be read."""
+        if (state.stage or self.stage) != "drain":
+            return 0
+        return self.share if state.share is None else state.share
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +92,38 @@ class TenantState:
 
     version: int
     stage: Stage | None = None
-    share: int | None = None
+    share: float | None = None
     v2_routing: Routing | None = None
     id_map: dict[str, str] = field(default_factory=dict)
     ids_version: int | None = None
     """The version at which the id map was last replaced; `None` if that is not known."""
+    guards: GuardRules | None = None
+
+    def fields(self) -> dict[str, str | float]:
+        """The fields of the tenant's hash in Redis, without those that were never set."""
+        held = {
+            "version": self.version,
+            "stage": self.stage,
+            "share": self.share,
+            "v2_routing": self.v2_routing,
+            "guards": None if self.guards is None else self.guards.model_dump_json(),
+            "ids_version": self.ids_version,
+        }
+        return {name: value for name, value in held.items() if value is not None}
 
 
-def state_in(fields: dict[str, str], id_map: dict[str, str]) -> TenantState:
+def state_in(fields: Mapping[str, str], id_map: dict[str, str]) -> TenantState:
     """The state in the fields of a tenant's hash in Redis. A value that is not valid counts as never set."""
-    share = _number(fields.get("share"))
+    stage = _one_of(STAGES, fields.get("stage"))
     return TenantState(
         version=_number(fields.get("version")) or 0,
-        stage=_one_of(STAGES, fields.get("stage")),
-        share=share if share is not None and share <= BUCKETS else None,
+        stage=stage,
+        share=_share(fields.get("share", "")) if stage == "drain" else None,
         v2_routing=_one_of(ROUTINGS, fields.get("v2_routing")),
+        guards=_guards(fields.get("guards", "")),
         id_map=id_map,
         ids_version=_number(fields.get("ids_version")),
     )
-
-
-def bucket(client_id: str | None) -> int:
-    """0 to 99, the same in every process for ever: CRC-32 of the V2 client id as in the URL path, modulo 100.
-
-    All generated ids (`None`) have the last bucket.
-    """
-    return GENERATED_ID_BUCKET if client_id is None else crc32(client_id.encode()) % BUCKETS
 
 
 def successor_path(group_name: str, client_name: str) -> str:
@@ -137,6 +149,20 @@ def _midnight(day: date) -> datetime:
 
 def _number(word: str | None) -> int | None:
     return int(word) if word is not None and len(word) <= MAX_DIGITS and word.isdecimal() else None
+
+
+def _share(text: str) -> float | None:
+    try:
+        return share_in(text)
+    except ValueError:
+        return None
+
+
+def _guards(text: str) -> GuardRules | None:
+    try:
+        return GuardRules.model_validate_json(text)
+    except ValueError:
+        return None
 
 
 def _one_of(words: tuple[Any, ...], word: str | None) -> Any:

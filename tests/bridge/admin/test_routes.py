@@ -38,7 +38,7 @@ async def http(bridges: list[BridgeProcess]) -> AsyncIterator[httpx.AsyncClient]
     """The API of the first bridge for an administrator of all tenants; after the test `acme` is as it was."""
     async with administrator(bridges[0], "boss") as api:
         yield api
-        await api.put("/tenants/acme/stage", json={"stage": "bridge", "share": 0, "v2_routing": "global"})
+        await api.put("/tenants/acme/stage", json={"stage": "bridge", "v2_routing": "global"})
         await api.put("/tenants/acme/ids", json={"ids": {}})
 
 
@@ -114,7 +114,9 @@ async def test_a_change_is_obeyed_by_every_process_and_taken_back(
     bridges: list[BridgeProcess], http: httpx.AsyncClient
 ) -> None:
     async with client(bridges[1], f"/ws/client/42?{with_key('clerk')}") as old:
-        answer = await http.put("/tenants/acme/stage", json={"stage": "v3", "why": "the day has come"})
+        answer = await http.put(
+            "/tenants/acme/stage", json={"stage": "v3", "why": "the day has come", "confirm": "acme"}
+        )
         assert answer.status_code == 200
         assert answer.json()["stage"] == "v3"
         assert await old.close_code(OBEYED_SECONDS) == 4410
@@ -128,17 +130,19 @@ async def test_a_change_is_obeyed_by_every_process_and_taken_back(
 
 async def test_a_stale_version_changes_nothing(http: httpx.AsyncClient) -> None:
     version = (await state(http))["version"]
-    assert (await http.put("/tenants/acme/stage", json={"share": 5, "version": version})).status_code == 200
+    assert (
+        await http.put("/tenants/acme/stage", json={"stage": "drain", "share": 5, "version": version})
+    ).status_code == 200
     answer = await http.put("/tenants/acme/stage", json={"share": 9, "version": version})
     assert (answer.status_code, answer.json()["version"]) == (409, version + 1)
     assert (await state(http))["share"] == 5
 
 
 async def test_of_two_changes_at_once_one_is_made(bridges: list[BridgeProcess], http: httpx.AsyncClient) -> None:
-    version = (await state(http))["version"]
+    version, order = (await state(http))["version"], {"stage": "drain", "share": 7}
     async with administrator(bridges[1], "boss") as second:
         answers = await asyncio.gather(
-            *(api.put("/tenants/acme/stage", json={"share": 7, "version": version}) for api in (http, second))
+            *(api.put("/tenants/acme/stage", json=order | {"version": version}) for api in (http, second))
         )
     assert sorted(answer.status_code for answer in answers) == [200, 409]
 
@@ -148,6 +152,8 @@ async def test_of_two_changes_at_once_one_is_made(bridges: list[BridgeProcess], 
     [
         (b'{"stage": "v4"}', "stage"),
         (b'{"share": 101}', "share"),
+        (b'{"share": 12.255}', "share"),
+        (b'{"share": -0.01}', "share"),
         (b'{"share": true}', "share"),
         (b'{"share": "10"}', "share"),
         (b'{"share": NaN}', "share"),
@@ -179,8 +185,109 @@ async def test_an_order_that_makes_no_sense_is_refused_in_the_words_of_every_ref
     assert await standing(http) == before
 
 
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ({"stage": "bridge", "share": 25}, "a share exists in drain alone"),
+        ({"stage": "v3", "share": 0}, "a share exists in drain alone"),
+        ({"share": 25}, "a share exists in drain alone"),
+        ({"stage": "drain"}, "drain needs a share"),
+    ],
+)
+async def test_a_share_is_named_with_drain_and_with_no_other_stage(
+    http: httpx.AsyncClient, order: dict[str, Any], words: str
+) -> None:
+    before = await standing(http)
+    for path in ("stage", "stage?dry_run=true"):
+        answer = await http.put(f"/tenants/acme/{path}", json=order)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_order")
+        assert answer.json()["msg"].startswith(words)
+    assert await standing(http) == before
+
+
+async def test_the_share_of_a_drain_that_is_over_is_forgotten(http: httpx.AsyncClient) -> None:
+    drained = await http.put("/tenants/acme/stage", json={"stage": "drain", "share": 12.25})
+    assert (drained.status_code, drained.json()["share"]) == (200, 12.25)
+    assert (await http.put("/tenants/acme/stage", json={"stage": "bridge"})).json()["share"] == 0
+    again = await http.put("/tenants/acme/stage", json={"stage": "drain"})
+    assert (again.status_code, (await state(http))["share"]) == (422, 0)
+
+
+async def test_a_rollback_after_a_step_back_by_hand_closes_nobody(
+    bridges: list[BridgeProcess], http: httpx.AsyncClient
+) -> None:
+    for order in ({"stage": "drain", "share": 100}, {"stage": "v3"}):
+        assert (await http.put("/tenants/other/stage", json=order | {"confirm": "other"})).status_code == 200
+    assert (await http.post("/tenants/other/rollback")).json()["stage"] == "drain"
+    assert (await http.put("/tenants/other/stage", json={"stage": "bridge"})).json()["stage"] == "bridge"
+    for query in ("?dry_run=true", ""):
+        answer = await http.post(f"/tenants/other/rollback{query}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "nothing_to_roll_back")
+        assert "its last step was drain 100 % -> bridge, by boss at " in answer.json()["msg"]
+    assert (await state(http, "other"))["stage"] == "bridge"
+
+
+async def test_a_step_that_closes_open_v2_sockets_wants_the_name_of_the_tenant(
+    bridges: list[BridgeProcess], http: httpx.AsyncClient
+) -> None:
+    """CRC-32 puts `42` into bucket 88.52, and `a` into one between 7 and 8."""
+    query = with_key("clerk")
+    async with client(bridges[0], f"/ws/client/42?{query}") as stays, client(bridges[1], f"/ws/client/a?{query}"):
+        for order, sockets in (({"stage": "v3"}, 2), ({"stage": "drain", "share": 50}, 1)):
+            for confirm in ({}, {"confirm": "other"}):
+                answer = await http.put("/tenants/acme/stage", json=order | confirm)
+                assert (answer.status_code, answer.json()["code"]) == (409, "unconfirmed")
+                assert answer.json()["sockets"] == sockets
+                assert "send `confirm` with the name of the tenant, 'acme'" in answer.json()["msg"]
+        assert (await http.put("/tenants/acme/stage", json={"stage": "drain", "share": 7})).status_code == 200
+        assert await stays.ask({"msg": "hi"}) == {"msg": "hi"}
+
+
+async def test_what_is_forced_needs_a_reason_though_nothing_holds_it(http: httpx.AsyncClient) -> None:
+    answer = await http.put("/tenants/acme/stage", json={"stage": "v3", "force": True, "confirm": "acme"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "reason_missing")
+
+
+async def test_guards_are_set_live_recorded_and_known_to_every_process(
+    bridges: list[BridgeProcess], http: httpx.AsyncClient
+) -> None:
+    limits = {"stashed_percent": 2.5, "lost_percent": 20, "grace_seconds": 60}
+    answer = await http.put("/tenants/acme/guards", json=limits | {"why": "kiosks need a minute"})
+    assert answer.status_code == 200
+    assert {name: answer.json()[name] for name in limits} == limits
+    assert [verdict["name"] for verdict in answer.json()["verdicts"]] == ["stashed_percent", "lost_percent"]
+    async with administrator(bridges[1], "boss") as second:
+
+        async def is_known() -> bool:
+            return bool((await second.get("/tenants/acme/guards")).json() == answer.json())
+
+        await eventually(is_known, OBEYED_SECONDS)
+    assert (await http.put("/tenants/acme/guards", json={"lost_percent": None})).json()["lost_percent"] is None
+    off, on = (await http.get("/tenants/acme/changes")).json()[:2]
+    assert (on["kind"], on["who"], on["why"]) == ("guards", "boss", "kiosks need a minute")
+    assert (on["from_guards"]["grace_seconds"], on["guards"]["grace_seconds"]) == (120, 60)
+    assert (off["from_guards"]["lost_percent"], off["guards"]["lost_percent"]) == (20, None)
+    await http.put("/tenants/acme/guards", json={"stashed_percent": None, "grace_seconds": 120})
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"lost_percent": 101}, "lost_percent"),
+        ({"lost_percent": 5, "grace_seconds": 900}, "grace_seconds must be less than watch_minutes"),
+        ({"refusals_per_minute": 5}, "refusals_per_minute"),
+        ({"quiet_days": "7"}, "quiet_days"),
+        ({"watch_minutes": None}, "watch_minutes"),
+    ],
+)
+async def test_limits_that_make_no_sense_are_refused(http: httpx.AsyncClient, body: dict[str, Any], words: str) -> None:
+    answer = await http.put("/tenants/acme/guards", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_order")
+    assert words in answer.json()["msg"]
+
+
 async def test_a_step_back_may_say_nothing_but_no_nonsense(http: httpx.AsyncClient) -> None:
-    await http.put("/tenants/acme/stage", json={"share": 7})
+    await http.put("/tenants/acme/stage", json={"stage": "drain", "share": 7})
     for body in (b'{"version": NaN}', b'{"stage": "v3"}', b"null"):
         assert (await http.post("/tenants/acme/rollback", content=body)).status_code == 422
     assert (await state(http))["share"] == 7
@@ -344,13 +451,13 @@ async def test_a_dry_run_of_nonsense_is_refused_like_the_step(desk: httpx.AsyncC
 async def test_a_guard_holds_a_step_back_until_it_is_forced_for_a_reason_and_a_step_back_is_free(
     desk: httpx.AsyncClient,
 ) -> None:
-    order: dict[str, Any] = {"stage": "drain", "share": 0}
+    order: dict[str, Any] = {"stage": "drain", "share": 0, "confirm": "acme"}
     held = await desk.put("/tenants/acme/stage", json=order)
     assert (held.status_code, held.json()["code"]) == (409, "guard_failed")
     (guard,) = held.json()["guards"]
     assert (guard["name"], guard["limit"], guard["value"], guard["holds"]) == ("stashed_percent", 10, 33.33, False)
     assert guard["msg"] in held.json()["msg"]
-    assert (await desk.get("/tenants/acme/guards")).json() == [guard]
+    assert (await desk.get("/tenants/acme/guards")).json()["verdicts"] == [guard]
     without = await desk.put("/tenants/acme/stage", json=order | {"force": True, "why": " "})
     assert (without.status_code, without.json()["code"]) == (400, "reason_missing")
     assert (await state(desk))["stage"] == "bridge"
@@ -385,7 +492,11 @@ async def test_the_census_says_who_is_still_on_v2(desk: httpx.AsyncClient) -> No
     assert (census["tenant"], census["total"], census["days"], census["forgotten"]) == ("acme", 1, 35, 0)
     (client_,) = census["clients"]
     assert (client_["client_id"], client_["group_id"], client_["protocol"]) == ("42", "lobby", "v2")
-    assert (client_["messages"], client_["user_agent"], client_["bucket"]) == (3, "kiosk/1", 88)
+    assert (client_["messages"], client_["user_agent"]) == (3, "kiosk/1")
+    assert (census["list"], census["counts"]) == (
+        "still",
+        {"still": 1, "arrived": 0, "not_arrived": 0, "turned_away": 0},
+    )
     assert client_["first_seen"] <= client_["last_seen"]
     everyone = (await desk.get("/tenants/acme/census?protocol=all&most=1")).json()
     assert (everyone["total"], len(everyone["clients"])) == (2, 1)
@@ -393,7 +504,9 @@ async def test_the_census_says_who_is_still_on_v2(desk: httpx.AsyncClient) -> No
     assert [one["client_id"] for one in new["clients"]] == ["ann"]
 
 
-@pytest.mark.parametrize("query", ["protocol=v4", "protocol=", "most=0", "most=100001", "most=some"])
+@pytest.mark.parametrize(
+    "query", ["protocol=v4", "protocol=", "most=0", "most=100001", "most=some", "list=", "list=v2"]
+)
 async def test_a_census_of_nonsense_is_refused(desk: httpx.AsyncClient, query: str) -> None:
     assert (await desk.get(f"/tenants/acme/census?{query}")).status_code == 422
 

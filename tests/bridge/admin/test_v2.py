@@ -16,7 +16,15 @@ from bridge.admin.pace import ORDERS_AT_ONCE
 from bridge.admin.service import TenantService
 from bridge.admin.v2 import NewStage, StepBack, TenantChanges, said_as_refusals
 from bridge.api.errors import AdminRefusal
-from bridge.cutover.changes import ATTEMPTS, GuardFailed, NothingToRollBack, ReasonMissing, WantedChange
+from bridge.cutover.changes import (
+    ATTEMPTS,
+    GuardFailed,
+    NothingToRollBack,
+    ReasonMissing,
+    ShareRefused,
+    Unconfirmed,
+    WantedChange,
+)
 from bridge.cutover.guards import Verdict
 from bridge.handshake.authentication import Administrator, Authentication
 from bridge.tenants.change_log import Stale
@@ -157,7 +165,9 @@ def body_of(response: Response) -> dict[str, Any]:
         (Stale(7), 409, "stale", {"version": 7}),
         (GuardFailed([VERDICT]), 409, "guard_failed", {"guards": [VERDICT.as_json()]}),
         (ReasonMissing(), 400, "reason_missing", {}),
-        (NothingToRollBack(), 409, "nothing_to_roll_back", {}),
+        (NothingToRollBack(Tenant(TENANT), None), 409, "nothing_to_roll_back", {}),
+        (ShareRefused("drain needs a share"), 422, "invalid_order", {}),
+        (Unconfirmed(TENANT, 3), 409, "unconfirmed", {"sockets": 3}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -203,7 +213,8 @@ def test_what_is_left_out_of_an_order_stays_as_it_is() -> None:
 
 
 def test_a_whole_order_is_wanted_word_for_word() -> None:
-    order = {"stage": "v3", "share": 100, "v2_routing": "global", "why": "x" * 1_000, "version": 7, "force": True}
+    order = {"stage": "drain", "share": 12.25, "v2_routing": "global", "why": "x" * 1_000, "version": 7, "force": True}
+    order["confirm"] = "acme"
     assert NewStage.in_body(json.dumps(order).encode()).wanted() == WantedChange(**order)  # type: ignore[arg-type]
 
 

@@ -15,11 +15,11 @@ from tests.bridge.config.conftest import EXAMPLE, Configure
 def test_a_tenant_has_the_guards_that_its_table_names(configure: Configure) -> None:
     settings = configure(
         "[tenants.acme]\nguard.stashed_percent = 5\nguard.quiet_days = 0.5\n"
-        "[tenants.other.guard]\nrefusals_per_minute = 30\n[tenants.free]\n"
+        "[tenants.other.guard]\nlost_percent = 30\ngrace_seconds = 60\n[tenants.free]\n"
     )
     tenants = settings.known_tenants()
     assert tenants["acme"].guard == GuardRules(stashed_percent=5, quiet_days=0.5)
-    assert tenants["other"].guard == GuardRules(refusals_per_minute=30)
+    assert tenants["other"].guard == GuardRules(lost_percent=30, grace_seconds=60)
     assert not tenants["free"].guard.any
 
 
@@ -29,6 +29,34 @@ def test_a_tenant_starts_as_it_is_configured(configure: Configure) -> None:
     assert (acme.hosts, acme.deprecated, acme.sunset) == (("acme.example.com",), date(2026, 12, 1), date(2027, 6, 30))
     assert acme.dialect.commands == {"reload": "RELOAD_UI"}
     assert acme.dialect.said_as["msg"] == "caption"
+
+
+def test_a_share_may_have_two_decimals(configure: Configure) -> None:
+    settings = configure(
+        '[tenants.acme]\nstage = "drain"\nshare = 12.25\n[tenants.other]\nstage = "drain"\nshare = 25.0\n'
+    )
+    assert [repr(one.share) for one in settings.known_tenants().values() if one.stage == "drain"] == ["12.25", "25"]
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ("share = 25", 'tenants.acme: a share exists in stage = "drain" alone, and this is "bridge": leave it out'),
+        ('stage = "v3"\nshare = 0', 'a share exists in stage = "drain" alone, and this is "v3": leave it out'),
+        ('stage = "drain"', 'tenants.acme: stage = "drain" needs a share: how many in a hundred V2 clients'),
+        ('stage = "drain"\nshare = 12.255', "tenants.acme.share: a share is a number from 0 to 100 with at most two"),
+        ('stage = "drain"\nshare = nan', "tenants.acme.share: a share is a number from 0 to 100 with at most two"),
+        ('stage = "drain"\nshare = true', "tenants.acme.share: a share is a number from 0 to 100 with at most two"),
+        ("guard.refusals_per_minute = 20", "tenants.acme.guard: refusals_per_minute is no guard any more"),
+        ("guard.lost_percent = 5\nguard.grace_seconds = 600", "tenants.acme.guard: grace_seconds must be less than"),
+    ],
+)
+def test_a_share_or_a_guard_that_makes_no_sense_is_refused_with_a_sentence(
+    configure: Configure, table: str, sentence: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        configure(f"[tenants.acme]\n{table}\n")
+    assert sentence in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,10 @@ from bridge.cutover.changes import (
     GuardFailed,
     NothingToRollBack,
     ReasonMissing,
+    ShareRefused,
+    Unconfirmed,
     WantedChange,
+    WayBack,
     carry_out,
 )
 from bridge.cutover.guards import is_guarded
@@ -23,12 +26,12 @@ from bridge.tenants.stored_state import read_state
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import TENANT, Desk, now
 
-STASHED, REFUSED = GuardRules(stashed_percent=5), GuardRules(refusals_per_minute=3)
-BOTH = GuardRules(stashed_percent=5, refusals_per_minute=3)
+STASHED, LOST = GuardRules(stashed_percent=5), GuardRules(lost_percent=3)
+BOTH = GuardRules(stashed_percent=5, lost_percent=3)
 WHY = "the clients of the kiosk can wait"
 
 
-def standing(stage: Any, share: int = 0, routing: Any = "global") -> Standing:
+def standing(stage: Any, share: float = 0, routing: Any = "global") -> Standing:
     return Standing(stage, share, routing)
 
 
@@ -57,8 +60,21 @@ async def test_what_is_not_wanted_otherwise_stays(desk: Desk) -> None:
     tenant = Tenant(TENANT, stage="drain", share=25, v2_routing="group")
     assert WantedChange().standing(tenant) == standing("drain", 25, "group")
     assert WantedChange(share=0).standing(tenant) == standing("drain", 0, "group")
-    assert WantedChange("v3").standing(tenant) == standing("v3", 25, "group")
+    assert WantedChange("drain").standing(tenant) == standing("drain", 25, "group")
     assert WantedChange(v2_routing="global").standing(tenant) == standing("drain", 25)
+
+
+@pytest.mark.parametrize("stage", ["legacy", "bridge", "v3"])
+async def test_the_share_is_forgotten_with_drain_and_named_with_it_alone(stage: Any) -> None:
+    drain, elsewhere = Tenant(TENANT, stage="drain", share=25), Tenant(TENANT, stage=stage)
+    assert WantedChange(stage).standing(drain) == standing(stage)
+    for share in (0, 25):
+        for tenant, wanted in ((drain, WantedChange(stage, share)), (elsewhere, WantedChange(share=share))):
+            with pytest.raises(ShareRefused, match=r"^a share exists in drain alone"):
+                wanted.standing(tenant)
+    with pytest.raises(ShareRefused, match=r"^drain needs a share"):
+        WantedChange("drain").standing(elsewhere)
+    assert WantedChange("drain", 12.25).standing(elsewhere) == standing("drain", 12.25)
 
 
 async def test_a_failing_guard_holds_a_step_back_and_says_why(stashing: Desk) -> None:
@@ -71,7 +87,7 @@ async def test_a_failing_guard_holds_a_step_back_and_says_why(stashing: Desk) ->
 
 
 async def test_a_guard_that_holds_holds_nothing_back(stashing: Desk) -> None:
-    change = await stashing.changes.make(Tenant(TENANT, guard=REFUSED), "ann", WantedChange("v3"))
+    change = await stashing.changes.make(Tenant(TENANT, guard=LOST), "ann", WantedChange("v3"))
     assert change.forced == ()
 
 
@@ -82,16 +98,21 @@ async def test_a_step_in_spite_of_a_guard_needs_a_reason(stashing: Desk, why: st
     assert await stashing.changes.newest(Tenant(TENANT)) == []
 
 
-async def test_a_step_in_spite_of_guards_names_those_that_failed(stashing: Desk) -> None:
+async def test_a_forced_step_names_the_guards_that_apply_to_it_whether_they_fail_or_not(stashing: Desk) -> None:
     tenant = Tenant(TENANT, guard=BOTH)
     change = await stashing.changes.make(tenant, "ann", WantedChange("v3", why=WHY, force=True))
-    assert change.forced == ("stashed_percent",)
+    assert change.forced == ("stashed_percent", "lost_percent")
     assert await latest(stashing.redis, stashing.addresses, TENANT) == change
 
 
-async def test_where_no_guard_fails_force_changes_nothing_and_needs_no_reason(desk: Desk) -> None:
-    change = await desk.changes.make(Tenant(TENANT, guard=BOTH), "ann", WantedChange("v3", force=True))
-    assert change.forced == ()
+async def test_a_guard_can_be_forced_before_it_fails(desk: Desk) -> None:
+    tenant = Tenant(TENANT, guard=BOTH)
+    change = await desk.changes.make(tenant, "ann", WantedChange("v3", why=WHY, force=True))
+    assert change.forced == ("stashed_percent", "lost_percent")
+    with pytest.raises(ReasonMissing):
+        await desk.changes.make(moved(tenant, change), "ann", WantedChange("bridge", force=True))
+    back = await desk.changes.make(moved(tenant, change), "ann", WantedChange("bridge", force=True, why=WHY))
+    assert back.forced == ()
 
 
 @pytest.mark.parametrize(
@@ -108,8 +129,7 @@ async def test_where_no_guard_fails_force_changes_nothing_and_needs_no_reason(de
         (standing("v3"), standing("drain", 100), False),
         (standing("v3"), standing("bridge"), False),
         (standing("bridge"), standing("legacy"), False),
-        (standing("bridge"), standing("bridge", 50, "group"), False),
-        (standing("v3", 10), standing("v3", 50), False),
+        (standing("bridge"), standing("bridge", 0, "group"), False),
     ],
     ids=str,
 )
@@ -121,7 +141,7 @@ async def test_guards_are_asked_on_the_way_into_and_within_drain_and_into_v3_alo
 ) -> None:
     assert is_guarded(before, after) == is_asked
     tenant = before.of_tenant(Tenant(TENANT, guard=STASHED))
-    wanted = WantedChange(after.stage, after.share, after.v2_routing)
+    wanted = WantedChange(after.stage, after.share if after.stage == "drain" else None, after.v2_routing)
     if is_asked:
         with pytest.raises(GuardFailed):
             await stashing.changes.make(tenant, "ann", wanted)
@@ -131,7 +151,7 @@ async def test_guards_are_asked_on_the_way_into_and_within_drain_and_into_v3_alo
 
 async def test_a_step_by_somebody_who_saw_an_older_version_is_not_made(desk: Desk) -> None:
     tenant = Tenant(TENANT)
-    await desk.changes.make(tenant, "ann", WantedChange("drain"))
+    await desk.changes.make(tenant, "ann", WantedChange("drain", 5))
     for wanted in (WantedChange("v3"), WantedChange("v3", version=0)):
         with pytest.raises(Stale) as stale:
             await desk.changes.make(tenant, "ben", wanted)
@@ -144,14 +164,81 @@ async def test_steps_are_taken_back_one_by_one(desk: Desk) -> None:
     first = await desk.changes.make(tenant, "ann", WantedChange("drain", 25))
     tenant = moved(tenant, first)
     tenant = moved(tenant, await desk.changes.make(tenant, "ann", WantedChange("v3")))
-    assert (await desk.changes.last(tenant)).before == first.after
+    assert await desk.changes.way_back(tenant) == WayBack(first.after, 2)
     back = await desk.changes.roll_back(tenant, "ben", WHY)
     assert (back.after, back.rolls_back, back.who, back.why, back.kind) == (first.after, 2, "ben", WHY, "rollback")
     tenant = moved(tenant, back)
-    tenant = moved(tenant, await desk.changes.roll_back(tenant, "ben", ""))
-    assert Standing.of(tenant) == standing("bridge")
+    back = await desk.changes.roll_back(tenant, "ben", "")
+    assert (back.after, back.rolls_back) == (standing("bridge"), 1)
+    with pytest.raises(NothingToRollBack, match="acme stands at bridge, and nothing nearer to legacy is on record"):
+        await desk.changes.roll_back(moved(tenant, back), "ben", "")
+
+
+async def test_a_rollback_after_a_step_back_by_hand_does_not_go_forward_again(desk: Desk) -> None:
+    tenant = Tenant(TENANT)
+    for wanted in (WantedChange("drain", 100), WantedChange("v3")):
+        tenant = moved(tenant, await desk.changes.make(tenant, "ann", wanted))
+    tenant = moved(tenant, await desk.changes.roll_back(tenant, "ann", ""))
+    assert Standing.of(tenant) == standing("drain", 100)
+    tenant = moved(tenant, await desk.changes.make(tenant, "ben", WantedChange("bridge")))
+    said = r"its last step was drain 100 % -> bridge, by ben at \d{4}-"
+    with pytest.raises(NothingToRollBack, match=said):
+        await desk.changes.roll_back(tenant, "ann", "")
+
+
+async def test_a_rollback_goes_back_to_legacy_where_the_tenant_came_from(desk: Desk) -> None:
+    tenant = Tenant(TENANT, stage="legacy")
+    for wanted in (WantedChange("bridge"), WantedChange(v2_routing="group"), WantedChange("drain", 5)):
+        tenant = moved(tenant, await desk.changes.make(tenant, "ann", wanted))
+    ways = []
+    for _ in range(3):
+        back = await desk.changes.roll_back(tenant, "ann", "")
+        tenant = moved(tenant, back)
+        ways.append((back.after, back.rolls_back))
+    assert ways == [(standing("bridge", 0, "group"), 3), (standing("bridge"), 2), (standing("legacy"), 1)]
     with pytest.raises(NothingToRollBack):
-        await desk.changes.roll_back(tenant, "ben", "")
+        await desk.changes.roll_back(tenant, "ann", "")
+
+
+async def test_a_tenant_that_is_configured_far_ahead_goes_back_to_bridge(desk: Desk) -> None:
+    back = await desk.changes.roll_back(Tenant(TENANT, stage="v3", v2_routing="group"), "ann", "")
+    assert (back.after, back.rolls_back, back.why) == (standing("bridge", 0, "group"), None, "")
+    with pytest.raises(NothingToRollBack, match="no step is on record"):
+        await desk.changes.roll_back(Tenant("other"), "ann", "")
+
+
+async def test_limits_of_guards_are_set_and_recorded(desk: Desk) -> None:
+    tenant = Tenant(TENANT, guard=STASHED)
+    change = await desk.changes.set_guards(tenant, "ann", LOST, WHY)
+    assert (change.kind, change.who, change.why, change.guards) == ("guards", "ann", WHY, (STASHED, LOST))
+    assert (await read_state(desk.redis, desk.addresses, TENANT)).guards == LOST
+    with pytest.raises(Stale):
+        await desk.changes.set_guards(tenant, "ann", LOST, WHY, 0)
+
+
+# Confirmed, where open V2 sockets would be closed.
+
+
+async def test_a_step_that_closes_sockets_is_confirmed_with_the_name_of_the_tenant(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = Tenant(TENANT)
+
+    async def three(_tenant: Tenant, _after: Standing) -> int:
+        return 3
+
+    monkeypatch.setattr(desk.changes._closings, "of", three)
+    for confirm, sockets in ((None, 3), ("other", 3)):
+        with pytest.raises(Unconfirmed, match=r"^this closes 3 open V2 sockets of acme$") as refused:
+            await desk.changes.make(tenant, "ann", WantedChange("v3", confirm=confirm))
+        assert (refused.value.tenant, refused.value.sockets) == (TENANT, sockets)
+    assert await desk.changes.newest(tenant) == []
+    assert (await desk.changes.make(tenant, "ann", WantedChange("v3", confirm=TENANT))).version == 1
+
+
+async def test_the_name_of_another_tenant_confirms_nothing(desk: Desk) -> None:
+    with pytest.raises(Unconfirmed, match=r"^this is a step of acme alone$"):
+        await desk.changes.make(Tenant(TENANT), "ann", WantedChange("legacy", confirm="other"))
 
 
 async def test_a_step_is_not_taken_back_by_somebody_who_saw_an_older_version(desk: Desk) -> None:

@@ -43,12 +43,11 @@ async def test_whatever_type_stands_under_a_tenants_names_its_reports_say_the_re
 ) -> None:
     names = [desk.addresses.roll(TENANT, name) for name in ("census", "speeches", "ledger", "minutes", "hours")]
     names += [f"{name}:order" for name in names] + [desk.addresses.holders(TENANT, "lobby")]
-    names += [desk.addresses.refused(TENANT, now() // 5_000 - age) for age in range(3)]
     await desk.met(v2("42"), now(), now())
     for name in names:
         await desk.redis.delete(name)
         await desk.redis.execute_command(garbage[0], name, *garbage[1:])  # type: ignore[no-untyped-call]
-    guarded = Tenant(TENANT, guard=GuardRules(stashed_percent=5, quiet_days=1, refusals_per_minute=0))
+    guarded = Tenant(TENANT, guard=GuardRules(stashed_percent=5, quiet_days=1, lost_percent=0))
     assert (await desk.reports.census(guarded, "all"))["clients"] == []
     assert (await desk.reports.ledger(guarded))["keys"] == []
     assert (await desk.reports.history(guarded))["hours"] == []

@@ -44,7 +44,7 @@ REFUSED_42: dict[str, Any] = {
     "language": "v2",
     "messages": 12,
     "user_agent": "kiosk/1",
-    "bucket": 88,
+    "bucket": 88.52,
     "name": "v2-42",
     "code": "v2_retired",
     "successor": "/v3/ws/group/lobby/client/v2-42",
@@ -92,7 +92,8 @@ async def test_what_was_said_while_a_client_is_connected_was_heard_by_it(
         (BRIDGE, V3, True),
         (BRIDGE, Standing("drain", 1, "global"), True),
         (V3, BRIDGE, False),
-        (BRIDGE, Standing("bridge", 0, "group"), False),
+        (BRIDGE, Standing("bridge", 0, "group"), True),
+        (Standing("bridge", 0, "group"), BRIDGE, False),
     ],
     ids=str,
 )

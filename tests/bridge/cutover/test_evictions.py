@@ -9,7 +9,8 @@ import pytest
 
 from bridge.broker.presence import Place
 from bridge.cutover.evictions import Eviction, Evictions
-from bridge.tenants.tenant import Tenant, bucket
+from bridge.tenants.share import bucket
+from bridge.tenants.tenant import Tenant
 from compat.identity import Names
 from tests.bridge.broker.parts import running, until
 from tests.bridge.messaging.test_connections import Opened, World, facts_of

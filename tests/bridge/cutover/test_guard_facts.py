@@ -6,22 +6,23 @@ import asyncio
 from typing import Any
 
 from bridge.tenants.guard_rules import GuardRules
+from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import DAY, TENANT, Desk, now
 
 
 async def test_the_guards_judge_two_days_of_what_v2_said(desk: Desk) -> None:
-    tenant = Tenant(TENANT, guard=GuardRules(stashed_percent=5, quiet_days=1, refusals_per_minute=3))
+    tenant = Tenant(TENANT, guard=GuardRules(stashed_percent=5, quiet_days=1, lost_percent=3))
     today = now()
     await desk.converted("stashed", 1_000, today - 2 * DAY)
     await desk.converted("stashed", 1, today - DAY)
     await desk.converted("exact", 18, today)
     await desk.converted("suppressed", 1, today)
     await desk.converted("stashed", 1_000, today, "v3_to_v2")
-    stashed, quiet, refusals = await desk.guards.verdicts(tenant)
+    stashed, quiet, lost = await desk.guards.verdicts(tenant)
     assert (stashed.name, stashed.value, stashed.holds) == ("stashed_percent", 5.0, True)
     assert (quiet.name, quiet.value, quiet.holds) == ("quiet_days", 0.0, False)
-    assert (refusals.name, refusals.value, refusals.holds) == ("refusals_per_minute", 0, True)
+    assert (lost.name, lost.value, lost.holds) == ("lost_percent", None, True)
 
 
 async def test_v2_is_quiet_since_its_last_message_and_v3_counts_for_nothing(desk: Desk) -> None:
@@ -32,16 +33,11 @@ async def test_v2_is_quiet_since_its_last_message_and_v3_counts_for_nothing(desk
     assert (quiet.value, quiet.holds) == (4.0, True)
 
 
-async def test_refusals_are_counted_for_a_minute(desk: Desk) -> None:
-    tenant = Tenant(TENANT, guard=GuardRules(refusals_per_minute=3))
-    await desk.turned_away(2)
-    await desk.turned_away(1, seconds_ago=50)
-    await desk.turned_away(100, seconds_ago=70)
-    (refusals,) = await desk.guards.verdicts(tenant)
-    assert (refusals.value, refusals.holds) == (3, True)
-    await desk.turned_away(1, seconds_ago=30)
-    (refusals,) = await desk.guards.verdicts(tenant)
-    assert (refusals.value, refusals.holds) == (4, False)
+async def test_a_step_is_judged_by_the_guards_that_are_for_it(desk: Desk) -> None:
+    tenant = Tenant(TENANT, guard=GuardRules(stashed_percent=5, quiet_days=3))
+    drain, v3 = Standing("drain", 5, "global"), Standing("v3", 0, "global")
+    names = [[one.name for one in await desk.guards.of_step(tenant, *step)] for step in ((drain, v3), (v3, drain))]
+    assert names == [["stashed_percent", "quiet_days"], []]
 
 
 async def test_however_many_ask_for_guards_at_once_they_are_looked_at_once_more(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from bridge.cutover import guard_watch
 from bridge.cutover.changes import WantedChange
-from bridge.cutover.guard_watch import WATCHED_SECONDS, WATCHER, GuardWatch
+from bridge.cutover.guard_watch import WATCHER, GuardWatch
 from bridge.tenants.change_log import Change, back, make
 from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.standing import Standing
@@ -25,8 +25,8 @@ from tests.bridge.admin.desk import TENANT, Desk, now
 from tests.bridge.broker.parts import running, until
 
 BRIDGE, V3 = Standing("bridge", 0, "global"), Standing("v3", 0, "global")
-GUARD = GuardRules(stashed_percent=5, refusals_per_minute=3)
-MANY = 4
+GUARD = GuardRules(stashed_percent=5, lost_percent=3)
+WATCHED_SECONDS = GUARD.watch_minutes * 60
 
 
 class Watch:
@@ -78,6 +78,11 @@ async def step(
     return made
 
 
+async def stash(desk: Desk) -> None:
+    """From now on one guard fails."""
+    await desk.converted("stashed", 9, now())
+
+
 async def record(desk: Desk) -> list[Change]:
     return await desk.changes.newest(Tenant(TENANT))
 
@@ -86,13 +91,14 @@ async def test_a_step_is_taken_back_when_a_guard_that_it_passed_holds_no_longer(
     made = await step(desk, watch)
     await watch.look()
     assert await record(desk) == [made]
-    await desk.turned_away(MANY)
+    await stash(desk)
     await watch.look()
     taken_back, _ = await record(desk)
     assert (taken_back.who, taken_back.kind, taken_back.rolls_back) == (WATCHER, "rollback", made.version)
     assert (taken_back.before, taken_back.after) == (V3, BRIDGE)
     assert taken_back.why == (
-        "taken back by guard: refusals_per_minute: 4 known clients were refused within a minute; at most 3 may be."
+        "taken back by guard: stashed_percent: "
+        "100 % of what V2 said in the last 2 days was stashed; at most 5 % may be."
     )
     assert watch.watch.rolled_back == 1
     assert Standing.of(watch.tenant) == BRIDGE  # obeyed here at once
@@ -102,7 +108,7 @@ async def test_a_step_that_is_ordered_once_more_is_still_watched(desk: Desk, wat
     made = await step(desk, watch)
     await desk.changes.make(watch.tenant, "ann", WantedChange("v3"))
     await watch.table.look()
-    await desk.turned_away(MANY)
+    await stash(desk)
     await watch.look()
     taken_back, *_ = await record(desk)
     assert (taken_back.kind, taken_back.rolls_back, taken_back.after) == ("rollback", made.version, BRIDGE)
@@ -110,30 +116,58 @@ async def test_a_step_that_is_ordered_once_more_is_still_watched(desk: Desk, wat
 
 async def test_what_was_taken_back_is_not_watched_any_more(desk: Desk, watch: Watch) -> None:
     await step(desk, watch)
-    await desk.turned_away(MANY)
+    await stash(desk)
     for _ in range(3):
         await watch.look()
     assert len(await record(desk)) == 2
     assert watch.watch.rolled_back == 1
 
 
-async def test_a_guard_that_was_forced_is_not_asked_again(desk: Desk, watch: Watch) -> None:
-    await desk.converted("stashed", 9, now())
+@pytest.mark.parametrize("is_failing_already", [True, False])
+async def test_a_step_that_was_forced_is_not_taken_back(
+    desk: Desk,
+    watch: Watch,
+    is_failing_already: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    if is_failing_already:
+        await stash(desk)
     made = await desk.changes.make(watch.tenant, "ann", WantedChange("v3", why="all the same", force=True))
-    assert made.forced == ("stashed_percent",)
     await watch.table.look()
+    await stash(desk)
     await watch.look()
     assert await record(desk) == [made]
 
 
 async def test_a_guard_that_was_not_forced_is_asked_all_the_same(desk: Desk, watch: Watch) -> None:
-    await desk.converted("stashed", 9, now())
-    await step(desk, watch, forced=("stashed_percent",))
-    await desk.turned_away(MANY)
+    await step(desk, watch, forced=("lost_percent",))
+    await stash(desk)
     await watch.look()
     taken_back, _ = await record(desk)
-    assert "refusals_per_minute" in taken_back.why
-    assert "stashed_percent" not in taken_back.why
+    assert "stashed_percent" in taken_back.why
+
+
+async def test_limits_that_are_set_after_the_step_are_obeyed_for_it(desk: Desk, watch: Watch) -> None:
+    """Without a restart: a limit that was lifted takes nothing back, one that was set does."""
+    made = await step(desk, watch)
+    await desk.changes.set_guards(watch.tenant, "ann", GuardRules(), "too strict")
+    await stash(desk)
+    await watch.table.look()
+    await watch.look()
+    assert Standing.of(watch.tenant) == V3
+    await desk.changes.set_guards(watch.tenant, "ann", GuardRules(stashed_percent=50), "")
+    await watch.table.look()
+    await watch.look()
+    taken_back, *_ = await record(desk)
+    assert (taken_back.kind, taken_back.rolls_back, taken_back.after) == ("rollback", made.version, BRIDGE)
+
+
+async def test_taking_back_never_goes_forward(desk: Desk, watch: Watch) -> None:
+    """A step that went forward to v3, and back to the global routing: only its way forward is taken back."""
+    await step(desk, watch, before=Standing("drain", 25, "group"), after=V3)
+    await stash(desk)
+    await watch.look()
+    taken_back, _ = await record(desk)
+    assert taken_back.after == Standing("drain", 25, "global")
 
 
 @pytest.mark.parametrize(("seconds_ago", "is_taken_back"), [(WATCHED_SECONDS - 30, True), (WATCHED_SECONDS + 1, False)])
@@ -144,7 +178,7 @@ async def test_a_step_is_watched_for_ten_minutes(
     is_taken_back: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
     await step(desk, watch, seconds_ago=seconds_ago)
-    await desk.turned_away(MANY)
+    await stash(desk)
     await watch.look()
     assert watch.watch.rolled_back == is_taken_back
     assert WATCHED_SECONDS == 600
@@ -164,16 +198,16 @@ async def test_a_step_that_no_guard_was_asked_about_is_not_watched(
     desk: Desk, watch: Watch, before: Standing, after: Standing
 ) -> None:
     made = await step(desk, watch, before=before, after=after)
-    await desk.turned_away(MANY)
+    await stash(desk)
     await watch.look()
     assert await record(desk) == [made]
 
 
-async def test_a_step_back_that_is_taken_back_is_not_watched_though_it_goes_forward(desk: Desk, watch: Watch) -> None:
+async def test_a_rollback_is_never_watched(desk: Desk, watch: Watch) -> None:
     made = await step(desk, watch, before=V3, after=BRIDGE)
-    await make(desk.redis, desk.addresses, back(watch.tenant, made, "ann", ago(0), "it was right after all"))
+    await make(desk.redis, desk.addresses, back(watch.tenant, V3, made.version, "ann", ago(0), "as it never is"))
     await watch.table.look()
-    await desk.turned_away(MANY)
+    await stash(desk)
     await watch.look()
     assert Standing.of(watch.tenant) == V3
     assert watch.watch.rolled_back == 0
@@ -181,7 +215,7 @@ async def test_a_step_back_that_is_taken_back_is_not_watched_though_it_goes_forw
 
 async def test_of_many_that_watch_one_takes_it_back(desk: Desk, watches: Sequence[Watch]) -> None:
     await step(desk, *watches)
-    await desk.turned_away(MANY)
+    await stash(desk)
     await asyncio.gather(*(each.look() for each in watches))
     assert sum(each.watch.rolled_back for each in watches) == 1
     assert [change.kind for change in await record(desk)] == ["rollback", "change"]
@@ -190,8 +224,8 @@ async def test_of_many_that_watch_one_takes_it_back(desk: Desk, watches: Sequenc
 async def test_whoever_was_quicker_by_hand_is_not_undone(desk: Desk, watch: Watch) -> None:
     made = await step(desk, watch)
     stale = watch.tenant
-    await desk.turned_away(MANY)
-    by_hand = await make(desk.redis, desk.addresses, back(stale, made, "ann", ago(0), "by hand"))
+    await stash(desk)
+    by_hand = await make(desk.redis, desk.addresses, back(stale, BRIDGE, made.version, "ann", ago(0), "by hand"))
     await watch.watch.look(stale)
     assert await record(desk) == [by_hand, made]
     assert watch.watch.rolled_back == 0
@@ -199,13 +233,13 @@ async def test_whoever_was_quicker_by_hand_is_not_undone(desk: Desk, watch: Watc
 
 async def test_somebody_who_changes_it_between_look_and_order_wins(desk: Desk, watch: Watch) -> None:
     made = await step(desk, watch)
-    await desk.turned_away(MANY)
+    await stash(desk)
     await watch.watch.look(replace(watch.tenant, version=made.version - 1))
     assert await record(desk) == [made]
 
 
 async def test_a_tenant_that_nothing_was_done_to_is_left_alone(desk: Desk, watch: Watch) -> None:
-    await desk.turned_away(MANY)
+    await stash(desk)
     await watch.look()
     assert await record(desk) == []
 
@@ -218,7 +252,7 @@ async def test_it_looks_by_itself_and_one_look_that_fails_is_one_look_less(
     made = await step(desk, watch)
     said = json.dumps({**made.as_json(), "version": 0})
     await desk.redis.hset(name, "change", "garbage")
-    await desk.turned_away(MANY)
+    await stash(desk)
     with structlog.testing.capture_logs() as logged:
         async with running(watch.watch):
             await until(lambda: watch.watch.failures > 1)

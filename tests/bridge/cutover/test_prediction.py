@@ -35,7 +35,7 @@ class Where(NamedTuple):
     """Where a tenant stands."""
 
     stage: Any
-    share: int
+    share: float
     routing: Any
 
 
@@ -136,8 +136,9 @@ def is_served(person: Person, where: Where) -> bool:
     if person.language == "v3":
         return bool(where.stage != "legacy")
     if where.stage == "drain":
-        bucket = 99 if person.client_id is None else crc32(person.client_id.encode()) % 100
-        return bucket >= where.share
+        checksum = 9_999 if person.client_id is None else crc32(person.client_id.encode())
+        bucket = checksum % 100 * 100 + checksum // 100 % 100
+        return bucket >= round(where.share * 100)
     return bool(where.stage != "v3")
 
 
@@ -153,7 +154,7 @@ spans = st.tuples(st.sampled_from(TIMES), st.sampled_from(TIMES)).map(lambda two
 wheres = st.builds(
     Where,
     st.sampled_from(["legacy", "bridge", "drain", "v3"]),
-    st.sampled_from([0, 8, 50, 88, 89, 99, 100]),  # 88 is the bucket of 42, 99 that of whoever has no id
+    st.sampled_from([0, 8, 50, 88.52, 88.53, 99.99, 100]),  # 88.52 is the bucket of 42, 99.99 that of whoever has no id
     st.sampled_from(["global", "group"]),
 )
 
@@ -283,9 +284,9 @@ def step(people: Sequence[Person], words: Sequence[Words], *, after: Where, befo
 def test_a_refused_client_is_told_from_others_by_its_bucket_name_successor_and_channel() -> None:
     prediction = step([v2("42", "a b"), v2(None, "team"), v3()], [], after=Where("v3", 0, "global"))
     named, unnamed = prediction.refused
-    assert (named.name, named.bucket, named.successor) == ("v2-42", 88, "/v3/ws/group/v2-a_20b/client/v2-42")
+    assert (named.name, named.bucket, named.successor) == ("v2-42", 88.52, "/v3/ws/group/v2-a_20b/client/v2-42")
     assert named.channel == "aether:{acme:g:v2-a_20b}"
-    assert (unnamed.name, unnamed.bucket, unnamed.successor) == (None, 99, None)
+    assert (unnamed.name, unnamed.bucket, unnamed.successor) == (None, 99.99, None)
     assert unnamed.channel == "aether:{acme:g:team}"
     (new,) = step([v2(), v3()], [], after=Where("legacy", 0, "global")).refused
     assert (new.name, new.code, new.bucket, new.successor) == ("ann", "stage_legacy", None, None)

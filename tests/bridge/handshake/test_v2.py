@@ -22,6 +22,7 @@ from compat.identity import Names
 from legacy_v2.frames import DEFAULT_GROUP, MAX_ID_CHARACTERS
 from legacy_v2.ports import Guest, Refused
 from tests.bridge.handshake.credentials import KEYS, SECRET
+from tests.bridge.handshake.refusing import record_of
 from tests.bridge.population import table_of
 
 ACME = Tenant("acme", names=Names({"42": "Xk3dQ"}), hosts=("acme.example.com",))
@@ -33,9 +34,10 @@ class World:
 
     def __init__(self, *tenants: Tenant, **settings: Any) -> None:
         self.counts = Counts()
-        self.turned_away: list[tuple[str, Visitor]] = []
         configured, table = Settings(**settings), table_of(*tenants)
-        credentials = Credentials(configured, Authentication(configured, table.get), table, OriginCheck(configured))
+        authentication = Authentication(configured, table.get)
+        record, self.told = record_of(self.counts, authentication, table)
+        credentials = Credentials(configured, authentication, table, OriginCheck(configured))
         self.credentials = credentials
         self.handshake = V2Handshake(
             cast(Preflight, None),
@@ -43,7 +45,7 @@ class World:
             table,
             cast(Connector, None),
             self.counts,
-            lambda tenant, visitor: self.turned_away.append((tenant, visitor)),
+            record,
         )
 
     async def identify(self, group: str | None, client: str | None, host: str = "", **query: str) -> Any:
@@ -93,7 +95,8 @@ async def test_a_tenant_that_has_left_v2_sends_its_clients_to_v3_and_tells_who_c
     refused = await world.refused("team", "42", api_key="one")
     assert (refused.code, refused.successor) == ("v2_retired", "/v3/ws/group/team/client/v2-42")
     assert "Deprecation" in refused.headers
-    assert world.turned_away == [("acme", Visitor("v2", "v2", "42", "team"))]
+    (told,) = world.told
+    assert (told.tenant, told.visitor, told.facts.code) == ("acme", Visitor("v2", "v2", "42", "team"), "v2_retired")
     assert world.counts.turned_away == {"acme": 1}
     assert world.counts.refusals == {("acme", "v2", "v2_retired"): 1}
 

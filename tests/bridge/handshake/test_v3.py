@@ -19,6 +19,7 @@ from bridge.records.rows import Visitor
 from bridge.tenants.tenant import DEFAULT_TENANT, Tenant
 from compat.identity import Names
 from tests.bridge.handshake.credentials import A_DAY, KEYS, SECRET, claims, token
+from tests.bridge.handshake.refusing import record_of
 from tests.bridge.population import table_of
 from v3.ports import Guest, Refused
 
@@ -34,7 +35,8 @@ class World:
         self.counts = Counts()
         table = table_of(*tenants)
         authentication = Authentication(Settings(**settings), table.get)
-        self.handshake = V3Handshake(cast(Preflight, None), authentication, table, CONNECTOR, self.counts)
+        record, self.told = record_of(self.counts, authentication, table)
+        self.handshake = V3Handshake(cast(Preflight, None), authentication, table, CONNECTOR, record)
 
     async def identify(self, group_id: str, client_id: str, **query: str) -> Any:
         request = HandshakeRequest(list(query.items()), Headers({"user-agent": "test"}), "192.0.2.1")
@@ -70,6 +72,9 @@ async def test_bad_credentials_are_no_tenants_refusals_and_a_group_that_is_no_na
     refused = await world.refused("a b", "ann", api_key="wrong")
     assert (refused.code, refused.group_id) == ("unauthenticated", "")
     assert world.counts.refusals == {("", "v3", "unauthenticated"): 1}
+    (told,) = world.told
+    assert (told.tenant, told.visitor) == ("acme", Visitor("v3", "v3", "ann", "a b"))
+    assert (told.facts.code, told.facts.user_agent, told.facts.address) == ("unauthenticated", "test", "192.0.2.0/24")
 
 
 async def test_a_tenant_that_has_no_v3_yet_turns_away() -> None:

@@ -27,7 +27,7 @@ def test_of_the_newest_those_who_are_here_come_first_and_beyond_the_bound_only_t
 def test_whoever_is_here_by_its_name_in_v3_was_seen_until_now() -> None:
     tenant = Tenant("acme", names=Names({"42": "Xk3"}))
     rows = [Noted(Visitor("v2", "v2", client_id, "lobby").key(), 1, 2, 7, "kiosk/1") for client_id in ("42", "7")]
-    found = seen_until(visitors([*rows, Noted("garbage", 1, 2, 3)]), tenant, {("lobby", "Xk3")}, NOW)
+    found = seen_until(visitors([*rows, Noted("garbage", 1, 2, 3)]), tenant, {("lobby", "Xk3", "v2"): 1}, NOW)
     assert [(one.visitor.client_id, one.last, one.messages, one.user_agent) for one in found] == [
         ("42", NOW, 7, "kiosk/1"),
         ("7", 2, 7, "kiosk/1"),

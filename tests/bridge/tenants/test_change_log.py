@@ -18,12 +18,15 @@ from bridge.tenants.change_log import (
     Stale,
     back,
     latest,
+    latest_step,
     log_command,
     loss,
     make,
     newest,
-    step_back,
+    newest_step,
+    standings,
 )
+from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.id_map import replace_id_map
 from bridge.tenants.standing import Standing
 from bridge.tenants.stored_state import read_state, write_state
@@ -31,7 +34,7 @@ from bridge.tenants.tenant import Tenant
 from tests.bridge.broker.parts import Answers, running_bus
 from tests.conftest import StartRedis
 
-BRIDGE, HALF, V3 = Standing("bridge", 0, "global"), Standing("drain", 50, "global"), Standing("v3", 50, "group")
+BRIDGE, HALF, V3 = Standing("bridge", 0, "global"), Standing("drain", 50, "global"), Standing("v3", 0, "group")
 WHEN = "2026-01-01T00:00:00.000000Z"
 
 
@@ -183,21 +186,23 @@ async def test_what_could_not_be_decoded_of_a_reason_makes_no_line_unreadable(
     assert [each.why for each in (await newest(redis, addresses, "acme")).changes] == ["caf? é"]
 
 
-def test_rollbacks_go_back_step_by_step() -> None:
-    tenant = Tenant("acme", stage="v3", share=50, v2_routing="group", version=2)
-    first, second = step(1, BRIDGE, HALF), step(2, HALF, V3)
-    undone = back(tenant, second, "ann", "", "")
+def test_a_rollback_says_what_it_takes_back_unless_it_has_a_reason() -> None:
+    tenant = Tenant("acme", stage="v3", v2_routing="group", version=2)
+    undone = back(tenant, HALF, 2, "ann", "", "")
     assert (undone.before, undone.after, undone.rolls_back, undone.why) == (V3, HALF, 2, "takes back version 2")
-    assert step_back([second, first]) == second
-    assert step_back([undone, second, first]) == first
-    assert step_back([back(tenant, first, "ann", "", ""), undone, second, first]) is None
-    assert step_back([]) is None
+    assert (undone.kind, undone.version) == ("rollback", 2)
+    assert back(tenant, HALF, 2, "ann", "", "too early").why == "too early"
+    assert back(tenant, BRIDGE, None, "ann", "", "").why == ""
 
 
-def test_an_order_that_moved_nothing_is_no_step_that_can_be_taken_back() -> None:
+def test_an_order_that_moved_nothing_is_no_step() -> None:
     first, again = step(1, BRIDGE, HALF), step(2, HALF, HALF)
-    assert step_back([again, first]) == first
-    assert step_back([again]) is None
+    assert newest_step([again, first]) == first
+    assert newest_step([again]) is None
+
+
+def test_a_record_says_where_the_tenant_stood() -> None:
+    assert list(standings([step(2, HALF, V3), step(1, BRIDGE, HALF)])) == [V3, HALF, HALF, BRIDGE]
 
 
 async def test_the_latest_change_is_the_one_that_brought_a_tenant_to_where_it_stands(
@@ -209,7 +214,7 @@ async def test_the_latest_change_is_the_one_that_brought_a_tenant_to_where_it_st
     forced = await make(redis, addresses, step(1, HALF, V3, "quiet_days", "stashed_percent"))
     assert await latest(redis, addresses, "acme") == forced
     assert await latest(redis, addresses, "other") is None
-    undone = await make(redis, addresses, back(Tenant("acme", stage="v3", version=2), forced, "ann", WHEN, ""))
+    undone = await make(redis, addresses, back(Tenant("acme", stage="v3", version=2), HALF, 2, "ann", WHEN, ""))
     assert await latest(redis, addresses, "acme") == undone
 
 
@@ -266,7 +271,43 @@ async def test_a_loss_is_recorded_and_changes_nothing(redis: Redis, addresses: A
     assert (await read_state(redis, addresses, "acme")).version == 1
 
 
-def test_a_loss_is_no_step_that_can_be_taken_back() -> None:
+def test_a_loss_is_no_step() -> None:
     first, lost = step(1, BRIDGE, HALF), loss(Tenant("acme", stage="drain", share=50, version=1), WHEN)
-    assert step_back([lost, first]) == first
-    assert step_back([lost]) is None
+    assert newest_step([lost, first]) == first
+    assert newest_step([lost]) is None
+
+
+async def test_a_share_that_old_lines_kept_outside_of_drain_is_forgotten(redis: Redis, addresses: Addresses) -> None:
+    line = {**step(1, HALF, BRIDGE).as_json(), "share": 50}
+    await redis.xadd(addresses.record("acme"), {"version": 1, "change": json.dumps(line)})
+    assert await newest(redis, addresses, "acme") == ([step(1, HALF, BRIDGE)], 0)
+
+
+async def test_a_share_with_decimals_is_recorded_as_it_is(redis: Redis, addresses: Addresses) -> None:
+    made = await make(redis, addresses, step(0, BRIDGE, Standing("drain", 12.25, "global")))
+    assert await newest(redis, addresses, "acme") == ([made], 0)
+    assert (await read_state(redis, addresses, "acme")).share == 12.25
+
+
+async def test_new_limits_of_guards_are_recorded_and_leave_the_standing_alone(
+    redis: Redis, addresses: Addresses
+) -> None:
+    made = await make(redis, addresses, step(0, BRIDGE, HALF))
+    limits = GuardRules(), GuardRules(quiet_days=7)
+    change = Change("acme", 1, "ann", WHEN, HALF, HALF, "quiet first", "guards", guards=limits)
+    changed = await make(redis, addresses, change)
+    state = await read_state(redis, addresses, "acme")
+    assert (state.version, state.stage, state.share, state.guards) == (2, "drain", 50, GuardRules(quiet_days=7))
+    assert await newest(redis, addresses, "acme") == ([changed, made], 0)
+    assert changed.as_json()["from_guards"]["quiet_days"] is None
+    assert changed.as_json()["guards"]["quiet_days"] == 7
+    assert await latest_step(redis, addresses, "acme") == made
+
+
+async def test_limits_that_are_set_leave_a_configured_stage_to_the_configuration(
+    redis: Redis, addresses: Addresses
+) -> None:
+    limits = GuardRules(), GuardRules(quiet_days=7)
+    await make(redis, addresses, Change("acme", 0, "ann", WHEN, HALF, HALF, "", "guards", guards=limits))
+    assert (await read_state(redis, addresses, "acme")).stage is None
+    assert await latest_step(redis, addresses, "acme") is None

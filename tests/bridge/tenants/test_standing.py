@@ -1,11 +1,13 @@
 """Where a tenant stands, as one value."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.tenants.standing import Standing
-from bridge.tenants.tenant import Stage, Tenant
+from bridge.tenants.tenant import ROUTINGS, STAGES, Stage, Tenant
 
-BRIDGE, HALF, V3 = Standing("bridge", 0, "global"), Standing("drain", 50, "global"), Standing("v3", 50, "group")
+BRIDGE, HALF, V3 = Standing("bridge", 0, "global"), Standing("drain", 50, "global"), Standing("v3", 0, "group")
 
 
 def standing(place: tuple[Stage, int]) -> Standing:
@@ -45,6 +47,7 @@ def test_the_share_counts_in_drain_alone() -> None:
     ("standing", "words"),
     [
         (Standing("drain", 25, "global"), "drain 25 %"),
+        (Standing("drain", 12.25, "global"), "drain 12.25 %"),
         (Standing("bridge", 25, "global"), "bridge"),
         (Standing("v3", 0, "group"), "v3, V2 by group"),
     ],
@@ -78,4 +81,87 @@ def test_a_standing_is_that_of_a_tenant_and_a_tenant_can_be_put_there() -> None:
     moved = V3.of_tenant(tenant)
     assert Standing.of(moved) == V3
     assert (moved.name, moved.hosts, moved.version) == ("acme", ("acme.example.test",), 7)
-    assert V3.as_json() == {"stage": "v3", "share": 50, "v2_routing": "group"}
+    assert V3.as_json() == {"stage": "v3", "share": 0, "v2_routing": "group"}
+
+
+def test_the_share_of_an_earlier_drain_is_forgotten() -> None:
+    assert Standing.settled("bridge", 50, "group") == Standing("bridge", 0, "group")
+    assert Standing.settled("drain", 50, "group") == Standing("drain", 50, "group")
+
+
+# Which of two is nearer to V3, and the way back.
+
+LEGACY, BY_GROUP, QUARTER = (
+    Standing("legacy", 0, "global"),
+    Standing("bridge", 0, "group"),
+    Standing("drain", 25, "global"),
+)
+
+standings = st.builds(
+    Standing.settled,
+    st.sampled_from(STAGES),
+    st.integers(0, 10_000).map(lambda one: one / 100),
+    st.sampled_from(ROUTINGS),
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_ahead"),
+    [
+        (BRIDGE, LEGACY, True),
+        (QUARTER, BRIDGE, True),
+        (HALF, QUARTER, True),
+        (Standing("drain", 25.01, "global"), QUARTER, True),
+        (V3, HALF, True),
+        (BY_GROUP, BRIDGE, True),
+        (BY_GROUP, HALF, True),
+        (BRIDGE, BRIDGE, False),
+        (BRIDGE, BY_GROUP, False),
+        (LEGACY, BRIDGE, False),
+        (QUARTER, HALF, False),
+    ],
+    ids=str,
+)
+def test_a_standing_is_ahead_by_its_place_or_by_its_routing(
+    one: Standing,
+    other: Standing,
+    is_ahead: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    assert one.is_ahead_of(other) == is_ahead
+
+
+@pytest.mark.parametrize(
+    ("here", "earlier", "back"),
+    [
+        (V3, [V3, Standing("drain", 100, "group"), HALF], Standing("drain", 100, "group")),
+        (HALF, [HALF, V3, V3, HALF, HALF, QUARTER, QUARTER, BRIDGE], QUARTER),
+        (BRIDGE, [BRIDGE, Standing("drain", 100, "global"), BRIDGE], None),
+        (BRIDGE, [BRIDGE, V3, V3, BRIDGE, BRIDGE, LEGACY], LEGACY),
+        (BY_GROUP, [BY_GROUP, BRIDGE, BRIDGE, LEGACY], BRIDGE),
+        (BY_GROUP, [], None),
+        (HALF, [], BRIDGE),
+        (HALF, [HALF, V3], BRIDGE),
+        (Standing("drain", 50, "group"), [], BY_GROUP),
+        (HALF, [HALF, Standing("drain", 50, "group"), BY_GROUP], BRIDGE),
+        (LEGACY, [LEGACY, BRIDGE, V3], None),
+    ],
+)
+def test_a_rollback_goes_to_the_newest_standing_that_is_further_back_else_to_bridge(
+    here: Standing, earlier: list[Standing], back: Standing | None
+) -> None:
+    assert here.back_to(earlier) == back
+
+
+@given(standings, st.lists(standings, max_size=8))
+def test_a_rollback_never_goes_forward_and_never_stays(here: Standing, earlier: list[Standing]) -> None:
+    back = here.back_to(earlier)
+    assert back is None or (here.is_ahead_of(back) and not back.is_ahead_of(here))
+
+
+@given(standings, st.lists(standings, max_size=8))
+def test_rollbacks_end_at_bridge_or_at_legacy(here: Standing, earlier: list[Standing]) -> None:
+    steps = 0
+    while (back := here.back_to(earlier)) is not None:
+        here, steps = back, steps + 1
+    assert here.stage in ("bridge", "legacy")
+    assert steps <= len(earlier) + 1

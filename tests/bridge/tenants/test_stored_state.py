@@ -9,10 +9,18 @@ import pytest
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
+from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.stored_state import Changing, read_state, write_state
 from bridge.tenants.tenant import TenantState
 
-STATE = TenantState(version=3, stage="drain", share=30, v2_routing="global", id_map={"42": "Xk3", "7": "Yl4"})
+STATE = TenantState(
+    version=3,
+    stage="drain",
+    share=30,
+    v2_routing="global",
+    id_map={"42": "Xk3", "7": "Yl4"},
+    guards=GuardRules(quiet_days=7),
+)
 
 
 async def test_what_is_written_is_read(redis: Redis, addresses: Addresses) -> None:

@@ -56,9 +56,9 @@ async def test_what_redis_holds_wins_over_the_configuration(
 async def test_what_was_never_changed_stays_as_configured(
     table: TenantTable, redis: Redis, addresses: Addresses
 ) -> None:
-    await write_state(redis, addresses, "acme", TenantState(version=1, share=5))
+    await write_state(redis, addresses, "acme", TenantState(version=1, v2_routing="group"))
     await table.look()
-    assert table.get("acme") == replace(ACME, share=5, version=1)
+    assert table.get("acme") == replace(ACME, v2_routing="group", version=1)
 
 
 async def test_a_tenant_that_only_redis_knows_is_known(table: TenantTable, redis: Redis, addresses: Addresses) -> None:
@@ -278,7 +278,7 @@ async def test_whoever_knows_a_later_version_wins(redis: Redis, addresses: Addre
         await redis.delete(addresses.tenants, addresses.tenant("acme"), addresses.id_map("acme"))
         for table in (one, other, one, other):
             await table.look()
-        assert [table.get("acme") for table in (one, other)] == [Tenant("acme", stage="v3", share=30, version=4)] * 2
+        assert [table.get("acme") for table in (one, other)] == [Tenant("acme", stage="v3", version=4)] * 2
         assert (await read_state(redis, addresses, "acme")).stage == "v3"
 
 

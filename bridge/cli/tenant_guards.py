@@ -1,0 +1,119 @@
+"""`aether-bridge tenants guards`: what a tenant's guards say now, and their limits, which it also sets.
+
+Running bridges obey new limits within two seconds. A change of limits is in the tenant's record.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from bridge.cli.guards_text import limits_text
+from bridge.cli.options import JsonOption, fail, with_settings
+from bridge.cli.table import columns
+from bridge.cli.tenant_session import TenantSession, operate
+from bridge.cli.tenant_stage import WhyOption, stepped, who
+from bridge.cli.tenants import TenantArgument
+from bridge.config.settings import Settings
+from bridge.cutover.changes import carry_out
+from bridge.cutover.guards import report
+from bridge.tenants.guard_rules import GUARD_NAMES, GuardRules
+from bridge.tenants.tenant import Tenant
+
+Limits = dict[str, float | None]
+
+StashedOption = Annotated[float | None, typer.Option(help="At most so many % of V2 messages stashed.")]
+QuietOption = Annotated[float | None, typer.Option(help="To v3: no V2 message for so many days.")]
+LostOption = Annotated[float | None, typer.Option(help="At most so many % of those moved in a step are lost.")]
+GraceOption = Annotated[float | None, typer.Option(help="So long nobody who is moved counts as lost.")]
+WatchOption = Annotated[float | None, typer.Option(help="So long a step is watched, and may be taken back.")]
+OffOption = Annotated[list[str], typer.Option(metavar="NAME", help="Take the limit of this guard away.")]
+
+
+@with_settings
+def guards(
+    settings: Settings,
+    name: TenantArgument,
+    stashed_percent: StashedOption = None,
+    quiet_days: QuietOption = None,
+    lost_percent: LostOption = None,
+    grace_seconds: GraceOption = None,
+    watch_minutes: WatchOption = None,
+    off: OffOption = [],  # noqa: B006 - Typer wants a list, and nobody writes to it
+    why: WhyOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """What a tenant's guards say now; with an option, set a limit. Exit status 1 if a guard fails.
+
+    ```sh
+    aether-bridge tenants guards acme --lost-percent 20 --grace-seconds 60 --why "kiosks need a minute"
+    aether-bridge tenants guards acme --off quiet_days
+    ```
+    """
+    said = {
+        "stashed_percent": stashed_percent,
+        "quiet_days": quiet_days,
+        "lost_percent": lost_percent,
+        "grace_seconds": grace_seconds,
+        "watch_minutes": watch_minutes,
+    }
+    given = _given(said, off)
+
+    async def work(at: TenantSession, tenant: Tenant) -> None:
+        if given:
+            tenant = await _set(at, name, given, why, has_records=settings.records)
+        await _show(at, tenant, as_json=as_json)
+
+    operate(settings, name, work)
+
+
+def _given(said: Limits, off: Iterable[str]) -> Limits:
+    """The limits that the command names; or its end."""
+    unknown = [name for name in off if name.replace("-", "_") not in GUARD_NAMES]
+    if unknown:
+        fail(f"there is no guard {unknown[0]!r}: --off takes one of {', '.join(GUARD_NAMES)}")
+    given: Limits = {name: limit for name, limit in said.items() if limit is not None}
+    taken_away: Limits = {name.replace("-", "_"): None for name in off}
+    both = given.keys() & taken_away.keys()
+    if both:
+        fail(f"{min(both)} is given a limit and taken away at once: leave one of them out")
+    return given | taken_away
+
+
+async def _set(at: TenantSession, name: str, given: Limits, why: str, *, has_records: bool) -> Tenant:
+    """The tenant with its new limits."""
+    if not has_records:
+        fail("guards judge by the records, and records = false: no limit was set")
+    changes = at.cutover.changes
+    made = carry_out(
+        lambda: at.tenant(name), lambda tenant: changes.set_guards(tenant, who(), _rules(tenant, given), why)
+    )
+    change = await stepped(made, name)
+    typer.echo(f"{name}: limits set (version {change.version})", err=True)
+    return await at.tenant(name)
+
+
+def _rules(tenant: Tenant, given: Limits) -> GuardRules:
+    try:
+        return tenant.guard.with_limits(given)
+    except ValidationError as error:
+        fail("; ".join(_sentence(problem["loc"], problem["msg"]) for problem in error.errors()))
+
+
+def _sentence(place: tuple[int | str, ...], problem: str) -> str:
+    return ": ".join([*map(str, place), problem.removeprefix("Value error, ")])
+
+
+async def _show(at: TenantSession, tenant: Tenant, *, as_json: bool) -> None:
+    verdicts = await at.cutover.guards.verdicts(tenant)
+    if as_json:
+        typer.echo(json.dumps(report(tenant.guard, verdicts), indent=2))
+    elif verdicts:
+        typer.echo(columns([("holds" if one.holds else "FAILS", one.name, one.sentence) for one in verdicts]))
+        typer.echo(f"limits: {limits_text(tenant.guard)}")
+    else:
+        typer.echo(f"{tenant.name} has no guards: set a limit, such as --stashed-percent 2")
+    if not all(verdict.holds for verdict in verdicts):
+        raise typer.Exit(1)

@@ -1,0 +1,35 @@
+"""Records which clients the handshakes refuse: for metrics by tenant and code, for operators by the client's id.
+
+It decides nothing. A client whose credentials are refused is recorded under the tenant that it seems to be for
+(`presumed_tenant.py`), but metrics count it under no tenant: nothing is proven.
+"""
+
+from bridge.handshake.presumed_tenant import PresumedTenant
+from bridge.handshake.request import HandshakeRequest
+from bridge.records.counters import Counts
+from bridge.records.refused_clients import NO_TENANT, RefusedClient, RefusedClients
+from bridge.records.rows import Visitor
+
+
+class RefusalRecord:
+    """What the handshakes of one process have refused."""
+
+    def __init__(self, counts: Counts, clients: RefusedClients, presumed: PresumedTenant) -> None:
+        self._counts = counts
+        self._clients = clients
+        self._presumed = presumed
+
+    def refused(self, request: HandshakeRequest, visitor: Visitor, code: str, tenant: str = NO_TENANT) -> None:
+        """Record a client that is refused. `tenant`: the one that its credentials have proven."""
+        self._counts.refusals[tenant, visitor.language, code] += 1
+        name = tenant or self._presumed.of(request)
+        self._clients.refused(RefusedClient.of(name, visitor, code, request.user_agent, request.address))
+
+    def refused_by_stage(self, request: HandshakeRequest, visitor: Visitor, code: str, tenant: str) -> None:
+        """Record a client that the stage of its tenant refuses."""
+        self._counts.turned_away[tenant] += 1
+        self.refused(request, visitor, code, tenant)
+
+    def admitted(self, request: HandshakeRequest, tenant: str) -> None:
+        """Remember who was admitted, for the case that its key is revoked."""
+        self._presumed.admitted(request, tenant)
