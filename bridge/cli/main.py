@@ -3,6 +3,10 @@
 An error is one sentence on standard error that says what to do next, and exit status 1 (2 for a wrong command line).
 """
 
+from bridge.cli import early  # noqa: F401 - it acts as it is imported
+
+# isort: split
+
 import typer
 
 from bridge.cli.about import NAME, about

@@ -8,10 +8,11 @@ from prometheus_client.core import Metric
 
 from bridge.broker.part import Broker
 from bridge.budget.budget import Budget
-from bridge.budget.shares import Kind, Shares
+from bridge.budget.shares import Shares
 from bridge.config.settings import Settings
 from bridge.handshake.authentication import Authentication
 from bridge.handshake.connect import Connector
+from bridge.handshake.expulsions import Expulsions
 from bridge.handshake.preflight import Preflight
 from bridge.handshake.subscriptions import Subscriptions
 from bridge.handshake.v3 import V3Handshake
@@ -35,18 +36,36 @@ class Handshakes(Part):
         messaging: Messaging,
     ) -> None:
         self.counts: Final = messaging.publisher.counts
-        several: dict[Kind, bool] = {"tenant": len(settings.known_tenants()) > 1, "key": len(settings.keys) > 1}
-        shares = Shares(most_connections, several)
         self.authentication: Final = Authentication(settings, tenants.table.get)
-        self.preflight: Final = Preflight(settings, broker.bus, broker.subscriber, messaging.connections, shares)
+        self._bounds = most_connections, len(settings.known_tenants())
+        self._shares: Final = Shares(most_connections, {})
+        self.preflight: Final = Preflight(settings, broker.bus, broker.subscriber, messaging.connections, self._shares)
         self.connector: Final = Connector(
-            Subscriptions(shares, broker.subscriber, broker.presence, broker.addresses),
+            Subscriptions(self._shares, broker.subscriber, broker.presence, broker.addresses),
             messaging.connections,
             broker.addresses,
             budget,
             partial(Meter, settings.messages_per_second, settings.burst),
         )
         self.v3: Final = V3Handshake(self.preflight, self.authentication, tenants.table, self.connector, self.counts)
+
+        self.expulsions: Final = Expulsions(messaging.connections, self.authentication)
+        self.authentication.keys.changed.add(self._share)
+        self.authentication.keys.changed.add(self.expulsions.look_at_all)
+        self._share()
+
+    def configure(self, settings: Settings, most_connections: int, tenants: int) -> None:
+        """Go by these settings from now on; `tenants`: how many are configured. Raises `OSError`, as a whole."""
+        self.authentication.configure(settings)
+        self._bounds = most_connections, tenants
+        self._share()
+        self.preflight.origins.configure(settings)
+        self.connector.new_meter = partial(Meter, settings.messages_per_second, settings.burst)
+
+    def _share(self) -> None:
+        """Have the process shared among tenants, and among keys, where there are several of them."""
+        most_connections, tenants = self._bounds
+        self._shares.bound(most_connections, {"tenant": tenants > 1, "key": len(self.authentication.keys) > 1})
 
     def metrics(self) -> Iterable[Metric]:
         words = "Handshakes refused because of the tenant's stage."

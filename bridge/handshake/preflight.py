@@ -39,6 +39,10 @@ class OriginCheck:
     """Decides which web origins may connect. A request without an Origin header does not come from a browser."""
 
     def __init__(self, settings: Settings) -> None:
+        self.configure(settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
         self._allowed = frozenset(settings.allowed_origins)
         self._only_loopback = settings.is_open and not settings.allowed_origins
 
