@@ -25,9 +25,13 @@ REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     },
     401: {"model": RefusedOrder, "description": "`unauthenticated`"},
     403: {"model": RefusedOrder, "description": "`forbidden`: the key has no role, or not this one"},
-    404: {"model": RefusedOrder, "description": "`unknown_tenant`"},
+    404: {"model": RefusedOrder, "description": "`unknown_tenant`, `unknown_key`"},
     408: {"model": RefusedOrder, "description": "`unfinished`: its body took too long"},
-    409: {"model": RefusedOrder, "description": "`stale`, `guard_failed`, `nothing_to_roll_back`, `nothing_to_read`"},
+    409: {
+        "model": RefusedOrder,
+        "description": "`stale`, `guard_failed`, `nothing_to_roll_back`, `nothing_to_read`, `name_taken`, "
+        "`key_in_file`, `too_many_keys`",
+    },
     413: {"model": RefusedOrder, "description": "`body_too_big`"},
     422: {"model": RefusedOrder, "description": "`invalid_order`, `invalid_ids`, `invalid_request`"},
     429: {"model": RefusedOrder, "description": "`rate_limited`: too many orders of this tenant"},

@@ -82,6 +82,10 @@ class TenantService:
         self._pace.spend(party_of(administrator, name))
         return tenant
 
+    def spend(self, administrator: Administrator) -> None:
+        """Count one order that is about no tenant. Raises `AdminRefusal` (429) for one too many."""
+        self._pace.spend(party_of(administrator, "" if administrator.is_for_platform else administrator.tenants[0]))
+
     async def states(self, administrator: Administrator) -> list[dict[str, Any]]:
         """Every tenant that the administrator may see, sorted by name, with the connections of all processes.
 

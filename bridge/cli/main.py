@@ -14,7 +14,7 @@ from bridge.cli.audit import audit  # V2
 from bridge.cli.convert import convert  # V2
 from bridge.cli.doctor import doctor
 from bridge.cli.environment import environment
-from bridge.cli.keys import new_key
+from bridge.cli.keys import list_keys, new_key, revoke_key
 from bridge.cli.schema import schema
 from bridge.cli.serve import serve
 from bridge.cli.tenant_ids import replace_ids  # V2
@@ -49,6 +49,8 @@ app.command()(audit)  # V2
 
 keys = typer.Typer(name="keys", help="Keys: what lets clients in.", no_args_is_help=True)
 keys.command("new")(new_key)
+keys.command("list")(list_keys)
+keys.command("revoke")(revoke_key)
 app.add_typer(keys)
 
 app.command()(doctor)

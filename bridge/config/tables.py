@@ -15,6 +15,7 @@ EVERY_TENANT: Final = "*"
 SHORTEST_HMAC_SECRET_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 Grant = Literal["none", "tenant", "platform"]
+GRANTS: Final = get_args(Grant)
 Role = Literal["none", "viewer", "operator", "admin"]
 """What a key may do in the admin API; each may do what those before it may."""
 ROLES: Final = get_args(Role)

@@ -18,6 +18,8 @@ class ApiKeys:
         self._of_file = {key.sha256: key for key in of_file}
         self._of_redis: dict[str, Key] = {}
         self._by_digest: dict[str, Key] = dict(self._of_file)
+        self.are_read = True
+        """Whether it is known which keys live in Redis."""
         self.are_live = False
         """Whether keys live in Redis, or ever did: a bridge that has seen that asks for keys."""
         self.changed: Final = Observers[[]]()
@@ -36,10 +38,6 @@ class ApiKeys:
     def named(self, name: str) -> Key | None:
         """The first key of this name; the configuration's come first."""
         return next((key for key in chain(self._of_file.values(), self._of_redis.values()) if key.name == name), None)
-
-    def is_of_file(self, key: Key) -> bool:
-        """Whether this key stands in the configuration."""
-        return self._of_file.get(key.sha256) is key
 
     def take_of_file(self, keys: Iterable[Key]) -> None:
         """These are the configuration's keys from now on."""

@@ -105,7 +105,7 @@ class Authentication:
     @property
     def is_open(self) -> bool:
         """Whether everyone is let in: no key is configured, and none lives in Redis."""
-        return self._is_open_by_file and not self.keys.are_live
+        return self._is_open_by_file and self.keys.are_read and not self.keys.are_live
 
     def verdict(self, ticket: Ticket, tenant: str) -> Verdict | None:
         """The code with which a connection must end that was admitted with this ticket; `None` if it may go on."""

@@ -13,13 +13,14 @@ from bridge.config.settings import Settings
 from bridge.handshake.authentication import Authentication
 from bridge.handshake.connect import Connector
 from bridge.handshake.expulsions import Expulsions
+from bridge.handshake.key_watch import KeyWatch
 from bridge.handshake.preflight import Preflight
 from bridge.handshake.subscriptions import Subscriptions
 from bridge.handshake.v3 import V3Handshake
 from bridge.messaging.meter import Meter
 from bridge.messaging.part import Messaging
-from bridge.system.metrics import counters
-from bridge.system.part import Part
+from bridge.system.metrics import counter, counters, gauges
+from bridge.system.part import Part, Task
 from bridge.tenants.part import Tenants
 
 
@@ -39,7 +40,15 @@ class Handshakes(Part):
         self.authentication: Final = Authentication(settings, tenants.table.get)
         self._bounds = most_connections, len(settings.known_tenants())
         self._shares: Final = Shares(most_connections, {})
-        self.preflight: Final = Preflight(settings, broker.bus, broker.subscriber, messaging.connections, self._shares)
+        self.key_watch: Final = KeyWatch(broker.redis, broker.addresses, self.authentication.keys)
+        self.preflight: Final = Preflight(
+            settings,
+            broker.bus,
+            broker.subscriber,
+            messaging.connections,
+            self._shares,
+            lambda: self.authentication.keys.are_read,
+        )
         self.connector: Final = Connector(
             Subscriptions(self._shares, broker.subscriber, broker.presence, broker.addresses),
             messaging.connections,
@@ -67,6 +76,15 @@ class Handshakes(Part):
         most_connections, tenants = self._bounds
         self._shares.bound(most_connections, {"tenant": tenants > 1, "key": len(self.authentication.keys) > 1})
 
+    def tasks(self) -> Iterable[Task]:
+        return (self.key_watch,)
+
+    async def start(self) -> None:
+        await self.key_watch.look_once()
+
     def metrics(self) -> Iterable[Metric]:
         words = "Handshakes refused because of the tenant's stage."
         yield counters("bridge_handshakes_turned_away", words, ("tenant",), self.counts.turned_away)
+        keys = {"all": len(self.authentication.keys), "redis": len(self.key_watch.table.keys)}
+        yield gauges("bridge_api_keys", "API keys that are known.", ("where",), keys)
+        yield counter("bridge_connections_expelled", "Connections whose key or tenant went.", self.expulsions.expelled)

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Scope
 from starlette.websockets import WebSocket
 
-from bridge.admin import configuration, dashboard, events, routes
+from bridge.admin import configuration, dashboard, events, keys, routes
 from bridge.admin.service import TenantService
 from bridge.api import client_files, health, messages, presence
 from bridge.api.authority import Authority
@@ -161,8 +161,17 @@ def _tenant_service(process: Process) -> TenantService:
 def _mount_admin(app: Application, process: Process, tenants: TenantService, reload: Reload) -> None:
     app.include_router(routes.router(tenants))
     app.include_router(configuration.router(tenants, partial(_reload_all, app, reload)))
+    app.include_router(keys.router(tenants, keys.KeyService(_key_ring(process))))
     app.include_router(events.router(tenants, lambda: process.messaging.connections.is_closing))
     dashboard.mount(app)
+
+
+def _key_ring(process: Process) -> keys.KeyRing:
+    handshakes, broker, table = process.handshakes, process.broker, process.tenants.table
+    known = handshakes.authentication.keys
+    return keys.KeyRing(
+        known, handshakes.key_watch, broker.redis, broker.addresses, lambda name: table.get(name) is not None
+    )
 
 
 async def _reload_all(app: Application, reload: Reload, who: str) -> Reloaded:

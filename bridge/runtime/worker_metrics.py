@@ -24,6 +24,7 @@ ANSWER_SECONDS: Final = 1.0
 NOT_ADDED: Final[Mapping[str, Callable[[Iterable[float]], float]]] = {
     "bridge_bus_up": min,
     "bridge_subscriber_up": min,
+    "bridge_api_keys": max,
     "bridge_configuration_info": max,
     "bridge_tenant_stage": max,
     "bridge_tenant_share_percent": max,
