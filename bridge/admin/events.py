@@ -55,7 +55,7 @@ class Streams:
         self._open[administrator] += 1
         try:
             before, silent = "", 0
-            while not self._is_ending():
+            while not self._is_ending() and self._service.still_knows(administrator):
                 now = await self._event(administrator)
                 silent = 0 if now != before else silent + 1
                 if now != before:

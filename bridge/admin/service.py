@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from bridge.admin.pace import Pace, party_of
 from bridge.admin.report_answer import ReportAnswer
+from bridge.admin.roles import check_role
 from bridge.admin.tenant_state import tenant_state
 from bridge.api.errors import AdminRefusal, redis_away
 from bridge.broker.addresses import Addresses
@@ -48,20 +49,25 @@ class TenantService:
     async def administrator(self, request: Request) -> Administrator:
         """The administrator with the bearer key of a request; a dependency of FastAPI.
 
-        Raises `AdminRefusal`: 401, 403, or 503 while Redis cannot be reached, because all answers come from there. It
-        awaits nothing, but is `async` because FastAPI would call it in a thread otherwise, and sockets belong to the
-        event loop.
+        Its role must suffice for the route (`roles.py`). Raises `AdminRefusal`: 401, 403, or 503 while Redis cannot be
+        reached, because all answers come from there. It awaits nothing, but is `async` because FastAPI would call it in
+        a thread otherwise, and sockets belong to the event loop.
         """
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         try:
             found = self._authentication.administrator(key.strip() if scheme.lower() == "bearer" else "")
         except NotAdmitted as refused:
-            sentence = "Send `Authorization: Bearer <key>` with a key that has `admin = true`."
+            sentence = "Send `Authorization: Bearer <key>` with a key that has a `role` (`admin = true` is one)."
             raise AdminRefusal(401 if refused.code == "unauthenticated" else 403, refused.code, sentence) from None
+        check_role(found, request)
         if not self._is_redis_there():
             raise redis_away()
         vouch(request.scope)
         return found
+
+    def still_knows(self, administrator: Administrator) -> bool:
+        """Whether the key of this administrator still gives what it gave."""
+        return self._authentication.still_knows(administrator)
 
     def tenant(self, administrator: Administrator, name: str) -> Tenant:
         """A tenant that the administrator may see. Raises `AdminRefusal` (404)."""
@@ -75,6 +81,10 @@ class TenantService:
         tenant = self.tenant(administrator, name)
         self._pace.spend(party_of(administrator, name))
         return tenant
+
+    def spend(self, administrator: Administrator) -> None:
+        """Count one order that is about no tenant. Raises `AdminRefusal` (429) for one too many."""
+        self._pace.spend(party_of(administrator, "" if administrator.is_for_platform else administrator.tenants[0]))
 
     async def states(self, administrator: Administrator) -> list[dict[str, Any]]:
         """Every tenant that the administrator may see, sorted by name, with the connections of all processes.

@@ -18,6 +18,7 @@ def router(
     leases: Leases,
     connections: Connections,
     exposition: Callable[[], Awaitable[bytes]],
+    configuration_hash: Callable[[], str],
 ) -> APIRouter:
     """The routes. `exposition` returns the metrics in Prometheus' text format."""
     routes = APIRouter()
@@ -31,7 +32,8 @@ def router(
     @routes.get("/readyz", summary="Whether the process can serve", responses={503: {"description": "It cannot."}})
     async def readiness() -> JSONResponse:
         trouble = [sentence for sentence, is_so in _troubles(bus, subscriber, leases, connections) if is_so]
-        return JSONResponse({"ready": not trouble, "trouble": trouble}, 503 if trouble else 200)
+        said = {"ready": not trouble, "trouble": trouble, "configuration": configuration_hash()}
+        return JSONResponse(said, 503 if trouble else 200)
 
     @routes.head("/metrics", include_in_schema=False)
     @routes.get("/metrics", summary="Prometheus metrics", response_class=Response)

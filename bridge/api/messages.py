@@ -6,6 +6,7 @@ be the value of that claim, unless the key is an admin key.
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
@@ -41,7 +42,7 @@ _EXAMPLE: Final = {
 }
 
 
-def router(authority: Authority, publisher: Publisher, settings: Settings, clock: Clock) -> APIRouter:
+def router(authority: Authority, publisher: Publisher, settings: Callable[[], Settings], clock: Clock) -> APIRouter:
     """The route."""
     routes = APIRouter()
     meters = Meters(settings)
@@ -69,7 +70,7 @@ def router(authority: Authority, publisher: Publisher, settings: Settings, clock
         identity, tenant = authorised
         if meters.of(identity).spend() != "within":
             raise HttpRefusal("rate_limited")
-        said = _read(await _body(request, settings.max_message_bytes))
+        said = _read(await _body(request, settings().max_message_bytes))
         guest = _guest(said, identity, tenant)
         content = _content(said, guest, tenant)
         sent_at = timestamp(clock.microseconds())
@@ -84,11 +85,15 @@ def router(authority: Authority, publisher: Publisher, settings: Settings, clock
 class Meters:
     """One rate for each API key. Bounded by `MAX_METERS`: beyond it, the least recently used one is forgotten."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        self._settings_now = settings
+        self._settings = settings()
         self._meters: OrderedDict[str, Meter] = OrderedDict()
 
     def of(self, identity: Identity) -> Meter:
+        if self._settings is not self._settings_now():  # the configuration was read anew
+            self._settings = self._settings_now()
+            self._meters.clear()
         meter = self._meters.get(identity.key_name)
         if meter is None:
             meter = self._meters[identity.key_name] = Meter(self._settings.messages_per_second, self._settings.burst)

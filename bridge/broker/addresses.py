@@ -33,6 +33,8 @@ class Addresses:
     def __init__(self, prefix: str) -> None:
         self.prefix: Final = prefix
         self.tenants: Final = f"{prefix}:tenants"
+        self.keys: Final = f"{prefix}:{{keys}}"
+        """Hash: the API keys that live in Redis, and their version."""
         self.changes: Final = f"{prefix}:stage-changes"
         """Stream: changes of all tenants, from versions before each tenant had its own record. It is only emptied."""
         self.memory: Final = f"{prefix}:{{processes}}:memory"

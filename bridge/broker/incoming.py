@@ -25,7 +25,7 @@ class Incoming:
         `max_bytes` bounds one message as it is on the bus.
         """
         self._arrived_at = arrived_at
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._previous: tuple[bytes, BusMessage] | None = None
         self.recent: Final = RecentMessages()
         """Messages that this process has just published: they need not be parsed when they arrive."""
@@ -49,7 +49,7 @@ class Incoming:
         self.received += 1
         if self._previous is not None and self._previous[0] == data:
             return self._previous[1]  # published on a second channel right after the first
-        if len(data) > self._max_bytes:
+        if len(data) > self.max_bytes:
             self.rejected["too_big"] += 1
             return None
         try:

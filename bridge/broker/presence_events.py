@@ -28,7 +28,7 @@ class PresenceEvents:
         self._bus = bus
         self._addresses = addresses
         self._microseconds = microseconds
-        self._most_members = most_members
+        self.most_members = most_members
         self._waiting: dict[tuple[str, str], list[bytes]] = {}
         self.suppressed = 0
         """How many events were dropped: the group was too large, or too many waited."""
@@ -37,7 +37,7 @@ class PresenceEvents:
         """Announce an event later. `who` is `{client_id, protocol, since}`; `members`: how many the group has now."""
         waiting = self._waiting.get((tenant, group))
         size = members + 1 if event == "LEAVE" else members  # the client that left was one of them
-        if size > self._most_members:
+        if size > self.most_members:
             # These events were meant for a smaller group, but this large one would get them.
             self.suppressed += 1 + len(waiting or ())
             if waiting:

@@ -66,6 +66,10 @@ class Subscriber:
             tasks.create_task(self._keeper.run(self._opened, self._lost))
             tasks.create_task(self._watch())
 
+    def bound(self, max_bytes: int) -> None:
+        """Take messages of at most so many bytes from now on."""
+        self._incoming.max_bytes = max_bytes
+
     @property
     def is_up(self) -> bool:
         """Whether there is a link, and every wanted channel is subscribed."""

@@ -11,7 +11,7 @@ from typing import Final, TypeVar, cast
 import structlog
 from redis.exceptions import ResponseError
 
-WHAT: Final = ("process", "group", "holder", "headcount", "key")
+WHAT: Final = ("process", "group", "holder", "headcount", "api_key", "key")
 """What a value should have been. `key` means that a key holds a value of another Redis type."""
 
 T = TypeVar("T")

@@ -62,6 +62,13 @@ class Account:
         self.spent_bytes = 0
         self.spent_milliseconds = 0.0
 
+    def allow(self, allowance: Allowance) -> None:
+        """Another allowance from now on. What is overdrawn stays so, unless the unit has no limit any more."""
+        self._allowance = allowance
+        self._bytes = _within(self._bytes, allowance.bytes)
+        self._frames = _within(self._frames, allowance.frames)
+        self._milliseconds = _within(self._milliseconds, allowance.milliseconds)
+
     def spend(self, size_bytes: int, frames: int, milliseconds: float) -> None:
         """Subtract this. The result may be negative: the account is then overdrawn."""
         self._bytes -= size_bytes
@@ -88,6 +95,10 @@ class Account:
 
 def _full(per_second: float) -> float:
     return per_second * BURST_SECONDS if per_second else inf
+
+
+def _within(left: float, per_second: float) -> float:
+    return min(left, _full(per_second)) if per_second else inf
 
 
 def _refilled(left: float, per_second: float, passed_seconds: float) -> float:
@@ -117,6 +128,13 @@ class Accounts:
     def __init__(self, allowance: Allowance) -> None:
         self._allowance = allowance
         self.opened: Final[OrderedDict[str, Account]] = OrderedDict()
+
+    def allow(self, allowance: Allowance) -> None:
+        """Another allowance from now on, for those that are open too."""
+        if allowance != self._allowance:
+            self._allowance = allowance
+            for account in self.opened.values():
+                account.allow(allowance)
 
     def of(self, holder: str, now_seconds: float) -> Account:
         """The account of this holder; a new one is opened when there is none."""

@@ -66,6 +66,16 @@ class Budget(Part):
         self._addresses = Accounts(limits.address)
         self._holders: OrderedDict[Hashable, Holder] = OrderedDict()
 
+    def allow(self, limits: Limits) -> None:
+        """Other limits from now on. A connection that is open keeps its own account as it is."""
+        self._limits = limits
+        self.everybody.allow(limits.everybody)
+        self._keys.allow(limits.key)
+        self._tenants.allow(limits.tenant)
+        self._addresses.allow(limits.address)
+        self.turns.turn_seconds = limits.turn_seconds
+        self.outboxes.most_bytes = limits.outboxes_bytes
+
     def spent_by_tenant(self) -> Mapping[str, Account]:
         """The accounts of all tenants that spent anything in this process, by the tenant's name."""
         return self._tenants.opened

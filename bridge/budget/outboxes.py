@@ -28,7 +28,7 @@ class Outboxes:
     """All connections of one process that have many queued bytes."""
 
     def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
         self._full: dict[Full, None] = {}
         self.cut = 0
         """Connections that were cut off because all together held too much."""
@@ -57,7 +57,7 @@ class Outboxes:
         if not self._full:
             return
         sizes = sorted(((one.waiting_bytes(), number, one) for number, one in enumerate(self._full)), reverse=True)
-        too_many = sum(size for size, _, _ in sizes) - self._most_bytes
+        too_many = sum(size for size, _, _ in sizes) - self.most_bytes
         for size, _, one in sizes:
             if too_many <= 0:
                 return

@@ -21,6 +21,8 @@ FREE_FOR_KEYS: Final = 0.9
 """Up to this part of all places, one comparison of several is enough."""
 
 Kind = Literal["tenant", "key", "address"]
+KINDS: Final[tuple[Kind, ...]] = ("tenant", "key")
+"""What is compared where there are several of it."""
 
 
 class Owner(NamedTuple):
@@ -35,10 +37,14 @@ class Shares:
     """Counts the holders of `most` places. `several`: whether the configuration has more than one tenant, and key."""
 
     def __init__(self, most: int, several: Mapping[Kind, bool]) -> None:
-        self._most = most
-        self._kinds: Final = [kind for kind in ("tenant", "key") if several.get(kind)] or ["address"]
+        self.bound(most, several)
         self._held: Final = {kind: Counter[str]() for kind in Owner._fields}
         self.taken = 0
+
+    def bound(self, most: int, several: Mapping[Kind, bool]) -> None:
+        """Set both anew. Nobody who holds a place loses it."""
+        self._most = most
+        self._kinds: list[Kind] = [kind for kind in KINDS if several.get(kind)] or ["address"]
 
     @property
     def is_full(self) -> bool:

@@ -34,7 +34,7 @@ class Turns:
 
     def __init__(self, turn_seconds: float, everybody: Account) -> None:
         """`turn_seconds` bounds one turn; `everybody` is the account of the whole process."""
-        self._turn_seconds = turn_seconds
+        self.turn_seconds = turn_seconds
         self._everybody = everybody
         self._ready: deque[Holder] = deque()
         self._spent_seconds = 0.0
@@ -48,7 +48,7 @@ class Turns:
     def may_go_on(self, holder: Holder) -> bool:
         """Whether this holder's work may be done now, without being queued."""
         return (
-            self._spent_seconds < self._turn_seconds
+            self._spent_seconds < self.turn_seconds
             and not self._ready
             and not holder.has_work
             and not holder.wait_seconds(monotonic())
@@ -73,7 +73,7 @@ class Turns:
 
         Steps have `turn_seconds` of their own, so that everything that has begun comes to its end.
         """
-        return self._stepped_seconds < self._turn_seconds
+        return self._stepped_seconds < self.turn_seconds
 
     def wait(self, holder: Holder, work: Work, *, is_new: bool = False) -> None:
         """Queue this work. It must not be queued already. Work that has become obsolete by its turn must do nothing.
@@ -109,8 +109,8 @@ class Turns:
     def _turn(self) -> None:
         self._is_due, self._spent_seconds, self._stepped_seconds = False, 0.0, 0.0
         self._charge_everybody()
-        ends_at = perf_counter() + self._turn_seconds
-        while self._ready and self._spent_seconds < self._turn_seconds and perf_counter() < ends_at:
+        ends_at = perf_counter() + self.turn_seconds
+        while self._ready and self._spent_seconds < self.turn_seconds and perf_counter() < ends_at:
             self._serve(self._ready.popleft())
         if self._ready:
             self._come_again()

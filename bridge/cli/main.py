@@ -3,6 +3,10 @@
 An error is one sentence on standard error that says what to do next, and exit status 1 (2 for a wrong command line).
 """
 
+from bridge.cli import early  # noqa: F401 - it acts as it is imported
+
+# isort: split
+
 import typer
 
 from bridge.cli.about import NAME, about
@@ -10,7 +14,7 @@ from bridge.cli.audit import audit  # V2
 from bridge.cli.convert import convert  # V2
 from bridge.cli.doctor import doctor
 from bridge.cli.environment import environment
-from bridge.cli.keys import new_key
+from bridge.cli.keys import list_keys, new_key, revoke_key
 from bridge.cli.schema import schema
 from bridge.cli.serve import serve
 from bridge.cli.tenant_guards import guards  # V2
@@ -46,6 +50,8 @@ app.command()(audit)  # V2
 
 keys = typer.Typer(name="keys", help="Keys: what lets clients in.", no_args_is_help=True)
 keys.command("new")(new_key)
+keys.command("list")(list_keys)
+keys.command("revoke")(revoke_key)
 app.add_typer(keys)
 
 app.command()(doctor)

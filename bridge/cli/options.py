@@ -36,16 +36,17 @@ def read_settings(config: Path | None, **given: object) -> Settings:
         fail(str(error))
 
 
-def with_settings(command: Callable[Concatenate[Settings, P], None]) -> Callable[..., None]:
+def with_settings(command: Callable[Concatenate[Settings, P], None], **given: object) -> Callable[..., None]:
     """A command that works at the Redis of the bridges: it takes --redis, --config and --data-dir, and gets `Settings`.
 
-    The first argument of the function is the settings; the others are the command's own arguments and options.
+    The first argument of the function is the settings; the others are the command's own arguments and options. `given`:
+    settings that are not asked for.
     """
     call: Callable[..., None] = command
 
     @wraps(command)
     def with_options(redis: RedisOption, config: ConfigOption, data_dir: DataDirOption, **own: object) -> None:
-        call(read_settings(config, redis_url=redis, data_dir=data_dir), **own)
+        call(read_settings(config, redis_url=redis, data_dir=data_dir, **given), **own)
 
     _, *own = inspect.signature(command).parameters.values()
     options = [

@@ -5,25 +5,30 @@ If no Redis is named, it also runs a private server.
 
 import contextlib
 import os
-import signal
 import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Never
 
+import structlog
 import typer
 
 from bridge.broker.private_server import EmbeddedError, PrivateServer
 from bridge.cli.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
-from bridge.config.settings import Settings
+from bridge.config.reload import Source, read_anew
+from bridge.config.settings import Settings, SettingsError
 from bridge.runtime import logs
 from bridge.runtime.app import Application
+from bridge.runtime.hangup import HANGUP
+from bridge.runtime.reload import NO_FILE
 from bridge.runtime.server import serve as run_server
 from bridge.runtime.shutdown import threads_waited_for
 from bridge.runtime.worker_metrics import WorkerGroup
 from bridge.runtime.workers import Workers
 from bridge.system import open_files
+
+log = structlog.get_logger(__name__)
 
 UNREAD_BYTES: Final = 32_768
 """The kernel's receive buffer of each socket. The kernel keeps this much unread data, or up to half as much again; one
@@ -42,34 +47,28 @@ def serve(
     data_dir: DataDirOption = None,
 ) -> None:
     """Serve V2 and V3 until SIGTERM. Without --redis a private Valkey server comes and goes with this command."""
+    HANGUP.install()
     given = {"host": host, "port": port, "workers": workers, "redis_url": redis, "socketio": socketio}
     settings = read_settings(config, **given, data_dir=data_dir)
+    source = Source(config and config.absolute(), {**given, "data_dir": data_dir})
     logs.configure(settings.log_format, settings.log_level)
-    _outlive_terminals()
     _open_enough_files()
     with _bound(settings) as listener, _redis(settings) as redis_url:
         _greet(settings, listener)
         if settings.workers == 1:
-            status = _run_one(settings, redis_url, listener)
+            status = _run_one(Application(settings, redis_url, source=source), listener)
         else:
-            status = _run_many(settings, redis_url, listener)
+            status = _run_many(LatestSettings(source, settings), redis_url, listener)
     _leave(status)
 
 
 def _leave(status: int) -> Never:
     """Exit with this status at once. Python would wait for threads that still run, but nobody needs their results."""
+    HANGUP.ignore()
     if threads_waited_for():
         logs.flush()
         os._exit(status)
     raise typer.Exit(status)
-
-
-def _outlive_terminals() -> None:
-    """Ignore SIGHUP, so that it ends no connection.
-
-    It comes from a terminal that closes, or from a person who expects that the configuration is read again.
-    """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _open_enough_files() -> None:
@@ -81,13 +80,31 @@ def _open_enough_files() -> None:
         fail(f"{most} open files are too few, {open_files.LEAST} the least that a bridge starts with: {remedy}")
 
 
-def _run_one(
-    settings: Settings, redis_url: str, listener: socket.socket, worker_group: WorkerGroup | None = None
-) -> int:
-    return 0 if run_server(Application(settings, redis_url, worker_group), [listener]) else 1
+def _run_one(application: Application, listener: socket.socket) -> int:
+    return 0 if run_server(application, [listener]) else 1
 
 
-def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> int:
+class LatestSettings:
+    """What the command that runs workers knows of the configuration: a worker that starts later begins with it."""
+
+    def __init__(self, source: Source, settings: Settings) -> None:
+        self.source: Final = source
+        self.settings = settings
+
+    def again(self) -> bool:
+        """Read it anew. Returns whether the workers are to do so too; a mistake is logged once, here."""
+        if self.source.file is None:
+            log.error("configuration_refused", reason=NO_FILE)
+            return False
+        try:
+            self.settings = read_anew(self.source, self.settings).settings
+        except (SettingsError, OSError, RecursionError) as error:
+            log.error("configuration_refused", reason=str(error))  # noqa: TRY400 - its sentence says all
+            return False
+        return True
+
+
+def _run_many(latest: LatestSettings, redis_url: str, reserved: socket.socket) -> int:
     """Run the workers; the exit status.
 
     The parent keeps the port. Each worker has its own listening socket on it, so that the kernel spreads connections.
@@ -96,10 +113,11 @@ def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> in
     with tempfile.TemporaryDirectory(prefix="aether-bridge-") as directory:
 
         def work(number: int) -> int:
+            group = WorkerGroup(Path(directory), number)
             with _listener(host, port, shared=True) as listener:
-                return _run_one(settings, redis_url, listener, WorkerGroup(Path(directory), number))
+                return _run_one(Application(latest.settings, redis_url, group, latest.source), listener)
 
-        return Workers(settings.workers, work).run()
+        return Workers(latest.settings.workers, work, latest.again).run()
 
 
 @contextlib.contextmanager

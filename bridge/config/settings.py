@@ -62,6 +62,11 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        self.check_consistency()
+        return self
+
+    def check_consistency(self) -> None:
+        """Raise `ValueError` if these settings contradict each other."""
         if len({key.sha256 for key in self.keys}) != len(self.keys):
             raise ValueError("two keys have the same sha256")
         hosts = [host.lower() for table in self.tenants.values() for host in table.hosts]
@@ -77,7 +82,6 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
                 f"no keys are configured, so anyone who reaches {self.host} could connect: add a key "
                 "(`aether-bridge keys new`), listen on 127.0.0.1, or set open_admission"
             )
-        return self
 
     @model_validator(mode="after")
     def _one_process_for_socketio(self) -> Self:
@@ -106,10 +110,14 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
     @property
     def limits(self) -> Limits:
         """The limits for `bridge/budget`. A key or a tenant is limited only if another one is configured."""
+        return self.limits_with()
+
+    def limits_with(self, more_keys: int = 0) -> Limits:
+        """The same limits where there are so many more keys than those configured."""
         budget = self.budget
         return Limits(
             connection=budget.of_connection(self.messages_per_second, self.max_message_bytes),
-            key=budget.key.allowance if len(self.keys) > 1 else UNBOUNDED,
+            key=budget.key.allowance if len(self.keys) + more_keys > 1 else UNBOUNDED,
             tenant=budget.tenant.allowance if len(self.known_tenants()) > 1 else UNBOUNDED,
             address=budget.address.allowance,
             everybody=budget.process.allowance,

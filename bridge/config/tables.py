@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -16,6 +16,10 @@ EVERY_TENANT: Final = "*"
 SHORTEST_HMAC_SECRET_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 Grant = Literal["none", "tenant", "platform"]
+GRANTS: Final = get_args(Grant)
+Role = Literal["none", "viewer", "operator", "admin"]
+"""What a key may do in the admin API; each may do what those before it may."""
+ROLES: Final = get_args(Role)
 Algorithm = Literal[
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
 ]
@@ -76,12 +80,24 @@ class Key(_Table):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     tenants: tuple[str, ...] = Field(min_length=1)
     broadcast: Grant = "tenant"
+    role: Role | None = None
     admin: bool = False
+
+    @model_validator(mode="after")
+    def _one_role(self) -> Self:
+        if self.role is not None and "admin" in self.model_fields_set and self.admin != (self.role == "admin"):
+            raise ValueError(f'admin = {str(self.admin).lower()} and role = "{self.role}" contradict: leave out admin')
+        return self
 
     @field_validator("tenants")
     @classmethod
     def _names(cls, tenants: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name if name == EVERY_TENANT else _tenant_name(name) for name in tenants)
+
+    @property
+    def rights(self) -> Role:
+        """Its role: as named, or what `admin` means."""
+        return self.role or ("admin" if self.admin else "none")
 
     def opens(self, tenant: str) -> bool:
         """Whether the key is for this tenant."""

@@ -41,11 +41,15 @@ class Evictions:
         self._due: dict[Connection, Eviction] = {}
         self._is_any_due = asyncio.Event()
         self._clock_seconds = asyncio.get_running_loop().time
-        at_once = max(1, ceil(per_second * TICK_SECONDS))  # one tick's worth: idle time is not caught up
-        self._pace = Bucket(per_second, at_once, self._clock_seconds())
+        self.set_pace(per_second)
         self.evicted = 0
         connections.begun.add(self.look_at)
         connections.ended.add(self.stay)
+
+    def set_pace(self, per_second: float) -> None:
+        """Evict so many per second from now on; 0: without a pause."""
+        at_once = max(1, ceil(per_second * TICK_SECONDS))  # one tick's worth: idle time is not caught up
+        self._pace = Bucket(per_second, at_once, self._clock_seconds())
 
     @property
     def waiting(self) -> int:

@@ -13,16 +13,19 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from bridge.config.settings import Settings
-from bridge.config.tables import EVERY_TENANT, Grant, Key
+from bridge.config.tables import EVERY_TENANT, ROLES, Grant, Jwt, Key, Role
+from bridge.handshake.api_keys import ApiKeys
 from bridge.handshake.tokens import Claims, NotAdmitted, Tokens
+from bridge.messaging.connections import Ticket
 from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant
 
 CREDENTIALS: Final = ("api_key", "jwt", "x_account_id")
 
 Query = Sequence[tuple[str, str]]
+Verdict = Literal["unauthenticated", "forbidden", "going_away"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,17 @@ class Identity:
     grant: Grant = "none"
     admin: bool = False
     key_name: str = ""
+    key_digest: str = ""
     expires_at: float | None = None
     subject: str | None = None
     must_be_subject: bool = False
     is_anonymous: bool = False
+    needs_no_key: bool = False
+
+    @property
+    def ticket(self) -> Ticket:
+        """What the connection keeps of it."""
+        return Ticket(self.key_digest, self.grant, self.needs_no_key)
 
     def may_be(self, *names: object) -> bool:
         """Whether this identity may connect as a client with one of these names."""
@@ -49,15 +59,21 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Administrator:
-    """The holder of an admin key, and the tenants that the key is for."""
+    """The holder of a key that has a role, the tenants that the key is for, and its grant."""
 
     name: str
     tenants: tuple[str, ...]
+    role: Role = "admin"
+    broadcast: Grant = "platform"
 
     @property
     def is_for_platform(self) -> bool:
         """Whether the key is for every tenant."""
         return EVERY_TENANT in self.tenants
+
+    def may(self, role: Role) -> bool:
+        """Whether the key may do what this role may."""
+        return ROLES.index(self.role) >= ROLES.index(role)
 
     def may_use(self, tenant: str) -> bool:
         """Whether the key is for this tenant."""
@@ -68,30 +84,66 @@ class Authentication:
     """Checks credentials against the configured keys and tokens. `known`: tenant name -> the tenant, if it exists."""
 
     def __init__(self, settings: Settings, known: Callable[[str], Tenant | None]) -> None:
-        self._open = settings.is_open
-        self._keys = {key.sha256: key for key in settings.keys}
+        self.keys: Final = ApiKeys(settings.keys)
         self._known = known
-        self._tokens = Tokens(settings.jwt) if settings.jwt is not None else None
+        self._tokens: Tokens | None = None
+        self.configure(settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Go by these settings from now on. Raises `OSError`, and changes nothing, if a key file cannot be read."""
+        self._tokens = self._tokens_of(settings.jwt)
+        self._is_open_by_file = settings.is_open
+        self.keys.take_of_file(settings.keys)
+
+    def _tokens_of(self, jwt: Jwt | None) -> Tokens | None:
+        """The tokens of this table. Keys that were fetched stay, where nothing of the table has changed."""
+        now = self._tokens
+        if jwt is None or now is None or jwt != now.settings or jwt.jwks_url is None:
+            return None if jwt is None else Tokens(jwt)
+        return now
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everyone is let in: no key is configured, and none lives in Redis."""
+        return self._is_open_by_file and self.keys.are_read and not self.keys.are_live
+
+    def verdict(self, ticket: Ticket, tenant: str) -> Verdict | None:
+        """The code with which a connection must end that was admitted with this ticket; `None` if it may go on."""
+        if self._known(tenant) is None:
+            return "forbidden"
+        if not ticket.key_digest:
+            return None if ticket.needs_no_key or self.is_open else "unauthenticated"
+        key = self.keys.of(ticket.key_digest)
+        if key is None:
+            return "unauthenticated"
+        if not key.opens(tenant):
+            return "forbidden"
+        return None if key.broadcast == ticket.grant else "going_away"
 
     async def identify(self, query: Query) -> Identity:
         """The identity that these credentials prove. Raises `NotAdmitted`."""
         given = _credentials(query)
-        if self._open:
+        if self.is_open:
             return await self._identify_openly(given)
         key = self._key(given.get("api_key", ""))
         claims = await self._claims(given.get("jwt"))
         tenant = self._tenant(key, claims, given.get("x_account_id"))
-        return self._identity(tenant, key.broadcast, claims, admin=key.admin, key_name=key.name)
+        return self._identity(tenant, claims, key)
 
     def administrator(self, api_key: str) -> Administrator:
-        """The holder of this admin key.
+        """The holder of this key, if it has a role.
 
-        Raises `NotAdmitted`: `unauthenticated` for an unknown key, `forbidden` for a known key without admin rights.
+        Raises `NotAdmitted`: `unauthenticated` for an unknown key, `forbidden` for a known key without a role.
         """
         key = self._key(api_key)
-        if not key.admin:
+        if key.rights == "none":
             raise NotAdmitted("forbidden")
-        return Administrator(key.name, key.tenants)
+        return Administrator(key.name, key.tenants, key.rights, key.broadcast)
+
+    def still_knows(self, administrator: Administrator) -> bool:
+        """Whether a key still gives what it gave this administrator."""
+        gave = (administrator.name, administrator.tenants, administrator.role)
+        return any((key.name, key.tenants, key.rights) == gave for key in self.keys)
 
     def known_key(self, api_key: str) -> Key | None:
         """The configured key with this text, or `None`; for the record of refused clients."""
@@ -108,29 +160,34 @@ class Authentication:
         claims = await self._claims(given.get("jwt")) if self._tokens is not None else None
         account = self._account(claims) if claims else given.get("x_account_id")
         tenant = account if account is not None and self._known(account) is not None else DEFAULT_TENANT
-        return self._identity(tenant, "tenant", claims, admin=False, key_name="")
+        return self._identity(tenant, claims, None)
 
-    def anonymous(self, tenant: str) -> Identity:
+    def anonymous(self, tenant: str | None) -> Identity:
         """The identity of a V2 client without credentials, in a tenant that admits such clients.
 
+        `None`: no tenant does, but the bridge is open, and lets it into the default tenant.
         It may not take an id that the client claim of a token could name.
         """
-        return Identity(tenant, must_be_subject=self._may_be_claimed(tenant), is_anonymous=True)
+        name = tenant or DEFAULT_TENANT
+        must = self._may_be_claimed(name)
+        return Identity(name, must_be_subject=must, is_anonymous=True, needs_no_key=tenant is not None)
 
     def _may_be_claimed(self, tenant: str) -> bool:
         """Whether a valid token for this tenant could name its client."""
         if self._tokens is None or self._tokens.client_claim is None:
             return False
-        return self._open or any(key.opens(tenant) for key in self._keys.values())
+        return self.is_open or any(key.opens(tenant) for key in self.keys)
 
-    def _identity(self, tenant: str, grant: Grant, claims: Claims | None, *, admin: bool, key_name: str) -> Identity:
+    def _identity(self, tenant: str, claims: Claims | None, key: Key | None) -> Identity:
+        """The identity of who has this key; without a key, of somebody whom an open bridge lets in."""
         must = self._tokens is not None and self._tokens.client_claim is not None
         subject = claims.get(self._tokens.client_claim) if claims and self._tokens and must else None  # type: ignore[arg-type]
         return Identity(
             tenant=tenant,
-            grant=grant,
-            admin=admin,
-            key_name=key_name,
+            grant="tenant" if key is None else key.broadcast,
+            admin=key is not None and key.rights == "admin",
+            key_name="" if key is None else key.name,
+            key_digest="" if key is None else key.sha256,
             expires_at=None if claims is None else claims["exp"],
             subject=subject if isinstance(subject, str) and not subject.startswith(GENERATED_ID_PREFIX) else None,
             must_be_subject=must,
@@ -138,7 +195,7 @@ class Authentication:
 
     def _key(self, api_key: str) -> Key:
         digest = hashlib.sha256(api_key.encode()).hexdigest()
-        key = self._keys.get(digest)
+        key = self.keys.of(digest)
         if key is None or not hmac.compare_digest(key.sha256, digest):
             raise NotAdmitted("unauthenticated")
         return key

@@ -65,11 +65,12 @@ class Connector:
         budget: Budget,
         new_meter: Callable[[], Meter],
     ) -> None:
+        """`new_meter` makes the meter of each new connection; it may be replaced."""
         self._subscriptions = subscriptions
         self._connections = connections
         self._addresses = addresses
         self._budget = budget
-        self._new_meter = new_meter
+        self.new_meter = new_meter
 
     async def connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
         """Subscribe, and return a connection that has not begun. Raises `Unavailable`.
@@ -95,11 +96,10 @@ class Connector:
         wide_channel = self._addresses.everyone_on_v2(place.tenant) if visitor.language == "v2" else None
         listener = Listener(renderer, outbox.write, channels, wide_channel, place.group, place.client)
         expires_at = _expiry(client.identity, now_seconds)
-        info = ConnectionInfo(
-            place, client.path_ids, visitor, now_seconds, client.user_agent, expires_at, client.address
-        )
+        told = client.user_agent, expires_at, client.address, client.identity.ticket
+        info = ConnectionInfo(place, client.path_ids, visitor, now_seconds, *told)
         holder = self._budget.key(place.tenant, client.identity.key_name)
-        return Connection(info, session(outbox, self._new_meter()), outbox, listener, self._connections, holder)
+        return Connection(info, session(outbox, self.new_meter()), outbox, listener, self._connections, holder)
 
 
 def _expiry(identity: Identity, now_seconds: float) -> float | None:

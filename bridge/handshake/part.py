@@ -8,10 +8,12 @@ from prometheus_client.core import Metric
 
 from bridge.broker.part import Broker
 from bridge.budget.budget import Budget
-from bridge.budget.shares import Kind, Shares
+from bridge.budget.shares import Shares
 from bridge.config.settings import Settings
 from bridge.handshake.authentication import Authentication
 from bridge.handshake.connect import Connector
+from bridge.handshake.expulsions import Expulsions
+from bridge.handshake.key_watch import KeyWatch
 from bridge.handshake.preflight import Preflight
 from bridge.handshake.presumed_tenant import PresumedTenant
 from bridge.handshake.refusal_record import RefusalRecord
@@ -20,8 +22,8 @@ from bridge.handshake.v3 import V3Handshake
 from bridge.messaging.meter import Meter
 from bridge.messaging.part import Messaging
 from bridge.records.refused_clients import RefusedClients
-from bridge.system.metrics import counters
-from bridge.system.part import Part
+from bridge.system.metrics import counter, counters, gauges
+from bridge.system.part import Part, Task
 from bridge.tenants.part import Tenants
 
 
@@ -39,12 +41,20 @@ class Handshakes(Part):
         refused_clients: RefusedClients,
     ) -> None:
         self.counts: Final = messaging.publisher.counts
-        several: dict[Kind, bool] = {"tenant": len(settings.known_tenants()) > 1, "key": len(settings.keys) > 1}
-        shares = Shares(most_connections, several)
         self.authentication: Final = Authentication(settings, tenants.table.get)
-        self.preflight: Final = Preflight(settings, broker.bus, broker.subscriber, messaging.connections, shares)
+        self._bounds = most_connections, len(settings.known_tenants())
+        self._shares: Final = Shares(most_connections, {})
+        self.key_watch: Final = KeyWatch(broker.redis, broker.addresses, self.authentication.keys)
+        self.preflight: Final = Preflight(
+            settings,
+            broker.bus,
+            broker.subscriber,
+            messaging.connections,
+            self._shares,
+            lambda: self.authentication.keys.are_read,
+        )
         self.connector: Final = Connector(
-            Subscriptions(shares, broker.subscriber, broker.presence, broker.addresses),
+            Subscriptions(self._shares, broker.subscriber, broker.presence, broker.addresses),
             messaging.connections,
             broker.addresses,
             budget,
@@ -54,6 +64,33 @@ class Handshakes(Part):
         self.record: Final = RefusalRecord(self.counts, refused_clients, presumed)
         self.v3: Final = V3Handshake(self.preflight, self.authentication, tenants.table, self.connector, self.record)
 
+        self.expulsions: Final = Expulsions(messaging.connections, self.authentication)
+        self.authentication.keys.changed.add(self._share)
+        self.authentication.keys.changed.add(self.expulsions.look_at_all)
+        self._share()
+
+    def configure(self, settings: Settings, most_connections: int, tenants: int) -> None:
+        """Go by these settings from now on; `tenants`: how many are configured. Raises `OSError`, as a whole."""
+        self.authentication.configure(settings)
+        self._bounds = most_connections, tenants
+        self._share()
+        self.preflight.origins.configure(settings)
+        self.connector.new_meter = partial(Meter, settings.messages_per_second, settings.burst)
+
+    def _share(self) -> None:
+        """Have the process shared among tenants, and among keys, where there are several of them."""
+        most_connections, tenants = self._bounds
+        self._shares.bound(most_connections, {"tenant": tenants > 1, "key": len(self.authentication.keys) > 1})
+
+    def tasks(self) -> Iterable[Task]:
+        return (self.key_watch,)
+
+    async def start(self) -> None:
+        await self.key_watch.look_once()
+
     def metrics(self) -> Iterable[Metric]:
         words = "Handshakes refused because of the tenant's stage."
         yield counters("bridge_handshakes_turned_away", words, ("tenant",), self.counts.turned_away)
+        keys = {"all": len(self.authentication.keys), "redis": len(self.key_watch.table.keys)}
+        yield gauges("bridge_api_keys", "API keys that are known.", ("where",), keys)
+        yield counter("bridge_connections_expelled", "Connections whose key or tenant went.", self.expulsions.expelled)

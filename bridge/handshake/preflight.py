@@ -4,7 +4,7 @@ A handshake that fails here is answered with an HTTP status and never accepted. 
 handshake failed. That is enough here, since a correct client causes none of these refusals.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -39,6 +39,10 @@ class OriginCheck:
     """Decides which web origins may connect. A request without an Origin header does not come from a browser."""
 
     def __init__(self, settings: Settings) -> None:
+        self.configure(settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
         self._allowed = frozenset(settings.allowed_origins)
         self._only_loopback = settings.is_open and not settings.allowed_origins
 
@@ -85,19 +89,27 @@ class Preflight:
     """Checks whether a handshake may proceed to authentication."""
 
     def __init__(
-        self, settings: Settings, bus: Bus, subscriber: Subscriber, connections: Connections, shares: Shares
+        self,
+        settings: Settings,
+        bus: Bus,
+        subscriber: Subscriber,
+        connections: Connections,
+        shares: Shares,
+        knows_keys: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`knows_keys`: whether the keys that live in Redis were read. Nobody is refused for a key before that."""
         self.origins: Final = OriginCheck(settings)
         self._trusted_proxies = settings.trusted_proxies
         self._bus = bus
         self._subscriber = subscriber
         self._connections = connections
         self._shares = shares
+        self._knows_keys = knows_keys
 
     @property
     def serves_now(self) -> bool:
-        """Whether both connections to Redis are up: the one that publishes and the one that subscribes."""
-        return self._bus.is_up and self._subscriber.is_up
+        """Whether both connections to Redis are up, the one that publishes and the one that subscribes."""
+        return self._bus.is_up and self._subscriber.is_up and self._knows_keys()
 
     def check(self, websocket: WebSocket) -> HandshakeRequest:
         """The request of a handshake that passes. Raises `Denied` when it may not connect or cannot be served now."""

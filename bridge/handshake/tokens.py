@@ -35,7 +35,7 @@ class Tokens:
     """Verifies tokens as `jwt_settings` says."""
 
     def __init__(self, jwt_settings: Jwt) -> None:
-        self._settings = jwt_settings
+        self.settings: Final = jwt_settings
         self.account_claim: Final = jwt_settings.account_claim
         self.client_claim: Final = jwt_settings.client_claim
         self._fetched = (
@@ -63,7 +63,7 @@ class Tokens:
             raise NotAdmitted("unauthenticated") from None
 
     def _verify(self, token: str, key: AllowedPublicKeys | str | bytes) -> Claims:
-        settings = self._settings
+        settings = self.settings
         claims: Claims = jwt.decode(
             token,
             key,

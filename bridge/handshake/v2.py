@@ -12,6 +12,7 @@ Decided here, for a V2 client without credentials, admitted because of `hosts` o
 """
 
 import secrets
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.websockets import WebSocket
@@ -39,11 +40,14 @@ class Credentials:
     def __init__(
         self, settings: Settings, authentication: Authentication, table: TenantTable, origins: OriginCheck
     ) -> None:
-        self._is_open = settings.is_open
-        self._anonymous_tenant = settings.v2_anonymous_tenant
+        self.configure(settings)
         self._authentication = authentication
         self._table = table
         self._origins = origins
+
+    def configure(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
+        self._anonymous_tenant = settings.v2_anonymous_tenant
 
     def is_foreign_page(self, request: HandshakeRequest) -> bool:
         """Whether the request has no credentials and comes from a page whose origin may not connect without them."""
@@ -57,11 +61,11 @@ class Credentials:
         if not self._authentication.is_anonymous(request.query):
             return await self._authentication.identify(request.query)
         name = self._tenant_of(request.headers)
-        if name is None and not self._is_open:
+        if name is None and not self._authentication.is_open:
             raise NotAdmitted("unauthenticated")
         if not self._is_page_allowed(request.headers, name):
             raise NotAdmitted("forbidden")
-        return self._authentication.anonymous(name or DEFAULT_TENANT)
+        return self._authentication.anonymous(name)
 
     def _tenant_of(self, headers: Headers) -> str | None:
         tenant = self._table.of_host(host_name(headers.get("host", "")))
@@ -85,7 +89,7 @@ class V2Handshake:
         record: RefusalRecord,
     ) -> None:
         self._preflight = preflight
-        self._credentials = credentials
+        self.credentials: Final = credentials
         self._table = table
         self._connector = connector
         self._counts = counts
@@ -99,7 +103,7 @@ class V2Handshake:
         Raises `Refused` for what the client is told in V2's way, `Denied` for what is answered with an HTTP status.
         """
         request = self._preflight.check(websocket)
-        if self._credentials.is_foreign_page(request):
+        if self.credentials.is_foreign_page(request):
             raise Denied(foreign_origin())
         client = await self.identify(request, group_id, client_id, "v2")
         guest, tenant = client.guest, self._table.of(client.guest.tenant)
@@ -112,7 +116,7 @@ class V2Handshake:
         """The client that sent these credentials and ids, over the transport of `protocol`. Raises `Refused`."""
         visitor = _visitor(protocol, group_id or DEFAULT_GROUP, client_id, request.user_agent)
         try:
-            identity = await self._credentials.identify(request)
+            identity = await self.credentials.identify(request)
             guest = self._guest(identity, visitor, request)
         except NotAdmitted as refused:
             self._record.refused(request, visitor, refused.code)

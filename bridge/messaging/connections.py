@@ -10,7 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from bridge.broker.presence import Place, Presence
 from bridge.budget.accounts import Holder
@@ -34,6 +34,20 @@ class Session(Protocol):
         """Send the client an ERROR with this code and the members `extra`; close if the closed list says so."""
 
 
+class Ticket(NamedTuple):
+    """With what a connection was admitted: the SHA-256 of its key, empty without one, and the key's grant.
+
+    `needs_no_key`: its tenant admits V2 clients without credentials.
+    """
+
+    key_digest: str = ""
+    grant: str = "none"
+    needs_no_key: bool = False
+
+
+NO_TICKET: Final = Ticket()
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
     """The facts about a connection that never change.
@@ -49,6 +63,7 @@ class ConnectionInfo:
     user_agent: str = ""
     expires_at: float | None = None
     address: str = ""
+    ticket: Ticket = NO_TICKET
 
     @property
     def speaks_as(self) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import structlog
@@ -12,21 +13,26 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Scope
 from starlette.websockets import WebSocket
 
-from bridge.admin import dashboard, events, routes
+from bridge.admin import configuration, dashboard, events, keys, routes
 from bridge.admin.service import TenantService
 from bridge.api import client_files, health, messages, presence
 from bridge.api.authority import Authority
 from bridge.api.errors import handle_errors
 from bridge.budget.budget import Budget
+from bridge.config.reload import Configuration, Reloaded, Source
 from bridge.config.settings import Settings
 from bridge.handshake.preflight import Denied, answer_in_http
 from bridge.runtime import limits, v3
 from bridge.runtime.clock import WallClock
+from bridge.runtime.hangup import HANGUP
 from bridge.runtime.metrics import Metrics
 from bridge.runtime.process import Process
+from bridge.runtime.reconfiguration import Reconfiguration
+from bridge.runtime.reload import Reload
 from bridge.runtime.socketio import mount as mount_socketio  # Socket.IO
 from bridge.runtime.worker_metrics import WorkerGroup
 from bridge.sockets.part import Sockets
+from bridge.system.observers import Observers
 
 SUMMARY: Final = "Aether V2 and V3 clients, talking to each other through Redis."
 
@@ -40,32 +46,51 @@ class Application(FastAPI):
     earlier.
     """
 
-    def __init__(self, settings: Settings, redis_url: str, worker_group: WorkerGroup | None = None) -> None:
-        """`redis_url` and `worker_group` (the other workers) are chosen by the command that starts the server."""
+    def __init__(
+        self,
+        settings: Settings,
+        redis_url: str,
+        worker_group: WorkerGroup | None = None,
+        source: Source | None = None,
+    ) -> None:
+        """`redis_url` and `worker_group` (the other workers) are chosen by the command that starts the server.
+
+        `source`: where the settings can be read anew.
+        """
         super().__init__(
             title="Aether Bridge", summary=SUMMARY, lifespan=_lifespan, redoc_url=None, redirect_slashes=False
         )
-        self.settings: Final = settings
+        self.settings = settings
+        self.source: Final = source
+        self.configured: Final = Observers[[Settings]]()
+        """Called with the settings, when they are others than before."""
         self.redis_url: Final = redis_url
         self.worker_group: Final = worker_group
         self.budget: Final = Budget(settings.limits)
         self.sockets: Final = Sockets(limits.strangers(settings))
         self.process: Process | None = None
+        self.configured.add(self._take)
         handle_errors(self)
         self.add_exception_handler(Denied, answer_in_http)
+
+    def _take(self, settings: Settings) -> None:
+        self.settings = settings
 
 
 @asynccontextmanager
 async def _lifespan(app: Application) -> AsyncIterator[None]:
     process = app.process = Process(app.settings, app.redis_url, app.budget, app.sockets)
-    _mount(app, process)
+    reload = _reload(app, process)
+    _mount(app, process, reload)
     running = asyncio.create_task(process.run())
     running.add_done_callback(_stop_server_if_failed)
     try:
         await process.start()
         await _warm_up_routes(app)
+        HANGUP.listen(reload.hang_up)
         yield
     finally:
+        HANGUP.listen(None)
         running.remove_done_callback(_stop_server_if_failed)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -90,25 +115,34 @@ async def _no_body() -> Message:
 async def _discard(_message: Message) -> None: ...
 
 
-def _mount(app: Application, process: Process) -> None:
+def _reload(app: Application, process: Process) -> Reload:
+    """What reads the configuration anew, and has every part go by it."""
+    parts = Reconfiguration(app.settings, process, app.budget, app.sockets, app.configured)
+    reload = Reload(app.source, Configuration.of(app.settings), parts.take)
+    process.parts.append(reload)
+    return reload
+
+
+def _mount(app: Application, process: Process, reload: Reload) -> None:
     v3.mount(app, process)
     if app.settings.socketio:  # Socket.IO
-        mount_socketio(app, app.settings, app.budget, process)  # Socket.IO
-    _mount_api(app, process)
+        mount_socketio(app, app.settings, app.budget, process, app.configured)  # Socket.IO
+    _mount_api(app, process, lambda: reload.now.hash)
     tenants = _tenant_service(process)
-    _mount_admin(app, process, tenants)
+    _mount_admin(app, process, tenants, reload)
     process.v2.mount(app, tenants, has_page=app.settings.has_page)  # V2
     app.add_api_websocket_route("/{rest:rest}", _unknown)  # our convertor `rest`: Starlette's ends at a line break
 
 
-def _mount_api(app: Application, process: Process) -> None:
+def _mount_api(app: Application, process: Process, configuration_hash: Callable[[], str]) -> None:
     handshakes, publisher = process.handshakes, process.messaging.publisher
     authority = Authority(handshakes.authentication, process.tenants.table, handshakes.preflight.origins, app.budget)
-    app.include_router(messages.router(authority, publisher, app.settings, WallClock()))
+    app.include_router(messages.router(authority, publisher, lambda: app.settings, WallClock()))
     app.include_router(presence.router(authority, process.broker.presence))
     broker, connections = process.broker, process.messaging.connections
     exposition = _exposition(process, app.worker_group)
-    app.include_router(health.router(broker.bus, broker.subscriber, broker.leases, connections, exposition))
+    facts = (broker.bus, broker.subscriber, broker.leases, connections)
+    app.include_router(health.router(*facts, exposition, configuration_hash))
     client_files.mount(app)
 
 
@@ -124,10 +158,28 @@ def _tenant_service(process: Process) -> TenantService:
     )
 
 
-def _mount_admin(app: FastAPI, process: Process, tenants: TenantService) -> None:
+def _mount_admin(app: Application, process: Process, tenants: TenantService, reload: Reload) -> None:
     app.include_router(routes.router(tenants))
+    app.include_router(configuration.router(tenants, partial(_reload_all, app, reload)))
+    app.include_router(keys.router(tenants, keys.KeyService(_key_ring(process))))
     app.include_router(events.router(tenants, lambda: process.messaging.connections.is_closing))
     dashboard.mount(app)
+
+
+def _key_ring(process: Process) -> keys.KeyRing:
+    handshakes, broker, table = process.handshakes, process.broker, process.tenants.table
+    known = handshakes.authentication.keys
+    return keys.KeyRing(
+        known, handshakes.key_watch, broker.redis, broker.addresses, lambda name: table.get(name) is not None
+    )
+
+
+async def _reload_all(app: Application, reload: Reload, who: str) -> Reloaded:
+    """Have this process read the configuration anew, and then the other workers of its command too."""
+    reloaded = await asyncio.shield(reload.ask(who))
+    if app.worker_group is not None and not reloaded.problem:
+        app.worker_group.reload_all()
+    return reloaded
 
 
 def _exposition(process: Process, worker_group: WorkerGroup | None) -> Callable[[], Awaitable[bytes]]:

@@ -21,7 +21,12 @@ def most_connections(settings: Settings) -> int:
 
 
 def strangers(settings: Settings) -> Strangers:
-    """The counter of accepted sockets, with its bounds; by default, all files that the bridge itself does not need."""
+    """The counter of accepted sockets, with its bounds."""
+    return Strangers(*socket_bounds(settings))
+
+
+def socket_bounds(settings: Settings) -> tuple[int, int, int]:
+    """The most sockets, unauthenticated ones, and those of one address; by default, all files that are not needed."""
     soft, _ = open_files.limits()
     most = settings.max_sockets or max(1, soft - FILES_BESIDE_SOCKETS)
-    return Strangers(most, min(most, MOST_STRANGERS), settings.max_sockets_per_address or max(1, most // 2))
+    return most, min(most, MOST_STRANGERS), settings.max_sockets_per_address or max(1, most // 2)

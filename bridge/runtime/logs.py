@@ -36,7 +36,7 @@ def configure(log_format: Literal["auto", "json", "console"], level: str) -> Non
         cache_logger_on_first_use=True,
     )
     last: list[Processor] = [_say_held_back, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
-    _send_all_to(_handler(shared, last), level.upper())
+    _send_all_to(_handler(shared, last), level)
 
 
 def _handler(first: list[Processor], last: list[Processor]) -> logging.Handler:
@@ -51,12 +51,17 @@ def _send_all_to(handler: logging.Handler, level: str) -> None:
     """Make this the only handler of all loggers, those of uvicorn and asyncio included."""
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    # At INFO uvicorn writes two lines for each connection, with its path.
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Write lines from this level up. At INFO uvicorn writes two lines for each connection, with its path."""
+    root = logging.getLogger()
+    root.setLevel(level.upper())
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
 
 

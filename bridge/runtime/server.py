@@ -9,11 +9,12 @@ import gc
 import signal
 import socket
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
 
 from bridge.budget.client_address import client_address
+from bridge.config.settings import Settings
 from bridge.runtime.app import Application
 from bridge.runtime.shutdown import LastResort, seconds_for_parts
 from bridge.sockets.counted_websocket import CountedWebSocket
@@ -101,6 +102,12 @@ class Config(uvicorn.Config):
             server_header=False,
             proxy_headers=False,  # client_address.py decides which proxies are trusted
         )
+        app.configured.add(self._take)
+
+    def _take(self, settings: Settings) -> None:
+        """Other settings: the size of a message for connections that begin, what may wait for all of them."""
+        self.ws_max_size = settings.max_message_bytes
+        cast("type[WebSocketProtocol]", self.ws).outbox_bytes = settings.outbox_bytes
 
 
 def serve(app: Application, sockets: list[socket.socket]) -> bool:

@@ -10,9 +10,12 @@ from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.runtime.process import Process
 from bridge.runtime.v3 import v3_ports
+from bridge.system.observers import Observers
 
 
-def mount(app: FastAPI, settings: Settings, budget: Budget, process: Process) -> None:
+def mount(
+    app: FastAPI, settings: Settings, budget: Budget, process: Process, configured: Observers[[Settings]]
+) -> None:
     """Add `/socket.io/` to the application. Its sessions end after their connections were asked to close."""
     from bridge.socketio.mount import mount as mount_sessions
     from bridge.socketio.ports import Door
@@ -28,6 +31,7 @@ def mount(app: FastAPI, settings: Settings, budget: Budget, process: Process) ->
         V2: v2_door(preflight, v2.handshake, process.tenants.table, process.records.counts, v2.ports),  # V2
     }
     sessions = mount_sessions(app, settings, budget, preflight, doors)
+    configured.add(lambda after: sessions.bound(after.outbox_bytes, after.max_message_bytes))
     connections = process.messaging.connections
     connections.flushes.append(sessions.flushed)
     connections.cutting_off.add(sessions.end_all)

@@ -91,6 +91,11 @@ class V2(Part):
         if has_page:
             playground.mount(app, self._table)
 
+    def configure(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
+        self.handshake.credentials.configure(settings)
+        self.evictions.set_pace(settings.moves_per_second)
+
     def tasks(self) -> Iterable[Task]:
         return self.evictions, self.guard_watch
 

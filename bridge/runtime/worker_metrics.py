@@ -6,6 +6,8 @@ directory, and nowhere else.
 """
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, cast
@@ -22,6 +24,8 @@ ANSWER_SECONDS: Final = 1.0
 NOT_ADDED: Final[Mapping[str, Callable[[Iterable[float]], float]]] = {
     "bridge_bus_up": min,
     "bridge_subscriber_up": min,
+    "bridge_api_keys": max,
+    "bridge_configuration_info": max,
     "bridge_tenant_stage": max,
     "bridge_tenant_share_percent": max,
     "process_start_time_seconds": min,
@@ -43,6 +47,10 @@ class WorkerGroup(Part):
         self._place = directory / f"{number}.sock"
         self._exposition: Exposition = bytes
         self._adding: Final = asyncio.Lock()
+
+    def reload_all(self) -> None:
+        """Have every worker read the configuration anew: their command passes SIGHUP on."""
+        os.kill(os.getppid(), signal.SIGHUP)
 
     def say(self, exposition: Exposition) -> None:
         """Set what this worker answers when it is asked for its own metrics."""

@@ -13,11 +13,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Final
 
 import structlog
 
 from bridge.runtime import logs
+from bridge.runtime.hangup import HANGUP
 
 SHORTEST_LIFE_SECONDS: Final = 2.0
 """A worker that dies earlier counts as short-lived."""
@@ -25,6 +27,8 @@ MOST_SHORT_LIVES: Final = 3
 """After so many short-lived workers in a row no more are started."""
 PR_SET_PDEATHSIG: Final = 1
 ENDS: Final = (signal.SIGTERM, signal.SIGINT)
+BLOCKED: Final = (*ENDS, signal.SIGHUP)
+RELOAD_PAUSE_SECONDS: Final = 1.0
 MOST_SIGNALS: Final = 4_096
 """Signals that are read at once. Each is one byte."""
 
@@ -34,9 +38,16 @@ log = structlog.get_logger(__name__)
 class Workers:
     """Runs `count` processes. Each calls `work` with its number, from 0, and exits with the status it returns."""
 
-    def __init__(self, count: int, work: Callable[[int], int]) -> None:
+    def __init__(self, count: int, work: Callable[[int], int], reload: Callable[[], bool] = lambda: True) -> None:
+        """`reload` is called after SIGHUP, and returns whether the workers are to get the signal too.
+
+        Later workers begin with what it has read.
+        """
         self._count = count
         self._work = work
+        self._reload = reload
+        self._is_reload_due = False
+        self._reload_from = -inf
         self._started: dict[int, tuple[int, float]] = {}
         self._short_lives = 0
         self._is_stopping = False
@@ -48,16 +59,33 @@ class Workers:
         with signals_to_wait_for() as signals:
             for worker in range(self._count):
                 self._start(worker)
+            HANGUP.listen(self._hung_up)
             while self._started:
-                select.select([signals], [], [])
-                signals.recv(MOST_SIGNALS)
+                if select.select([signals], [], [], self._seconds_to_reload())[0]:
+                    signals.recv(MOST_SIGNALS)
                 self._reap()
+                if self._seconds_to_reload() == 0:
+                    self._pass_on()
         return 1 if self._short_lives >= MOST_SHORT_LIVES else 0
+
+    def _hung_up(self) -> None:
+        """SIGHUP has come: pass it on, but not twice in `RELOAD_PAUSE_SECONDS`."""
+        self._is_reload_due = True
+
+    def _seconds_to_reload(self) -> float | None:
+        return max(0.0, self._reload_from - time.monotonic()) if self._is_reload_due else None
+
+    def _pass_on(self) -> None:
+        self._is_reload_due = False
+        self._reload_from = time.monotonic() + RELOAD_PAUSE_SECONDS
+        if not self._is_stopping and self._reload():
+            for pid in self._started:
+                os.kill(pid, signal.SIGHUP)
 
     def _start(self, number: int) -> None:
         """Fork a worker. Signals are blocked until it is ready, or it might run its parent's signal handler."""
         parent = os.getpid()
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
         try:
             pid = os.fork()
             if pid == 0:
@@ -65,7 +93,7 @@ class Workers:
                 logs.flush()
                 os._exit(status)
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
         self._started[pid] = number, time.monotonic()
         if (
             self._is_stopping
@@ -80,7 +108,8 @@ class Workers:
         signal.set_wakeup_fd(-1)
         for number_of_signal in (*ENDS, signal.SIGCHLD):
             signal.signal(number_of_signal, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
+        HANGUP.forget()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:

@@ -52,14 +52,18 @@ class Sessions(Part):
         self.budget: Final = budget
         self._sessions: Final[dict[str, Session]] = {}
         self._trusted_proxies = trusted_proxies
-        self._outbox_bytes = outbox_bytes
         self._framed: tuple[bytes, bytes] = (b"", b"")
         self.doors: Final[dict[str, Door]] = {}
         self.pending: Final = PendingSessions()
-        self.max_message_bytes = max_message_bytes
         self.now = now
+        self.bound(outbox_bytes, max_message_bytes)
         self.begun = self.displaced = self.broken = 0
         """Sessions that began, that ended because others began, and that ended because of an invalid packet."""
+
+    def bound(self, outbox_bytes: int, max_message_bytes: int) -> None:
+        """What may wait for each session that begins from now on, and how large a message may be."""
+        self._outbox_bytes = outbox_bytes
+        self.max_message_bytes = max_message_bytes
 
     @property
     def most_bytes(self) -> int:

@@ -70,9 +70,7 @@ class Strangers:
     """
 
     def __init__(self, most: int, most_strangers: int, most_per_address: int) -> None:
-        self.most: Final = most
-        self._most_strangers = most_strangers
-        self._most_per_address = most_per_address
+        self.bound(most, most_strangers, most_per_address)
         self._holders: dict[Abortable, Network] = {}
         self._vouched_for: set[Abortable] = set()
         self._waiting: dict[Network, _Waiting] = {}
@@ -80,6 +78,12 @@ class Strangers:
         self._most_held = 0
         self.ended: Counter[str] = Counter()
         """One of `REASONS` -> how many sockets were ended for it."""
+
+    def bound(self, most: int, most_strangers: int, most_per_address: int) -> None:
+        """Set the bounds anew. Where there are too many now, each new socket ends one until there are not."""
+        self.most = most
+        self._most_strangers = most_strangers
+        self._most_per_address = most_per_address
 
     @property
     def strangers(self) -> int:

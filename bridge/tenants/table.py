@@ -55,6 +55,7 @@ class TenantTable:
         self._addresses = addresses
         self._versions = TenantVersions(redis, addresses)
         self._configured = dict(configured)
+        self._removed: frozenset[str] = frozenset()
         self._tenants: dict[str, Tenant] = dict(configured)
         self._states: dict[str, TenantState] = {}
         self._unreadable: dict[str, int] = {}
@@ -80,6 +81,23 @@ class TenantTable:
     def of_host(self, host: str) -> Tenant | None:
         """The tenant that a V2 client without credentials reaches by this host name, or `None`."""
         return next((tenant for tenant in self._tenants.values() if host in tenant.hosts), None)
+
+    def configure(self, configured: Mapping[str, Tenant]) -> None:
+        """Take these as the configured tenants, at once. Those that are not among them any more are not known.
+
+        A tenant that was removed is not found again in Redis, which still holds its state, before a restart.
+        """
+        removed = self._configured.keys() - configured.keys()
+        self._removed = (self._removed | removed) - configured.keys()
+        self._configured = dict(configured)
+        for name in removed:
+            self._states.pop(name, None)
+            self._tenants.pop(name, None)
+        for name, start in configured.items():
+            before, state = self.of(name), self._states.get(name)
+            after = self._tenants[name] = start if state is None else _in_state(start, state, before)
+            if after != before:
+                self.changed(before, after)
 
     async def run(self) -> None:
         """Look every `LOOK_SECONDS`, until cancelled; a look that fails changes nothing."""
@@ -165,7 +183,7 @@ class TenantTable:
 
     async def _written(self, found: Mapping[str, int]) -> dict[str, int]:
         """The unknown tenants whose own key exists, too: a name in the hash of versions alone is no tenant."""
-        names = [name for name in found if name not in self._states]
+        names = [name for name in found if name not in self._states and name not in self._removed]
         async with self._redis.pipeline(transaction=False) as pipeline:
             for name in names:
                 pipeline.exists(self._addresses.tenant(name))
@@ -187,10 +205,12 @@ class TenantTable:
 
     async def _read(self, name: str, version: int) -> None:
         """Read one tenant. Data that cannot be used is logged once, and leaves the tenant as it is."""
+        if name in self._removed:
+            return
         try:
-            known = self._states.get(name)
+            known, configured = self._states.get(name), self._configured.get(name)
             state = await read_state(self._redis, self._addresses, name, known)
-            start = self._configured.get(name) or Tenant(name)
+            start = configured or Tenant(name)
             if known is not None and state.id_map is known.id_map:
                 after = start.with_state(
                     state,
@@ -198,7 +218,8 @@ class TenantTable:
                 )
             else:
                 after = await run_in_background(start.with_state, state)
-            self._take(name, replace(state, version=version), replace(after, version=version))
+            if self._configured.get(name) is configured and name not in self._removed:  # else the next look reads it
+                self._take(name, replace(state, version=version), replace(after, version=version))
         except Changing:
             return  # the next look reads it again
         except (ResponseError, ValueError) as error:
@@ -246,6 +267,14 @@ class TenantTable:
     async def _restore(self, name: str, state: TenantState) -> None:
         if await write_state(self._redis, self._addresses, name, state):
             log.warning("tenant_restored", tenant=name, version=state.version)
+
+
+def _in_state(start: Tenant, state: TenantState, before: Tenant) -> Tenant:
+    """The configured tenant in the state that Redis holds; its names are those that it had `before`."""
+    return start.with_state(
+        state,
+        before.names,  # V2
+    )
 
 
 def _is_held(state: TenantState, version: object, ids: object) -> bool:

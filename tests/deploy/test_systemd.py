@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -28,6 +29,23 @@ def test_it_is_no_more_exposed_than_it_states(systemd_analyze: str) -> None:
     found = re.search(r"(\d+\.\d) OK", verdict)
     assert found is not None, verdict
     assert float(found.group(1)) <= float(stated.group(1))
+
+
+def test_a_reload_reads_the_file_of_the_operator_anew(tmp_path: Path) -> None:
+    """The copy is made by the line of the unit, run with other folders."""
+    lines = [line.partition("=+")[2] for line in SERVICE.read_text().splitlines() if "=+/bin/sh" in line]
+    assert len(lines) == 2
+    assert lines[0] == lines[1]
+    theirs, ours = tmp_path / "etc", tmp_path / "run"
+    (ours / "aether-bridge").mkdir(parents=True)
+    theirs.mkdir()
+    command = lines[0].replace("%t", str(ours)).replace("/etc/aether-bridge", str(theirs))
+    for text in ("burst = 1\n", "burst = 2\n"):
+        (theirs / "bridge.toml").write_text(text)
+        subprocess.run(shlex.split(command), check=True, timeout=30)
+        copy = ours / "aether-bridge" / "bridge.toml"
+        assert (copy.read_text(), copy.stat().st_mode & 0o777) == (text, 0o600)
+    assert "ExecReload=/bin/kill -HUP $MAINPID" in SERVICE.read_text()
 
 
 def test_systemd_understands_every_line(systemd_analyze: str, tmp_path: Path) -> None:

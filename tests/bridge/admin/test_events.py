@@ -148,6 +148,10 @@ class FixedService:
     def __init__(self) -> None:
         self.tenants: list[dict[str, Any]] = [{"tenant": "acme", "version": 1}]
         self.is_away = False
+        self.is_revoked = False
+
+    def still_knows(self, _administrator: Administrator) -> bool:
+        return not self.is_revoked
 
     async def states(self, _administrator: Administrator) -> list[dict[str, Any]]:
         if self.is_away:
@@ -177,6 +181,13 @@ async def test_where_nothing_changes_there_is_only_a_sign_of_life(fixed: FixedSe
     fixed.tenants = [{"tenant": "acme", "version": 2}]
     assert await anext(stream) == 'event: tenants\ndata: [{"tenant": "acme", "version": 2}]\n\n'
     assert SILENT_LOOKS == 10
+
+
+async def test_a_stream_ends_with_its_key(fixed: FixedService) -> None:
+    stream = begin(streams_of(fixed))
+    await anext(stream)
+    fixed.is_revoked = True
+    assert [said async for said in stream] == []
 
 
 async def test_that_redis_is_away_is_said_once_and_then_that_it_is_back(fixed: FixedService) -> None:

@@ -48,7 +48,7 @@ def house() -> House:
 async def http(house: House) -> AsyncIterator[httpx.AsyncClient]:
     bus, subscriber = cast(Bus, house.bus), cast(Subscriber, house.subscriber)
     leases, connections = cast(Leases, house.leases), cast(Connections, house.connections)
-    async with asking(router(bus, subscriber, leases, connections, house.exposition)) as client:
+    async with asking(router(bus, subscriber, leases, connections, house.exposition, lambda: "0123456789ab")) as client:
         yield client
 
 

@@ -27,6 +27,8 @@ SAID = {"msg_type": "cmd", "target": "group", "group_id": "team", "from_id": "bi
 PLAIN = {"msg_type": "msg", "target": "group", "msg": "hi"}
 MAPPED = Tenant("acme", names=Names({"7": "team", "42": "ann"}))
 
+SMALL = Settings(max_message_bytes=1_024)
+
 
 class Said:
     """A publisher that notes what is said, and how each message ends; and the clock."""
@@ -60,7 +62,7 @@ def authority() -> Known:
 
 @pytest.fixture
 async def http(publisher: Said, authority: Known) -> AsyncIterator[httpx.AsyncClient]:
-    routes = router(authority, cast(Publisher, publisher), Settings(max_message_bytes=1_024), publisher)
+    routes = router(authority, cast(Publisher, publisher), lambda: SMALL, publisher)
     async with asking(routes) as client:
         yield client
 
@@ -215,7 +217,7 @@ async def test_a_body_that_is_cut_off_is_no_message() -> None:
 
 async def test_of_whoever_says_too_much_no_more_is_read_and_others_go_on(publisher: Said, authority: Known) -> None:
     settings = Settings(burst=2, messages_per_second=0.001)
-    async with asking(router(authority, cast(Publisher, publisher), settings, publisher)) as http:
+    async with asking(router(authority, cast(Publisher, publisher), lambda: settings, publisher)) as http:
         answers = [await say(http, body) for body in (SAID, b"hello", b"hello")]
         assert [answer.status_code for answer in answers] == [202, 400, 429]
         assert (answers[-1].json()["code"], answers[-1].headers["retry-after"]) == ("rate_limited", "1")
@@ -225,7 +227,8 @@ async def test_of_whoever_says_too_much_no_more_is_read_and_others_go_on(publish
 
 async def test_of_too_many_rates_the_one_that_was_used_longest_ago_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "MAX_METERS", 2)
-    meters = Meters(Settings(burst=1, messages_per_second=0.001))
+    settings = Settings(burst=1, messages_per_second=0.001)
+    meters = Meters(lambda: settings)
 
     def spend(name: str) -> str:
         return meters.of(Identity("acme", key_name=name)).spend()

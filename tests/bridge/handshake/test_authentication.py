@@ -44,7 +44,7 @@ async def test_who_shows_no_key_is_unauthenticated(sent: list[tuple[str, str]]) 
 
 async def test_a_key_with_one_tenant_names_it() -> None:
     identity = await admission().identify(query(api_key="one", color="red"))
-    assert identity == Identity("acme", "tenant", admin=False, key_name="the key one")
+    assert identity == Identity("acme", "tenant", key_name="the key one", key_digest=KEYS[0].sha256)
 
 
 async def test_an_account_picks_one_of_the_keys_tenants() -> None:
@@ -84,7 +84,9 @@ async def test_a_tenant_that_is_not_the_keys_is_forbidden(sent: list[tuple[str, 
 async def test_a_good_token_picks_the_tenant_and_sets_the_end() -> None:
     good = claims(account_id="beta")
     identity = await strict().identify(query(api_key="two", jwt=token(good)))
-    assert identity == Identity("beta", "none", key_name="the key two", expires_at=float(good["exp"]))
+    assert identity == Identity(
+        "beta", "none", key_name="the key two", key_digest=KEYS[1].sha256, expires_at=float(good["exp"])
+    )
 
 
 @pytest.mark.parametrize("account", ["acme", ""])

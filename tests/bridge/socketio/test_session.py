@@ -244,7 +244,7 @@ async def test_who_polls_nothing_is_cut_where_all_outboxes_hold_too_much(monkeyp
     home.sessions = Sessions(2 * MUCH_BYTES, MESSAGE_BYTES, home.budget, lambda: home.time)
     home.sessions.doors["/v3"] = home.v3
     session, other = await home.joined("/v3"), await home.joined("/v3")
-    monkeypatch.setattr(home.budget.outboxes, "_most_bytes", MUCH_BYTES)
+    monkeypatch.setattr(home.budget.outboxes, "most_bytes", MUCH_BYTES)
     session.write(EVENT + b" " * (MUCH_BYTES + 1))
     other.write(EVENT)
     home.budget.outboxes.look()
