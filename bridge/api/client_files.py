@@ -24,7 +24,7 @@ HEADERS: Final = {
 
 _AETHER: Final = ("about", "link", "polling", "return", "waiting", "client")
 _SHIM: Final = (
-    *("json", "names", "words", "upgrade", "downgrade", "shape"),
+    *("json", "names", "words", "named", "upgrade", "downgrade", "shape"),
     *("interpreter", "address", "socket", "install"),
 )
 _IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./[a-z0-9_]+\.js";\n', re.MULTILINE)

@@ -5,7 +5,7 @@ import { hear, isSpoken } from "./downgrade.js";
 import { depthOf, isText, MAX_DEPTH, readJson, without, writeJson } from "./json.js";
 import { encodeId, Names, utf8 } from "./names.js";
 import { reshaped, shapeOf, withShape } from "./shape.js";
-import { textContent, upgradeText, VALUE } from "./upgrade.js";
+import { addressIn, textContent, upgradeText, VALUE } from "./upgrade.js";
 
 const MOST_BROADCASTS = 16;
 export const HEARTBEAT = '{"msg_type":"heartbeat","target":"echo"}';
@@ -65,7 +65,7 @@ export class Interpreter {
     for (const line of [shaped, content].filter(fitsIntoV3).map(writeJson)) {
       if (line.length * 3 <= this.#maxBytes || utf8.encode(line).length <= this.#maxBytes) return line;
     }
-    return writeJson(fitsIntoV3(content) ? content : withShape(textContent(text), "text"));
+    return writeJson(fitsIntoV3(content) ? content : withShape(textContent(text, addressIn(content)), "text"));
   }
 
   // Heard by nobody else, as it was said: V2 let a page hear whatever it said.

@@ -18,6 +18,12 @@ export class JsonNumber {
   get isInteger() {
     return !/[.eE]/.test(this.text);
   }
+
+  // The digits of the integer that it equals, as of `7.0`; `undefined` where it is none.
+  get integer() {
+    if (this.isInteger) return this.text.replace(/^-0$/, "0");
+    return Number.isInteger(Number(this.text)) ? String(BigInt(Number(this.text))) : undefined;
+  }
 }
 
 class Reader {

@@ -65,7 +65,7 @@ export class Names {
   }
 
   nameOf(id) {
-    const text = id instanceof JsonNumber ? id.text.replace(/^-0$/, "0") : id;
+    const text = id instanceof JsonNumber ? id.integer : id;
     return this.#nameOf.get(text) ?? encodeId(text);
   }
 
@@ -75,6 +75,6 @@ export class Names {
 }
 
 export function isRecipient(value) {
-  if (value instanceof JsonNumber) return value.isInteger;
+  if (value instanceof JsonNumber) return value.integer !== undefined;
   return isText(value) && value !== "" && (value.length <= MAX_ID_CHARACTERS || [...value].length <= MAX_ID_CHARACTERS);
 }

@@ -1,6 +1,7 @@
 // V2 words -> V3 words, as compat/upgrade.py. Pure: it never decides who hears a message.
 
 import { isObject, isText, NotJson, readFrame } from "./json.js";
+import { namedIn } from "./named.js";
 import { isRecipient } from "./names.js";
 import { CLAIMS, EVENTS, STASH, TYPES, TYPES_OF_V3 } from "./words.js";
 
@@ -23,7 +24,7 @@ class Reading {
     const fits = (one) => this.unused.has(one) && !isEvent(commands.get(one));
     const word = cmd === undefined ? [...commands.keys()].find(fits) : undefined;
     if (word !== undefined) cmd = commands.get(word);
-    const said = new Map([["msg_type", type ?? (cmd === undefined ? "msg" : "cmd")], ...this.#address()]);
+    const said = new Map([["msg_type", type ?? (cmd === undefined ? "msg" : "cmd")], ...this.address()]);
     const msg = this.#take(spellings.msg, isText);
     const payload = this.#payload(word);
     for (const [name, value] of Object.entries({ cmd, msg, payload })) if (value !== undefined) said.set(name, value);
@@ -51,7 +52,7 @@ class Reading {
     return TYPES.get(this.#take(spelled, (value) => TYPES.has(value)));
   }
 
-  #address() {
+  address() {
     const { spellings } = this.dialect;
     const recipient = this.#find(spellings.to_id, isRecipient);
     const known = recipient === undefined ? ["group", "broadcast"] : ["group", "broadcast", "direct"];
@@ -92,7 +93,18 @@ class Reading {
   }
 }
 
-export const textContent = (text) => new Map([["msg_type", "msg"], ["target", "group"], ["msg", text]]);
+const TO_GROUP = [["target", "group"]];
+// No client can have the server's id, so nobody hears what is said to it.
+const TO_NOBODY = [["target", "direct"], ["to_id", "server"]];
+
+export const textContent = (text, address = TO_GROUP) => new Map([["msg_type", "msg"], ...address, ["msg", text]]);
+
+export const addressIn = (content) => [...content].filter(([name]) => name === "target" || name === "to_id");
+
+function addressOf(text, names, dialect) {
+  const named = namedIn(text, dialect.spellings);
+  return named === undefined ? TO_NOBODY : new Reading(named, names, dialect).address();
+}
 
 function upgrade(frame, names, dialect) {
   if (isObject(frame)) return new Reading(frame, names, dialect).content();
@@ -106,6 +118,6 @@ export function upgradeText(text, names, dialect) {
     return { content: upgrade(frame, names, dialect), frame };
   } catch (error) {
     if (!(error instanceof NotJson)) throw error;
-    return { content: textContent(text), frame: undefined };
+    return { content: textContent(text, addressOf(text, names, dialect)), frame: undefined };
   }
 }
