@@ -12,6 +12,9 @@ from bridge.broker.message import BusMessage, read
 from bridge.broker.recent_messages import RecentMessages
 from v3.messages import Unreadable
 
+CANARY: Final = b"\0canary"
+"""What a process says to itself to find out whether it is heard. It is no message, and no message can be it."""
+
 Batches = Mapping[bytes, list[BusMessage]]
 """Channel -> its messages, in the order in which Redis sent them."""
 
@@ -55,7 +58,10 @@ class Incoming:
         try:
             message = self.recent.find(data) or read(data, self._arrived_at)
         except Unreadable as unreadable:
-            self.rejected[unreadable.code] += 1
+            if data == CANARY:
+                self.received -= 1
+            else:
+                self.rejected[unreadable.code] += 1
             return None
         self._previous = (data, message)
         return message
