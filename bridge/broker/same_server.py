@@ -6,7 +6,8 @@ subscriber's present link listens: that server is the same if it counts a listen
 new connection, made by the address: if another server takes writes there, this process follows.
 
 When the servers differ both links end, and others are made by the address. What was said since they last agreed may be
-lost: the subscriber announces it, once, when they agree again. This module decides nothing about messages.
+lost: the subscriber announces it, once, when they agree again. The other processes are told too, since what this one
+said meanwhile did not reach them. This module decides nothing about messages.
 """
 
 import asyncio
@@ -17,8 +18,8 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import RedisError, ResponseError
 
 from bridge.broker.bus import Bus
-from bridge.broker.incoming import CANARY
 from bridge.broker.link import CONNECT_SECONDS, end_if_cancelled, give_up, open_connection, pack
+from bridge.broker.notices import CANARY
 from bridge.broker.refusal import LinkError
 from bridge.broker.subscriber import Subscriber
 from bridge.broker.trial import refusal_of_write
@@ -27,6 +28,8 @@ BY_ADDRESS_SECONDS: Final = 1.0
 """Pause between two looks at where the address leads."""
 AGAIN_SECONDS: Final = 0.2
 """Pause before a second look, when the canary had no listeners."""
+ARRIVAL_SECONDS: Final = 900
+"""For so long two processes may be apart, as when a change of DNS reaches one of them late, and it is all announced."""
 ELSEWHERE: Final = "its links, or its address, lead to different Redis servers"
 
 log = structlog.get_logger(__name__)
@@ -39,31 +42,34 @@ class SameServer:
         self._links = links
         self._bus = bus
         self._subscriber = subscriber
+        self._notices = subscriber.notices
         self._probe = probe
+        self._arrival = probe + b":arrival"
         self._now = asyncio.get_running_loop().time
         self._agreed: bytes | None = None
         self._unheard: bytes | None = None
-        self._certain_until = self._now()
-        self._by_address_until = self._now()
+        self._certain_until = self._by_address_until = self._now()
+        self._spoke_elsewhere: tuple[float, float] | None = None
         self._trouble: str | None = None
         self.parted = 0
         """How often the servers differed."""
         bus.back.add(self._forget)
         bus.taken.add(self._compare)
         bus.refused.add(self._doubt)
-        subscriber.listens.add(self._compare)
         subscriber.is_trusted = self._do_agree
+        self._notices.listens.add(self._compare)
+        self._notices.others_moved.add(self._others_moved)
 
     async def run(self) -> None:
         """Look at where the address leads every `BY_ADDRESS_SECONDS`, until cancelled."""
         while True:
             await asyncio.sleep(BY_ADDRESS_SECONDS)
-            canary = self._subscriber.canary
+            canary = self._notices.canary
             if canary is not None and self._do_agree():
                 await self._look_by_address(canary)
 
     def _do_agree(self) -> bool:
-        return self._bus.is_up and self._agreed is not None and self._agreed == self._subscriber.canary
+        return self._bus.is_up and self._agreed is not None and self._agreed == self._notices.canary
 
     def _forget(self) -> None:
         """The bus has a new link: nothing is known of where it leads."""
@@ -74,12 +80,12 @@ class SameServer:
         self._subscriber.doubt(min(self._certain_until, self._by_address_until))
 
     def _compare(self, asked_at: float | None = None) -> None:
-        canary, at = self._subscriber.canary, self._now() if asked_at is None else asked_at
+        canary, at = self._notices.canary, self._now() if asked_at is None else asked_at
         if canary is not None:
             self._bus.command(pack("PUBLISH", canary, CANARY), lambda reply: self._counted(canary, reply, at))
 
     def _counted(self, canary: bytes, reply: object, asked_at: float) -> None:
-        if not isinstance(reply, int) or canary != self._subscriber.canary:
+        if not isinstance(reply, int) or canary != self._notices.canary:
             return
         if reply:
             self._agree(canary, asked_at)
@@ -89,8 +95,14 @@ class SameServer:
             self._unheard = canary
 
     def _agree(self, canary: bytes, asked_at: float) -> None:
-        self._unheard, self._certain_until = None, asked_at
+        self._unheard = None
+        if self._spoke_elsewhere is not None:
+            self._arrive(canary)
+            return
+        self._certain_until = asked_at
         if self._agreed != canary:
+            if self._subscriber.reconnects:
+                self._mark_arrival()
             self._agreed, self._by_address_until = canary, asked_at
             self._subscriber.announce_if_whole()
 
@@ -98,9 +110,37 @@ class SameServer:
         """The servers differ: make both links anew, by the address."""
         log.warning("redis_servers_differ", reason=ELSEWHERE)
         self.parted += 1
+        self._spoke_elsewhere = min(self._certain_until, self._by_address_until), self._now()
         self._doubt()
         self._bus.leave(ELSEWHERE)
         self._subscriber.leave()
+
+    def _arrive(self, canary: bytes) -> None:
+        """Ask when the first of our processes came to this server: since then it was apart from this one."""
+        self._mark_arrival()
+        self._bus.command(pack("PTTL", self._arrival), lambda reply: self._arrived(canary, reply))
+
+    def _mark_arrival(self) -> None:
+        """The first that comes leaves a key for `ARRIVAL_SECONDS`. Its rest of life says when that was, by no clock."""
+        self._bus.command(pack("SET", self._arrival, b"", "NX", "EX", ARRIVAL_SECONDS), _ignore)
+
+    def _arrived(self, canary: bytes, left: object) -> None:
+        if not isinstance(left, int) or self._spoke_elsewhere is None or canary != self._notices.canary:
+            return  # asked again with the next write that Redis takes
+        age = ARRIVAL_SECONDS - left / 1_000 if left > 0 else 0.0
+        (since, until), self._spoke_elsewhere = self._spoke_elsewhere, None
+        since = min(since, self._now() - age)
+        self._subscriber.doubt(since)
+        self._agree(canary, self._now())
+        ago = self._notices.moved(self._now() - since, self._now() - until)
+        self._bus.command(pack("PUBLISH", self._notices.moved_channel, ago), _ignore)
+
+    def _others_moved(self, since_seconds: float, until_seconds: float) -> None:
+        """Another process spoke elsewhere: who listens here may have missed what it said."""
+        since, until = self._now() - since_seconds, self._now() - until_seconds
+        if not self._subscriber.has_announced(since, until):
+            self._subscriber.doubt(since)
+            self._subscriber.announce_if_whole()
 
     async def _look_by_address(self, canary: bytes) -> None:
         """Ask over a new connection whether it leads to the server at which the subscriber listens.
@@ -111,8 +151,8 @@ class SameServer:
         heard_by = await self._heard_by_address(canary)
         if heard_by == 0:
             await asyncio.sleep(AGAIN_SECONDS)  # the server may just have ended the subscriber's link
-            heard_by = await self._heard_by_address(canary) if canary == self._subscriber.canary else None
-        if heard_by is None or canary != self._subscriber.canary or not self._do_agree():
+            heard_by = await self._heard_by_address(canary) if canary == self._notices.canary else None
+        if heard_by is None or canary != self._notices.canary or not self._do_agree():
             return
         if heard_by:
             self._by_address_until = asked_at
@@ -152,3 +192,7 @@ async def _reply(connection: AbstractConnection, *command: bytes | str | int) ->
         return cast(object, await connection.read_response())
     except ResponseError as error:
         return error
+
+
+def _ignore(reply: object) -> None:
+    """Nothing to do: what was not told or marked makes a gap shorter, and the next write shows whether Redis lives."""

@@ -10,7 +10,6 @@ that all was heard. Redis answers in order, so that is when the last answered PI
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from secrets import token_hex
 from typing import Final
 
 import structlog
@@ -18,9 +17,10 @@ from redis.asyncio.connection import ConnectionPool
 
 from bridge.broker.channels import Channels
 from bridge.broker.incoming import Incoming
-from bridge.broker.link import Keeper, Replies, pack
+from bridge.broker.link import Keeper, Replies
 from bridge.broker.message import BusMessage
-from bridge.system.observers import Observers
+from bridge.broker.notices import Notices
+from bridge.broker.pings import Pings
 
 PING_SECONDS: Final = 1.0
 """Pause between two PINGs."""
@@ -28,7 +28,8 @@ SILENCE_SECONDS: Final = 4.0
 """A link without any reply for so long after a PING is ended."""
 GRACE_SECONDS: Final = 0.05
 """Before a link is ended, replies that have arrived unread get so long to be read."""
-CANARY_NAME_BYTES: Final = 8
+COVERED_SECONDS: Final = 1.0
+"""A gap that began at most so much later is announced already: `from` is said to be earlier by more than that."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,30 +50,21 @@ class Subscriber:
     ) -> None:
         """`gap` gets for how many seconds messages may have been missed, once all channels are subscribed again.
 
-        `arrived_at` and `max_bytes`: see `Incoming`. `probe` begins the name of the canary's channel; without it there
-        is none.
+        `arrived_at` and `max_bytes`: see `Incoming`; `probe`: see `Notices`.
         """
         self._keeper = Keeper(links, self._replied, "subscriber")
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver
         self._gap = gap
-        self._incoming = Incoming(arrived_at, max_bytes)
         self._channels = Channels(lambda: self._loop.call_soon(self._send))
-        self._probe = probe
-        self._wanted_canary = b""
-        self._certain_until = self._loop.time()
-        self._unanswered_pings = 0
-        self._asked_at: float | None = None
+        self._pings = Pings(self._loop.time())
         self._missed_since: float | None = None
+        self._announced = (0.0, 0.0)
         self.gaps = 0
-        self.canary: bytes | None = None
-        """The channel on which nobody listens but the link that is open now; `None` until Redis has confirmed it."""
-        self.listens: Final = Observers[[]]()
-        """Called when the canary's channel is confirmed on a new link."""
+        self.notices: Final = Notices(probe)
+        self._incoming = Incoming(arrived_at, max_bytes, self.notices.read)
         self.is_trusted: Callable[[], bool] = lambda: True
         """Whether this link leads to the right server. While it does not, nothing counts as heard."""
-        self.trouble: str | None = None
-        """What Redis said instead of an answer to the last PING. The link lives: an error is an answer."""
         self.expect: Final[Callable[[bytes, BusMessage], None]] = self._incoming.recent.keep
         """Called with what this process publishes now: when these bytes arrive, they need not be parsed."""
         self.release: Final[Callable[[Iterable[bytes]], None]] = self._channels.release
@@ -88,6 +80,11 @@ class Subscriber:
     def is_up(self) -> bool:
         """Whether there is a link, and every wanted channel is subscribed."""
         return self._keeper.link is not None and self._missed_since is None
+
+    @property
+    def trouble(self) -> str | None:
+        """What Redis said instead of an answer to the last PING."""
+        return self._pings.trouble
 
     @property
     def reconnects(self) -> int:
@@ -126,6 +123,11 @@ class Subscriber:
         """Messages may be missed since then, by the time of the event loop. Announced when `is_trusted`, not before."""
         self._missed_since = since if self._missed_since is None else min(self._missed_since, since)
 
+    def has_announced(self, since: float, until: float) -> bool:
+        """Whether the last gap was this one."""
+        announced_since, announced_until = self._announced
+        return announced_since - COVERED_SECONDS <= since and until <= announced_until
+
     def leave(self) -> None:
         """End the link, which does not lead where it should; another is made by the name of the server."""
         self._keeper.end_link()
@@ -134,29 +136,28 @@ class Subscriber:
         """Announce what may have been missed, if there is something, and everything is heard again."""
         if self._missed_since is None or not self._is_whole():
             return
-        silence = self._loop.time() - self._missed_since
+        self._announced = since, until = self._missed_since, self._loop.time()
         self._missed_since = None
         self.gaps += 1
-        self._gap(silence)
+        self._gap(until - since)
 
     def _is_whole(self) -> bool:
         return self._keeper.link is not None and self._channels.are_confirmed and self.is_trusted()
 
     def _opened(self) -> None:
-        self._certain_until, self._asked_at, self._unanswered_pings = self._loop.time(), None, 0
+        self._pings.begin(self._loop.time())
         self._channels.renew()
-        if self._probe and self._keeper.link is not None:
-            self._wanted_canary = b"%b:%b" % (self._probe, token_hex(CANARY_NAME_BYTES).encode())
-            self._keeper.link.write(pack("SUBSCRIBE", self._wanted_canary))
+        if self._keeper.link is not None:
+            self._keeper.link.write(self.notices.begin())
         self.announce_if_whole()
 
     def _lost(self) -> None:
-        self.doubt(self._certain_until)
-        self.canary = None
+        self.doubt(self._pings.certain_until)
+        self.notices.canary = None
         self._channels.lose()
 
     def _replied(self, replies: Replies) -> None:
-        self._asked_at = None
+        self._pings.heard()
         for channel, batch in self._incoming.read(replies, self._heed).items():
             try:
                 self._deliver(channel, batch)
@@ -166,30 +167,22 @@ class Subscriber:
 
     def _heed(self, reply: object) -> None:
         """Handle replies that are not messages: confirmations, answers to PING, and errors."""
-        if isinstance(reply, list) and reply[0] == b"subscribe":
-            self._confirmed(reply[1])
-        elif isinstance(reply, Exception):
-            self._answered(str(reply))
-        elif isinstance(reply, bytes) or (isinstance(reply, list) and reply[0] == b"pong"):
-            self._answered(None)
-            self._certain_until = float(reply if isinstance(reply, bytes) else reply[1])
+        if isinstance(reply, Exception):
+            self._answered(None, str(reply))
+        elif not isinstance(reply, list):
+            self._answered(reply, None)  # while nothing is subscribed
+        elif reply[0] == b"pong":
+            self._answered(reply[1], None)
+        elif reply[0] == b"subscribe":
+            if not self.notices.confirm(reply[1]):
+                self._channels.confirm(reply[1])
+            self.announce_if_whole()
 
-    def _answered(self, trouble: str | None) -> None:
+    def _answered(self, asked_at: object, trouble: str | None) -> None:
         """A PING was answered, perhaps with an error. An answer too many means that a subscription was refused."""
-        if self._unanswered_pings:
-            self._unanswered_pings -= 1
-            self.trouble = trouble
-        else:
+        if not self._pings.answered(asked_at if isinstance(asked_at, bytes) else None, trouble):
             log.error("subscription_refused", reason=trouble)
             self._keeper.end_link()
-
-    def _confirmed(self, channel: bytes) -> None:
-        if channel == self._wanted_canary:
-            self.canary = channel
-            self.listens()
-        else:
-            self._channels.confirm(channel)
-        self.announce_if_whole()
 
     async def _watch(self) -> None:
         """Check every `PING_SECONDS`; end a link that does not even answer a PING.
@@ -200,18 +193,15 @@ class Subscriber:
             due_at = self._loop.time() + PING_SECONDS
             await asyncio.sleep(PING_SECONDS)
             self._incoming.recent.turn()
-            if self._asked_at is not None:
-                self._asked_at += max(0.0, self._loop.time() - due_at)  # this process was late, not Redis
+            self._pings.forgive(self._loop.time() - due_at)
             await self._ask_or_judge()
 
     async def _ask_or_judge(self) -> None:
         link = self._keeper.link
         if link is None:
             return
-        if self._asked_at is None:
-            self._asked_at = self._loop.time()
-            self._unanswered_pings += 1
-            link.write(pack("PING", repr(self._asked_at)))
+        if not self._pings.is_asked:
+            link.write(self._pings.ask(self._loop.time()))
         elif self._is_silent():
             # If this process itself stood still, the answer may have arrived unread: read it before judging.
             await asyncio.sleep(GRACE_SECONDS)
@@ -219,4 +209,4 @@ class Subscriber:
                 self._keeper.end_link()
 
     def _is_silent(self) -> bool:
-        return self._asked_at is not None and self._loop.time() - self._asked_at > SILENCE_SECONDS
+        return self._pings.are_silent(self._loop.time(), SILENCE_SECONDS)
