@@ -84,6 +84,10 @@ class Proxy:
         """The proxy as the address of a Redis."""
         return f"redis://127.0.0.1:{self.port}/0"
 
+    def lead_to(self, port: int) -> None:
+        """From now on new connections lead there, as after a change of DNS; those that are open stay where they are."""
+        self._target_port = port
+
     def swallow(self) -> None:
         """From now on a black hole: connections stay open, and nothing comes through."""
         self.up.swallows = self.down.swallows = True

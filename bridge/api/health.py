@@ -31,7 +31,8 @@ def router(
     @routes.head("/readyz", include_in_schema=False)
     @routes.get("/readyz", summary="Whether the process can serve", responses={503: {"description": "It cannot."}})
     async def readiness() -> JSONResponse:
-        trouble = [sentence for sentence, is_so in _troubles(bus, subscriber, leases, connections) if is_so]
+        troubles = _troubles(bus, subscriber, leases, connections)
+        trouble = list(dict.fromkeys(sentence for sentence, is_so in troubles if is_so))
         said = {"ready": not trouble, "trouble": trouble, "configuration": configuration_hash()}
         return JSONResponse(said, 503 if trouble else 200)
 
@@ -54,5 +55,6 @@ def _troubles(
     """Each reason for which the process may not be able to serve, and whether it is so."""
     yield "Redis does not take what is said", not bus.is_up
     yield "not all channels are heard", not subscriber.is_up
-    yield leases.trouble or "", leases.trouble
+    for said_by_redis in (bus.refusal, subscriber.trouble, leases.trouble):
+        yield said_by_redis or "", said_by_redis
     yield "the process is stopping", connections.is_closing

@@ -3,6 +3,9 @@
 A PUBLISH is never retried, because listeners could get the message twice. When a command could not be sent, or it is
 not known whether Redis executed it, its callback gets `None`, at most two seconds after the call, whatever Redis does.
 Time in which this process itself was late does not count, because Redis may have answered meanwhile.
+
+Several times a second the bus asks Redis for a write. If Redis refuses it (a master that was demoted, a full disk), the
+link ends, and another is made by the name of the server: it is used once Redis takes a write on it.
 """
 
 import asyncio
@@ -14,6 +17,8 @@ import structlog
 from redis.asyncio.connection import ConnectionPool
 
 from bridge.broker.link import Keeper, Replies, pack
+from bridge.broker.refusal import refusal_in
+from bridge.broker.trial import WriteTrial, refusal_of_write, write_nothing
 from bridge.system.observers import Observers
 
 Done = Callable[[Any], None]
@@ -61,15 +66,19 @@ class Bus:
     """
 
     def __init__(self, links: ConnectionPool, probe: bytes) -> None:
-        """`probe`: a channel without listeners. How Redis answers a PUBLISH there shows whether it accepts any."""
-        self._keeper = Keeper(links, self._replied, "bus")
-        self._probe = pack("PUBLISH", probe, b"")
+        """`probe`: the name of a key and of a channel that nobody uses. They show whether Redis takes what is said."""
+        self._keeper = Keeper(links, self._replied, "bus", WriteTrial(probe))
+        self._write: Final = write_nothing(probe)
+        self._publish: Final = pack("PUBLISH", probe, b"")
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Receipt] = deque()
         self._unsent: list[bytes] = []
         self.back: Final = Observers[[]]()
         """Called each time that a link to Redis opens."""
-        self._refused_by_redis = False
+        self.taken: Final = Observers[[float]]()
+        """Called when Redis has taken a write, with the time of the event loop at which it was asked."""
+        self.refused: Final = Observers[[]]()
+        """Called when Redis refuses what it took before; the link has ended."""
         self._late_seconds = 0.0
         self.published = 0
         self.failed = 0
@@ -85,13 +94,18 @@ class Bus:
 
     @property
     def is_up(self) -> bool:
-        """Whether there is a link, and Redis accepts a PUBLISH on it."""
-        return self.is_linked and not self._refused_by_redis
+        """Whether there is a link; Redis took a write on it."""
+        return self._keeper.link is not None
 
     @property
     def is_linked(self) -> bool:
-        """Whether there is a link, even if Redis refuses commands on it."""
-        return self._keeper.link is not None
+        """Whether Redis answers, even if it refuses what is said."""
+        return self.is_up or self.refusal is not None
+
+    @property
+    def refusal(self) -> str | None:
+        """While the bus is not up: what Redis said when it refused, if it did."""
+        return self._keeper.refusal
 
     @property
     def reconnects(self) -> int:
@@ -128,6 +142,11 @@ class Bus:
         `done` gets the reply, Redis's error as an exception, or `None` if it was not sent or not answered.
         """
         self._send([command], done)
+
+    def leave(self, reason: str) -> None:
+        """End the link, which does not lead where it should; another is made by the name of the server."""
+        self._keeper.end_link(reason)
+        self._lost()
 
     def _said(self, reply: object, done: Done) -> None:
         if reply is None or isinstance(reply, Exception):
@@ -173,8 +192,8 @@ class Bus:
             log.exception("receipt_failed")
 
     def _opened(self) -> None:
-        self._refused_by_redis = False
         self.back()
+        self._ask()
 
     def _lost(self) -> None:
         self._unsent.clear()
@@ -194,15 +213,25 @@ class Bus:
             link = self._keeper.link
             if link is None:
                 continue
-            self.command(self._probe, self._probed)
+            self._ask()
             if self._is_overdue():
                 # If this process itself stood still, the replies may have arrived unread: read them before judging.
                 await asyncio.sleep(GRACE_SECONDS)
                 if link is self._keeper.link and self._is_overdue():
                     self._keeper.end_link()
 
-    def _probed(self, reply: object) -> None:
-        self._refused_by_redis = isinstance(reply, Exception)
+    def _ask(self) -> None:
+        """Ask whether Redis still takes a write and a PUBLISH."""
+        asked_at = self._loop.time()
+        self.command(self._write, lambda reply: self._judge(refusal_of_write(reply)))
+        self.command(self._publish, lambda reply: self._judge(refusal_in(reply), reply, asked_at))
+
+    def _judge(self, refusal: str | None, reply: object = None, asked_at: float = 0.0) -> None:
+        if refusal is not None:
+            self.leave(refusal)
+            self.refused()
+        elif reply is not None:
+            self.taken(asked_at)
 
     def _is_overdue(self) -> bool:
         return bool(self._waiting) and self._waiting[0].deadline < self._lived_seconds()

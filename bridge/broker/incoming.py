@@ -16,16 +16,24 @@ Batches = Mapping[bytes, list[BusMessage]]
 """Channel -> its messages, in the order in which Redis sent them."""
 
 
+def _never(_channel: bytes, _data: bytes) -> bool:
+    return False
+
+
 class Incoming:
     """The messages that one subscriber receives."""
 
-    def __init__(self, arrived_at: Callable[[], str], max_bytes: int) -> None:
+    def __init__(
+        self, arrived_at: Callable[[], str], max_bytes: int, is_notice: Callable[[bytes, bytes], bool] = _never
+    ) -> None:
         """`arrived_at` returns the `sent_at` for messages that other services published without one.
 
-        `max_bytes` bounds one message as it is on the bus.
+        `max_bytes` bounds one message as it is on the bus. `is_notice` is asked, with its channel, about what is no
+        message: it takes the notices of processes.
         """
         self._arrived_at = arrived_at
         self.max_bytes = max_bytes
+        self._is_notice = is_notice
         self._previous: tuple[bytes, BusMessage] | None = None
         self.recent: Final = RecentMessages()
         """Messages that this process has just published: they need not be parsed when they arrive."""
@@ -38,14 +46,14 @@ class Incoming:
         batches: dict[bytes, list[BusMessage]] = {}
         for reply in replies:
             if isinstance(reply, list) and reply[0] == b"message":
-                message = self._checked(reply[2])
+                message = self._checked(reply[1], reply[2])
                 if message is not None:
                     batches.setdefault(reply[1], []).append(message)
             else:
                 other(reply)
         return batches
 
-    def _checked(self, data: bytes) -> BusMessage | None:
+    def _checked(self, channel: bytes, data: bytes) -> BusMessage | None:
         self.received += 1
         if self._previous is not None and self._previous[0] == data:
             return self._previous[1]  # published on a second channel right after the first
@@ -55,7 +63,10 @@ class Incoming:
         try:
             message = self.recent.find(data) or read(data, self._arrived_at)
         except Unreadable as unreadable:
-            self.rejected[unreadable.code] += 1
+            if self._is_notice(channel, data):
+                self.received -= 1
+            else:
+                self.rejected[unreadable.code] += 1
             return None
         self._previous = (data, message)
         return message

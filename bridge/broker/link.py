@@ -2,7 +2,8 @@
 
 redis-py opens the connection (address, TLS, credentials, database). Then this module takes over its socket, so that
 replies are handled in the same turn of the event loop in which they arrive. RESP2, no read timeout. A link never
-reconnects and never retries: it ends once and calls `lost` once, and its owner opens another.
+reconnects and never retries: it ends once and calls `lost` once, and its owner opens another. What it has not sent
+when we end it is never sent.
 
 When much arrives at once, it is handled for `TURN_SECONDS` and at most one piece more, and the rest in later turns of
 the loop. Nothing is read from the socket meanwhile. So a flood through Redis does not hold up the client sockets: Redis
@@ -11,15 +12,19 @@ has to wait.
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import hiredis
 import structlog
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+
+from bridge.broker.refusal import LinkError, refusal_in
 
 Replies = Sequence[object]
 CONNECT_SECONDS: Final = 1.0
@@ -33,12 +38,10 @@ TURN_SECONDS: Final = 0.004
 """How long replies that came at once are handled in one turn of the event loop."""
 PIECE_BYTES: Final = 16_384
 """Replies are parsed in pieces of this size: a millisecond of small messages. A larger reply takes several pieces."""
+_RESET_AT_ONCE: Final = struct.pack("ii", 1, 0)
+"""For SO_LINGER: closing the socket sends a reset, and the kernel forgets what it has not delivered."""
 
 log = structlog.get_logger(__name__)
-
-
-class LinkError(ConnectionError):
-    """Redis could not be reached, or refused the connection; the message says which and why."""
 
 
 class Link(asyncio.Protocol):
@@ -68,9 +71,17 @@ class Link(asyncio.Protocol):
         """Bytes that were written and not yet sent."""
         return self._transport.get_write_buffer_size()
 
+    def hand_over(self, replies: Callable[[Replies], None], lost: Callable[[], None]) -> None:
+        """Call these two from now on. Raises `LinkError` if the link has ended."""
+        if self._lost is None:
+            raise LinkError("the connection was lost")
+        self._replies, self._lost = replies, lost
+
     def end(self) -> None:
-        """End the link at once; `lost` is called before this returns."""
+        """End the link at once; `lost` is called before this returns. What is not sent yet is dropped."""
         if not self._transport.is_closing():
+            with contextlib.suppress(OSError):  # the other side has just ended it
+                self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_ONCE)
             self._transport.abort()
         self._end()
 
@@ -113,10 +124,10 @@ class Link(asyncio.Protocol):
         except hiredis.ProtocolError:
             self.end()
         if replies:
-            self._hand_over(replies)
+            self._pass_on(replies)
 
-    def _hand_over(self, replies: Replies) -> None:
-        """Hand over the replies. An error ends the link: replies could no longer be matched to their commands."""
+    def _pass_on(self, replies: Replies) -> None:
+        """Pass the replies on. An error ends the link: replies could no longer be matched to their commands."""
         try:
             self._replies(replies)
         except Exception:
@@ -154,25 +165,44 @@ def pool(url: str, name: str) -> ConnectionPool:
     )
 
 
-async def open_link(links: ConnectionPool, replies: Callable[[Replies], None], lost: Callable[[], None]) -> Link:
+class Trial(Protocol):
+    """Decides whether a link may be used, by asking Redis before its owner gets it."""
+
+    async def stand(self, link: Link) -> None:
+        """Ask on this link. Raises `LinkError` if Redis refuses, or does not answer in time."""
+
+
+async def open_link(
+    links: ConnectionPool, replies: Callable[[Replies], None], lost: Callable[[], None], trial: Trial | None = None
+) -> Link:
     """Open a link. Raises `LinkError`; gives up after `CONNECT_SECONDS`, whatever Redis does."""
+    link = Link(await open_connection(links), replies, lost)
+    if trial is not None:
+        await trial.stand(link)
+        link.hand_over(replies, lost)
+    return link
+
+
+async def open_connection(links: ConnectionPool) -> AbstractConnection:
+    """Open a connection of redis-py. Raises `LinkError`; gives up after `CONNECT_SECONDS`, whatever Redis does."""
     connection: AbstractConnection | None = None
     try:
         connection = cast(AbstractConnection, links.make_connection())  # type: ignore[no-untyped-call]
         async with asyncio.timeout(CONNECT_SECONDS):
             await connection.connect()  # type: ignore[no-untyped-call]
         end_if_cancelled()
-        return Link(connection, replies, lost)
     except Exception as error:  # noqa: BLE001 - no files left, an unknown host, a socket already closed
-        await _give_up(connection)
+        await give_up(connection)
         end_if_cancelled()
-        raise LinkError(f"{type(error).__name__}: {error}") from None
+        raise LinkError(f"{type(error).__name__}: {error}", refusal_in(error)) from None
     except asyncio.CancelledError:
-        await _give_up(connection)
+        await give_up(connection)
         raise
+    return connection
 
 
-async def _give_up(connection: AbstractConnection | None) -> None:
+async def give_up(connection: AbstractConnection | None) -> None:
+    """Close it, whatever state it is in."""
     if connection is not None:
         with contextlib.suppress(Exception):
             await connection.disconnect(nowait=True)
@@ -189,20 +219,26 @@ def end_if_cancelled() -> None:
 
 
 class Keeper:
-    """Keeps one link open while `run` runs, and opens another when it ends."""
+    """Keeps one link open while `run` runs, and opens another when it ends. A link that fails its trial is not used."""
 
-    def __init__(self, links: ConnectionPool, replies: Callable[[Replies], None], name: str) -> None:
+    def __init__(
+        self, links: ConnectionPool, replies: Callable[[Replies], None], name: str, trial: Trial | None = None
+    ) -> None:
         self._links = links
         self._replies = replies
         self._name = name
+        self._trial = trial
         self._ended = asyncio.Event()
         self._trouble: str | None = None
         self.link: Link | None = None
+        self.refusal: str | None = None
+        """While there is no link: what Redis said when it refused the last one, if it did."""
         self.reconnects = 0
 
-    def end_link(self) -> None:
-        """End the link that is open now, if there is one."""
+    def end_link(self, refusal: str | None = None) -> None:
+        """End the link that is open now, if there is one. `refusal`: what Redis said, if that is the reason."""
         if self.link is not None:
+            self.refusal = refusal
             self.link.end()
 
     async def run(self, opened: Callable[[], None], lost: Callable[[], None]) -> None:
@@ -221,11 +257,12 @@ class Keeper:
     async def _keep_one(self, opened: Callable[[], None], lost: Callable[[], None]) -> float:
         """Open a link and wait for its end; return for how many seconds it was open."""
         try:
-            self.link = await open_link(self._links, self._replies, self._end)
+            self.link = await open_link(self._links, self._replies, self._end, self._trial)
         except LinkError as error:
+            self.refusal = error.refusal
             self._log_once(str(error))
             return 0.0
-        self._trouble = None
+        self._trouble = self.refusal = None
         now = asyncio.get_running_loop().time
         opened_at = now()
         await self._until_lost(opened, lost)
@@ -237,7 +274,7 @@ class Keeper:
             self._ended.clear()
             opened()
             await self._ended.wait()
-            log.warning("redis_link_lost", link=self._name)
+            log.warning("redis_link_lost", link=self._name, **({"reason": self.refusal} if self.refusal else {}))
             self.reconnects += 1
         finally:
             self.link = None

@@ -17,7 +17,8 @@ from bridge.broker.leases import Leases
 from bridge.broker.link import pool
 from bridge.broker.presence import Presence
 from bridge.broker.presence_events import PresenceEvents
-from bridge.broker.reading import reading
+from bridge.broker.reading import reading, renew
+from bridge.broker.same_server import SameServer
 from bridge.broker.subscriber import Deliver, Subscriber
 from bridge.system.metrics import counter, counters, gauge
 from bridge.system.part import Part, Task
@@ -27,6 +28,8 @@ FIRST_LINK_SECONDS: Final = 2.0
 """The longest wait at the start for the first link. Without a link the bridge starts too, and answers 503."""
 LAST_WORDS_SECONDS: Final = 0.5
 """The longest wait for the last writes to Redis when the process stops."""
+ON_THE_WAY_SECONDS: Final = 2.0
+"""So long after its `sent_at` a message may reach Redis; later, its sender is told `bus_down`."""
 SCRIPT_TRIPS: Final = 2  # round trips to run a script: one more if Redis does not know it yet
 REJECTED: Final = ("invalid_json", "invalid_message", "too_big", "undeliverable")
 PROCESS_NAME_BYTES: Final = 6
@@ -60,7 +63,16 @@ class Broker(Part):
         links = pool(options.redis_url, f"aether-bridge-{self.process}")
         self.redis: Final = reading(options.redis_url)
         self.bus: Final = Bus(links, self.addresses.probe)
-        self.subscriber: Final = Subscriber(links, deliver, gap, self.now, options.most_message_bytes)
+        probe = self.addresses.probe
+        self.subscriber: Final = Subscriber(
+            links,
+            deliver,
+            lambda seconds: gap(seconds + ON_THE_WAY_SECONDS),
+            self.now,
+            options.most_message_bytes,
+            probe,
+        )
+        self.same_server: Final = SameServer(links, self.bus, self.subscriber, probe)
         self.events: Final = PresenceEvents(self.bus, self.addresses, microseconds, options.presence_events_members)
         self.presence: Final = Presence(
             self.bus, self.addresses, self.process, self.events, microseconds, options.presence_seconds
@@ -68,9 +80,10 @@ class Broker(Part):
         self.leases: Final = Leases(self.bus, self.addresses, self.process, self.presence)
         self.data_loss_mark: Final = DataLossMark(self.bus, self.addresses, self.now)
         self.leases.forgotten.add(self.data_loss_mark.look)
+        self.bus.back.add(lambda: renew(self.redis))
 
     def tasks(self) -> Iterable[Task]:
-        return self.bus, self.subscriber, self.presence, self.leases
+        return self.bus, self.subscriber, self.same_server, self.presence, self.leases
 
     async def start(self) -> None:
         await self.bus.wait_until_up(FIRST_LINK_SECONDS)
@@ -99,6 +112,8 @@ class Broker(Part):
         yield from self._of_presence()
         links = {"bus": self.bus.reconnects, "subscriber": self.subscriber.reconnects}
         yield counters("bridge_redis_reconnects", "Links to Redis lost.", ("link",), links)
+        words = "Times when the links, or the address, led to different Redis servers."
+        yield counter("bridge_redis_servers_differed", words, self.same_server.parted)
         skipped = {what: unreadable.skipped[what] for what in unreadable.WHAT}
         words = "What others wrote under our names, and was passed over."
         yield counters("bridge_redis_unreadable", words, ("what",), skipped)

@@ -7,7 +7,7 @@ A cancelled task ends at its current command. redis-py itself may answer a cance
 or with an error of its own, and a task that reads in a loop would go on.
 """
 
-from typing import Final
+from typing import Final, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.client import Pipeline
@@ -25,7 +25,19 @@ ANSWER_SECONDS: Final = 2.0
 
 
 class ReadingPool(BlockingConnectionPool):
-    """Of those that nobody uses, no more than a few stay open."""
+    """Of those that nobody uses, no more than a few stay open.
+
+    After `renew` each is made anew before it is used again: the address may lead to another server now.
+    """
+
+    def renew(self) -> None:
+        for connection in (*self._available_connections, *self._in_use_connections):
+            connection.mark_for_reconnect()  # type: ignore[no-untyped-call]
+
+    async def ensure_connection(self, connection: AbstractConnection) -> None:
+        if connection.should_reconnect():  # type: ignore[no-untyped-call]
+            await connection.disconnect(nowait=True)
+        await super().ensure_connection(connection)
 
     async def release(self, connection: AbstractConnection) -> None:
         """Give a connection back. If too many are unused, the one that has been unused for longest is closed."""
@@ -77,3 +89,8 @@ def reading(redis_url: str) -> Redis:
     return Reading.from_pool(
         ReadingPool.from_url(redis_url, protocol=2, socket_timeout=ANSWER_SECONDS, retry=retry, **bounds)
     )
+
+
+def renew(redis: Redis) -> None:
+    """Make every connection of this client anew before it is used again. What is under way is not disturbed."""
+    cast(ReadingPool, redis.connection_pool).renew()

@@ -2,6 +2,9 @@
 
 It survives every error. After each reconnect all wanted channels are subscribed again; a subscription counts only when
 Redis has confirmed it. The messages of one read are handed over channel by channel. It never publishes anything.
+
+What may have been missed is announced once, when everything is heard again: from the last moment of which it is certain
+that all was heard. Redis answers in order, so that is when the last answered PING was asked.
 """
 
 import asyncio
@@ -14,8 +17,10 @@ from redis.asyncio.connection import ConnectionPool
 
 from bridge.broker.channels import Channels
 from bridge.broker.incoming import Incoming
-from bridge.broker.link import Keeper, Replies, pack
+from bridge.broker.link import Keeper, Replies
 from bridge.broker.message import BusMessage
+from bridge.broker.notices import Notices
+from bridge.broker.pings import Pings
 
 PING_SECONDS: Final = 1.0
 """Pause between two PINGs."""
@@ -23,7 +28,8 @@ SILENCE_SECONDS: Final = 4.0
 """A link without any reply for so long after a PING is ended."""
 GRACE_SECONDS: Final = 0.05
 """Before a link is ended, replies that have arrived unread get so long to be read."""
-_PING: Final = pack("PING")
+COVERED_SECONDS: Final = 1.0
+"""A gap that began at most so much later is announced already: `from` is said to be earlier by more than that."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,21 +46,25 @@ class Subscriber:
         gap: Callable[[float], None],
         arrived_at: Callable[[], str],
         max_bytes: int,
+        probe: bytes = b"",
     ) -> None:
         """`gap` gets for how many seconds messages may have been missed, once all channels are subscribed again.
 
-        `arrived_at` and `max_bytes`: see `Incoming`.
+        `arrived_at` and `max_bytes`: see `Incoming`; `probe`: see `Notices`.
         """
         self._keeper = Keeper(links, self._replied, "subscriber")
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver
         self._gap = gap
-        self._incoming = Incoming(arrived_at, max_bytes)
         self._channels = Channels(lambda: self._loop.call_soon(self._send))
-        self._heard_at = self._loop.time()
-        self._asked_at: float | None = None
+        self._pings = Pings(self._loop.time())
         self._missed_since: float | None = None
+        self._announced = (0.0, 0.0)
         self.gaps = 0
+        self.notices: Final = Notices(probe)
+        self._incoming = Incoming(arrived_at, max_bytes, self.notices.read)
+        self.is_trusted: Callable[[], bool] = lambda: True
+        """Whether this link leads to the right server. While it does not, nothing counts as heard."""
         self.expect: Final[Callable[[bytes, BusMessage], None]] = self._incoming.recent.keep
         """Called with what this process publishes now: when these bytes arrive, they need not be parsed."""
         self.release: Final[Callable[[Iterable[bytes]], None]] = self._channels.release
@@ -74,6 +84,11 @@ class Subscriber:
     def is_up(self) -> bool:
         """Whether there is a link, and every wanted channel is subscribed."""
         return self._keeper.link is not None and self._missed_since is None
+
+    @property
+    def trouble(self) -> str | None:
+        """What Redis said instead of an answer to the last PING."""
+        return self._pings.trouble
 
     @property
     def reconnects(self) -> int:
@@ -108,18 +123,45 @@ class Subscriber:
             for command in commands:
                 link.write(command)
 
+    def doubt(self, since: float) -> None:
+        """Messages may be missed since then, by the time of the event loop. Announced when `is_trusted`, not before."""
+        self._missed_since = since if self._missed_since is None else min(self._missed_since, since)
+
+    def has_announced(self, since: float, until: float) -> bool:
+        """Whether the last gap was this one."""
+        announced_since, announced_until = self._announced
+        return announced_since - COVERED_SECONDS <= since and until <= announced_until
+
+    def leave(self) -> None:
+        """End the link, which does not lead where it should; another is made by the name of the server."""
+        self._keeper.end_link()
+
+    def announce_if_whole(self) -> None:
+        """Announce what may have been missed, if there is something, and everything is heard again."""
+        if self._missed_since is None or not self._is_whole():
+            return
+        self._announced = since, until = self._missed_since, self._loop.time()
+        self._missed_since = None
+        self.gaps += 1
+        self._gap(until - since)
+
+    def _is_whole(self) -> bool:
+        return self._keeper.link is not None and self._channels.are_confirmed and self.is_trusted()
+
     def _opened(self) -> None:
-        self._heard_at, self._asked_at = self._loop.time(), None
+        self._pings.begin(self._loop.time())
         self._channels.renew()
-        self._announce_if_whole()
+        if self._keeper.link is not None:
+            self._keeper.link.write(self.notices.begin())
+        self.announce_if_whole()
 
     def _lost(self) -> None:
-        if self._missed_since is None:
-            self._missed_since = self._heard_at
+        self.doubt(self._pings.certain_until)
+        self.notices.canary = None
         self._channels.lose()
 
     def _replied(self, replies: Replies) -> None:
-        self._heard_at, self._asked_at = self._loop.time(), None
+        self._pings.heard()
         for channel, batch in self._incoming.read(replies, self._heed).items():
             try:
                 self._deliver(channel, batch)
@@ -128,21 +170,23 @@ class Subscriber:
                 log.exception("batch_undeliverable", channel=channel.decode(errors="replace"))
 
     def _heed(self, reply: object) -> None:
-        """Handle replies that are not messages: confirmations, pongs, and errors."""
+        """Handle replies that are not messages: confirmations, answers to PING, and errors."""
         if isinstance(reply, Exception):
-            log.error("subscription_refused", reason=str(reply))
-            self._keeper.end_link()
-        elif isinstance(reply, list) and reply[0] == b"subscribe":
-            self._channels.confirm(reply[1])
-            self._announce_if_whole()
+            self._answered(None, str(reply))
+        elif not isinstance(reply, list):
+            self._answered(reply, None)  # while nothing is subscribed
+        elif reply[0] == b"pong":
+            self._answered(reply[1], None)
+        elif reply[0] == b"subscribe":
+            if not self.notices.confirm(reply[1]):
+                self._channels.confirm(reply[1])
+            self.announce_if_whole()
 
-    def _announce_if_whole(self) -> None:
-        if self._missed_since is None or not self._channels.are_confirmed:
-            return
-        silence = self._loop.time() - self._missed_since
-        self._missed_since = None
-        self.gaps += 1
-        self._gap(silence)
+    def _answered(self, asked_at: object, trouble: str | None) -> None:
+        """A PING was answered, perhaps with an error. An answer too many means that a subscription was refused."""
+        if not self._pings.answered(asked_at if isinstance(asked_at, bytes) else None, trouble):
+            log.error("subscription_refused", reason=trouble)
+            self._keeper.end_link()
 
     async def _watch(self) -> None:
         """Check every `PING_SECONDS`; end a link that does not even answer a PING.
@@ -153,17 +197,15 @@ class Subscriber:
             due_at = self._loop.time() + PING_SECONDS
             await asyncio.sleep(PING_SECONDS)
             self._incoming.recent.turn()
-            if self._asked_at is not None:
-                self._asked_at += max(0.0, self._loop.time() - due_at)  # this process was late, not Redis
+            self._pings.forgive(self._loop.time() - due_at)
             await self._ask_or_judge()
 
     async def _ask_or_judge(self) -> None:
         link = self._keeper.link
         if link is None:
             return
-        if self._asked_at is None:
-            self._asked_at = self._loop.time()
-            link.write(_PING)
+        if not self._pings.is_asked:
+            link.write(self._pings.ask(self._loop.time()))
         elif self._is_silent():
             # If this process itself stood still, the answer may have arrived unread: read it before judging.
             await asyncio.sleep(GRACE_SECONDS)
@@ -171,4 +213,4 @@ class Subscriber:
                 self._keeper.end_link()
 
     def _is_silent(self) -> bool:
-        return self._asked_at is not None and self._loop.time() - self._asked_at > SILENCE_SECONDS
+        return self._pings.are_silent(self._loop.time(), SILENCE_SECONDS)

@@ -64,10 +64,10 @@ class Clocked(Talk):
             for listener in self.members
             for speaker in self.members
             for number in set(range(1, self.said[speaker.name] + 1)) - set(listener.heard[speaker.name])
-            if "bus_down" not in speaker.refusals and not self._is_covered(listener, speaker.name, number)
+            if "bus_down" not in speaker.refusals and not self.is_covered(listener, speaker.name, number)
         ]
 
-    def _is_covered(self, listener: Member, speaker: str, number: int) -> bool:
+    def is_covered(self, listener: Member, speaker: str, number: int) -> bool:
         said_at = self.said_at[speaker, number]
         return any(since <= later(said_at, 0.5) and said_at <= until for since, until in listener.gap_times)
 

@@ -23,6 +23,7 @@ class Parts:
     """As much of the bus, the subscriber, the leases and the connections as readiness is made of."""
 
     is_up: bool = True
+    refusal: str | None = None
     trouble: str | None = None
     is_closing: bool = False
 
@@ -69,7 +70,13 @@ async def test_each_trouble_is_named(http: httpx.AsyncClient, house: House) -> N
     assert await readiness(http) == (503, False, ["not all channels are heard"])
     house.subscriber.is_up, house.leases.trouble = True, "READONLY You can't write"
     assert await readiness(http) == (503, False, ["READONLY You can't write"])
-    house.leases.trouble, house.connections.is_closing = None, True
+    house.leases.trouble, house.subscriber.trouble = None, "LOADING"
+    assert await readiness(http) == (503, False, ["LOADING"])
+    house.subscriber.trouble, house.bus.refusal = None, "OOM"
+    assert await readiness(http) == (503, False, ["OOM"])
+    house.leases.trouble = "OOM"
+    assert await readiness(http) == (503, False, ["OOM"])  # once
+    house.leases.trouble, house.bus.refusal, house.connections.is_closing = None, None, True
     assert await readiness(http) == (503, False, ["the process is stopping"])
 
 

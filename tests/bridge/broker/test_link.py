@@ -20,11 +20,11 @@ from bridge.broker.link import (
     PIECE_BYTES,
     Keeper,
     Link,
-    LinkError,
     open_link,
     pack,
     pool,
 )
+from bridge.broker.refusal import LinkError
 from tests.bridge.broker.parts import ANSWER_SECONDS, Answers, until
 from tests.conftest import StartRedis
 from tests.ports import free_port
