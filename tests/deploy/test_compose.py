@@ -8,59 +8,32 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-import httpx
 import pytest
 
 from tests.deploy.certificate import Certificate
-from tests.deploy.compose import Composition
+from tests.deploy.compose import Composition, composition, is_ready
 from tests.end_to_end.clients import ANSWER_SECONDS, Client, client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
 from tests.end_to_end.socketio_clients import library_client
-from tests.machine import compose_command, docker_image
 
 pytestmark = pytest.mark.timeout(180)  # the first test waits for the image to be built
 
 CONFIG = QUIET + "socketio = true\n[tenants.acme]\n" + key("acme", "acme")
-IMAGES = {
-    "BUILD_BASE": ("BRIDGE_TEST_BUILD_BASE", "python:3.13"),
-    "BASE": ("BRIDGE_TEST_BASE", "python:3.13-slim"),
-    "NGINX_IMAGE": ("BRIDGE_TEST_NGINX_IMAGE", "nginx:1.28"),
-    "REDIS_IMAGE": ("BRIDGE_TEST_REDIS_IMAGE", "redis:8"),
-}
 COMPILERS = ("cc", "gcc", "g++", "clang", "tcc", "as", "ld", "make", "rustc", "cargo", "go")
 START_SECONDS = 40
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[Composition]:
-    """Everything, up and ready."""
-    command = compose_command()
-    images = {name: docker_image(variable, default) for name, (variable, default) in IMAGES.items()}
-    bridge_toml = tmp_path_factory.mktemp("house") / "bridge.toml"
-    bridge_toml.write_text(CONFIG)
-    started = Composition(command, images, bridge_toml, certificate)
-    try:
-        started.compose("build")
-        started.compose("up", "--detach")
+    """Everything, up."""
+    with composition(tmp_path_factory.mktemp("house"), CONFIG, certificate) as started:
         yield started
-    finally:
-        print(started.compose("logs", "--no-color"))
-        started.remove()
 
 
 @pytest.fixture
 async def ready(house: Composition) -> Composition:
     await eventually(lambda: is_ready(house), START_SECONDS)
     return house
-
-
-async def is_ready(house: Composition) -> bool:
-    """Whether a bridge behind nginx is ready."""
-    async with httpx.AsyncClient(verify=house.tls) as asking:
-        try:
-            return (await asking.get(f"https://localhost:{house.port}/readyz")).status_code == 200
-        except httpx.TransportError:
-            return False
 
 
 @asynccontextmanager
