@@ -34,15 +34,14 @@ class Composition:
     def __init__(self, command: Sequence[str], images: Mapping[str, str], bridge_toml: Path, tls: Certificate) -> None:
         """`images` are the variables of the file that name images; `command` is how compose is called here."""
         self.name = f"aether-bridge-test-{secrets.token_hex(4)}"
-        self.image = f"{self.name}:latest"
+        self.images = {"BRIDGE_IMAGE": f"{self.name}:latest", **images}
         self.port = free_port()
         self.bridge_ports = (free_port(), free_port())
         self.tls = tls.tls
         self._command = [*command, "--project-name", self.name, "--file", str(FILE)]
         self._environment = {
             **os.environ,
-            **images,
-            "BRIDGE_IMAGE": self.image,
+            **self.images,
             "BRIDGE_TOML": str(bridge_toml),
             "TLS_DIRECTORY": str(tls.directory),
             "HTTPS_ADDRESS": f"127.0.0.1:{self.port}",
@@ -53,6 +52,11 @@ class Composition:
             "OPEN_FILES": "4096",  # an engine may not have as many to give as a real deployment needs
             "COMPOSE_DOCKER_CLI_BUILD": "0",  # the old compose then needs no buildx
         }
+
+    @property
+    def image(self) -> str:
+        """The bridges' image."""
+        return self.images["BRIDGE_IMAGE"]
 
     def compose(self, *arguments: str) -> str:
         """What `docker-compose ARGUMENTS` prints."""
@@ -72,6 +76,18 @@ class Composition:
         found = self.docker("ps", "--all", "--quiet", "--filter", labels[0], "--filter", labels[1]).split()
         known: list[dict[str, Any]] = json.loads(self.docker("inspect", *found))
         return known[0]
+
+    async def is_ready(self) -> bool:
+        """Whether a bridge behind nginx is ready."""
+        return await self.answers(f"https://localhost:{self.port}/readyz")
+
+    async def answers(self, url: str) -> bool:
+        """Whether it is answered with 200."""
+        async with httpx.AsyncClient(verify=self.tls) as asking:
+            try:
+                return (await asking.get(url)).status_code == 200
+            except httpx.TransportError:
+                return False
 
     def remove(self) -> None:
         """Containers, networks, the volume, the image."""
@@ -104,12 +120,3 @@ def composition(directory: Path, bridge_toml: str, certificate: Certificate) -> 
     finally:
         print(started.compose("logs", "--no-color"))
         started.remove()
-
-
-async def is_ready(house: Composition) -> bool:
-    """Whether a bridge behind nginx is ready."""
-    async with httpx.AsyncClient(verify=house.tls) as asking:
-        try:
-            return (await asking.get(f"https://localhost:{house.port}/readyz")).status_code == 200
-        except httpx.TransportError:
-            return False

@@ -1,4 +1,4 @@
-"""Many clients behind nginx, who come back as ours do, and who of them is there. Must never import the bridge's packages.
+"""Many clients behind nginx, who come back as ours do; and who of them is there. Must never import the bridge.
 
 Each keeps one connection for as long as it is let, and makes it anew after a pause that grows, or as long as it was
 asked to wait. A person who polls says and hears by plain requests, and is one session of Socket.IO for each return.
@@ -22,8 +22,9 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from tests.end_to_end.clients import Client, client
 from tests.stopwatch import within
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0  # as aether.js
 GROUP = "team"
+PATIENCE_SECONDS = 60.0
 POLLING = {"EIO": "4", "transport": "polling"}
 
 
@@ -35,7 +36,7 @@ class House(Protocol):
 
 
 class Person:
-    """One client. `longest_absence_seconds`: between a loss and the return from it, the longest since it was reset."""
+    """One client. `heard`: the texts of all that was said to it."""
 
     def __init__(self, house: House, credentials: Mapping[str, str], client_id: str) -> None:
         self.house = house
@@ -43,9 +44,6 @@ class Person:
         self.query = dict(credentials)
         self.heard: set[str] = set()
         self.is_open = False
-        self.returns = 0
-        self.longest_absence_seconds = 0.0
-        self._lost_at = time.monotonic()
         self._pauses = 0
         self._asked_pause_seconds: float | None = None
 
@@ -66,12 +64,11 @@ class Person:
     @contextmanager
     def present(self) -> Iterator[None]:
         """While it is connected."""
-        self.longest_absence_seconds = max(self.longest_absence_seconds, time.monotonic() - self._lost_at)
-        self.is_open, self._pauses, self.returns = True, 0, self.returns + 1
+        self.is_open, self._pauses = True, 0
         try:
             yield
         finally:
-            self.is_open, self._lost_at = False, time.monotonic()
+            self.is_open = False
 
     def hear(self, said: Mapping[str, Any]) -> None:
         """Remember its text, and how long it asks to wait."""
@@ -79,15 +76,6 @@ class Person:
         payload = said.get("payload")
         if isinstance(payload, dict) and "retry_after_ms" in payload:
             self._asked_pause_seconds = payload["retry_after_ms"] / 1_000
-
-    def reset(self) -> None:
-        """Count absences anew."""
-        self.longest_absence_seconds, self.returns = 0.0, 0
-
-    def absence_seconds(self) -> float:
-        """The longest absence, the one that may last still included."""
-        lasting = 0.0 if self.is_open else time.monotonic() - self._lost_at
-        return max(self.longest_absence_seconds, lasting)
 
     def turned_away(self, headers: Mapping[str, str]) -> None:
         """By an answer in HTTP, which may say for how long."""
@@ -158,6 +146,7 @@ class Crowd:
 
     def __init__(self, people: Sequence[Person], speaker: WebSocketPerson) -> None:
         self.people = people
+        self.is_whole = False
         self._speaker = speaker
         self._markers = 0
 
@@ -169,17 +158,8 @@ class Crowd:
     def number_open(self) -> int:
         return sum(person.is_open for person in self.people)
 
-    @property
-    def longest_absence_seconds(self) -> float:
-        """Of all of them, since it was reset; whoever is still away counts until now."""
-        return max(person.absence_seconds() for person in self.people)
-
-    def reset(self) -> None:
-        for person in self.people:
-            person.reset()
-
-    async def is_whole(self) -> bool:
-        """Whether everybody is there and hears what one says now."""
+    async def look(self) -> bool:
+        """See whether everybody is there and hears what one says now."""
         if self.number_open < self.number:
             return False
         self._markers += 1
@@ -198,16 +178,17 @@ class Crowd:
 
     async def back_within(self, seconds: float) -> float:
         """Wait until everybody is there and hears; after how many seconds."""
-        began = time.monotonic()
+        began, self.is_whole = time.monotonic(), False
         with suppress(TimeoutError):
             async with within(seconds):
-                while not await self.is_whole():
+                while not self.is_whole:
                     await asyncio.sleep(0.05)
+                    self.is_whole = await self.look()
         return time.monotonic() - began
 
 
 @asynccontextmanager
-async def crowd(house: House, credentials: Mapping[str, str], websockets: int, polls: int) -> AsyncIterator[Crowd]:
+async def crowd(house: House, credentials: Mapping[str, str], websockets: int, polls: int = 0) -> AsyncIterator[Crowd]:
     """So many of each kind, all of them there."""
     people: list[Person] = [
         WebSocketPerson(house, credentials, f"client-{number}", "/ws" if number % 3 == 0 else "/v3/ws")
@@ -218,6 +199,8 @@ async def crowd(house: House, credentials: Mapping[str, str], websockets: int, p
     everyone = Crowd([*people, speaker], speaker)
     lives = [asyncio.create_task(person.live()) for person in everyone.people]
     try:
+        await everyone.back_within(PATIENCE_SECONDS)
+        assert everyone.is_whole
         yield everyone
     finally:
         for life in lives:
