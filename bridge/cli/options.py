@@ -15,7 +15,9 @@ P = ParamSpec("P")
 STANDARD_INPUT: Final = Path("-")
 
 ConfigOption = Annotated[
-    Path | None, typer.Option(help="bridge.toml: tenants, keys, and any setting.", envvar="BRIDGE_CONFIG")
+    Path | None,
+    # readable=False: whether it can be read is said by `load`, with what to do
+    typer.Option(help="bridge.toml: tenants, keys, and any setting.", envvar="BRIDGE_CONFIG", readable=False),
 ]
 RedisOption = Annotated[str | None, typer.Option("--redis", help="Redis or Valkey, such as redis://127.0.0.1:6379/0.")]
 DataDirOption = Annotated[Path | None, typer.Option(help="Where the private server keeps its data.")]

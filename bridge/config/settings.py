@@ -144,8 +144,8 @@ def load(config: Path | None = None, **given: Any) -> Settings:
 
     Raises `SettingsError`. A value of `None` in `given` counts as not given.
     """
-    if config is not None and not config.is_file():
-        raise SettingsError(f"{config}: no such file")
+    if config is not None:
+        _check_file(config)
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=config)
@@ -158,6 +158,22 @@ def load(config: Path | None = None, **given: Any) -> Settings:
         raise SettingsError(str(error)) from None
     except ValueError as error:
         raise SettingsError(f"{config or 'environment'}: {error}") from None
+
+
+def _check_file(config: Path) -> None:
+    """Raise `SettingsError` unless the file can be read."""
+    if config.is_dir():
+        raise SettingsError(
+            f"{config}: this is a folder, and the file was to be here. Docker makes such a folder where a file that it "
+            "is to mount is missing: remove it, write the file (begin with deploy/bridge.example.toml), "
+            "and make the container anew"
+        )
+    try:
+        config.open("rb").close()
+    except FileNotFoundError:
+        raise SettingsError(f"{config}: no such file") from None
+    except OSError as error:
+        raise SettingsError(f"{config}: {error.strerror}: this user must be able to read it") from None
 
 
 def _line(problem: dict[str, Any]) -> str:

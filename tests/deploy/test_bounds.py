@@ -62,6 +62,11 @@ def test_the_unit_warns_before_it_ends_and_bounds_its_processes() -> None:
     assert int(unit("TasksMax")) >= 256
 
 
-def test_the_bridges_of_the_composition_believe_their_nginx() -> None:
-    said = re.findall(r"BRIDGE_TRUSTED_PROXIES: '(.*)'", COMPOSE)
-    assert [Settings(trusted_proxies=json.loads(each)).trusted_proxies for each in said] == [("*",)]
+def test_the_bridges_of_the_composition_believe_their_nginx_alone() -> None:
+    """At the address that it has there, and by which it finds them."""
+    as_it_stands = re.sub(r"\$\{CLIENTS_NETWORK:-([\d.]+)\}", r"\1", COMPOSE)
+    said = re.findall(r"BRIDGE_TRUSTED_PROXIES: '(.*)'", as_it_stands)
+    addresses = re.findall(r'ipv4_address: "([\d.]+)"', as_it_stands)
+    believed = [Settings(trusted_proxies=json.loads(each)).trusted_proxies for each in said]
+    assert believed == [(addresses[0],)]
+    assert re.findall(r'"bridge-\d:([\d.]+)"', as_it_stands) == addresses[1:]

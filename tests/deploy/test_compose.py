@@ -7,60 +7,40 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.deploy.certificate import Certificate
-from tests.deploy.compose import Composition
+from tests.deploy.compose import Composition, composition
 from tests.end_to_end.clients import ANSWER_SECONDS, Client, client, eventually, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
 from tests.end_to_end.socketio_clients import library_client
-from tests.machine import compose_command, docker_image
 
 pytestmark = pytest.mark.timeout(180)  # the first test waits for the image to be built
 
-CONFIG = QUIET + "socketio = true\n[tenants.acme]\n" + key("acme", "acme")
-IMAGES = {
-    "BUILD_BASE": ("BRIDGE_TEST_BUILD_BASE", "python:3.13"),
-    "BASE": ("BRIDGE_TEST_BASE", "python:3.13-slim"),
-    "NGINX_IMAGE": ("BRIDGE_TEST_NGINX_IMAGE", "nginx:1.28"),
-    "REDIS_IMAGE": ("BRIDGE_TEST_REDIS_IMAGE", "redis:8"),
-}
+CONFIG = (
+    QUIET
+    + "socketio = true\n[tenants.acme]\n"
+    + key("acme", "acme")
+    + key("boss", "*").replace("broadcast", "admin = true\nbroadcast")
+)
 COMPILERS = ("cc", "gcc", "g++", "clang", "tcc", "as", "ld", "make", "rustc", "cargo", "go")
 START_SECONDS = 40
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[Composition]:
-    """Everything, up and ready."""
-    command = compose_command()
-    images = {name: docker_image(variable, default) for name, (variable, default) in IMAGES.items()}
-    bridge_toml = tmp_path_factory.mktemp("house") / "bridge.toml"
-    bridge_toml.write_text(CONFIG)
-    started = Composition(command, images, bridge_toml, certificate)
-    try:
-        started.compose("build")
-        started.compose("up", "--detach")
+    """Everything, up."""
+    with composition(tmp_path_factory.mktemp("house"), CONFIG, certificate) as started:
         yield started
-    finally:
-        print(started.compose("logs", "--no-color"))
-        started.remove()
 
 
 @pytest.fixture
 async def ready(house: Composition) -> Composition:
-    await eventually(lambda: is_ready(house), START_SECONDS)
+    await eventually(house.is_ready, START_SECONDS)
     return house
-
-
-async def is_ready(house: Composition) -> bool:
-    """Whether a bridge behind nginx is ready."""
-    async with httpx.AsyncClient(verify=house.tls) as asking:
-        try:
-            return (await asking.get(f"https://localhost:{house.port}/readyz")).status_code == 200
-        except httpx.TransportError:
-            return False
 
 
 @asynccontextmanager
@@ -111,6 +91,47 @@ def test_redis_is_for_the_bridges_alone_and_lets_them_lag(house: Composition) ->
     assert list(house.container("nginx")["NetworkSettings"]["Networks"]) == [f"{house.name}_clients"]
 
 
+async def test_an_operator_reaches_each_bridge_from_this_machine_and_nobody_does_from_elsewhere(
+    ready: Composition,
+) -> None:
+    async with httpx.AsyncClient(verify=ready.tls, headers={"Authorization": f"Bearer {api_key('boss')}"}) as operator:
+        for port in ready.bridge_ports:
+            await eventually(partial(ready.answers, f"http://127.0.0.1:{port}/readyz"), START_SECONDS)
+            for path in ("/admin", "/metrics", "/admin/api/tenants"):
+                assert (await operator.get(f"http://127.0.0.1:{port}{path}")).status_code == 200
+        for path in ("/admin", "/metrics", "/admin/api/tenants"):
+            assert (await operator.get(f"https://localhost:{ready.port}{path}")).status_code == 403
+    for service, port in zip(("bridge-1", "bridge-2"), ready.bridge_ports, strict=True):
+        published = ready.container(service)["NetworkSettings"]["Ports"]["8000/tcp"]
+        assert published == [{"HostIp": "127.0.0.1", "HostPort": str(port)}]
+
+
+def test_doctor_has_nothing_to_mend(house: Composition) -> None:
+    assert " 0 to mend" in house.inside("bridge-1", "aether-bridge", "doctor")
+
+
+@pytest.mark.parametrize("command", ["serve", "doctor"])
+def test_a_folder_that_docker_made_for_a_forgotten_file_is_named(
+    house: Composition, command: str, tmp_path: Path
+) -> None:
+    there = "/etc/aether-bridge/bridge.toml"
+    run = ("run", "--rm", "--volume", f"{tmp_path}:{there}", "--env", f"BRIDGE_CONFIG={there}", house.image, command)
+    with pytest.raises(AssertionError, match=f"{there}: this is a folder"):
+        house.docker(*run)
+
+
+def test_what_was_forgotten_is_not_made_into_a_folder(
+    house: Composition, tmp_path: Path, certificate: Certificate
+) -> None:
+    """By docker-compose, that is. The newest `docker compose` makes one: see the test before."""
+    forgotten = tmp_path / "bridge.toml"
+    other = Composition(["docker-compose"], house.images, forgotten, certificate)
+    with pytest.raises(AssertionError, match=str(forgotten)):
+        other.compose("up", "--detach", "--no-build")
+    assert not forgotten.exists()
+    other.compose("down", "--volumes", "--timeout", "1")
+
+
 async def test_a_stage_outlives_the_redis_that_held_it(ready: Composition) -> None:
     """The container is thrown away, and another one made; only the volume stays."""
     ready.inside("bridge-1", "aether-bridge", "tenants", "stage", "acme", "drain", "--share", "25", "--why", "a test")
@@ -119,7 +140,7 @@ async def test_a_stage_outlives_the_redis_that_held_it(ready: Composition) -> No
     ready.compose("rm", "--stop", "--force", "redis")
     ready.compose("up", "--detach", "--no-deps", "redis")
     assert ready.container("redis")["Id"] != before
-    await eventually(lambda: is_ready(ready), START_SECONDS)
+    await eventually(ready.is_ready, START_SECONDS)
     assert json.loads(ready.inside("bridge-2", "aether-bridge", "tenants", "show", "acme", "--json"))["share"] == 25
 
 

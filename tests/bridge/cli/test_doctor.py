@@ -43,6 +43,14 @@ def test_settings_that_cannot_be_used_are_a_failure_and_the_last_finding(tmp_pat
     assert "burst: " in findings[-1]["said"]
 
 
+def test_a_folder_in_place_of_the_file_is_a_failure_that_says_what_to_do(tmp_path: Path) -> None:
+    result = run("doctor", "--json", "--config", tmp_path)
+    found = by_check(result.stdout)["settings"]
+    assert (result.exit_code, found["level"]) == (1, "fail")
+    assert found["said"].startswith(f"{tmp_path}: this is a folder")
+    assert "bridge.example.toml" in found["said"]
+
+
 def test_a_file_without_a_public_key_is_a_failure(tmp_path: Path) -> None:
     file, config = tmp_path / "key.pem", tmp_path / "bridge.toml"
     file.write_text("no key")

@@ -88,3 +88,4 @@ def test_an_option_that_redis_cannot_have_is_one_sentence(command: tuple[str, ..
 
 def test_a_configuration_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     assert sentence(run("serve", "--config", tmp_path / "missing.toml")).endswith("missing.toml: no such file")
+    assert sentence(run("serve", "--config", tmp_path)).startswith(f"{tmp_path}: this is a folder")

@@ -155,6 +155,17 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         load(tmp_path / "nothing.toml")
 
 
+def test_a_folder_where_the_file_should_be_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=f"{tmp_path}: this is a folder.*remove it.*bridge.example.toml"):
+        load(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "loop.toml").symlink_to("loop.toml")  # root may read everything else
+    with pytest.raises(SettingsError, match=r"loop\.toml: .*this user must be able to read it"):
+        load(tmp_path / "loop.toml")
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104 - it must be refused
 def test_an_open_bridge_listens_on_loopback_alone(configure: Configure, host: str) -> None:
     with pytest.raises(SettingsError, match=r"no keys are configured.*keys new.*open_admission"):
