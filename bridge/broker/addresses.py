@@ -84,6 +84,10 @@ class Addresses:
         """String, kept for a few seconds: how many connections a process has, as JSON."""
         return f"{self.prefix}:{{processes}}:headcount:{process}"
 
+    def configuration(self, process: str) -> str:
+        """String, kept for a few seconds: the hash of a process's configuration."""
+        return f"{self.prefix}:{{processes}}:configuration:{process}"
+
     def swept(self, process: str) -> str:
         """String, kept for one hour: another process took this process for dead and announced LEAVE for its clients."""
         return f"{self.prefix}:{{processes}}:swept:{process}"

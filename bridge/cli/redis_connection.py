@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+import typer
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from bridge.broker.addresses import Addresses
+from bridge.broker.configuration_marks import read_marks
 from bridge.broker.private_server import find_url
 from bridge.cli.options import fail
 from bridge.config.redaction import redact
+from bridge.config.reload import hash_of
 from bridge.config.settings import Settings
 
 ANSWER_SECONDS: Final = 10.0
@@ -30,6 +34,19 @@ def with_redis(settings: Settings, work: Callable[[Redis], Awaitable[Result]]) -
         return asyncio.run(_run(url, work))
     except (RedisError, OSError, ValueError) as error:
         fail(f"{redact(url)}: {error}")
+
+
+def warn_of_others(settings: Settings) -> None:
+    """Say on standard error if a running bridge goes by another configuration than this command has read."""
+    if not (settings.tenants or settings.keys):
+        return  # no file was read
+    marks = with_redis(settings, lambda redis: read_marks(redis, Addresses(settings.prefix)))
+    own = hash_of(settings)
+    if others := sum(mark != own for mark in marks.values()):
+        said = f"{others} of {len(marks)} running processes go by another configuration than the one read here"
+        typer.echo(
+            f"aether-bridge: {said}: what is new in the file has no effect there until it is read anew", err=True
+        )
 
 
 async def _run(url: str, work: Callable[[Redis], Awaitable[Result]]) -> Result:

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from bridge.broker.addresses import Addresses
 from bridge.cli.dialect import dialect_rules  # V2
 from bridge.cli.options import JsonOption, fail, with_settings
-from bridge.cli.redis_connection import with_redis
+from bridge.cli.redis_connection import warn_of_others, with_redis
 from bridge.cli.table import columns
 from bridge.config.settings import Settings
 from bridge.tenants.stored_state import read_state
@@ -49,6 +49,7 @@ def list_tenants(settings: Settings, as_json: JsonOption = False) -> None:
     ```
     """
     known = with_redis(settings, lambda client: read_tenants(client, settings))
+    warn_of_others(settings)
     if as_json:
         typer.echo(json.dumps([_facts(one) for one in known], indent=2))
         return
@@ -72,6 +73,7 @@ def show_tenant(
     ```
     """
     known = with_redis(settings, lambda client: read_tenants(client, settings))
+    warn_of_others(settings)
     one = named(known, name)
     if as_json:
         facts = {

@@ -65,11 +65,11 @@ class KeyTable(NamedTuple):
     keys: tuple[StoredKey, ...] = ()
 
 
-class NameTaken(ValueError):
+class NameTaken(Exception):
     """A key of this name exists."""
 
 
-class TooManyKeys(ValueError):
+class TooManyKeys(Exception):
     """Redis holds as many keys as it may."""
 
 

@@ -11,6 +11,8 @@ from typing import Final
 import structlog
 from prometheus_client.core import Metric
 
+from bridge.broker.configuration_marks import ConfigurationMark
+from bridge.broker.part import Broker
 from bridge.config.reload import Configuration, Reloaded, Source, changed, read_anew
 from bridge.config.settings import SettingsError
 from bridge.system.background import run_in_background
@@ -28,7 +30,7 @@ log = structlog.get_logger(__name__)
 class Reload(Part):
     """The configuration of one process. `take` applies another one, as a whole; `source`: where it is read from."""
 
-    def __init__(self, source: Source | None, now: Configuration, take: Take) -> None:
+    def __init__(self, source: Source | None, now: Configuration, take: Take, broker: Broker) -> None:
         self._source = source
         self._take = take
         self._loop = asyncio.get_running_loop()
@@ -37,9 +39,10 @@ class Reload(Part):
         self._who: dict[str, None] = {}
         self._outcomes = dict.fromkeys(OUTCOMES, 0)
         self.now = now
+        self._mark = ConfigurationMark(broker.bus, broker.addresses, broker.process, lambda: self.now.hash)
 
     def tasks(self) -> Iterable[Task]:
-        return (self,)
+        return self, self._mark
 
     def hang_up(self) -> None:
         """SIGHUP has come. Called by the handler of the signal, at any point of the program."""

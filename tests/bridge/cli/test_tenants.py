@@ -1,14 +1,17 @@
 """`aether-bridge tenants list|show`."""
 
+import asyncio
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.bridge.cli.running import run, sentence
-from tests.bridge.cli.tenant_configuration import Command, Stored
+from tests.bridge.cli.tenant_configuration import CONFIGURATION, Command, Stored
 from tests.conftest import StartBridge
+from tests.end_to_end.clients import eventually
 
 
 def test_what_is_configured_is_listed(tenants: Command) -> None:
@@ -88,3 +91,21 @@ def test_a_redis_that_cannot_be_reached_is_one_sentence_without_its_password(url
     said = sentence(run("tenants", "list", "--redis", url))
     assert reason in said
     assert "secret" not in said
+
+
+async def test_what_running_bridges_have_not_read_yet_is_not_said_to_be_in_effect(
+    bridge: StartBridge, redis_url: str, prefix: str
+) -> None:
+    running = bridge(config=CONFIGURATION)
+    place = {"BRIDGE_PREFIX": prefix, "BRIDGE_REDIS_URL": redis_url}
+
+    def said() -> str:
+        return run("tenants", "list", "--config", running.config_file, environment=place).stderr
+
+    async def is_said(expected: str) -> bool:
+        return expected in (await asyncio.to_thread(said) or "nothing")
+
+    running.config_file.write_text(CONFIGURATION + "[tenants.third]\n")
+    await eventually(lambda: is_said("1 of 1 running processes go by another configuration"))
+    running.process.send_signal(signal.SIGHUP)
+    await eventually(lambda: is_said("nothing"))

@@ -26,14 +26,10 @@ def test_the_configurations_key_counts_where_both_have_one() -> None:
     assert keys.of("0" * 64) == OTHER_WEB
 
 
-def test_a_key_is_found_by_its_name_and_known_by_where_it_stands() -> None:
+def test_a_key_is_found_by_its_name() -> None:
     keys = ApiKeys([WEB])
     keys.take_of_redis([KIOSK])
-    web, kiosk = keys.named("web"), keys.named("kiosk")
-    assert web is not None
-    assert kiosk is not None
-    assert keys.named("nobody") is None
-    assert (keys.is_of_file(web), keys.is_of_file(kiosk)) == (True, False)
+    assert (keys.named("web"), keys.named("kiosk"), keys.named("nobody")) == (WEB, KIOSK, None)
 
 
 def test_each_change_is_told() -> None:

@@ -49,4 +49,4 @@ async def test_each_connection_has_a_meter_of_the_configured_pace(redis_url: str
 async def test_whom_a_stage_turned_away_is_told_by_tenant(redis_url: str, prefix: str) -> None:
     async with assembled(redis_url, prefix) as process:
         process.records.counts.turned_away["acme"] += 3
-        assert numbers(process.handshakes) == {("bridge_handshakes_turned_away_total", "acme"): 3}
+        assert numbers(process.handshakes)["bridge_handshakes_turned_away_total", "acme"] == 3

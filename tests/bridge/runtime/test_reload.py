@@ -6,15 +6,32 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from bridge.broker.addresses import Addresses
+from bridge.broker.part import Broker
 from bridge.config.reload import Configuration, Source
 from bridge.config.settings import load
 from bridge.runtime import reload as reload_module
 from bridge.runtime.reload import NO_FILE, Reload
 from tests.bridge.assembled import numbers
 from tests.bridge.broker.parts import running
+
+
+class Somewhere:
+    """As much of the broker as a mark needs."""
+
+    process = "here"
+    addresses = Addresses("aether")
+
+    def __init__(self) -> None:
+        self.bus = self
+        self.commands: list[bytes] = []
+
+    def command(self, command: bytes, _done: object) -> None:
+        self.commands.append(command)
 
 
 class House:
@@ -24,7 +41,7 @@ class House:
         self.file = file
         self.taken: list[Configuration] = []
         self.problem: Exception | None = None
-        self.reload = Reload(Source(file, {}), Configuration.of(load(file)), self.take)
+        self.reload = Reload(Source(file, {}), Configuration.of(load(file)), self.take, cast(Broker, Somewhere()))
 
     async def take(self, configuration: Configuration) -> None:
         if self.problem is not None:
