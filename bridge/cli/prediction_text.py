@@ -14,9 +14,10 @@ def prediction_text(prediction: Fact) -> str:
     """Everything that an operator needs for the decision, the most important first."""
     parts = [
         f"{prediction['tenant']}: {Standing(**prediction['from'])} -> {Standing(**prediction['to'])}, if it were done",
-        _numbers(**prediction["totals"]),
-        _traffic(**prediction["traffic"]),
+        _totals(prediction),
         _guards(prediction["guards"]),
+        _by("USER AGENT", "user_agent", prediction["totals"]),
+        _by("GROUP", "group_id", prediction["totals"]),
         _refused(prediction["refused"], prediction["totals"]["refused"]),
         _pairs("WOULD NO LONGER HEAR", prediction["silenced"], prediction["totals"]["silenced"]),
         _pairs("WOULD HEAR LESS OF", prediction["quieter"], prediction["totals"]["quieter"]),
@@ -29,21 +30,59 @@ def prediction_in_short(prediction: Fact) -> str:
     """What an operator is shown before the question: the numbers, without the lists."""
     parts = [
         f"{prediction['tenant']}: {Standing(**prediction['from'])} -> {Standing(**prediction['to'])}",
-        _numbers(**prediction["totals"]),
-        _traffic(**prediction["traffic"]),
+        _totals(prediction),
         _guards(prediction["guards"]),
         "--dry-run lists them all.",
     ]
     return "\n".join(filter(None, parts))
 
 
-def _numbers(refused: int, silenced: int, quieter: int) -> str:
-    listeners = f"{silenced:,} listeners would no longer hear a speaker, {quieter:,} would hear less of one."
-    return f"{refused:,} clients would be refused; {listeners}"
+def _totals(prediction: Fact) -> str:
+    """What becomes of the clients, each counted once: the answer to whether the step can be made."""
+    all_arrive, none_arrives = prediction["totals"]["all"], prediction["totals"]["none"]
+    earlier = none_arrives["clients"] - none_arrives["new"]
+    if not none_arrives["clients"]:
+        return f"No client would have to move; {_missing(none_arrives)}"
+    lines = [
+        _moving(none_arrives["new"], prediction),
+        f"{_clients(earlier)} had to move before this step, and did not arrive on V3 yet." if earlier else "",
+        f"If all of them arrive there, {_missing(all_arrive)}",
+        f"If none arrives, {_missing(none_arrives)}",
+    ]
+    return "\n".join(filter(None, lines))
 
 
-def _traffic(messages: int, affected: int, share: float) -> str:
-    return f"{affected:,} of {messages:,} messages on record ({share:.1%}) would not have reached everyone."
+def _moving(number: int, prediction: Fact) -> str:
+    if prediction["to"]["stage"] == "legacy":
+        return f"{_clients(number)} would be refused by this step: V3 ends."
+    of = f"{number:,} of {_clients(prediction['on_v2'])}" if number else f"None of {_clients(prediction['on_v2'])}"
+    return f"{of} on V2 would have to move to V3 with this step."
+
+
+def _missing(total: Fact) -> str:
+    if not total["listeners"]:
+        return "nobody else misses anything."
+    return f"{_clients(total['listeners'])} would miss some or all of what they hear now."
+
+
+def _clients(number: int) -> str:
+    return "1 client" if number == 1 else f"{number:,} clients"
+
+
+def _by(title: str, name: str, totals: Fact) -> str:
+    """The totals by user agent or by group, for those who are concerned."""
+    by = f"by_{name.removesuffix('_id')}"
+    if_all = {row[name]: row["listeners"] for row in totals["all"][by]}
+    rows = [
+        (
+            row[name][:48] or "(none)",
+            *(f"{number:,}" for number in (row["new"], row["clients"] - row["new"])),
+            *(f"{number:,}" for number in (if_all.get(row[name], 0), row["listeners"])),
+        )
+        for row in totals["none"][by]
+    ]
+    head = (f"BY {title}", "MOVE NOW", "MOVED BEFORE", "MISS SOMETHING IF ALL ARRIVE", "IF NONE ARRIVES")
+    return columns([head, *rows[:MOST_ROWS]]) + _rest(len(rows)) if rows else ""
 
 
 def _guards(guards: list[Fact]) -> str:
@@ -71,7 +110,7 @@ def _refused(clients: list[Fact], total: int) -> str:
 def _pairs(title: str, pairs: list[Fact], total: int) -> str:
     if not pairs:
         return ""
-    head = ("LISTENER", title, "MESSAGES", "SAID ON")
+    head = ("IF NONE ARRIVES", title, "MESSAGES", "SAID ON")
     rows = [
         (_who(pair["listener"]), _who(pair["speaker"]), f"{pair['messages']:,} of {pair['of']:,}", pair["channel"])
         for pair in pairs[:MOST_ROWS]

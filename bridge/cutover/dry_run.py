@@ -1,20 +1,23 @@
 """Dry run of a change: predicts from the records which clients would be refused, and which would receive less.
 
-It changes nothing. `prediction.py` compares; this module reads the records for it, page by page, and turns the result
+It changes nothing. `predictor.py` compares; this module reads the records for it, page by page, and turns the result
 into the JSON of the admin API and the command line.
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from bridge.cutover.guard_facts import Guards
-from bridge.cutover.prediction import Pair, Prediction, Predictor, Refusal, Speaker
+from bridge.cutover.prediction import Pair, Prediction, Refusal, Speaker
+from bridge.cutover.predictor import Predictor
+from bridge.cutover.totals import Arrive, Totals, Who
 from bridge.records import report_rows
 from bridge.records.census import Census
 from bridge.records.report_turns import ReportTurns
 from bridge.records.rows import Said, Speech, Visitor
 from bridge.records.store import Rows, read_rows
 from bridge.records.store_reader import StoreReader, milliseconds_now
+from bridge.records.whereabouts import ListName, Whereabouts
 from bridge.records.writer import WRITE_SECONDS
 from bridge.system.background import run_in_background, run_in_turns
 from bridge.tenants.standing import Standing
@@ -22,6 +25,9 @@ from bridge.tenants.tenant import Tenant
 
 SETTLE_SECONDS: Final = WRITE_SECONDS + 0.3
 """The wait before a prediction. After it, all earlier messages are recorded in Redis, whichever process got them."""
+
+
+ON_V2_OR_LOST: Final[tuple[ListName, ...]] = ("still", "not_arrived")
 
 
 class DryRun:
@@ -42,7 +48,9 @@ class DryRun:
     async def _predict(self, tenant: Tenant, after: Standing) -> dict[str, Any]:
         tables, before = self._reader.tables, Standing.of(tenant)
         said = await self._said(tenant)
-        prediction = await self._compare(tenant, after, said)
+        whereabouts = await self._census.whereabouts(tenant, milliseconds_now())
+        prediction = await self._compare(tenant, after, said, whereabouts)
+        earlier = await run_in_background(_moved_earlier, whereabouts, tenant, after.of_tenant(tenant))
         forgotten = [await self._reader.forgotten(table, tenant.name) for table in (tables.census, tables.speeches)]
         return {
             "tenant": tenant.name,
@@ -53,11 +61,12 @@ class DryRun:
             "guards": [verdict.as_json() for verdict in await self._guards.of_step(tenant, before, after)],
             "since": report_rows.moment(min((one.first for one in said), default=None)),
             "complete": prediction.is_whole and not any(forgotten),
-            **await run_in_background(_as_json, prediction),
+            "on_v2": whereabouts.counts["still"],
+            **await run_in_background(_as_json, prediction, earlier),
         }
 
-    async def _compare(self, tenant: Tenant, after: Standing, said: list[Said]) -> Prediction:
-        predictor = Predictor(tenant, after.of_tenant(tenant), self._reader.addresses)
+    async def _compare(self, tenant: Tenant, after: Standing, said: list[Said], whereabouts: Whereabouts) -> Prediction:
+        predictor = Predictor(tenant, after.of_tenant(tenant), self._reader.addresses, whereabouts.is_gone)
         await run_in_turns(predictor.expect(said))
         async for clients in self._census.pages(tenant, milliseconds_now()):
             await run_in_turns(predictor.meet(clients))
@@ -77,15 +86,38 @@ def _said_in(page: Rows) -> list[Said]:
     return [Said(speech, row.first, row.last, row.count) for row, speech in rows if speech is not None]
 
 
-def _as_json(prediction: Prediction) -> dict[str, Any]:
-    """A prediction as a part of the JSON object."""
+def _moved_earlier(whereabouts: Whereabouts, before: Tenant, after: Tenant) -> list[Who]:
+    """The V2 clients that had to move before this step and have not arrived: those that it does not let back."""
+    return [
+        Who(visitor.client_id, "v2", client.user_agent, visitor.group_id)
+        for name in ON_V2_OR_LOST
+        for client in whereabouts.listed(name)
+        if (visitor := client.visitor) is not None
+        and after.refuses_v2(visitor.client_id) is not None
+        and (client.moved_at or before.refuses_v2(visitor.client_id) is not None)
+    ]
+
+
+def _totals(prediction: Prediction, earlier: list[Who], arrive: Arrive) -> dict[str, Any]:
+    return Totals(prediction.moved, earlier, prediction.unheard(arrive)).as_json()
+
+
+def _as_json(prediction: Prediction, earlier: list[Who]) -> dict[str, Any]:
+    """A prediction as a part of the JSON object. `earlier`: who had to move before, and has not arrived."""
     silenced, quieter = prediction.silenced, prediction.quieter
+    arrive = {name: _totals(prediction, earlier, name) for name in get_args(Arrive)}
     share = prediction.affected / prediction.messages if prediction.messages else 0.0
     return {
         "refused": [_refused(refusal) for refusal in prediction.refused],
         "silenced": [_pair(*pair) for pair in silenced.first],
         "quieter": [_pair(*pair) for pair in quieter.first],
-        "totals": {"refused": prediction.refused_clients, "silenced": silenced.number, "quieter": quieter.number},
+        "totals": {
+            "refused": prediction.refused_clients,
+            "silenced": silenced.number,
+            "quieter": quieter.number,
+            **arrive,
+        },
+        "new": {"clients": arrive["none"]["new"], "pairs": silenced.number + quieter.number},
         "traffic": {"messages": prediction.messages, "affected": prediction.affected, "share": round(share, 4)},
     }
 

@@ -17,53 +17,23 @@ from ipaddress import ip_address, ip_network
 from itertools import islice
 from typing import Final
 
-from pydantic import TypeAdapter
-
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.scripts import Script
 from bridge.records.backlog import Backlog
 from bridge.records.retention import Tables
-from bridge.records.rows import LONGEST_USER_AGENT, MILLISECONDS_PER_DAY, RefusedName, Visitor
+from bridge.records.rows import LONGEST_USER_AGENT, MILLISECONDS_PER_DAY, MOVES, Facts, RefusedName, Visitor
 from bridge.records.speech import milliseconds
 from bridge.records.store import SECONDS_PER_DAY, keys_of
 from bridge.system.observers import Observers
 
 NO_TENANT: Final = ""
 LONGEST_ID: Final = 128
-MOVES: Final = frozenset({"moved_to_v3", "v2_retired"})
-"""RefusalCount that move a client to V3."""
 SENDS_AWAY: Final = MOVES | {"unauthenticated", "token_expired", "forbidden", "stage_legacy"}
-"""RefusalCount with which an open connection is closed, so that its client must not come back unchanged."""
+"""Refusals with which an open connection is closed, so that its client must not come back unchanged."""
 MOST_REFUSED: Final = 5_000
 CLIENTS_PER_COMMAND: Final = 100
 NOTE: Final = Script.in_file("bridge.records", "refused_note")
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a client when it was last refused.
-
-    `address`: the network that it came from. `at_door`: its handshake was refused, not an open connection closed.
-    """
-
-    code: str
-    user_agent: str
-    address: str
-    group_id: str
-    protocol: str
-    at_door: bool = True
-
-    @classmethod
-    def of(cls, text: str) -> "Facts | None":
-        """The facts in the JSON of a row; `None` if the bridge cannot have written it."""
-        try:
-            return _FACTS.validate_json(text, strict=True)
-        except ValueError:
-            return None
-
-
-_FACTS: Final = TypeAdapter(Facts)
 
 
 @dataclass(frozen=True, slots=True)

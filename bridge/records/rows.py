@@ -8,10 +8,14 @@ import json
 from dataclasses import dataclass, fields
 from typing import Final, Literal, Self
 
+from pydantic import TypeAdapter
+
 Language = Literal["v2", "v3"]
 
 LONGEST_USER_AGENT: Final = 160
 MILLISECONDS_PER_DAY: Final = 86_400_000
+MOVES: Final = frozenset({"moved_to_v3", "v2_retired"})
+"""Refusals that move a client to V3."""
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -65,6 +69,32 @@ class RefusedName(Row):
     language: Language
     client_id: str | None
     user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a client when it was last refused.
+
+    `address`: the network that it came from. `at_door`: its handshake was refused, not an open connection closed.
+    """
+
+    code: str
+    user_agent: str
+    address: str
+    group_id: str
+    protocol: str
+    at_door: bool = True
+
+    @classmethod
+    def of(cls, text: str) -> "Facts | None":
+        """The facts in the JSON of a row; `None` if the bridge cannot have written it."""
+        try:
+            return _FACTS.validate_json(text, strict=True)
+        except ValueError:
+            return None
+
+
+_FACTS: Final = TypeAdapter(Facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from bridge.records.refused_clients import MOVES, Facts
-from bridge.records.rows import Language, Noted, RefusedName, Seen, Visitor
+from bridge.records.rows import MOVES, Facts, Language, Noted, RefusedName, Seen, Visitor
 from bridge.tenants.tenant import Tenant
 
 ListName = Literal["still", "arrived", "not_arrived", "turned_away"]
@@ -171,9 +170,9 @@ class Whereabouts:
         """The clients that were moved at `since` (ms since the epoch) or later, and were not on V2 again."""
         return [client for client in self._clients.values() if client.moved_at >= max(since, 1)]
 
-    def is_gone(self, visitor: Visitor, user_agent: str) -> bool:
+    def is_gone(self, client_id: str | None, user_agent: str) -> bool:
         """Whether this V2 client is not on V2 any more: it has arrived, or was moved and has not arrived."""
-        client = self._clients.get(self._key(visitor.language, visitor.client_id, user_agent))
+        client = self._clients.get(self._key("v2", client_id, user_agent))
         return client is not None and client.place in ("arrived", "not_arrived")
 
     def _client(self, key: Key) -> Client:

@@ -144,7 +144,7 @@ def quadratically(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 ADMINISTRATOR = "bridge.admin.service:TenantService.administrator"
-KNOWN_ALONE = "redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1"
+KNOWN_ALONE = "(seen or ARGV[i + 8] == '1' or redis.call('HEXISTS', KEYS[2], row) == 1)"
 WEBSOCKET = "bridge.sockets.websocket_protocol:WebSocketProtocol"
 NO_BUDGET = {"bridge.budget.turns:Turns.may_go_on": always, "bridge.budget.accounts:Account.wait_seconds": at_once}
 NO_DEADLINE = {"bridge.handshake.key_cache:ANSWER_SECONDS": 3_600.0}
@@ -184,7 +184,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "budget of polls": {"bridge.socketio.packet_budget:PacketBudget.turn": without_waiting},
     "sessions of an address": {"bridge.socketio.pending_sessions:PendingSessions.gives_way": the_longest_waiting},
     "known clients": {
-        "bridge.records.turned_away:REFUSE": Changed(partial(without_words, words=KNOWN_ALONE, instead="true"))
+        "bridge.records.refused_clients:NOTE": Changed(partial(without_words, words=KNOWN_ALONE, instead="true"))
     },
     "keys meanwhile": {"bridge.handshake.key_cache:KeyCache.key": once_it_is_fetched, **NO_DEADLINE},
     "public members": {"bridge.handshake.published_keys:PUBLIC_MEMBERS": {"RSA": ("kty", "n", "e", "d")}},

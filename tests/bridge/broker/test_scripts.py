@@ -16,8 +16,8 @@ from bridge.broker.presence import ENTER, EXPIRE, HELD, LEAVE, MEMBERS
 from bridge.broker.scripts import Script
 from bridge.broker.sweep import HELD_BY, SWEEP
 from bridge.cli.checks.redis_server import TRY
+from bridge.records.refused_clients import NOTE as REFUSE
 from bridge.records.store import NOTE
-from bridge.records.turned_away import REFUSE
 from bridge.tenants.change_log import ADOPT, CHANGE
 from bridge.tenants.change_log_check import MAKE_ROOM
 from tests.bridge.broker.parts import Answers, running_bus, until

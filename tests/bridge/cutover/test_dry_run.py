@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from bridge.broker.presence import Place
 from bridge.cutover.dry_run import SETTLE_SECONDS
-from bridge.records.rows import Noted, Speech, Visitor
+from bridge.records.rows import Facts, Noted, RefusedName, Speech, Visitor
 from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
@@ -33,7 +34,32 @@ FROM_BRIDGE_TO_V3: dict[str, Any] = {
         {"name": "quiet_days", "limit": 1, "value": None, "holds": True, "msg": "No V2 message is on record."},
     ],
     "quieter": [],
-    "totals": {"refused": 1, "silenced": 1, "quieter": 0},
+    "totals": {
+        "refused": 1,
+        "silenced": 1,
+        "quieter": 0,
+        "all": {
+            "clients": 1,
+            "new": 1,
+            "listeners": 0,
+            "pairs": 0,
+            "by_user_agent": [{"user_agent": "kiosk/1", "clients": 1, "new": 1, "listeners": 0, "pairs": 0}],
+            "by_group": [{"group_id": "lobby", "clients": 1, "new": 1, "listeners": 0, "pairs": 0}],
+        },
+        "none": {
+            "clients": 1,
+            "new": 1,
+            "listeners": 1,
+            "pairs": 1,
+            "by_user_agent": [
+                {"user_agent": "kiosk/1", "clients": 1, "new": 1, "listeners": 0, "pairs": 0},
+                {"user_agent": "", "clients": 0, "new": 0, "listeners": 1, "pairs": 1},
+            ],
+            "by_group": [{"group_id": "lobby", "clients": 1, "new": 1, "listeners": 1, "pairs": 1}],
+        },
+    },
+    "new": {"clients": 1, "pairs": 1},
+    "on_v2": 1,
     "traffic": {"messages": 16, "affected": 12, "share": 0.75},
     "complete": True,
 }
@@ -165,3 +191,22 @@ async def test_a_listener_is_named_with_its_protocol(desk: Desk, at_once: None) 
 async def test_a_row_of_half_a_character_is_no_row(desk: Desk, at_once: None) -> None:
     await desk.note(desk.tables.census, Noted('["v2","v2","\\ud800","lobby",""]', now(), now(), 1))
     assert (await desk.dry_run.predict(ACME, V3))["refused"] == []
+
+
+async def test_who_has_arrived_is_not_refused_and_who_has_not_is_counted_but_is_not_new(
+    desk: Desk, at_once: None
+) -> None:
+    for client_id in ("arrived", "lost", "there"):
+        await desk.met(v2(client_id), now() - HOUR, now() - 60_000, 1, "kiosk/1")
+    await desk.met(v3("arrived"), now() - 50_000, now() - 10_000)
+    row = json.dumps(asdict(Facts("moved_to_v3", "kiosk/1", "", "lobby", "v2")))
+    moved_at = now() - 55_000
+    lost = Noted(RefusedName("v2", "lost").key(), moved_at, moved_at, 1, f"{moved_at} 1 1 {row}")
+    await desk.note(desk.tables.refused, lost)
+    prediction = await desk.dry_run.predict(ACME, V3)
+    assert [client["client_id"] for client in prediction["refused"]] == ["there"]
+    totals = prediction["totals"]["none"]
+    assert (totals["clients"], totals["new"], prediction["on_v2"]) == (2, 1, 1)
+    assert prediction["new"] == {"clients": 1, "pairs": 0}
+    back = (await desk.dry_run.predict(ACME, BRIDGE))["totals"]["none"]
+    assert (back["clients"], back["new"]) == (0, 0)

@@ -41,7 +41,7 @@ class Book:
         bus, addresses, backlog = desk.bus, desk.addresses, Backlog(is_kept=is_kept)
         self.backlog = backlog
         self.recorder = Recorder(tables, backlog, seconds)
-        self.v2 = V2Recording(bus, addresses, tables, backlog, self.counts, lambda _: known, seconds)
+        self.v2 = V2Recording(tables, backlog, self.counts, lambda _: known, seconds)
         samples = Samples(tables, backlog, self.counts, lambda: self.connections, seconds)
         self.writer = Writer(bus, addresses, backlog, self.recorder, samples, self.v2)
 

@@ -9,6 +9,7 @@ import pytest
 
 from bridge.records.counters import Counts
 from bridge.records.part import RecordOptions, Records
+from bridge.records.refused_clients import RefusedClient
 from bridge.records.v2 import V2Recording
 from bridge.tenants.part import Tenants
 from tests.bridge.admin.desk import TENANT, Desk, noted, now, v2
@@ -35,9 +36,7 @@ class Recorded:
 async def recorded(redis_url: str, prefix: str) -> AsyncIterator[Recorded]:
     broker, counts = unheard_broker(redis_url, prefix), Counts()
     records = Records(RecordOptions(True, 1_000, 35), broker, Tenants(broker, {}, tuple), counts, dict)
-    of_v2 = V2Recording(
-        broker.bus, broker.addresses, records.tables, records.backlog, counts, lambda _: frozenset(), time.time
-    )
+    of_v2 = V2Recording(records.tables, records.backlog, counts, lambda _: frozenset(), time.time)
     records.writer.add(of_v2)
     async with running(broker.bus), broker.redis:
         await broker.start()
@@ -57,13 +56,12 @@ async def test_what_is_recorded_in_each_way_is_written(recorded: Recorded) -> No
     assert records.backlog.waiting == 0
 
 
-async def test_whom_a_stage_turned_away_is_written_too(recorded: Recorded) -> None:
+async def test_a_client_that_was_refused_is_written_too(recorded: Recorded) -> None:
     desk = recorded.desk
     await desk.note(desk.tables.census, noted(v2("42"), now()))
-    recorded.of_v2.turned_away.add(TENANT, v2("42"))
+    recorded.records.refused_clients.refused(RefusedClient.of(TENANT, v2("42"), "moved_to_v3", "kiosk/1", ""))
     await recorded.write()
-    slices = [name async for name in desk.redis.scan_iter(f"{desk.addresses.prefix}*:refused:*")]
-    assert [await desk.redis.pfcount(name) for name in slices] == [1]
+    assert len(await desk.noted(desk.tables.refused)) == 1
 
 
 async def test_each_tenant_that_redis_has_lost_hears_of_it_and_the_connected_are_noted_again(

@@ -8,9 +8,9 @@ import pytest
 
 from bridge.records import refused_clients
 from bridge.records.backlog import Backlog
-from bridge.records.refused_clients import Facts, RefusedClient, RefusedClients, network_of
+from bridge.records.refused_clients import RefusedClient, RefusedClients, network_of
 from bridge.records.retention import MOST_STRANGERS, Table
-from bridge.records.rows import Visitor
+from bridge.records.rows import Facts, Visitor
 from bridge.records.whereabouts import Refused
 from tests.bridge.admin.desk import TENANT, Clock, Desk, now, v2, v3
 

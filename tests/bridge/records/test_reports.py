@@ -38,7 +38,7 @@ async def test_the_census_is_who_speaks_v2_the_newest_first(desk: Desk) -> None:
                 "last_seen": moment(last),
                 "messages": 3,
                 "user_agent": "phone/2",
-                "bucket": 99,
+                "bucket": 99.99,
             },
             {
                 "client_id": "42",
@@ -49,7 +49,7 @@ async def test_the_census_is_who_speaks_v2_the_newest_first(desk: Desk) -> None:
                 "last_seen": moment(last - 5),
                 "messages": 12,
                 "user_agent": "kiosk/1",
-                "bucket": 88,
+                "bucket": 88.52,
             },
         ],
     }

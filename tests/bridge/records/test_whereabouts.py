@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.records.refused_clients import Facts
-from bridge.records.rows import Noted, RefusedName, Seen, Visitor
+from bridge.records.rows import Facts, Noted, RefusedName, Seen, Visitor
 from bridge.records.whereabouts import LISTS, ListName, Refused, Whereabouts
 from bridge.tenants.tenant import Tenant
 from compat.identity import Names
@@ -122,7 +121,7 @@ def test_clients_without_an_id_are_told_apart_by_what_they_run() -> None:
 
 def test_who_is_gone_from_v2_is_asked_by_the_dry_run() -> None:
     found = told(on_v2(10, 20), CLOSED, on_v2(10, 20, "7"), on_v3(21, 30, "Xk3dQ"), on_v2(10, 20, "8"))
-    gone = [found.is_gone(v2(client_id), "") for client_id in ("42", "7", "8", "nobody")]
+    gone = [found.is_gone(client_id, "") for client_id in ("42", "7", "8", "nobody")]
     assert gone == [True, True, False, False]
 
 
