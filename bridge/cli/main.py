@@ -13,9 +13,10 @@ from bridge.cli.environment import environment
 from bridge.cli.keys import new_key
 from bridge.cli.schema import schema
 from bridge.cli.serve import serve
+from bridge.cli.tenant_census import show_census, show_turned_away  # V2
 from bridge.cli.tenant_guards import guards  # V2
 from bridge.cli.tenant_ids import replace_ids  # V2
-from bridge.cli.tenant_reports import show_census, show_ledger  # V2
+from bridge.cli.tenant_reports import show_ledger  # V2
 from bridge.cli.tenant_stage import list_changes, roll_back, set_stage  # V2
 from bridge.cli.tenants import list_tenants, show_tenant
 
@@ -36,6 +37,7 @@ tenants.command("stage")(set_stage)  # V2
 tenants.command("rollback")(roll_back)  # V2
 tenants.command("changes")(list_changes)  # V2
 tenants.command("census")(show_census)  # V2
+tenants.command("turned-away")(show_turned_away)  # V2
 tenants.command("ledger")(show_ledger)  # V2
 tenants.command("guards")(guards)  # V2
 tenants.command("ids")(replace_ids)  # V2

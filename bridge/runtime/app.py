@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 
 from bridge.admin import dashboard, events, routes
 from bridge.admin.service import TenantService
+from bridge.admin.sign_ins import SignIns
 from bridge.api import client_files, health, messages, presence
 from bridge.api.authority import Authority
 from bridge.api.errors import handle_errors
@@ -95,7 +96,7 @@ def _mount(app: Application, process: Process) -> None:
     if app.settings.socketio:  # Socket.IO
         mount_socketio(app, app.settings, app.budget, process)  # Socket.IO
     _mount_api(app, process)
-    tenants = _tenant_service(process)
+    tenants = _tenant_service(process, SignIns(app.settings.trusted_proxies))
     _mount_admin(app, process, tenants)
     process.v2.mount(app, tenants, has_page=app.settings.has_page)  # V2
     app.add_api_websocket_route("/{rest:rest}", _unknown)  # our convertor `rest`: Starlette's ends at a line break
@@ -112,7 +113,7 @@ def _mount_api(app: Application, process: Process) -> None:
     client_files.mount(app)
 
 
-def _tenant_service(process: Process) -> TenantService:
+def _tenant_service(process: Process, sign_ins: SignIns) -> TenantService:
     broker = process.broker
     return TenantService(
         process.handshakes.authentication,
@@ -121,6 +122,7 @@ def _tenant_service(process: Process) -> TenantService:
         broker.addresses,
         process.records.reports,
         lambda: broker.bus.is_linked,
+        sign_ins,
     )
 
 

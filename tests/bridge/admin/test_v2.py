@@ -14,6 +14,7 @@ from starlette.responses import Response
 from bridge.admin.order_bodies import described
 from bridge.admin.pace import ORDERS_AT_ONCE
 from bridge.admin.service import TenantService
+from bridge.admin.sign_ins import SignIns
 from bridge.admin.v2 import NewStage, StepBack, TenantChanges, said_as_refusals
 from bridge.api.errors import AdminRefusal
 from bridge.cutover.changes import (
@@ -41,7 +42,8 @@ def two(desk: Desk) -> list[TenantChanges]:
     tables = [TenantTable(desk.redis, desk.addresses, {TENANT: Tenant(TENANT)}) for _ in range(2)]
     nobody = cast(Authentication, None)
     services = [
-        TenantService(nobody, table, desk.redis, desk.addresses, desk.reports, lambda: True) for table in tables
+        TenantService(nobody, table, desk.redis, desk.addresses, desk.reports, lambda: True, SignIns())
+        for table in tables
     ]
     return [TenantChanges(service, desk.cutover) for service in services]
 
