@@ -11,6 +11,7 @@ from bridge.cli.convert import convert  # V2
 from bridge.cli.doctor import doctor
 from bridge.cli.environment import environment
 from bridge.cli.keys import new_key
+from bridge.cli.record import record  # V2
 from bridge.cli.schema import schema
 from bridge.cli.serve import serve
 from bridge.cli.tenant_census import show_census, show_turned_away  # V2
@@ -45,6 +46,7 @@ app.add_typer(tenants)
 
 app.command()(convert)  # V2
 app.command()(audit)  # V2
+app.command()(record)  # V2
 
 keys = typer.Typer(name="keys", help="Keys: what lets clients in.", no_args_is_help=True)
 keys.command("new")(new_key)
