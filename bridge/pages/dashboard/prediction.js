@@ -41,11 +41,11 @@ function badge(words) {
   return element("span", { class: "badge" }, words);
 }
 
-function guards({ guards, forward }) {
+// Only those of this step: a step back has none.
+function guards({ guards }) {
   if (guards.length === 0) return null;
-  const note = forward ? null : element("p", { class: "hint" }, "A step back is free: no guard holds it up.");
   const list = element("ul", { class: "guards" }, ...guardItems(guards));
-  return element("section", {}, element("h3", {}, "Guards"), list, note);
+  return element("section", {}, element("h3", {}, "Guards"), list);
 }
 
 // Clients, each counted once, and what becomes of the others in both cases.

@@ -49,7 +49,7 @@ def two(desk: Desk) -> list[TenantChanges]:
 
 
 def wanting(at: TenantChanges, **wanted: Any) -> Callable[[Tenant], Awaitable[Any]]:
-    return lambda tenant: at.cutover.changes.make(tenant, "boss", WantedChange(**wanted))
+    return lambda tenant: at.cutover.changes.make(tenant, "boss", WantedChange(**wanted, confirm=TENANT))
 
 
 async def test_an_order_is_obeyed_at_once_and_answered_with_the_new_state(two: list[TenantChanges]) -> None:
@@ -107,7 +107,10 @@ async def test_whoever_names_a_version_is_asked_again_when_it_is_overtaken(two: 
 async def test_orders_of_one_party_are_carried_out_one_after_the_other_and_none_is_overtaken(
     two: list[TenantChanges],
 ) -> None:
-    given = [two[0].carry_out(BOSS, TENANT, None, wanting(two[0], share=share)) for share in range(ATTEMPTS * 4)]
+    given = [
+        two[0].carry_out(BOSS, TENANT, None, wanting(two[0], stage="drain", share=share))
+        for share in range(ATTEMPTS * 4)
+    ]
     states = await asyncio.gather(*given)
     assert [(state["version"], state["share"]) for state in states] == [
         (share + 1, share) for share in range(len(states))

@@ -1,4 +1,4 @@
-"""`tenants census|ledger|guards`, as an operator reads them and as a program does."""
+"""`tenants census|ledger`, as an operator reads them and as a program does."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ import pytest
 from bridge.records.rows import ProprietaryKey
 from tests.bridge.admin.desk import Desk, noted, now
 from tests.bridge.cli.running import sentence
-from tests.bridge.cli.tenant_configuration import CONFIGURATION, Command
-
-GUARDED = CONFIGURATION.replace("[tenants.other]", "guard.stashed_percent = 10\nguard.quiet_days = 1\n[tenants.other]")
+from tests.bridge.cli.tenant_configuration import Command
 
 
 class Ask:
@@ -56,31 +54,7 @@ async def test_a_ledger_of_nothing_has_no_keys(ask: Ask) -> None:
     assert "PROPRIETARY KEY" not in said
 
 
-@pytest.fixture
-def guarded(config: Path) -> None:
-    config.write_text(GUARDED)
-
-
-async def test_guards_that_hold_are_said_with_status_0_and_one_that_fails_with_1(
-    desk: Desk, ask: Ask, guarded: None
-) -> None:
-    said, status = await ask("guards", "acme")
-    assert status == 0
-    assert [line.split()[:2] for line in said.splitlines()] == [["holds", "stashed_percent"], ["holds", "quiet_days"]]
-    await desk.converted("exact", 100, now())
-    said, status = await ask("guards", "acme")
-    assert status == 1
-    assert [line.split()[0] for line in said.splitlines()] == ["holds", "FAILS"]
-    said, status = await ask("guards", "acme", "--json")
-    assert ([guard["holds"] for guard in json.loads(said)], status) == ([True, False], 1)
-
-
-async def test_a_tenant_without_guards_is_told_where_to_write_them(ask: Ask) -> None:
-    assert await ask("guards", "acme") == ("acme has no guards: see [tenants.acme] guard.… in the README\n", 0)
-    assert await ask("guards", "acme", "--json") == ("[]\n", 0)
-
-
-@pytest.mark.parametrize("report", ["census", "ledger", "guards"])
+@pytest.mark.parametrize("report", ["census", "ledger"])
 def test_a_tenant_that_nobody_knows_is_one_sentence(tenants: Command, report: str) -> None:
     said = sentence(tenants(report, "nobody"))
     assert said == "no tenant 'nobody' is configured or in Redis: there are acme, other"
