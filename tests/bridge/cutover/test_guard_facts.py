@@ -7,8 +7,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from bridge.records.refused_clients import Facts
-from bridge.records.rows import Noted, RefusedName
+from bridge.records.rows import Facts, Noted, RefusedName
 from bridge.tenants.change_log import Change, make
 from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.standing import Standing

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.cutover.lost import LEAST_KNOCKS, STILL_MILLISECONDS, Losses, Moved
-from bridge.records.refused_clients import Facts
-from bridge.records.rows import RefusedName
+from bridge.records.rows import Facts, RefusedName
 from bridge.records.whereabouts import Client, Refused
 from tests.bridge.admin.desk import v2
 
