@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from bridge.admin.refusals import REFUSED
 from bridge.admin.service import TenantService
 from bridge.handshake.authentication import Administrator
+from bridge.records.refused_clients import NO_TENANT
 from bridge.records.report_rows import client_words
 from bridge.records.reports import MOST_CLIENTS
 from bridge.records.whereabouts import ListName
@@ -60,6 +61,16 @@ def _add_census(routes: APIRouter, service: TenantService, Admin: Any) -> None: 
         if protocol is not None:
             return service.report(admin, tenant, lambda known: reports.census(known, protocol, most, client_words))
         return service.report(admin, tenant, lambda known: reports.whereabouts(known, name, most, in_words=True))
+
+    @routes.get(
+        "/turned-away",
+        summary="Who is refused before its tenant is known; for a key of all tenants",
+        response_model=JsonObject,
+    )
+    async def turned_away(admin: Admin) -> Response:
+        return service.platform_report(
+            admin, lambda: reports.whereabouts(Tenant(NO_TENANT), "turned_away", in_words=True)
+        )
 
 
 def _add_reports(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from bridge.admin.pace import Pace, party_of
 from bridge.admin.report_answer import ReportAnswer
 from bridge.admin.roles import check_role
+from bridge.admin.sign_ins import SignIns
 from bridge.admin.tenant_state import tenant_state
 from bridge.api.errors import AdminRefusal, redis_away
 from bridge.broker.addresses import Addresses
@@ -37,12 +38,14 @@ class TenantService:
         addresses: Addresses,
         reports: Reports,
         is_redis_there: Callable[[], bool],
+        sign_ins: SignIns,
     ) -> None:
         self._authentication = authentication
         self._table = table
         self._redis = redis
         self._addresses = addresses
         self._is_redis_there = is_redis_there
+        self._sign_ins = sign_ins
         self._pace = Pace()
         self.reports: Final = reports
 
@@ -57,12 +60,14 @@ class TenantService:
         try:
             found = self._authentication.administrator(key.strip() if scheme.lower() == "bearer" else "")
         except NotAdmitted as refused:
+            self._sign_ins.refused(request, refused.code)
             sentence = "Send `Authorization: Bearer <key>` with a key that has a `role` (`admin = true` is one)."
             raise AdminRefusal(401 if refused.code == "unauthenticated" else 403, refused.code, sentence) from None
         check_role(found, request)
         if not self._is_redis_there():
             raise redis_away()
         vouch(request.scope)
+        self._sign_ins.admitted(request, found.name)
         return found
 
     def still_knows(self, administrator: Administrator) -> bool:
@@ -121,6 +126,12 @@ class TenantService:
         """The response with what `make` returns about a tenant, made when its turn comes. Raises `AdminRefusal`."""
         tenant = self.tenant(administrator, name)
         return ReportAnswer(self.reports.turns, tenant.name, administrator, lambda: make(tenant))
+
+    def platform_report(self, administrator: Administrator, make: Callable[[], Awaitable[object]]) -> ReportAnswer:
+        """The response with a report about no tenant. Raises `AdminRefusal` (403) for a key of some tenants alone."""
+        if not administrator.is_for_platform:
+            raise AdminRefusal(403, "forbidden", 'This is for keys of all tenants: `tenants = ["*"]`.')
+        return ReportAnswer(self.reports.turns, "", administrator, make)
 
     async def replace_ids(self, tenant: Tenant, ids: dict[str, str]) -> dict[str, Any]:
         """Replace the id map. Return its size, the new version, and how many ids were added, removed and changed."""

@@ -15,11 +15,13 @@ from bridge.cli.convert import convert  # V2
 from bridge.cli.doctor import doctor
 from bridge.cli.environment import environment
 from bridge.cli.keys import list_keys, new_key, revoke_key
+from bridge.cli.record import record  # V2
 from bridge.cli.schema import schema
 from bridge.cli.serve import serve
+from bridge.cli.tenant_census import show_census, show_turned_away  # V2
 from bridge.cli.tenant_guards import guards  # V2
 from bridge.cli.tenant_ids import replace_ids  # V2
-from bridge.cli.tenant_reports import show_census, show_ledger  # V2
+from bridge.cli.tenant_reports import show_ledger  # V2
 from bridge.cli.tenant_stage import list_changes, roll_back, set_stage  # V2
 from bridge.cli.tenants import list_tenants, show_tenant
 
@@ -40,6 +42,7 @@ tenants.command("stage")(set_stage)  # V2
 tenants.command("rollback")(roll_back)  # V2
 tenants.command("changes")(list_changes)  # V2
 tenants.command("census")(show_census)  # V2
+tenants.command("turned-away")(show_turned_away)  # V2
 tenants.command("ledger")(show_ledger)  # V2
 tenants.command("guards")(guards)  # V2
 tenants.command("ids")(replace_ids)  # V2
@@ -47,6 +50,7 @@ app.add_typer(tenants)
 
 app.command()(convert)  # V2
 app.command()(audit)  # V2
+app.command()(record)  # V2
 
 keys = typer.Typer(name="keys", help="Keys: what lets clients in.", no_args_is_help=True)
 keys.command("new")(new_key)

@@ -7,6 +7,7 @@ done. Taking back only ever goes towards `legacy`. The guards of a step that was
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -23,6 +24,8 @@ from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 
 LOOK_SECONDS: Final = 1.0
+PAUSES: Final = 4
+"""A look that took long is followed by a pause of so many times its length, because a census can be large."""
 WATCHER: Final = "guard"
 
 log = structlog.get_logger(__name__)
@@ -42,11 +45,14 @@ class GuardWatch:
 
     async def run(self) -> None:
         """Look every `LOOK_SECONDS`, until cancelled. A look that fails is counted in `failures`, and skipped."""
+        spent = 0.0
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(max(LOOK_SECONDS, PAUSES * spent))
+            began = monotonic()
             for tenant in [one for one in self._table.all() if one.guard.any]:
                 await self._look_once(tenant)
                 end_if_cancelled()
+            spent = monotonic() - began
 
     async def _look_once(self, tenant: Tenant) -> None:
         """Look at one tenant. A failure is logged once for each tenant, until a look succeeds again."""

@@ -7,24 +7,25 @@ what an answer is.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
+N = TypeVar("N", bound=Hashable)
 T = TypeVar("T")
 
 
-class SharedAnswer(Generic[T]):
+class SharedAnswer(Generic[N, T]):
     """Answers by name. An answer is forgotten when no caller waits for that name any more."""
 
-    def __init__(self, find: Callable[[str], Awaitable[T]]) -> None:
+    def __init__(self, find: Callable[[N], Awaitable[T]]) -> None:
         self._find = find
         self._begun = 0
-        self._asking: Counter[str] = Counter()
-        self._turns: dict[str, asyncio.Lock] = {}
-        self._found: dict[str, tuple[int, T]] = {}
+        self._asking: Counter[N] = Counter()
+        self._turns: dict[N, asyncio.Lock] = {}
+        self._found: dict[N, tuple[int, T]] = {}
         """Name -> the number of the answer, in the order in which answers were begun, and the answer."""
 
-    async def of(self, name: str) -> T:
+    async def of(self, name: N) -> T:
         """The answer for a name. Raises what `find` raises; then the next caller that waits tries again."""
         asked = self._begun
         self._asking[name] += 1
@@ -34,7 +35,7 @@ class SharedAnswer(Generic[T]):
         finally:
             self._let_go(name)
 
-    async def _since(self, name: str, asked: int) -> T:
+    async def _since(self, name: N, asked: int) -> T:
         known = self._found.get(name)
         if known is not None and known[0] > asked:
             return known[1]
@@ -44,7 +45,7 @@ class SharedAnswer(Generic[T]):
         self._found[name] = begun, found
         return found
 
-    def _let_go(self, name: str) -> None:
+    def _let_go(self, name: N) -> None:
         self._asking[name] -= 1
         if not self._asking[name]:
             del self._asking[name], self._turns[name]

@@ -13,6 +13,7 @@ from bridge.records.cluster_counts import ClusterCounts
 from bridge.records.counters import Counts
 from bridge.records.recorder import Recorder
 from bridge.records.redis_loss import RedisLoss
+from bridge.records.refusal_lines import RefusalLines
 from bridge.records.refused_clients import RefusedClients
 from bridge.records.reports import Reports
 from bridge.records.retention import Tables
@@ -48,8 +49,10 @@ class Records(Part):
         self.recorder: Final = Recorder(self.tables, self.backlog, time.time)
         samples = Samples(self.tables, self.backlog, counts, open_by_tenant, time.time)
         self.refused_clients: Final = RefusedClients(broker.bus, broker.addresses, self.tables, self.backlog, time.time)
+        lines = RefusalLines(time.time)
+        self.refused_clients.told.add(lines.refused)
         self.writer: Final = Writer(
-            broker.bus, broker.addresses, self.backlog, self.recorder, samples, self.refused_clients
+            broker.bus, broker.addresses, self.backlog, self.recorder, samples, self.refused_clients, lines
         )
         self.reader: Final = StoreReader(broker.redis, broker.addresses, self.tables)
         self.reports: Final = Reports(self.reader)

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 
 from bridge.admin import configuration, dashboard, events, keys, routes
 from bridge.admin.service import TenantService
+from bridge.admin.sign_ins import SignIns
 from bridge.api import client_files, health, messages, presence
 from bridge.api.authority import Authority
 from bridge.api.errors import handle_errors
@@ -128,7 +129,7 @@ def _mount(app: Application, process: Process, reload: Reload) -> None:
     if app.settings.socketio:  # Socket.IO
         mount_socketio(app, app.settings, app.budget, process, app.configured)  # Socket.IO
     _mount_api(app, process, lambda: reload.now.hash)
-    tenants = _tenant_service(process)
+    tenants = _tenant_service(process, SignIns(app.settings.trusted_proxies))
     _mount_admin(app, process, tenants, reload)
     process.v2.mount(app, tenants, has_page=app.settings.has_page)  # V2
     app.add_api_websocket_route("/{rest:rest}", _unknown)  # our convertor `rest`: Starlette's ends at a line break
@@ -146,7 +147,7 @@ def _mount_api(app: Application, process: Process, configuration_hash: Callable[
     client_files.mount(app)
 
 
-def _tenant_service(process: Process) -> TenantService:
+def _tenant_service(process: Process, sign_ins: SignIns) -> TenantService:
     broker = process.broker
     return TenantService(
         process.handshakes.authentication,
@@ -155,6 +156,7 @@ def _tenant_service(process: Process) -> TenantService:
         broker.addresses,
         process.records.reports,
         lambda: broker.bus.is_linked,
+        sign_ins,
     )
 
 

@@ -84,7 +84,7 @@ def lost_lines() -> dict[str, int]:
 
 
 class _Restrained(logging.Filter):
-    """Holds back a line if one with the same cause was just written: same level, logger, and message without values."""
+    """Holds back a line if one with the same cause was just written: same level, logger, message, tenant and code."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,8 +93,9 @@ class _Restrained(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno >= logging.CRITICAL:
             return True
-        words = record.msg.get("event") if isinstance(record.msg, dict) else record.msg
-        held_back = self.restraint.may_say((record.levelno, record.name, str(words)), time.monotonic())
+        told = record.msg if isinstance(record.msg, dict) else {"event": record.msg}
+        words = [str(told.get(name)) for name in ("event", "tenant", "code")]
+        held_back = self.restraint.may_say((record.levelno, record.name, *words), time.monotonic())
         record.held_back = held_back
         return held_back is not None
 

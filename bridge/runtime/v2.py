@@ -16,6 +16,7 @@ from bridge.api.errors import require_upgrade
 from bridge.broker.part import Broker
 from bridge.broker.presence import Place, Presence, Protocol
 from bridge.config.settings import Settings
+from bridge.cutover.change_lines import ChangeLines
 from bridge.cutover.cutover import Cutover
 from bridge.cutover.evictions import Evictions
 from bridge.cutover.guard_watch import GuardWatch
@@ -75,6 +76,8 @@ class V2(Part):
         self.cutover: Final = Cutover(records.reader, records.reports.turns)
         self.evictions: Final = Evictions(messaging.connections, tenants.table.get, settings.moves_per_second)
         tenants.table.changed.add(self.evictions.apply)
+        self._change_lines = ChangeLines(broker.redis, broker.addresses)
+        tenants.table.changed.add(self._change_lines.changed)
         self.guard_watch: Final = GuardWatch(broker.redis, broker.addresses, tenants.table, self.cutover.guards)
         self.ports: Final = ports.Ports(
             publisher, V2Presence(broker.presence), WallClock(), Refusals(records.counts, "v2")
@@ -94,7 +97,7 @@ class V2(Part):
         self.evictions.set_pace(settings.moves_per_second)
 
     def tasks(self) -> Iterable[Task]:
-        return self.evictions, self.guard_watch
+        return self.evictions, self.guard_watch, self._change_lines
 
     def metrics(self) -> Iterable[Metric]:
         labels = ("tenant", "direction", "outcome")

@@ -101,6 +101,16 @@ def choose(page: Page, stage: str) -> None:
     press(page, "See what would happen")
 
 
+def confirm_by_name(asked: Locator, tenant: str, button: str) -> None:
+    """Only the whole name lets the button be pressed."""
+    confirm, name = asked.get_by_role("button", name=button), asked.get_by_label(f"Type {tenant} to confirm")
+    for typed in ("", tenant[:-1], f"{tenant} "):
+        name.fill(typed)
+        expect(confirm).to_be_disabled()
+    name.fill(tenant)
+    expect(confirm).to_be_enabled()
+
+
 def question(page: Page) -> Locator:
     return page.get_by_role("dialog")
 
@@ -168,7 +178,7 @@ def test_while_redis_is_away_the_page_says_so_and_is_live_again_by_itself(
     page = open_page(bridge(config=CONFIG, redis=redis.url))
     redis.freeze()
     expect(page.get_by_text("Redis is away", exact=True)).to_be_visible()
-    choose(page, "drain")
+    choose(page, "v3")
     expect(question(page).get_by_text("Redis cannot be reached")).to_be_visible()
     page.keyboard.press("Escape")
     redis.thaw()
@@ -227,8 +237,12 @@ def test_a_tenant_is_moved_and_rolled_back_by_clicking(
         choose(page, stage)
 
         asked = question(page)
-        expect(asked.get_by_role("table", name="Refused clients")).to_contain_text("/v3/ws/group/lobby/client/v2-42")
-        expect(asked.get_by_role("table", name="Silenced pairs")).to_contain_text("ann")
+        expect(asked.get_by_role("table", name="Clients that must move")).to_contain_text(
+            "/v3/ws/group/lobby/client/v2-42"
+        )
+        expect(asked.get_by_role("table", name="If none arrives: who hears whom no more")).to_contain_text("ann")
+        if stage == "v3":
+            confirm_by_name(asked, "acme", "Move acme to v3")
         press(asked, f"Move acme to {words}")
         told, closed_with = end_of(old)
     assert (told["notice"], told["successor"], closed_with) == (notice, "/v3/ws/group/lobby/client/v2-42", code)
@@ -236,7 +250,7 @@ def test_a_tenant_is_moved_and_rolled_back_by_clicking(
     expect(page.get_by_role("status").filter(has_text=f"acme is moved to {words}")).to_be_visible()
     expect(page.get_by_role("list", name="Stages").locator("[aria-current=step]")).to_have_text(words)
 
-    press(page, "Roll the last step back…")
+    press(page, "Roll back…")
     press(question(page), "Roll acme back to bridge")
     expect(page.get_by_role("status").filter(has_text="acme is rolled back to bridge")).to_be_visible()
     changes = panel(page, "Record").locator("tbody tr")
@@ -266,12 +280,15 @@ def test_the_keyboard_alone_signs_in_and_moves_a_tenant(bridge: StartBridge, ope
         tab_to(page, page.get_by_role("button", name="See what would happen"))
         page.keyboard.press("Enter")
         confirm = question(page).get_by_role("button", name="Move acme to v3")
-        expect(confirm).to_be_enabled()
+        expect(confirm).to_be_visible()
         page.keyboard.press("Escape")
         expect(question(page)).to_be_hidden()
         expect(page.get_by_role("button", name="See what would happen")).to_be_focused()
 
         page.keyboard.press("Enter")
+        expect(confirm).to_be_visible()
+        tab_to(page, question(page).get_by_label("Type acme to confirm"))
+        page.keyboard.type("acme")
         expect(confirm).to_be_enabled()
         tab_to(page, confirm)
         page.keyboard.press("Enter")
@@ -308,6 +325,46 @@ def test_what_was_decided_upon_an_old_state_is_not_carried_out(bridge: StartBrid
     expect(panel(page, "Record").locator("tbody tr")).to_have_count(2)
 
 
+def test_the_share_is_shown_as_it_is_and_has_two_decimals(bridge: StartBridge, open_page: OpenPage) -> None:
+    running = bridge(config=CONFIG)
+    page = open_page(running)
+    slider, share = page.get_by_label("Share, slider"), page.get_by_label("Share in percent")
+    expect(share).to_have_value("")
+    expect(slider).to_have_value("0")
+    panel(page, "Controls").get_by_role("radio", name=re.compile("^drain ")).check()
+    for wrong in ("", "12.255", "101", "-1"):
+        share.fill(wrong)
+        press(page, "See what would happen")
+        expect(panel(page, "Controls").get_by_role("alert")).to_have_text(
+            "Name the share: a number from 0 to 100, with two decimals at most."
+        )
+    share.fill("12.25")
+    expect(slider).to_have_value("12.25")
+    press(page, "See what would happen")
+    press(question(page), "Move acme to drain 12.25 %")
+    expect(page.get_by_role("list", name="Stages").locator("[aria-current=step]")).to_have_text("drain 12.25 %")
+    expect(share).to_have_value("12.25")
+    order(running, stage="v3")
+    expect(share).to_have_value("")
+    expect(slider).to_have_value("0")
+
+
+def test_limits_of_guards_are_set_and_recorded(bridge: StartBridge, open_page: OpenPage) -> None:
+    page = open_page(bridge(config=CONFIG), "other")
+    controls = panel(page, "Controls")
+    controls.get_by_text("Limits", exact=True).click()
+    expect(controls.get_by_label("To v3: V2 quiet for days")).to_have_value("3")
+    controls.get_by_label("To v3: V2 quiet for days").fill("")
+    controls.get_by_label("Lost of those moved").fill("12.5")
+    press(controls, "Set the limits")
+    expect(controls.get_by_text("The limits are set.")).to_be_visible()
+    expect(controls.get_by_role("list").filter(has_text="The newest step has moved nobody yet.")).to_be_visible()
+    expect(panel(page, "Record")).to_contain_text("quiet_days 3 → off, lost_percent off → 12.5")
+    controls.get_by_label("A step is watched for").fill("1")
+    press(controls, "Set the limits")
+    expect(controls.get_by_text("grace_seconds must be less than watch_minutes")).to_be_visible()
+
+
 def test_a_guard_that_fails_is_passed_only_with_a_reason(bridge: StartBridge, open_page: OpenPage) -> None:
     running = bridge(config=CONFIG)
     with v2_client(running, name="shop") as old:
@@ -322,6 +379,7 @@ def test_a_guard_that_fails_is_passed_only_with_a_reason(bridge: StartBridge, op
         asked.get_by_label("Go ahead all the same").check()
         expect(confirm).to_be_disabled()
         asked.get_by_label("Reason").fill("it is the last one")
+        confirm_by_name(asked, "other", "Move other to v3 all the same")
         confirm.click()
         assert end_of(old)[1] == 4410
     expect(panel(page, "Record")).to_contain_text("forced past quiet_days")
@@ -421,7 +479,7 @@ def test_axe_finds_nothing_wrong_in_light_and_in_dark(bridge: StartBridge, open_
         page.get_by_text("The same as a table").click()
         assert_accessible(page)
         press(page, "Drain 100 %")
-        expect(question(page).get_by_role("table", name="Refused clients")).to_be_visible()
+        expect(question(page).get_by_role("table", name="Clients that must move")).to_be_visible()
         assert_accessible(page)
         page.keyboard.press("Escape")
     page.goto(f"{running.url}/admin#other")
@@ -451,7 +509,7 @@ def test_a_phone_shows_one_thing_at_a_time_and_needs_no_sideways_scrolling(
         expect(panel(page, "Census").locator("tbody tr")).to_have_count(1)
         assert_fits(page, size)
         choose(page, "v3")
-        expect(question(page).get_by_role("table", name="Refused clients")).to_be_attached()
+        expect(question(page).get_by_role("table", name="Clients that must move")).to_be_attached()
         assert_fits(page, size)
         confirm = question(page).get_by_role("button", name="Move acme to v3")
         confirm.scroll_into_view_if_needed()

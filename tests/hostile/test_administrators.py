@@ -168,7 +168,7 @@ async def orders_have_a_pace(bridge: Attacked) -> None:
     assert len(statuses) > ORDERS_AT_ONCE
     async with httpx.AsyncClient(base_url=bridge.url, timeout=50) as api:
         for tenant, name in (("rowdy", "boss"), ("victim", "mayor")):
-            answer = await api.put(f"/admin/api/tenants/{tenant}/stage", json={"share": 0}, headers=bearer(name))
+            answer = await api.put(f"/admin/api/tenants/{tenant}/stage", json={"stage": "bridge"}, headers=bearer(name))
             assert answer.status_code == 200
 
 

@@ -27,12 +27,6 @@ export class Bar {
   }
 }
 
-export function barOf(parts) {
-  const bar = new Bar(...Object.keys(parts));
-  bar.show(...Object.values(parts));
-  return bar.element;
-}
-
 function drawing(name, attributes) {
   const made = document.createElementNS(SVG, name);
   for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);

@@ -1,5 +1,6 @@
-// Asks before anything is ordered: first what the bridge says would happen, and only there the button that does it.
-// It never orders what was not shown, and never orders twice.
+// Asks before anything is ordered: first what the bridge says would happen, and only there the button that does it. The
+// step to v3 also wants the name of the tenant typed while somebody is on V2. It never orders what was not shown, and
+// never orders twice.
 
 import { part } from "./element.js";
 import { failing, guardItems } from "./guards.js";
@@ -15,6 +16,7 @@ export class Confirmation {
   #order;
   #prediction;
   #isBarred = false;
+  #onV2 = 0;
 
   // `carriedOut(state, sentence)` is told what came of it.
   constructor(dialog, api, carriedOut) {
@@ -34,7 +36,8 @@ export class Confirmation {
     this.#order = order;
     this.#form.elements.why.value = why;
     this.#dialog.querySelector("h2").textContent = `What would happen to ${order.tenant}`;
-    this.#bar([]);
+    this.#guard([]);
+    this.#wantName(false);
     this.#dialog.showModal();
     this.#dialog.querySelector("h2").focus();
     await this.#predict();
@@ -45,7 +48,8 @@ export class Confirmation {
   }
 
   // The tenant is at this version now; what was predicted for another is stale.
-  saw({ tenant, version }) {
+  saw({ tenant, version, connections }) {
+    this.#onV2 = connections.v2 + connections.socketio;
     if (this.#prediction?.tenant === tenant && this.#prediction.version < version) this.#stale();
   }
 
@@ -64,7 +68,8 @@ export class Confirmation {
   #show(prediction) {
     this.#prediction = prediction;
     this.#say("");
-    this.#bar(prediction.forward ? failing(prediction.guards) : []);
+    this.#guard(prediction.guards);
+    this.#wantName(prediction.forward && prediction.to.stage === "v3" && this.#onV2 > 0);
     part(this.#dialog, "shown").replaceChildren(...predictionShown(prediction).filter(Boolean));
     part(this.#dialog, "shown").scrollTop = 0;
     this.#look();
@@ -85,17 +90,19 @@ export class Confirmation {
     }
   }
 
-  #how({ version }) {
-    const { why, force } = this.#form.elements;
-    return { version, why: why.value.trim(), ...(this.#isBarred && force.checked ? { force: true } : {}) };
+  // Whoever has seen what a share would do has confirmed it. For v3 only the typed name counts.
+  #how({ version, tenant, to }) {
+    const { why, force, name } = this.#form.elements;
+    const confirmed = this.#isNameWanted ? { confirm: name.value } : to.stage === "drain" ? { confirm: tenant } : {};
+    return { version, why: why.value.trim(), ...confirmed, ...(force.checked ? { force: true } : {}) };
   }
 
   #refused(refusal, prediction) {
     if (refusal.code === "stale") return this.#stale();
-    if (refusal.code !== "guard_failed") return this.#failed(refusal);
+    if (!["guard_failed", "unconfirmed"].includes(refusal.code)) return this.#failed(refusal);
     this.#prediction = prediction;
-    this.#bar(refusal.body.guards);
-    part(this.#dialog, "bars").replaceChildren(...guardItems(refusal.body.guards));
+    if (refusal.code === "unconfirmed") this.#wantName(true);
+    else this.#guard(refusal.body.guards);
     this.#say(refusal.message, true);
   }
 
@@ -108,13 +115,26 @@ export class Confirmation {
     this.#say(refusal.message, true);
   }
 
-  // Guards that do not hold bar the way; whoever goes on all the same gives a reason.
-  #bar(guards) {
-    this.#isBarred = guards.length > 0;
+  // The guards of this step: those that do not hold bar the way. Whoever forces it gives a reason; a step can be forced
+  // before a guard fails, too.
+  #guard(guards) {
+    const bars = failing(guards);
+    this.#isBarred = bars.length > 0;
     this.#form.elements.force.checked = false;
-    part(this.#dialog, "barred").hidden = !this.#isBarred;
-    part(this.#dialog, "barred").querySelector("p").textContent = barsInWords(guards.length);
-    part(this.#dialog, "bars").replaceChildren();
+    part(this.#dialog, "barred").hidden = guards.length === 0;
+    part(this.#dialog, "barred").querySelector("p").textContent = barsInWords(bars.length);
+    part(this.#dialog, "bars").replaceChildren(...guardItems(bars));
+  }
+
+  #wantName(isWanted) {
+    const { name } = this.#form.elements;
+    name.value = "";
+    part(this.#dialog, "named").hidden = !isWanted;
+    part(this.#dialog, "asked").textContent = `Type ${this.#order.tenant} to confirm: its open V2 sockets are closed.`;
+  }
+
+  get #isNameWanted() {
+    return !part(this.#dialog, "named").hidden;
   }
 
   #say(sentence, isProblem = false) {
@@ -125,11 +145,12 @@ export class Confirmation {
   }
 
   #look() {
-    const { why, force } = this.#form.elements;
-    const isAllowed = !this.#isBarred || (force.checked && why.value.trim() !== "");
+    const { why, force, name } = this.#form.elements;
+    const isAllowed = force.checked ? why.value.trim() !== "" : !this.#isBarred;
+    const isNamed = !this.#isNameWanted || name.value === this.#order?.tenant;
     const confirm = part(this.#dialog, "confirm");
-    confirm.disabled = this.#prediction === undefined || !isAllowed;
-    why.required = this.#isBarred && force.checked;
+    confirm.disabled = this.#prediction === undefined || !isAllowed || !isNamed;
+    why.required = force.checked;
     if (this.#prediction) confirm.textContent = this.#words;
   }
 
@@ -151,5 +172,6 @@ export class Confirmation {
 }
 
 function barsInWords(guards) {
+  if (guards === 0) return "The guards hold. Each may still take the step back for some minutes after it.";
   return guards === 1 ? "A guard does not hold." : `${guards} guards do not hold.`;
 }

@@ -3,9 +3,11 @@
 
 import { part } from "./element.js";
 import { guardItems } from "./guards.js";
+import { Limits } from "./limits.js";
 import { move, rollBack } from "./orders.js";
 import { isSameStanding } from "./words.js";
 
+const NO_SHARE = "Name the share: a number from 0 to 100, with two decimals at most.";
 const UNCHANGED = "This is how it is now: choose another stage, share or routing.";
 
 export class Controls {
@@ -13,12 +15,14 @@ export class Controls {
   #form;
   #ask;
   #state;
+  #limits;
   #isTouched = false;
 
-  // `ask(order, why)` opens the confirmation.
-  constructor(root, ask) {
+  // `ask(order, why)` opens the confirmation; `setLimits(body)` sets limits of the guards, and returns the new guards.
+  constructor(root, ask, setLimits) {
     this.#root = root;
     this.#form = root.querySelector("form");
+    this.#limits = new Limits(part(root, "limits"), setLimits, (guards) => this.showGuards(guards));
     this.#ask = ask;
     this.#form.addEventListener("input", (event) => this.#edited(event));
     this.#form.addEventListener("submit", (event) => this.#submitted(event));
@@ -38,8 +42,8 @@ export class Controls {
   }
 
   showGuards(guards) {
-    part(this.#root, "guarded").hidden = guards.length === 0;
-    part(this.#root, "guards").replaceChildren(...guardItems(guards));
+    part(this.#root, "guards").replaceChildren(...guardItems(guards.verdicts));
+    this.#limits.show(guards);
   }
 
   // An order was carried out: the form shows the tenant again.
@@ -63,15 +67,16 @@ export class Controls {
     const { elements } = this.#form;
     elements.stage.value = stage;
     elements.v2_routing.value = routing;
-    elements.share.value = share;
-    elements.slider.value = share;
+    elements.share.value = stage === "drain" ? share : "";
+    elements.slider.value = stage === "drain" ? share : 0;
     this.#look();
   }
 
+  // The slider moves by whole percents; decimals are typed.
   #edited({ target }) {
     const { share, slider } = this.#form.elements;
     if (target.name !== "why") this.#isTouched = true;
-    if (target === slider) share.value = slider.value;
+    if (target === slider) share.value = Math.round(slider.valueAsNumber);
     if (target === share && share.validity.valid) slider.value = share.value;
     this.#look();
   }
@@ -86,7 +91,7 @@ export class Controls {
     const { share } = this.#form.elements;
     const isWrong = !share.matches(":disabled") && !share.validity.valid;
     share.setAttribute("aria-invalid", isWrong);
-    if (isWrong) this.#complain("The share is a whole number from 0 to 100.", share);
+    if (isWrong) this.#complain(NO_SHARE, share);
     else if (this.#isUnchanged()) this.#complain(UNCHANGED);
     else this.#ask(move(this.#state.tenant, this.#wanted), this.#why);
   }

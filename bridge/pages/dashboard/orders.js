@@ -1,4 +1,4 @@
-// What an operator may order: to move a tenant, or to take its last move back. Pure: each is what the API is to be
+// What an operator may order: to move a tenant, or to go back towards legacy. Pure: each is what the API is to be
 // asked, and how it is called. Nothing here carries it out.
 
 import { isSameStanding, ROUTINGS, standing } from "./words.js";
@@ -14,7 +14,7 @@ export function move(tenant, wanted) {
   };
 }
 
-// No guard forbids a step back, so there is nothing to force.
+// No guard forbids a step back, and no name has to be typed: there is nothing to force or to confirm.
 export function rollBack(tenant) {
   return {
     tenant,

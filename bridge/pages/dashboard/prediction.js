@@ -1,13 +1,12 @@
 // What a step would change, as the bridge predicts it: from where to where, the guards, who would be refused, and who
 // would no longer hear whom. It shows and never asks, and counts nothing by itself.
 
-import { barOf } from "./bar.js";
 import { element } from "./element.js";
 import { guardItems } from "./guards.js";
 import { Table } from "./table.js";
 import { ago, exactly } from "./time.js";
 import { visible } from "./visible.js";
-import { counted, isSameStanding, MEANINGS, NO_ID, number, percent } from "./words.js";
+import { counted, isSameStanding, MEANINGS, NO_ID, number } from "./words.js";
 import { PROTOCOLS, REFUSALS, ROUTINGS, standing } from "./words.js";
 
 const NOTHING_CHANGES = "As far as is on record, nobody is refused and nobody stops hearing anybody.";
@@ -15,7 +14,7 @@ const FROM_NOTHING = "Nothing is on record yet: this predicts from nothing.";
 const FORGOTTEN = " The record is bounded and has forgotten older rows: there may be more.";
 
 export function predictionShown(prediction) {
-  return [step(prediction), guards(prediction), effects(prediction), ...lists(prediction), record(prediction)];
+  return [step(prediction), guards(prediction), effects(prediction), ...breakdown(prediction), ...lists(prediction), record(prediction)];
 }
 
 function step({ from, to }) {
@@ -42,38 +41,56 @@ function badge(words) {
   return element("span", { class: "badge" }, words);
 }
 
-function guards({ guards, forward }) {
+// Only those of this step: a step back has none.
+function guards({ guards }) {
   if (guards.length === 0) return null;
-  const note = forward ? null : element("p", { class: "hint" }, "A step back is free: no guard holds it up.");
   const list = element("ul", { class: "guards" }, ...guardItems(guards));
-  return element("section", {}, element("h3", {}, "Guards"), list, note);
+  return element("section", {}, element("h3", {}, "Guards"), list);
 }
 
-function effects({ totals, traffic }) {
-  if (totals.refused === 0 && totals.silenced === 0 && totals.quieter === 0) {
-    return element("p", { class: "calm" }, NOTHING_CHANGES);
-  }
+// Clients, each counted once, and what becomes of the others in both cases.
+function effects({ totals, on_v2: onV2, to }) {
+  const { all, none } = totals;
+  if (none.clients === 0 && none.listeners === 0) return element("p", { class: "calm" }, NOTHING_CHANGES);
+  const moving = to.stage === "legacy" ? "refused: V3 ends" : `of ${counted(onV2, "client")} on V2 must move now`;
+  const earlier = none.clients - none.new;
   return element(
     "div",
     { class: "tiles" },
-    tile(number(totals.refused), totals.refused === 1 ? "client refused" : "clients refused"),
-    tile(number(totals.silenced), totals.silenced === 1 ? "pair silenced" : "pairs silenced"),
-    tile(percent(traffic.share), "of the traffic goes unheard by somebody", trafficBar(traffic)),
+    tile(number(none.new), moving),
+    earlier ? tile(number(earlier), "had to move before, and did not arrive yet") : null,
+    tile(number(all.listeners), "hear less than now, though all of them arrive"),
+    tile(number(none.listeners), "of those who stay hear less, if none arrives"),
   );
 }
 
-function tile(value, words, ...more) {
-  return element("p", { class: "tile" }, element("b", {}, value), element("span", {}, words), ...more);
+function tile(value, words) {
+  return element("p", { class: "tile" }, element("b", {}, value), element("span", {}, words));
 }
 
-function trafficBar({ messages, affected }) {
-  const bar = barOf({ affected, unaffected: Math.max(messages - affected, 0) });
-  return element("span", { class: "hint" }, bar, `${number(affected)} of ${counted(messages, "message")}`);
+function breakdown({ totals: { all, none } }) {
+  return [
+    totalsBy("User agent", "user_agent", all.by_user_agent, none.by_user_agent),
+    totalsBy("Group", "group_id", all.by_group, none.by_group),
+  ];
+}
+
+function totalsBy(heading, field, all, none) {
+  const ifAll = new Map(all.map((row) => [row[field], row.listeners]));
+  const table = new Table(`By ${heading.toLowerCase()}`, [
+    [heading, (row) => element("bdi", {}, visible(row[field]) || "–")],
+    ["Move now", (row) => number(row.new), "number"],
+    ["Moved before", (row) => number(row.clients - row.new), "number"],
+    ["Hear less if all arrive", (row) => number(ifAll.get(row[field]) ?? 0), "number"],
+    ["If none arrives", (row) => number(row.listeners), "number"],
+  ]);
+  table.show(none);
+  return table.element;
 }
 
 function lists({ refused, silenced, quieter, totals }) {
-  const clients = new Table("Refused clients", REFUSED_COLUMNS);
-  const pairs = new Table("Silenced pairs", PAIR_COLUMNS);
+  const clients = new Table("Clients that must move", REFUSED_COLUMNS);
+  const pairs = new Table("If none arrives: who hears whom no more", PAIR_COLUMNS);
   clients.show(refused, totals.refused);
   pairs.show(silenced, totals.silenced);
   return totals.quieter === 0 ? [clients.element, pairs.element] : [clients.element, pairs.element, muffled(quieter, totals)];
@@ -81,7 +98,7 @@ function lists({ refused, silenced, quieter, totals }) {
 
 // Who still hears some of a speaker, and not all: under another routing, say.
 function muffled(quieter, totals) {
-  const pairs = new Table("Pairs that hear less", PAIR_COLUMNS);
+  const pairs = new Table("If none arrives: who hears less of whom", PAIR_COLUMNS);
   pairs.show(quieter, totals.quieter);
   return pairs.element;
 }

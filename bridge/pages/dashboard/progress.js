@@ -52,7 +52,7 @@ export class Progress {
   }
 
   showChanges(changes) {
-    this.#changes = changes.filter(({ kind }) => kind !== "ids").reverse();
+    this.#changes = changes.filter(({ kind }) => !["ids", "guards"].includes(kind)).reverse();
     this.draw();
   }
 

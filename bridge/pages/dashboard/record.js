@@ -33,6 +33,7 @@ export class Record {
 function whatOf(change) {
   const { from, from_share, from_v2_routing, to, share, v2_routing } = change;
   if (change.kind === "ids") return [mark("ids", "id map"), " replaced"];
+  if (change.kind === "guards") return [mark("guards", "guards"), ` ${limitsInWords(change)}`];
   const before = { stage: from, share: from_share };
   const after = { stage: to, share };
   const isRouted = from_v2_routing !== v2_routing;
@@ -55,6 +56,11 @@ function kindOf({ kind, rolls_back: version, forced }) {
 
 function mark(kind, words) {
   return element("span", { class: `mark ${kind}` }, words);
+}
+
+function limitsInWords({ from_guards: before, guards: after }) {
+  const changed = Object.keys(after).filter((name) => before[name] !== after[name]);
+  return changed.map((name) => `${name} ${before[name] ?? "off"} → ${after[name] ?? "off"}`).join(", ");
 }
 
 function whyOf({ why }) {

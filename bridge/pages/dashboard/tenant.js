@@ -22,7 +22,11 @@ export class TenantView {
   #announcer = new Announcer(part(this.element, "said"));
   #overview = new Overview(this.#panel("overview"));
   #progress = new Progress(this.#panel("overview"));
-  #controls = new Controls(this.#panel("controls"), (order, why) => this.#confirmation.open(order, why));
+  #controls = new Controls(
+    this.#panel("controls"),
+    (order, why) => this.#confirmation.open(order, why),
+    (body) => this.#api.order(this.tenant, { method: "PUT", path: "guards", body }),
+  );
   #census = new Census(this.#panel("census"), () => this.#loaders.census.load());
   #ledger = new Ledger(this.#panel("ledger"));
   #record = new Record(this.#panel("record"));

@@ -17,6 +17,10 @@ export const REFUSALS = {
   v2_retired: "V2 is retired",
   moved_to_v3: "moved to V3",
   stage_legacy: "not on V3 yet",
+  unauthenticated: "bad key or token",
+  token_expired: "token expired",
+  forbidden: "may not use this",
+  invalid_id: "invalid id",
 };
 export const NO_ID = "no id";
 

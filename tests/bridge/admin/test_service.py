@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from bridge.admin.service import TenantService
+from bridge.admin.sign_ins import SignIns
 from bridge.api.errors import AdminRefusal
 from bridge.handshake.authentication import Administrator, Authentication
 from bridge.tenants.table import TenantTable
@@ -20,7 +21,7 @@ BOSS, CHIEF = Administrator("boss", ("*",)), Administrator("chief", ("other",))
 def service_at(desk: Desk, *, is_redis_there: bool = True) -> TenantService:
     table = TenantTable(desk.redis, desk.addresses, {name: Tenant(name) for name in (TENANT, "other")})
     nobody = cast(Authentication, None)
-    return TenantService(nobody, table, desk.redis, desk.addresses, desk.reports, lambda: is_redis_there)
+    return TenantService(nobody, table, desk.redis, desk.addresses, desk.reports, lambda: is_redis_there, SignIns())
 
 
 async def test_an_administrator_sees_the_tenants_of_the_key_alone(desk: Desk) -> None:

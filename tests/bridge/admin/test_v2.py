@@ -14,6 +14,7 @@ from starlette.responses import Response
 from bridge.admin.order_bodies import described
 from bridge.admin.pace import ORDERS_AT_ONCE
 from bridge.admin.service import TenantService
+from bridge.admin.sign_ins import SignIns
 from bridge.admin.v2 import NewStage, StepBack, TenantChanges, said_as_refusals
 from bridge.api.errors import AdminRefusal
 from bridge.cutover.changes import (
@@ -41,13 +42,14 @@ def two(desk: Desk) -> list[TenantChanges]:
     tables = [TenantTable(desk.redis, desk.addresses, {TENANT: Tenant(TENANT)}) for _ in range(2)]
     nobody = cast(Authentication, None)
     services = [
-        TenantService(nobody, table, desk.redis, desk.addresses, desk.reports, lambda: True) for table in tables
+        TenantService(nobody, table, desk.redis, desk.addresses, desk.reports, lambda: True, SignIns())
+        for table in tables
     ]
     return [TenantChanges(service, desk.cutover) for service in services]
 
 
 def wanting(at: TenantChanges, **wanted: Any) -> Callable[[Tenant], Awaitable[Any]]:
-    return lambda tenant: at.cutover.changes.make(tenant, "boss", WantedChange(**wanted))
+    return lambda tenant: at.cutover.changes.make(tenant, "boss", WantedChange(**wanted, confirm=TENANT))
 
 
 async def test_an_order_is_obeyed_at_once_and_answered_with_the_new_state(two: list[TenantChanges]) -> None:
@@ -105,7 +107,10 @@ async def test_whoever_names_a_version_is_asked_again_when_it_is_overtaken(two: 
 async def test_orders_of_one_party_are_carried_out_one_after_the_other_and_none_is_overtaken(
     two: list[TenantChanges],
 ) -> None:
-    given = [two[0].carry_out(BOSS, TENANT, None, wanting(two[0], share=share)) for share in range(ATTEMPTS * 4)]
+    given = [
+        two[0].carry_out(BOSS, TENANT, None, wanting(two[0], stage="drain", share=share))
+        for share in range(ATTEMPTS * 4)
+    ]
     states = await asyncio.gather(*given)
     assert [(state["version"], state["share"]) for state in states] == [
         (share + 1, share) for share in range(len(states))

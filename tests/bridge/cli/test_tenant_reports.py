@@ -1,4 +1,4 @@
-"""`tenants census|ledger|guards`, as an operator reads them and as a program does."""
+"""`tenants census|ledger`, as an operator reads them and as a program does."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.tenant_reports import MOST_ROWS
-from bridge.records.rows import Noted, ProprietaryKey
-from tests.bridge.admin.desk import Desk, noted, now, v2, v3
+from bridge.records.rows import ProprietaryKey
+from tests.bridge.admin.desk import Desk, noted, now
 from tests.bridge.cli.running import sentence
-from tests.bridge.cli.tenant_configuration import CONFIGURATION, Command
-
-GUARDED = CONFIGURATION.replace("[tenants.other]", "guard.stashed_percent = 10\nguard.quiet_days = 1\n[tenants.other]")
+from tests.bridge.cli.tenant_configuration import Command
 
 
 class Ask:
@@ -33,40 +30,6 @@ class Ask:
 @pytest.fixture
 def ask(tenants: Command) -> Ask:
     return Ask(tenants)
-
-
-async def test_the_census_is_a_line_for_each_client_that_is_still_on_v2(desk: Desk, ask: Ask) -> None:
-    await desk.met(v2("42"), now() - 60_000, now() - 1_000, 1_234, "kiosk/1")
-    await desk.met(v2(None, "team", "phone/2"), now() - 60_000, now() - 2_000)
-    await desk.met(v3("ann"), now(), now())
-    said, status = await ask("census", "acme")
-    first, _, head, named, unnamed = said.splitlines()
-    assert (first, status) == ("2 clients in 35 days", 0)
-    assert head.split("  ")[0] == "CLIENT"
-    assert named.split()[:3] == ["42", "lobby", "v2"]
-    assert named.split()[-2:] == ["1,234", "kiosk/1"]
-    assert unnamed.startswith("(no id)")
-    assert "ann" in (await ask("census", "acme", "--protocol", "all"))[0]
-
-
-async def test_the_census_in_json_is_what_the_admin_api_answers(desk: Desk, ask: Ask) -> None:
-    await desk.met(v2("42"), now(), now(), 7)
-    said, _ = await ask("census", "acme", "--json")
-    census = json.loads(said)
-    assert (census["total"], census["clients"][0]["client_id"], census["clients"][0]["messages"]) == (1, "42", 7)
-    assert json.loads((await ask("census", "acme", "--protocol", "v3", "--json"))[0])["clients"] == []
-
-
-async def test_more_clients_than_fit_a_screen_are_counted(desk: Desk, ask: Ask) -> None:
-    rows = [Noted(v2(f"k{number}").key(), now(), now(), 0) for number in range(MOST_ROWS + 5)]
-    await desk.note(desk.tables.census, *rows)
-    said, _ = await ask("census", "acme")
-    assert said.startswith(f"{MOST_ROWS + 5} clients in 35 days")
-    assert said.endswith("and 5 more: --json lists them\n")
-
-
-def test_a_protocol_that_there_is_not_is_one_sentence(tenants: Command) -> None:
-    assert "a protocol is one of v2, v3, socketio, or all" in sentence(tenants("census", "acme", "--protocol", "v4"))
 
 
 async def test_the_ledger_has_the_outcomes_and_the_keys_as_toml_writes_them(desk: Desk, ask: Ask) -> None:
@@ -91,31 +54,7 @@ async def test_a_ledger_of_nothing_has_no_keys(ask: Ask) -> None:
     assert "PROPRIETARY KEY" not in said
 
 
-@pytest.fixture
-def guarded(config: Path) -> None:
-    config.write_text(GUARDED)
-
-
-async def test_guards_that_hold_are_said_with_status_0_and_one_that_fails_with_1(
-    desk: Desk, ask: Ask, guarded: None
-) -> None:
-    said, status = await ask("guards", "acme")
-    assert status == 0
-    assert [line.split()[:2] for line in said.splitlines()] == [["holds", "stashed_percent"], ["holds", "quiet_days"]]
-    await desk.converted("exact", 100, now())
-    said, status = await ask("guards", "acme")
-    assert status == 1
-    assert [line.split()[0] for line in said.splitlines()] == ["holds", "FAILS"]
-    said, status = await ask("guards", "acme", "--json")
-    assert ([guard["holds"] for guard in json.loads(said)], status) == ([True, False], 1)
-
-
-async def test_a_tenant_without_guards_is_told_where_to_write_them(ask: Ask) -> None:
-    assert await ask("guards", "acme") == ("acme has no guards: see [tenants.acme] guard.… in the README\n", 0)
-    assert await ask("guards", "acme", "--json") == ("[]\n", 0)
-
-
-@pytest.mark.parametrize("report", ["census", "ledger", "guards"])
+@pytest.mark.parametrize("report", ["census", "ledger"])
 def test_a_tenant_that_nobody_knows_is_one_sentence(tenants: Command, report: str) -> None:
     said = sentence(tenants(report, "nobody"))
     assert said == "no tenant 'nobody' is configured or in Redis: there are acme, other"

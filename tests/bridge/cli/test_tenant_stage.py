@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import getpass
 import json
+import os
+import subprocess
 from functools import partial
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 from websockets.exceptions import ConnectionClosed
 
 from bridge.broker.addresses import Addresses
@@ -19,6 +21,7 @@ from bridge.records.rows import Speech
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
 from tests.bridge.admin.desk import Desk, now, v2, v3
+from tests.bridge.cli.running import PROGRAM, SECONDS, environment_of_process
 from tests.conftest import StartBridge
 from tests.end_to_end.clients import client, eventually, refused, v3_path
 
@@ -32,7 +35,7 @@ def say(redis_url: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 class Say:
-    """One command about tenants; what it printed."""
+    """One command about tenants; what it printed. It agrees to each step beforehand."""
 
     def __init__(self, redis_url: str, directory: Path) -> None:
         self._where = ["--redis", redis_url, "--data-dir", str(directory)]
@@ -44,7 +47,8 @@ class Say:
         self._where = ["--config", str(file), *self._where]
 
     def __call__(self, *words: str, status: int = 0) -> str:
-        result = CliRunner().invoke(app, ["tenants", *words, *self._where])
+        yes = ["--yes"] if words[0] == "stage" and "--dry-run" not in words else []
+        result = CliRunner().invoke(app, ["tenants", *words, *yes, *self._where])
         assert result.exit_code == status, result.output
         return result.output
 
@@ -54,12 +58,12 @@ def test_a_step_is_made_recorded_and_taken_back(say: Say) -> None:
     assert "drain 25 % -> v3, V2 by group (version 2)" in say("stage", "default", "v3", "--routing", "group")
     assert "v3, V2 by group -> drain 25 % (version 3)" in say("rollback", "default")
     assert "drain 25 % -> bridge (version 4)" in say("rollback", "default", "--why", "not yet")
-    assert "nothing is left to take back" in say("rollback", "default", status=1)
+    assert "nothing nearer to legacy is on record" in say("rollback", "default", status=1)
     record = json.loads(say("changes", "default", "--json"))
     assert [(one["from"], one["to"], one["share"], one["kind"]) for one in record] == [
         ("drain", "bridge", 0, "rollback"),
         ("v3", "drain", 25, "rollback"),
-        ("drain", "v3", 25, "change"),
+        ("drain", "v3", 0, "change"),
         ("bridge", "drain", 25, "change"),
     ]
     assert record[0]["why"] == "not yet"
@@ -103,8 +107,15 @@ def test_a_user_without_a_name_makes_a_step_too(
     [
         (("stage", "default", "v4"), "a stage is one of"),
         (("stage", "default", "v3", "--routing", "everyone"), "a routing one of"),
+        (("stage", "default", "drain"), "drain needs a share"),
+        (("stage", "default", "drain", "--share", "12.255"), "a share is a number from 0 to 100 with at most two"),
+        (("stage", "default", "drain", "--share", "-1"), "a share is a number from 0 to 100 with at most two"),
+        (("stage", "default", "drain", "--share", "nan"), "a share is a number from 0 to 100 with at most two"),
+        (("stage", "default", "bridge", "--share", "25"), "a share exists in drain alone"),
+        (("stage", "default", "--share", "0"), "a share exists in drain alone"),
+        (("stage", "default", "v3", "--force"), "a step that is forced needs a reason: add --why"),
         (("stage", "nobody", "v3"), "no tenant 'nobody'"),
-        (("rollback", "default"), "nothing is left to take back"),
+        (("rollback", "default"), "nothing nearer to legacy is on record"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(say: Say, words: tuple[str, ...], sentence: str) -> None:
@@ -210,7 +221,7 @@ async def test_a_guard_holds_a_step_back_until_it_is_forced_for_a_reason(recorde
     assert "acme is held back by its guards. 25 % of what V2 said" in held
     assert "add --force and --why" in held
     without = await asyncio.to_thread(partial(say, "stage", "acme", "v3", "--force", status=1))
-    assert "needs a reason: add --why" in without
+    assert "a step that is forced needs a reason: add --why" in without
     assert json.loads(await asyncio.to_thread(say, "changes", "acme", "--json")) == []
     forced = await asyncio.to_thread(say, "stage", "acme", "v3", "--force", "--why", "the kiosk can wait")
     assert "acme: bridge -> v3 (version 1)" in forced
@@ -230,7 +241,8 @@ def test_without_its_configuration_a_tenant_has_no_guards(say: Say) -> None:
         (("stage", "default"), "name a stage, --share or --routing"),
         (("stage", "default", "--dry-run"), "name a stage, --share or --routing"),
         (("stage", "nobody", "v3", "--dry-run"), "no tenant 'nobody'"),
-        (("rollback", "default", "--dry-run"), "nothing is left to take back"),
+        (("stage", "default", "drain", "--dry-run"), "drain needs a share"),
+        (("rollback", "default", "--dry-run"), "nothing nearer to legacy is on record"),
         (("changes", "nobody"), "no tenant 'nobody'"),
     ],
 )
@@ -242,5 +254,62 @@ def test_what_cannot_be_looked_at_is_one_sentence_too(say: Say, words: tuple[str
 
 def test_a_step_in_json_is_json(redis_url: str, prefix: str) -> None:
     environment = {"BRIDGE_PREFIX": prefix, "BRIDGE_REDIS_URL": redis_url}
-    said = CliRunner().invoke(app, ["tenants", "stage", "default", "v3", "--json"], env=environment)
+    said = CliRunner().invoke(app, ["tenants", "stage", "default", "v3", "--json", "--yes"], env=environment)
     assert json.loads(said.stdout)["to"] == "v3"
+
+
+def test_the_share_of_a_drain_that_is_over_is_forgotten(say: Say) -> None:
+    assert "bridge -> drain 12.25 %" in say("stage", "default", "drain", "--share", "12.25")
+    assert "12.25 %" in say("list")
+    assert "drain 12.25 % -> bridge" in say("stage", "default", "bridge")
+    assert "drain needs a share" in say("stage", "default", "drain", status=1)
+    assert json.loads(say("show", "default", "--json"))["share"] == 0
+
+
+def test_a_rollback_after_a_step_back_by_hand_stays(say: Say) -> None:
+    say("stage", "default", "drain", "--share", "100")
+    say("stage", "default", "v3")
+    assert "v3 -> drain 100 %" in say("rollback", "default")
+    say("stage", "default", "bridge")
+    said = say("rollback", "default", status=1)
+    assert "its last step was drain 100 % -> bridge" in said
+    assert json.loads(say("show", "default", "--json"))["stage"] == "bridge"
+
+
+# Asked before it is made.
+
+
+def test_without_a_terminal_a_step_towards_v3_wants_yes_and_a_step_back_does_not(redis_url: str, prefix: str) -> None:
+    environment = {"BRIDGE_PREFIX": prefix, "BRIDGE_REDIS_URL": redis_url}
+
+    def stage(*words: str) -> Result:
+        return CliRunner().invoke(app, ["tenants", "stage", "default", *words], env=environment)
+
+    for words in (["v3"], ["drain", "--share", "0"], ["--routing", "group"]):
+        refused = stage(*words)
+        assert (refused.exit_code, "look at it with --dry-run, then add --yes" in refused.output) == (1, True)
+    assert stage("legacy").exit_code == 0
+    assert stage("bridge").exit_code == 1
+
+
+@pytest.mark.parametrize(("answer", "stage"), [("y", "v3"), ("n", "bridge"), ("", "bridge")])
+def test_on_a_terminal_it_is_shown_in_short_and_asked(
+    redis_url: str, prefix: str, tmp_path: Path, answer: str, stage: str
+) -> None:
+    environment = {"BRIDGE_PREFIX": prefix, "BRIDGE_REDIS_URL": redis_url}
+    words = [*PROGRAM, "tenants", "stage", "default", "v3", "--json"]
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        words, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment_of_process(environment)
+    )
+    os.write(ours, f"{answer}\n".encode())
+    out, err = process.communicate(timeout=SECONDS)
+    for end in (ours, theirs):
+        os.close(end)
+    assert b"default: bridge -> v3" in err
+    assert b"0 clients would be refused" in err
+    assert b"Make this step? [y/N]" in err
+    assert (process.returncode == 0) == (stage == "v3")
+    assert stage == "v3" or (out.strip() == b"" and b"nothing was changed" in err)
+    shown = CliRunner().invoke(app, ["tenants", "show", "default", "--json"], env=environment)
+    assert json.loads(shown.stdout)["stage"] == stage

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import asdict
 from typing import Any
 
+from bridge.records.rows import Facts, Noted, RefusedName
+from bridge.tenants.change_log import Change, make
 from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
-from tests.bridge.admin.desk import DAY, TENANT, Desk, now
+from tests.bridge.admin.desk import DAY, TENANT, Desk, moment, now, v2, v3
 
 
 async def test_the_guards_judge_two_days_of_what_v2_said(desk: Desk) -> None:
@@ -40,13 +44,78 @@ async def test_a_step_is_judged_by_the_guards_that_are_for_it(desk: Desk) -> Non
     assert names == [["stashed_percent", "quiet_days"], []]
 
 
+# Whom the newest step has lost.
+
+WATCHED = Tenant(TENANT, guard=GuardRules(lost_percent=20, grace_seconds=60))
+BRIDGE, DRAIN, V3 = Standing("bridge", 0, "global"), Standing("drain", 50, "global"), Standing("v3", 0, "global")
+MINUTE = 60_000
+
+
+async def step(desk: Desk, version: int, before: Standing, after: Standing, ago: int, **more: Any) -> None:
+    """A step that was made so many milliseconds ago."""
+    change = Change(TENANT, version, "ann", moment(now() - ago), before, after, "", **more)
+    await make(desk.redis, desk.addresses, change)
+
+
+async def move(desk: Desk, client_id: str, ago: int, knocks: int = 0, *, is_known: bool = True) -> None:
+    """A client of V2 was moved so many milliseconds ago, and has knocked so often since, a moment ago for the last."""
+    visitor, moved_at = v2(client_id), now() - ago
+    if is_known:
+        await desk.met(visitor, moved_at - DAY, moved_at)
+    refused = RefusedName("v2", client_id)
+    facts = Facts("moved_to_v3", "", "192.0.2.0/24", "lobby", "v2")
+    remark = f"{moved_at} {knocks} 0 {json.dumps(asdict(facts))}"
+    last = now() - 1_000 if knocks else moved_at
+    await desk.note(desk.tables.refused, Noted(refused.key(), moved_at, last, knocks, remark))
+
+
+async def lost(desk: Desk) -> tuple[float | None, bool]:
+    (verdict,) = await desk.guards.verdicts(WATCHED)
+    return verdict.value, verdict.holds
+
+
+async def test_of_those_whom_a_step_moved_whoever_knocks_on_and_on_is_lost(desk: Desk) -> None:
+    await step(desk, 0, BRIDGE, DRAIN, 2 * MINUTE)
+    for number in range(3):
+        await move(desk, f"quiet-{number}", 100_000)
+    assert await lost(desk) == (0.0, True)
+    await move(desk, "loop", 100_000, knocks=9)
+    assert await lost(desk) == (25.0, False)
+    await desk.met(v3("loop"), now(), now())
+    assert await lost(desk) == (0.0, True)
+
+
+async def test_nobody_is_lost_within_the_grace_and_nobody_who_was_not_known_before(desk: Desk) -> None:
+    await step(desk, 0, BRIDGE, DRAIN, 2 * MINUTE)
+    await move(desk, "hasty", 50_000, knocks=9)
+    for number in range(25):
+        await move(desk, f"stranger-{number}", 100_000, knocks=9, is_known=False)
+    assert await lost(desk) in ((0.0, True), (None, True))
+
+
+async def test_a_new_step_is_judged_by_those_whom_it_moves_itself(desk: Desk) -> None:
+    await step(desk, 0, BRIDGE, DRAIN, 10 * MINUTE)
+    await move(desk, "loop", 9 * MINUTE, knocks=90)
+    assert await lost(desk) == (100.0, False)
+    await step(desk, 1, DRAIN, BRIDGE, 5 * MINUTE, kind="rollback")
+    assert await lost(desk) == (None, True)
+    await step(desk, 2, BRIDGE, V3, 4 * MINUTE)
+    assert await lost(desk) == (None, True)
+
+
+async def test_a_step_that_no_guard_applies_to_loses_nobody(desk: Desk) -> None:
+    await step(desk, 0, DRAIN, BRIDGE, 2 * MINUTE)
+    await move(desk, "loop", 100_000, knocks=9)
+    assert await lost(desk) == (None, True)
+
+
 async def test_however_many_ask_for_guards_at_once_they_are_looked_at_once_more(desk: Desk) -> None:
     tenant, looks = Tenant(TENANT, guard=GuardRules(quiet_days=1)), list[str]()
     find = desk.guards._facts._find
 
-    async def counted(name: str) -> Any:
-        looks.append(name)
-        return await find(name)
+    async def counted(asked: Tenant) -> Any:
+        looks.append(asked.name)
+        return await find(asked)
 
     desk.guards._facts._find = counted
     await asyncio.gather(*(desk.guards.verdicts(tenant) for _ in range(20)))

@@ -130,7 +130,7 @@ ON_THE_WAY, TO_V3 = ["stashed_percent", "lost_percent"], ["stashed_percent", "qu
         (("v3", 0), ("v3", 0), []),
     ],
 )
-def test_each_guard_is_for_its_own_step(before: Any, after: Any, names: list[str]) -> None:
+def test_each_guard_is_for_its_own_step(before: tuple[Any, int], after: tuple[Any, int], names: list[str]) -> None:
     old, new = Standing(*before, "global"), Standing(*after, "global")
     assert guards_of(ALL, old, new) == names
     assert guards_of(NO_GUARDS, old, new) == []
