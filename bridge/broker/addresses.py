@@ -104,11 +104,3 @@ class Addresses:
         The key with `:order` appended is the sorted set of when each row was last noted.
         """
         return f"{self.prefix}:{{{tenant}:roll}}:{name}"
-
-    def refused(self, tenant: str, slice_number: int) -> str:
-        """HyperLogLog, kept for two minutes: clients of a tenant that were refused because of its stage.
-
-        There is one for each slice of time, on the cluster slot of the tenant's rolls: a client is looked up in the
-        census before it is counted.
-        """
-        return f"{self.prefix}:{{{tenant}:roll}}:refused:{slice_number}"

@@ -1,4 +1,4 @@
-"""The records of V2 alone: the outcomes of conversions, the keys of V2 frames, and the clients that a stage refused.
+"""The records of V2 alone: the outcomes of conversions, and the keys of V2 frames.
 
 It never records a value of a frame: only the name of its key, and its type in samples. To be deleted together with V2.
 """
@@ -16,7 +16,6 @@ from bridge.records.counters import Counts, Direction, more_since
 from bridge.records.retention import Tables
 from bridge.records.rows import Conversion, Noted, ProprietaryKey
 from bridge.records.speech import milliseconds
-from bridge.records.turned_away import TurnedAway
 from legacy_v2.frames import JsonType, type_of
 
 MOST_SHAPES: Final = 5_000
@@ -115,11 +114,9 @@ class V2Recording:
         seconds: Callable[[], float] = time.time,
     ) -> None:
         self.frame_keys: Final = FrameKeys(tables, backlog, dialect_words, seconds)
-        self.turned_away: Final = TurnedAway(bus, addresses, seconds, is_kept=backlog.is_kept)
         self._conversions = Conversions(tables, backlog, counts, seconds)
 
     def note_rows(self) -> Iterator[None]:
         """Note what was counted since the last call, in steps."""
         yield from self.frame_keys.note_rows()
         yield from self._conversions.note_rows()
-        yield from self.turned_away.note_rows()

@@ -63,7 +63,6 @@ class V2(Part):
             broker.bus, broker.addresses, records.tables, records.backlog, records.counts, self._words_of
         )
         records.writer.add(recording)
-        records.refused_clients.told.add(recording.turned_away.told)
         publisher = V2Publisher(messaging.publisher, broker.addresses, tenants.table, records.counts, records.recorder)
         publisher.frame_read.add(recording.frame_keys.read)
         preflight = handshakes.preflight

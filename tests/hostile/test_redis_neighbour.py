@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +42,6 @@ NAMES: dict[str, Callable[[], Any]] = {
     "record": lambda: ADDRESSES.record("rowdy"),
     "id_map": lambda: ADDRESSES.id_map("rowdy"),
     "roll": lambda: ADDRESSES.roll("rowdy", "census"),
-    "refused": lambda: ADDRESSES.refused("rowdy", int(time.time()) // 5),
 }
 """Names of one tenant or of one process, which nobody else's depend on."""
 SHARED = {name: getattr(ADDRESSES, name) for name in ("tenants", "changes", "memory", "loss", "processes")}

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.cutover.cutover import Cutover
-from bridge.records import store, turned_away
+from bridge.records import store
 from bridge.records.reports import Reports
 from bridge.records.retention import Table, Tables
 from bridge.records.rows import Conversion, Noted, Row, Speech, Visitor
@@ -91,13 +91,6 @@ class Desk:
         """Messages crossed; `at` says on which day."""
         day = time.strftime("%Y-%m-%d", time.gmtime(at / 1_000))
         await self.note(self.tables.ledger, noted(Conversion(direction, outcome, day), at, times))
-
-    async def turned_away(self, clients: int, seconds_ago: float = 0) -> None:
-        """So many clients that were known before were refused."""
-        visitors = [v2(f"refused-{seconds_ago}-{number}") for number in range(clients)]
-        await self.note(self.tables.census, *(noted(each, now() - DAY) for each in visitors))
-        turned_away.note(self.bus, self.addresses, TENANT, visitors, time.time() - seconds_ago)
-        await self.settled()
 
 
 def noted(row: Row, at: int, times: int = 1) -> Noted:

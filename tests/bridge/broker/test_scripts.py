@@ -17,7 +17,6 @@ from bridge.broker.scripts import Script
 from bridge.broker.sweep import HELD_BY, SWEEP
 from bridge.cli.checks.redis_server import TRY
 from bridge.records.store import NOTE
-from bridge.records.turned_away import REFUSE
 from bridge.tenants.change_log import ADOPT, CHANGE
 from bridge.tenants.change_log_check import MAKE_ROOM
 from tests.bridge.broker.parts import Answers, running_bus, until
@@ -28,7 +27,7 @@ ROOMS = Path(bridge.__file__).parent
 FILES = sorted(ROOMS.rglob("*.lua"))
 ALL = [
     *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, FORGET, REMEMBER),
-    *(NOTE, REFUSE, MAKE_ROOM),
+    *(NOTE, MAKE_ROOM),
 ]
 NAMED = re.compile(r'Script\.in_file\("([\w.]+)", "(\w+)"\)')
 INCLUDED = re.compile(r'^--- @include "(\w+)"$', re.MULTILINE)

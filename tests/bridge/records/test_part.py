@@ -11,7 +11,7 @@ from bridge.records.counters import Counts
 from bridge.records.part import RecordOptions, Records
 from bridge.records.v2 import V2Recording
 from bridge.tenants.part import Tenants
-from tests.bridge.admin.desk import TENANT, Desk, noted, now, v2
+from tests.bridge.admin.desk import TENANT, Desk
 from tests.bridge.assembled import numbers
 from tests.bridge.broker.parts import running, unheard_broker
 from tests.bridge.records.book import OLD
@@ -55,15 +55,6 @@ async def test_what_is_recorded_in_each_way_is_written(recorded: Recorded) -> No
     tables = (every.census, every.speeches, every.ledger, every.minutes, every.hours)
     assert [len(await desk.noted(table)) for table in tables] == [1, 0, 2, 1, 1]
     assert records.backlog.waiting == 0
-
-
-async def test_whom_a_stage_turned_away_is_written_too(recorded: Recorded) -> None:
-    desk = recorded.desk
-    await desk.note(desk.tables.census, noted(v2("42"), now()))
-    recorded.of_v2.turned_away.add(TENANT, v2("42"))
-    await recorded.write()
-    slices = [name async for name in desk.redis.scan_iter(f"{desk.addresses.prefix}*:refused:*")]
-    assert [await desk.redis.pfcount(name) for name in slices] == [1]
 
 
 async def test_each_tenant_that_redis_has_lost_hears_of_it_and_the_connected_are_noted_again(
