@@ -4,6 +4,7 @@
 import { part } from "./element.js";
 import { guardItems } from "./guards.js";
 import { move, rollBack } from "./orders.js";
+import { lookingOnly, mayMove } from "./roles.js";
 import { isSameStanding } from "./words.js";
 
 const UNCHANGED = "This is how it is now: choose another stage, share or routing.";
@@ -14,6 +15,7 @@ export class Controls {
   #ask;
   #state;
   #isTouched = false;
+  #mayMove = true;
 
   // `ask(order, why)` opens the confirmation.
   constructor(root, ask) {
@@ -35,6 +37,20 @@ export class Controls {
     this.#root.querySelectorAll("[data-part=quick] button").forEach((button) => {
       button.disabled = isSameStanding(state, { stage: "drain", share: Number(button.value) });
     });
+    this.#lock();
+  }
+
+  // Who may not move a tenant sees how it stands, and why nothing can be pressed.
+  showRole(role) {
+    this.#mayMove = mayMove(role);
+    part(this.#root, "role").textContent = this.#mayMove ? "" : lookingOnly(role);
+    part(this.#root, "role").hidden = this.#mayMove;
+    this.#lock();
+  }
+
+  #lock() {
+    if (this.#mayMove) return;
+    for (const control of this.#root.querySelectorAll("button, input")) control.disabled = true;
   }
 
   showGuards(guards) {
