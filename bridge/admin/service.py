@@ -57,7 +57,7 @@ class TenantService:
         try:
             found = self._authentication.administrator(key.strip() if scheme.lower() == "bearer" else "")
         except NotAdmitted as refused:
-            sentence = "Send `Authorization: Bearer <key>` with a key that has a `role` (`admin = true` is one)."
+            sentence = "Send `Authorization: Bearer <key>` with a key that has `admin = true` or a `role`."
             raise AdminRefusal(401 if refused.code == "unauthenticated" else 403, refused.code, sentence) from None
         check_role(found, request)
         if not self._is_redis_there():
