@@ -18,8 +18,8 @@ from bridge.broker.unreadable import answer_of
 from bridge.cli.options import JsonOption, fail, with_settings
 from bridge.cli.redis_connection import with_redis
 from bridge.cli.table import columns
-from bridge.cli.tenant_stage import who
 from bridge.cli.toml import toml_array, toml_text
+from bridge.cli.user import who
 from bridge.config.settings import Settings
 from bridge.config.tables import EVERY_TENANT, Grant, Key, Role
 from bridge.handshake import stored_keys

@@ -41,8 +41,7 @@ def read_settings(config: Path | None, **given: object) -> Settings:
 def with_settings(command: Callable[Concatenate[Settings, P], None], **given: object) -> Callable[..., None]:
     """A command that works at the Redis of the bridges: it takes --redis, --config and --data-dir, and gets `Settings`.
 
-    The first argument of the function is the settings; the others are the command's own arguments and options. `given`:
-    settings that are not asked for.
+    The function's first argument is the settings; the others are its own. `given`: settings that are not asked for.
     """
     call: Callable[..., None] = command
 

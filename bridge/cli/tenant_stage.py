@@ -4,9 +4,7 @@ Every running bridge applies a change within two seconds. It never judges whethe
 do. A step towards V3 asks first (`asking.py`); a rollback never does.
 """
 
-import getpass
 import json
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Annotated, TypeVar
@@ -20,6 +18,7 @@ from bridge.cli.prediction_text import prediction_text
 from bridge.cli.table import columns
 from bridge.cli.tenant_session import TenantSession, in_session, operate
 from bridge.cli.tenants import TenantArgument
+from bridge.cli.user import who
 from bridge.config.settings import Settings
 from bridge.cutover.changes import (
     GuardFailed,
@@ -165,15 +164,6 @@ async def _show(at: TenantSession, tenant: Tenant, *, as_json: bool) -> None:
     head = ("VERSION", "WHEN", "WHO", "FROM", "TO", "WHY")
     rows = [(str(one.version), one.when, one.who, str(one.before), str(one.after), _why(one)) for one in record]
     typer.echo(columns([head, *rows]))
-
-
-def who() -> str:
-    """The user who runs this command, as `user@host`, for the change log."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, as in a container; `KeyError` before Python 3.13
-        user = "somebody"
-    return f"{user}@{socket.gethostname()}"
 
 
 def _why(change: Change) -> str:

@@ -5,7 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
@@ -37,6 +37,13 @@ from bridge.system.observers import Observers
 
 SUMMARY: Final = "Aether V2 and V3 clients, talking to each other through Redis."
 
+DESCRIPTION: Final[dict[str, Any]] = {
+    "title": "Aether Bridge",
+    "summary": SUMMARY,
+    "redoc_url": None,
+    "redirect_slashes": False,
+}
+
 log = structlog.get_logger(__name__)
 
 
@@ -48,19 +55,10 @@ class Application(FastAPI):
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        redis_url: str,
-        worker_group: WorkerGroup | None = None,
-        source: Source | None = None,
+        self, settings: Settings, redis_url: str, worker_group: WorkerGroup | None = None, source: Source | None = None
     ) -> None:
-        """`redis_url` and `worker_group` (the other workers) are chosen by the command that starts the server.
-
-        `source`: where the settings can be read anew.
-        """
-        super().__init__(
-            title="Aether Bridge", summary=SUMMARY, lifespan=_lifespan, redoc_url=None, redirect_slashes=False
-        )
+        """`settings` can be read anew from `source`. The command chooses `redis_url`; `worker_group` are its others."""
+        super().__init__(**DESCRIPTION, lifespan=_lifespan)
         self.settings = settings
         self.source: Final = source
         self.configured: Final = Observers[[Settings]]()
@@ -127,7 +125,7 @@ def _reload(app: Application, process: Process) -> Reload:
 def _mount(app: Application, process: Process, reload: Reload) -> None:
     v3.mount(app, process)
     if app.settings.socketio:  # Socket.IO
-        mount_socketio(app, app.settings, app.budget, process, app.configured)  # Socket.IO
+        app.configured.add(mount_socketio(app, app.settings, app.budget, process))  # Socket.IO
     _mount_api(app, process, lambda: reload.now.hash)
     tenants = _tenant_service(process, SignIns(app.settings.trusted_proxies))
     _mount_admin(app, process, tenants, reload)

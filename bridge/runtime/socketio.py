@@ -4,19 +4,18 @@ So the room is imported in the function: it may have been deleted, or never be n
 """
 # ruff: noqa: PLC0415
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.runtime.process import Process
 from bridge.runtime.v3 import v3_ports
-from bridge.system.observers import Observers
 
 
-def mount(
-    app: FastAPI, settings: Settings, budget: Budget, process: Process, configured: Observers[[Settings]]
-) -> None:
-    """Add `/socket.io/` to the application. Its sessions end after their connections were asked to close."""
+def mount(app: FastAPI, settings: Settings, budget: Budget, process: Process) -> Callable[[Settings], None]:
+    """Add `/socket.io/` to the application; returns what has its sessions go by other settings."""
     from bridge.socketio.mount import mount as mount_sessions
     from bridge.socketio.ports import Door
     from bridge.socketio.v2 import v2_door  # V2
@@ -31,8 +30,7 @@ def mount(
         V2: v2_door(preflight, v2.handshake, process.tenants.table, process.records.counts, v2.ports),  # V2
     }
     sessions = mount_sessions(app, settings, budget, preflight, doors)
-    configured.add(lambda after: sessions.bound(after.outbox_bytes, after.max_message_bytes))
-    connections = process.messaging.connections
-    connections.flushes.append(sessions.flushed)
-    connections.cutting_off.add(sessions.end_all)
+    process.messaging.connections.flushes.append(sessions.flushed)
+    process.messaging.connections.cutting_off.add(sessions.end_all)
     process.parts.append(sessions)
+    return lambda after: sessions.bound(after.outbox_bytes, after.max_message_bytes)

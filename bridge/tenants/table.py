@@ -162,7 +162,7 @@ class TenantTable:
         known = self._states.get(name)
         if known is not None and (version is None or version < known.version):
             await self._restore(name, known)
-        elif version is not None:
+        elif version is not None and name not in self._removed:
             await self._read(name, version)
 
     async def _find_some(self, until: float) -> None:
@@ -205,8 +205,6 @@ class TenantTable:
 
     async def _read(self, name: str, version: int) -> None:
         """Read one tenant. Data that cannot be used is logged once, and leaves the tenant as it is."""
-        if name in self._removed:
-            return
         try:
             known, configured = self._states.get(name), self._configured.get(name)
             state = await read_state(self._redis, self._addresses, name, known)
@@ -218,8 +216,7 @@ class TenantTable:
                 )
             else:
                 after = await run_in_background(start.with_state, state)
-            if self._configured.get(name) is configured and name not in self._removed:  # else the next look reads it
-                self._take(name, replace(state, version=version), replace(after, version=version))
+            self._take(name, configured, replace(state, version=version), replace(after, version=version))
         except Changing:
             return  # the next look reads it again
         except (ResponseError, ValueError) as error:
@@ -234,7 +231,10 @@ class TenantTable:
         if len(self._unreadable) > MOST_OTHERS + len(self._configured):
             del self._unreadable[next(iter(self._unreadable))]
 
-    def _take(self, name: str, state: TenantState, after: Tenant) -> None:
+    def _take(self, name: str, configured: Tenant | None, state: TenantState, after: Tenant) -> None:
+        """Know the tenant so, unless the configuration has changed since it was `configured`: then look again."""
+        if name in self._removed or self._configured.get(name) is not configured:
+            return
         before = self.of(name)
         self._states[name] = state
         self._tenants[name] = after

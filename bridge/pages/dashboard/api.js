@@ -39,6 +39,27 @@ export class Api {
     return this.#ask(`${pathOf(tenant)}/${record}${query}`, { signal });
   }
 
+  // What this key may do: `{name, role, tenants, broadcast}`.
+  me() {
+    return this.#ask("/me");
+  }
+
+  keys(signal) {
+    return this.#ask("/keys", { signal });
+  }
+
+  newKey(wanted) {
+    return this.#ask("/keys", { method: "POST", body: JSON.stringify(wanted) });
+  }
+
+  revoke(name) {
+    return this.#ask(`/keys/${encodeURIComponent(name)}`, { method: "DELETE" });
+  }
+
+  reload() {
+    return this.#ask("/reload", { method: "POST" });
+  }
+
   order(tenant, { method, path, body }, query = "") {
     return this.#ask(`${pathOf(tenant)}/${path}${query}`, { method, body: JSON.stringify(body) });
   }

@@ -5,6 +5,7 @@ import { part } from "./element.js";
 import { guardItems } from "./guards.js";
 import { Limits } from "./limits.js";
 import { move, rollBack } from "./orders.js";
+import { lookingOnly, mayMove } from "./roles.js";
 import { isSameStanding } from "./words.js";
 
 const NO_SHARE = "Name the share: a number from 0 to 100, with two decimals at most.";
@@ -17,6 +18,7 @@ export class Controls {
   #state;
   #limits;
   #isTouched = false;
+  #mayMove = true;
 
   // `ask(order, why)` opens the confirmation; `setLimits(body)` sets limits of the guards, and returns the new guards.
   constructor(root, ask, setLimits) {
@@ -39,6 +41,20 @@ export class Controls {
     this.#root.querySelectorAll("[data-part=quick] button").forEach((button) => {
       button.disabled = isSameStanding(state, { stage: "drain", share: Number(button.value) });
     });
+    this.#lock();
+  }
+
+  // Who may not move a tenant sees how it stands, and why nothing can be pressed.
+  showRole(role) {
+    this.#mayMove = mayMove(role);
+    part(this.#root, "role").textContent = this.#mayMove ? "" : lookingOnly(role);
+    part(this.#root, "role").hidden = this.#mayMove;
+    this.#lock();
+  }
+
+  #lock() {
+    if (this.#mayMove) return;
+    for (const control of this.#root.querySelectorAll("button, input")) control.disabled = true;
   }
 
   showGuards(guards) {

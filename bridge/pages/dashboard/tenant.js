@@ -59,6 +59,10 @@ export class TenantView {
     if (isChanged) this.#changed();
   }
 
+  showRole(role) {
+    this.#controls.showRole(role);
+  }
+
   focusHeading() {
     this.element.querySelector("h2").focus();
   }

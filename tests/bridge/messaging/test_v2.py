@@ -116,7 +116,8 @@ def test_v2_hears_v3_in_the_tenants_words_and_names_of_now() -> None:
     expected = {"type": "cmd", "reload": 1, "client_id": "Xk3dQ", "group_id": 7, "sent_at": NOW}
     assert [json.loads(payload) for payload in payloads(renderer.render([message]))] == [expected]
     state = TenantState(1, id_map={"42": "Xk3dQ"})
-    table._take("acme", state, next(iter(table.all())).with_state(state))
+    (acme,) = table.all()
+    table._take("acme", acme, state, acme.with_state(state))
     assert [json.loads(payload) for payload in payloads(renderer.render([message]))] == [expected | {"client_id": 42}]
 
 

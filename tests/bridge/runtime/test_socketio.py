@@ -13,7 +13,6 @@ from bridge.config.settings import Settings
 from bridge.runtime import socketio
 from bridge.runtime.process import Process
 from bridge.socketio.sessions import Sessions
-from bridge.system.observers import Observers
 from tests.bridge.assembled import assembled
 from tests.bridge.broker.parts import ANSWER_SECONDS
 from tests.bridge.socketio.parts import heard
@@ -23,7 +22,7 @@ from tests.bridge.socketio.parts import heard
 async def process(redis_url: str, prefix: str) -> AsyncIterator[Process]:
     async with assembled(redis_url, prefix, drain_seconds=0) as one:
         settings = Settings(prefix=prefix)
-        socketio.mount(FastAPI(), settings, Budget(settings.limits), one, Observers())
+        socketio.mount(FastAPI(), settings, Budget(settings.limits), one)
         yield one
 
 
