@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol, cast
 
 import hiredis
 import structlog
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.connection import AbstractConnection, ConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -170,6 +170,11 @@ class Trial(Protocol):
 
     async def stand(self, link: Link) -> None:
         """Ask on this link. Raises `LinkError` if Redis refuses, or does not answer in time."""
+
+
+def database_in(url: str) -> int:
+    """The number of the database that `url` names."""
+    return int(parse_url(url).get("db", 0))
 
 
 async def open_link(

@@ -53,6 +53,9 @@ class SameServer:
         self._trouble: str | None = None
         self.parted = 0
         """How often the servers differed."""
+        self._attend(bus, subscriber)
+
+    def _attend(self, bus: Bus, subscriber: Subscriber) -> None:
         bus.back.add(self._forget)
         bus.taken.add(self._compare)
         bus.refused.add(self._doubt)

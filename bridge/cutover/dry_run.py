@@ -14,7 +14,7 @@ from bridge.records.census import Census
 from bridge.records.report_turns import ReportTurns
 from bridge.records.rows import Said, Speech, Visitor
 from bridge.records.store import Rows, read_rows
-from bridge.records.store_reader import StoreReader, milliseconds_now
+from bridge.records.store_reader import StoreReader
 from bridge.records.writer import WRITE_SECONDS
 from bridge.system.background import run_in_background, run_in_turns
 from bridge.tenants.standing import Standing
@@ -59,7 +59,7 @@ class DryRun:
     async def _compare(self, tenant: Tenant, after: Standing, said: list[Said]) -> Prediction:
         predictor = Predictor(tenant, after.of_tenant(tenant), self._reader.addresses)
         await run_in_turns(predictor.expect(said))
-        async for clients in self._census.pages(tenant, milliseconds_now()):
+        async for clients in self._census.pages(tenant, self._reader.milliseconds_now()):
             await run_in_turns(predictor.meet(clients))
         await run_in_turns(predictor.listen())
         return predictor.prediction

@@ -8,7 +8,7 @@ from bridge.broker.data_loss import read_lost_at
 from bridge.cutover.guards import RECENT_DAYS, GuardFacts, Verdict, judge
 from bridge.cutover.shared_answer import SharedAnswer
 from bridge.records.rows import MILLISECONDS_PER_DAY, Conversion, Noted
-from bridge.records.store_reader import StoreReader, milliseconds_now
+from bridge.records.store_reader import StoreReader
 from bridge.records.turned_away import in_a_minute
 from bridge.system.background import run_in_background
 from bridge.tenants.tenant import Tenant
@@ -27,7 +27,7 @@ class Guards:
         return judge(tenant.guard, await self._facts.of(tenant.name)) if tenant.guard.any else []
 
     async def _read_facts(self, tenant: str) -> GuardFacts:
-        redis, addresses, now = self._reader.redis, self._reader.addresses, milliseconds_now()
+        redis, addresses, now = self._reader.redis, self._reader.addresses, self._reader.milliseconds_now()
         days = {timestamp((now - day * MILLISECONDS_PER_DAY) * 1_000)[:10] for day in range(RECENT_DAYS)}
         rows = await self._reader.rows(self._reader.tables.ledger, tenant)
         converted, last = await run_in_background(_converted, rows, days)

@@ -13,7 +13,7 @@ from bridge.records.report_turns import ReportTurns
 from bridge.records.retention import Table
 from bridge.records.rows import Seen
 from bridge.records.store import read_rows
-from bridge.records.store_reader import StoreReader, milliseconds_now
+from bridge.records.store_reader import StoreReader
 from bridge.system.background import run_in_background
 from bridge.tenants.tenant import Tenant
 
@@ -44,7 +44,7 @@ class Reports:
         line: Callable[[Seen], object] = report_rows.client_line,
     ) -> dict[str, Any]:
         """The clients that were seen. For the arguments see the class."""
-        now = milliseconds_now()
+        now = self._reader.milliseconds_now()
         newest = report_rows.Newest(protocol, most, now, line)
         async with self.turns.place():
             async for clients in self._census.pages(tenant, now):

@@ -60,7 +60,13 @@ class V2(Part):
         self._table = tenants.table
         self._counts = records.counts
         recording = V2Recording(
-            broker.bus, broker.addresses, records.tables, records.backlog, records.counts, self._words_of
+            broker.bus,
+            broker.addresses,
+            records.tables,
+            records.backlog,
+            records.counts,
+            self._words_of,
+            broker.clock.seconds,
         )
         records.writer.add(recording)
         publisher = V2Publisher(messaging.publisher, broker.addresses, tenants.table, records.counts, records.recorder)
