@@ -118,19 +118,18 @@ async def test_the_last_word_about_a_client_that_moves_to_another_process_is_tru
     """Both processes say what happened to them, each after a delay of its own: in either order."""
     monkeypatch.setattr(presence_events_module, "DELAY_SECONDS", 3_600.0)
     async with (
-        running_process(redis_url, prefix, "p1") as old,
-        running_process(redis_url, prefix, "p2") as new,
+        running_process(redis_url, prefix, "p1") as first,
+        running_process(redis_url, prefix, "p2") as second,
         witnessing(redis_url, prefix) as witness,
     ):
-        await old.enter(place("ann"))
-        assert await witness.heard_of(old) == [("JOIN", "ann")]
-        for _ in range(10):
+        await first.enter(place("ann"))
+        assert await witness.heard_of(first) == [("JOIN", "ann")]
+        for old, new in [(first, second), (second, first)] * 5:
             await old.leave(place("ann"))
             await new.enter(place("ann"))
             one, other = (new, old) if late == "the old one" else (old, new)
             heard = [*await witness.heard_of(one), *await witness.heard_of(other)]
             assert heard[-1] == ("JOIN", "ann")
-            old, new = new, old
 
 
 async def test_a_client_that_came_and_went_everywhere_is_gone_in_the_end(redis_url: str, prefix: str) -> None:
@@ -154,5 +153,5 @@ async def test_a_client_that_came_and_went_everywhere_is_gone_in_the_end(redis_u
                 await asyncio.sleep(random.random() * 0.05)
         await first.settled()
         await second.settled()
-        last = dict(reversed(event) for event in await witness.heard_of(first, second))
+        last = {client: event for event, client in await witness.heard_of(first, second)}
         assert {client for client, event in last.items() if event == "JOIN"} == set(where)
