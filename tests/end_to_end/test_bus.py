@@ -288,3 +288,23 @@ async def until_loading(server: RedisServer) -> None:
 
     async with redis.asyncio.Redis.from_url(server.url) as asking:
         await eventually(is_loading)
+
+
+async def test_two_databases_of_one_redis_under_one_prefix_do_not_hear_each_other(
+    bridge: StartBridge, redis_server: StartRedis
+) -> None:
+    """Channels are those of the whole server: the number of the database, 0 excepted, is part of their names."""
+    server = redis_server()
+    production = bridge(config=QUIET, redis=server.url)
+    staging = bridge(config=QUIET, redis=server.url.removesuffix("0") + "2")
+    async with (
+        client(production, v3_path("team", "ann")) as in_production,
+        client(staging, v3_path("team", "ann")) as in_staging,
+        redis.asyncio.Redis.from_url(server.url) as publisher,
+    ):
+        prefix = production.additions["BRIDGE_PREFIX"]
+        for name, here, elsewhere in ((prefix, in_production, in_staging), (f"{prefix}@2", in_staging, in_production)):
+            assert await publisher.publish(f"{name}:{{default:g:team}}", json.dumps(BARE)) == 1
+            assert (await here.hear())["cmd"] == "RELOAD"
+            heard = await elsewhere.ask({"msg_type": "msg", "target": "group", "msg": "mine"})
+            assert heard["msg"] == "mine"
