@@ -242,7 +242,7 @@ class Keeper:
 
     def end_link(self, refusal: str | None = None) -> None:
         """End the link that is open now, if there is one. `refusal`: what Redis said, if that is the reason."""
-        if self.link is not None:
+        if self.link is not None and not self._ended.is_set():
             self.refusal = refusal
             self.link.end()
 

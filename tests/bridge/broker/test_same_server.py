@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -154,3 +155,50 @@ async def test_who_has_announced_it_already_does_not_again(servers: list[RedisSe
         assert one.subscriber.gaps == 1
         one.same_server._others_moved(seconds + 5.0, 0.1)
         assert one.subscriber.gaps == 2
+
+
+async def test_refusals_that_come_and_go_are_one_gap_when_they_are_over(
+    servers: list[RedisServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As near the limit of the server's memory. The first is announced, since nobody knows what follows."""
+    monkeypatch.setattr(module, "STEADY_SECONDS", 1.0)
+    server = servers[0]
+    async with side(server.url) as one:
+        for _ in range(4):
+            server.execute("CONFIG", "SET", "maxmemory", 1)
+            await until(lambda: not one.bus.is_up)
+            server.execute("CONFIG", "SET", "maxmemory", 0)
+            await until(lambda: one.bus.is_up)
+        await one.ear.gaps.next()
+        assert await one.ear.gaps.next() > 1.0
+        assert (one.subscriber.gaps, one.bus.reconnects) == (2, 4)
+
+
+async def test_a_user_who_may_do_little_follows_all_the_same(servers: list[RedisServer]) -> None:
+    """What only makes the announcement exact is done without."""
+    old, new = servers
+    for server in servers:
+        server.execute("ACL", "SETUSER", "default", "-pttl", "-set", "-client|kill", "-client|info")
+    async with proxy_to(old.port) as proxy, side(proxy.url) as one:
+        proxy.lead_to(new.port)
+        await until_at(new, one)
+        assert await one.ear.gaps.next() > 0
+
+
+async def test_a_full_disk_is_one_gap_when_it_is_over(redis_server: StartRedis, tmp_path: Path) -> None:
+    server = redis_server("--enable-protected-configs", "yes", "--save", "3600 1")
+    folder = tmp_path / "full"
+    folder.mkdir()
+    async with side(server.url) as one:
+        server.execute("CONFIG", "SET", "dir", str(folder))
+        folder.rmdir()
+        server.execute("SET", "x", "y")
+        server.execute("BGSAVE")
+        await until(lambda: not one.bus.is_up)
+        assert "MISCONF" in str(one.bus.refusal)
+        await until(lambda: one.subscriber.trouble is not None)
+        assert (one.subscriber.gaps, one.subscriber.reconnects) == (0, 0)
+        server.execute("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+        await one.ear.gaps.next()
+        await until(lambda: one.subscriber.trouble is None)
+        assert (one.subscriber.gaps, one.subscriber.reconnects) == (1, 0)
