@@ -6,10 +6,13 @@ It lives on the test's own loop, between a client and the server at `target_port
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import select
 import socket
 import struct
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 LARGEST_SLICE_BYTES = 7
@@ -96,8 +99,9 @@ class Proxy:
         """End every connection with a TCP reset."""
         for client in self._clients:
             handle = client.get_extra_info("socket")
-            handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            client.transport.abort()
+            if handle is not None:  # the client has not reset it itself
+                handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.transport.abort()
 
     def inject(self, data: bytes) -> None:
         """Say this to every client, as if the server had."""
@@ -151,3 +155,69 @@ async def proxy_to(target_port: int) -> AsyncIterator[Proxy]:
         server.close()
         await proxy.end()
         await server.wait_closed()
+
+
+class StoppingProxy:
+    """A proxy of threads and plain sockets that can stand still: what its kernel has taken it delivers when it goes on.
+
+    Even if the client has reset meanwhile: so does every program that reads what has arrived before it sees the reset.
+    """
+
+    def __init__(self, target_port: int) -> None:
+        self._target_port = target_port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._may_go_on: list[threading.Event] = []
+        self._sockets: list[socket.socket] = [self._listener]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self) -> None:
+        """Read nothing more from the clients that are connected now. Others are served."""
+        for one in self._may_go_on:
+            one.clear()
+
+    def go_on(self) -> None:
+        for one in self._may_go_on:
+            one.set()
+
+    def close(self) -> None:
+        self.go_on()
+        for one in self._sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                target = socket.create_connection(("127.0.0.1", self._target_port))
+                may_go_on = threading.Event()
+                may_go_on.set()
+                self._may_go_on.append(may_go_on)
+                self._sockets += [client, target]
+                threading.Thread(target=self._carry, args=(client, target, may_go_on), daemon=True).start()
+                threading.Thread(target=self._carry, args=(target, client, None), daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket, may_go_on: threading.Event | None) -> None:
+        with contextlib.suppress(OSError):
+            while select.select([source], [], []):
+                if may_go_on is not None:
+                    may_go_on.wait()
+                data = source.recv(READ_BYTES)
+                if not data:
+                    break
+                target.sendall(data)
+        if may_go_on is not None:
+            with contextlib.suppress(OSError):
+                target.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def stopping_proxy(target_port: int) -> Iterator[StoppingProxy]:
+    """Such a proxy on a free port."""
+    proxy = StoppingProxy(target_port)
+    try:
+        yield proxy
+    finally:
+        proxy.close()

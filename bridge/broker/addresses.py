@@ -27,11 +27,15 @@ def group_in(member: bytes) -> tuple[str, str] | None:
 class Addresses:
     """All names under one prefix.
 
+    A database has keys of its own, but channels are those of the whole server. So the number of the database is part of
+    the names of channels, except 0: two deployments that differ in it alone do not hear each other.
     The arguments `tenant`, `group` and `client` must be names that were validated when the client connected.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, database: int = 0) -> None:
         self.prefix: Final = prefix
+        self.channels: Final = f"{prefix}@{database}" if database else prefix
+        """Begins the names of channels; `prefix` those of keys."""
         self.tenants: Final = f"{prefix}:tenants"
         self.keys: Final = f"{prefix}:{{keys}}"
         """Hash: the API keys that live in Redis, and their version."""
@@ -40,25 +44,26 @@ class Addresses:
         self.memory: Final = f"{prefix}:{{processes}}:memory"
         self.loss: Final = f"{prefix}:{{processes}}:loss"
         self.processes: Final = f"{prefix}:{{processes}}"
-        self.platform: Final = f"{prefix}:{{b}}".encode()
-        self.probe: Final = f"{prefix}:{{probe}}".encode()
-        self._before_tenant: Final = len(f"{prefix}:{{")
+        self.platform: Final = f"{self.channels}:{{b}}".encode()
+        self.probe: Final = f"{self.channels}:{{probe}}".encode()
+        """A key and a channel that nobody uses, and the beginning of the channels of processes."""
+        self._before_tenant: Final = len(f"{self.channels}:{{")
 
     def group(self, tenant: str, group: str) -> bytes:
         """Channel: messages to a group."""
-        return f"{self.prefix}:{{{tenant}:g:{group}}}".encode()
+        return f"{self.channels}:{{{tenant}:g:{group}}}".encode()
 
     def client(self, tenant: str, client: str) -> bytes:
         """Channel: messages to one client."""
-        return f"{self.prefix}:{{{tenant}:c:{client}}}".encode()
+        return f"{self.channels}:{{{tenant}:c:{client}}}".encode()
 
     def broadcast(self, tenant: str) -> bytes:
         """Channel: messages to a whole tenant."""
-        return f"{self.prefix}:{{{tenant}:b}}".encode()
+        return f"{self.channels}:{{{tenant}:b}}".encode()
 
     def everyone_on_v2(self, tenant: str) -> bytes:
         """Channel: messages to all V2 connections of a tenant, in all groups."""
-        return f"{self.prefix}:{{{tenant}:v2}}".encode()
+        return f"{self.channels}:{{{tenant}:v2}}".encode()
 
     def tenant_of(self, channel: bytes) -> str:
         """The tenant that a channel belongs to; empty for the channel of the whole platform."""

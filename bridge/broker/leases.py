@@ -20,6 +20,8 @@ from bridge.system.observers import Observers
 
 LEASE_SECONDS: Final = 14
 RENEWAL_SECONDS: Final = 3.0
+PATIENCE_SECONDS: Final = 2 * RENEWAL_SECONDS
+"""So long after its own outage a process takes nobody for dead."""
 
 LEASE: Final = Script.in_file("bridge.broker", "lease_renew")
 CLAIM: Final = Script.in_file("bridge.broker", "lease_claim")
@@ -42,7 +44,9 @@ class Leases:
         self.swept = 0
         self.forgotten: Final = Observers[[]]()
         """Told when Redis is found not to know us: it came back empty, or was flushed."""
-        bus.back.add(self.renew)
+        self._now = asyncio.get_running_loop().time
+        self._claims_from = 0.0
+        bus.back.add(self._returned)
 
     async def run(self) -> None:
         """Renew the lease every `RENEWAL_SECONDS`, until cancelled."""
@@ -56,6 +60,12 @@ class Leases:
             return
         keys = [self._addresses.processes, self._addresses.swept(self._process)]
         LEASE.run(self._bus, keys, [self._process, LEASE_SECONDS], self._renewed)
+
+    def _returned(self) -> None:
+        """The bus has a link. After an outage all leases may have expired: give the others time to renew theirs."""
+        if self._bus.reconnects:
+            self._claims_from = self._now() + PATIENCE_SECONDS
+        self.renew()
 
     def end(self) -> None:
         """Delete the lease. Only after this process has announced LEAVE for all of its clients."""
@@ -75,7 +85,7 @@ class Leases:
             self._presence.rebuild()
             self.forgotten()
         self._presence.settle()
-        for member in expired:
+        for member in expired if self._now() >= self._claims_from else ():
             self._look_after(member)
 
     def _look_after(self, member: bytes) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol, cast
 
 import hiredis
 import structlog
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.connection import AbstractConnection, ConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -172,6 +172,11 @@ class Trial(Protocol):
         """Ask on this link. Raises `LinkError` if Redis refuses, or does not answer in time."""
 
 
+def database_in(url: str) -> int:
+    """The number of the database that `url` names."""
+    return int(parse_url(url).get("db", 0))
+
+
 async def open_link(
     links: ConnectionPool, replies: Callable[[Replies], None], lost: Callable[[], None], trial: Trial | None = None
 ) -> Link:
@@ -237,7 +242,7 @@ class Keeper:
 
     def end_link(self, refusal: str | None = None) -> None:
         """End the link that is open now, if there is one. `refusal`: what Redis said, if that is the reason."""
-        if self.link is not None:
+        if self.link is not None and not self._ended.is_set():
             self.refusal = refusal
             self.link.end()
 

@@ -14,10 +14,11 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
 from bridge.broker.data_loss import DataLossMark
 from bridge.broker.leases import Leases
-from bridge.broker.link import pool
+from bridge.broker.link import database_in, pool
 from bridge.broker.presence import Presence
 from bridge.broker.presence_events import PresenceEvents
 from bridge.broker.reading import reading, renew
+from bridge.broker.redis_clock import RedisClock
 from bridge.broker.same_server import SameServer
 from bridge.broker.subscriber import Deliver, Subscriber
 from bridge.system.metrics import counter, counters, gauge
@@ -57,12 +58,13 @@ class Broker(Part):
         gap: Callable[[float], None],
     ) -> None:
         """`microseconds` is the wall clock, since the epoch. For `deliver` and `gap` see `Subscriber`."""
-        self.addresses: Final = Addresses(options.prefix)
+        self.addresses: Final = Addresses(options.prefix, database_in(options.redis_url))
         self.process: Final = token_hex(PROCESS_NAME_BYTES)
         self.now: Final = lambda: timestamp(microseconds())
         links = pool(options.redis_url, f"aether-bridge-{self.process}")
         self.redis: Final = reading(options.redis_url)
         self.bus: Final = Bus(links, self.addresses.probe)
+        self.clock: Final = RedisClock(self.bus)
         probe = self.addresses.probe
         self.subscriber: Final = Subscriber(
             links,
@@ -75,7 +77,7 @@ class Broker(Part):
         self.same_server: Final = SameServer(links, self.bus, self.subscriber, probe)
         self.events: Final = PresenceEvents(self.bus, self.addresses, microseconds, options.presence_events_members)
         self.presence: Final = Presence(
-            self.bus, self.addresses, self.process, self.events, microseconds, options.presence_seconds
+            self.bus, self.addresses, self.process, self.events, self.clock.microseconds, options.presence_seconds
         )
         self.leases: Final = Leases(self.bus, self.addresses, self.process, self.presence)
         self.data_loss_mark: Final = DataLossMark(self.bus, self.addresses, self.now)
@@ -104,7 +106,8 @@ class Broker(Part):
             await self.bus.wait_until_answered()
         self.events.flush()
         self.leases.end()
-        await self.bus.wait_until_answered()
+        for _ in range(SCRIPT_TRIPS):
+            await self.bus.wait_until_answered()
 
     def metrics(self) -> Iterable[Metric]:
         yield from self._of_bus()

@@ -157,7 +157,7 @@ class Presence:
             unreadable.skip("holder")
             return
         self._members.forget((tenant, group))
-        self._events.say("LEAVE", tenant, group, who(*known), members)
+        self._events.say("LEAVE", tenant, group, who(*known), members, holder)
 
     def _ask_members(self, group: Group, after: bytes, answered: Callable[[Any], None]) -> None:
         MEMBERS.run(self._bus, self._keys(*group), [after, HOLDERS_AT_ONCE], answered)
@@ -228,7 +228,7 @@ class Presence:
     def _say(self, event: Event, entry: Entry, members: int) -> None:
         place = entry.place
         member = who(place.client, place.protocol, entry.since)
-        self._events.say(event, place.tenant, place.group, member, members)
+        self._events.say(event, place.tenant, place.group, member, members, self._holder(entry))
 
     def _expire(self) -> None:
         now = self._now() - EXPIRY_MARGIN_SECONDS  # Redis counts whole seconds, and the time must be over there too

@@ -1,6 +1,7 @@
 """Announces JOIN and LEAVE to a group: delayed, several at a time, and not at all in large groups.
 
-While Redis is unreachable the events wait. This module never asks who is present: its callers tell it.
+While Redis is unreachable the events wait. Processes announce what happened to their own clients, each after a delay of
+its own: so Redis says no LEAVE of a client that has come back elsewhere by then, and the last word on a client is true.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from typing import Any, Final, Literal
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
+from bridge.broker.scripts import Script
 from v3.messages import timestamp, write
 
 Event = Literal["JOIN", "LEAVE"]
@@ -16,6 +18,8 @@ Event = Literal["JOIN", "LEAVE"]
 DELAY_SECONDS: Final = 0.2
 """How long an event waits for others of its group."""
 MAX_EVENTS_PER_GROUP: Final = 1_000
+EVENTS_PER_COMMAND: Final = 100
+SAY: Final = Script.in_file("bridge.broker", "presence_events_say")
 
 
 class PresenceEvents:
@@ -29,29 +33,39 @@ class PresenceEvents:
         self._addresses = addresses
         self._microseconds = microseconds
         self.most_members = most_members
-        self._waiting: dict[tuple[str, str], list[bytes]] = {}
+        self._waiting: dict[tuple[str, str], list[tuple[str, bytes | str, bytes]]] = {}
         self.suppressed = 0
         """How many events were dropped: the group was too large, or too many waited."""
 
-    def say(self, event: Event, tenant: str, group: str, who: dict[str, Any], members: int) -> None:
-        """Announce an event later. `who` is `{client_id, protocol, since}`; `members`: how many the group has now."""
-        waiting = self._waiting.get((tenant, group))
-        size = members + 1 if event == "LEAVE" else members  # the client that left was one of them
-        if size > self.most_members:
-            # These events were meant for a smaller group, but this large one would get them.
-            self.suppressed += 1 + len(waiting or ())
-            if waiting:
-                waiting.clear()
+    def say(
+        self, event: Event, tenant: str, group: str, who: dict[str, Any], members: int, holder: bytes | str = b""
+    ) -> None:
+        """Announce an event later. `who` is `{client_id, protocol, since}`; `members`: how many the group has now.
+
+        `holder`: the entry with which the client leaves; while another one holds it present, no LEAVE is said.
+        """
+        if self._is_suppressed(event, (tenant, group), members):
             return
-        if waiting is not None and len(waiting) >= MAX_EVENTS_PER_GROUP:
-            self.suppressed += 1
-            return
-        if waiting is None:
-            waiting = self._waiting[tenant, group] = []
+        if (tenant, group) not in self._waiting:
+            self._waiting[tenant, group] = []
             self._later(tenant, group)
         sent_at = timestamp(self._microseconds())
         content: Any = {"msg_type": "presence", "target": "group", "cmd": event, "payload": who}
-        waiting.append(write(content, who["client_id"], group, sent_at))
+        left = who["client_id"] if event == "LEAVE" else ""
+        self._waiting[tenant, group].append((left, holder, write(content, who["client_id"], group, sent_at)))
+
+    def _is_suppressed(self, event: Event, group: tuple[str, str], members: int) -> bool:
+        """Whether the group is too large, or too many of its events wait. Counts what is not said."""
+        waiting = self._waiting.get(group, [])
+        size = members + 1 if event == "LEAVE" else members  # the client that left was one of them
+        if size > self.most_members:
+            # These events were meant for a smaller group, but this large one would get them.
+            self.suppressed += 1 + len(waiting)
+            waiting.clear()
+            return True
+        is_full = len(waiting) >= MAX_EVENTS_PER_GROUP
+        self.suppressed += is_full
+        return is_full
 
     def flush(self) -> None:
         """Publish all waiting events at once: the process is about to end."""
@@ -68,9 +82,13 @@ class PresenceEvents:
         asyncio.get_running_loop().call_later(DELAY_SECONDS, self._say_all, tenant, group)
 
     def _flush(self, tenant: str, group: str) -> None:
-        for line in self._waiting.pop((tenant, group), ()):
-            self._bus.publish([self._addresses.group(tenant, group)], line, _ignore)
+        events = self._waiting.pop((tenant, group), [])
+        keys = [self._addresses.presence(tenant, group), self._addresses.holders(tenant, group)]
+        channel = self._addresses.group(tenant, group)
+        for start in range(0, len(events), EVENTS_PER_COMMAND):
+            some = [part for event in events[start : start + EVENTS_PER_COMMAND] for part in event]
+            SAY.run(self._bus, keys, [channel, *some], _ignore)
 
 
-def _ignore(heard_by: int | None) -> None:
+def _ignore(unsaid: object) -> None:
     """Nothing to do: an event that nobody received is not repeated, since presence can be asked for at any time."""

@@ -28,6 +28,10 @@ BY_ADDRESS_SECONDS: Final = 1.0
 """Pause between two looks at where the address leads."""
 AGAIN_SECONDS: Final = 0.2
 """Pause before a second look, when the canary had no listeners."""
+FLAPPING_SECONDS: Final = 10.0
+"""Refusals with less between them are one: it is over when there was none for `STEADY_SECONDS`."""
+STEADY_SECONDS: Final = 3.0
+ARRIVAL: Final = b":arrival"
 ARRIVAL_SECONDS: Final = 900
 """For so long two processes may be apart, as when a change of DNS reaches one of them late, and it is all announced."""
 ELSEWHERE: Final = "its links, or its address, lead to different Redis servers"
@@ -44,18 +48,22 @@ class SameServer:
         self._subscriber = subscriber
         self._notices = subscriber.notices
         self._probe = probe
-        self._arrival = probe + b":arrival"
         self._now = asyncio.get_running_loop().time
         self._agreed: bytes | None = None
         self._unheard: bytes | None = None
         self._certain_until = self._by_address_until = self._now()
         self._spoke_elsewhere: tuple[float, float] | None = None
         self._trouble: str | None = None
+        self._refused_at = self._now() - FLAPPING_SECONDS
+        self._steady_from = self._now()
         self.parted = 0
         """How often the servers differed."""
+        self._attend(bus, subscriber)
+
+    def _attend(self, bus: Bus, subscriber: Subscriber) -> None:
         bus.back.add(self._forget)
         bus.taken.add(self._compare)
-        bus.refused.add(self._doubt)
+        bus.refused.add(self._refused)
         subscriber.is_trusted = self._do_agree
         self._notices.listens.add(self._compare)
         self._notices.others_moved.add(self._others_moved)
@@ -74,6 +82,12 @@ class SameServer:
     def _forget(self) -> None:
         """The bus has a new link: nothing is known of where it leads."""
         self._agreed = None
+
+    def _refused(self) -> None:
+        now = self._now()
+        self._steady_from = now + STEADY_SECONDS if now - self._refused_at < FLAPPING_SECONDS else now
+        self._refused_at = now
+        self._doubt()
 
     def _doubt(self) -> None:
         self._agreed = None
@@ -96,6 +110,8 @@ class SameServer:
 
     def _agree(self, canary: bytes, asked_at: float) -> None:
         self._unheard = None
+        if self._now() < self._steady_from:
+            return
         if self._spoke_elsewhere is not None:
             self._arrive(canary)
             return
@@ -118,16 +134,16 @@ class SameServer:
     def _arrive(self, canary: bytes) -> None:
         """Ask when the first of our processes came to this server: since then it was apart from this one."""
         self._mark_arrival()
-        self._bus.command(pack("PTTL", self._arrival), lambda reply: self._arrived(canary, reply))
+        self._bus.command(pack("PTTL", self._probe + ARRIVAL), lambda reply: self._arrived(canary, reply))
 
     def _mark_arrival(self) -> None:
         """The first that comes leaves a key for `ARRIVAL_SECONDS`. Its rest of life says when that was, by no clock."""
-        self._bus.command(pack("SET", self._arrival, b"", "NX", "EX", ARRIVAL_SECONDS), _ignore)
+        self._bus.command(pack("SET", self._probe + ARRIVAL, b"", "NX", "EX", ARRIVAL_SECONDS), _ignore)
 
     def _arrived(self, canary: bytes, left: object) -> None:
-        if not isinstance(left, int) or self._spoke_elsewhere is None or canary != self._notices.canary:
+        if left is None or self._spoke_elsewhere is None or canary != self._notices.canary:
             return  # asked again with the next write that Redis takes
-        age = ARRIVAL_SECONDS - left / 1_000 if left > 0 else 0.0
+        age = ARRIVAL_SECONDS - left / 1_000 if isinstance(left, int) and left > 0 else 0.0
         (since, until), self._spoke_elsewhere = self._spoke_elsewhere, None
         since = min(since, self._now() - age)
         self._subscriber.doubt(since)

@@ -15,8 +15,9 @@ from bridge.cli.guards_text import limits_text
 from bridge.cli.options import JsonOption, fail, with_settings
 from bridge.cli.table import columns
 from bridge.cli.tenant_session import TenantSession, operate
-from bridge.cli.tenant_stage import WhyOption, stepped, who
+from bridge.cli.tenant_stage import WhyOption, stepped
 from bridge.cli.tenants import TenantArgument
+from bridge.cli.user import who
 from bridge.config.settings import Settings
 from bridge.cutover.changes import carry_out
 from bridge.cutover.guards import report

@@ -10,7 +10,7 @@ from typing import Final
 
 from bridge.records.census import Census
 from bridge.records.cluster_counts import read_cluster_counts
-from bridge.records.store_reader import StoreReader, milliseconds_now
+from bridge.records.store_reader import StoreReader
 from bridge.records.writer import WRITE_SECONDS
 from bridge.tenants.share import WHOLE
 from bridge.tenants.standing import Standing
@@ -47,7 +47,7 @@ class Closings:
     async def _here(self, tenant: Tenant, after: Tenant) -> tuple[int, int]:
         """How many V2 clients are connected, and how many of them the step would send away."""
         here = going = 0
-        now = milliseconds_now()
+        now = self._reader.milliseconds_now()
         async for clients in self._census.pages(tenant, now):
             for seen in clients:
                 if seen.visitor.language == "v2" and seen.last >= now:

@@ -16,7 +16,7 @@ from bridge.records.census import Census
 from bridge.records.report_turns import ReportTurns
 from bridge.records.rows import Said, Speech, Visitor
 from bridge.records.store import Rows, read_rows
-from bridge.records.store_reader import StoreReader, milliseconds_now
+from bridge.records.store_reader import StoreReader
 from bridge.records.whereabouts import ListName, Whereabouts
 from bridge.records.writer import WRITE_SECONDS
 from bridge.system.background import run_in_background, run_in_turns
@@ -48,7 +48,7 @@ class DryRun:
     async def _predict(self, tenant: Tenant, after: Standing) -> dict[str, Any]:
         tables, before = self._reader.tables, Standing.of(tenant)
         said = await self._said(tenant)
-        whereabouts = await self._census.whereabouts(tenant, milliseconds_now())
+        whereabouts = await self._census.whereabouts(tenant, self._reader.milliseconds_now())
         prediction = await self._compare(tenant, after, said, whereabouts)
         earlier = await run_in_background(_moved_earlier, whereabouts, tenant, after.of_tenant(tenant))
         forgotten = [await self._reader.forgotten(table, tenant.name) for table in (tables.census, tables.speeches)]
@@ -68,7 +68,7 @@ class DryRun:
     async def _compare(self, tenant: Tenant, after: Standing, said: list[Said], whereabouts: Whereabouts) -> Prediction:
         predictor = Predictor(tenant, after.of_tenant(tenant), self._reader.addresses, whereabouts.is_gone)
         await run_in_turns(predictor.expect(said))
-        async for clients in self._census.pages(tenant, milliseconds_now()):
+        async for clients in self._census.pages(tenant, self._reader.milliseconds_now()):
             await run_in_turns(predictor.meet(clients))
         await run_in_turns(predictor.listen())
         return predictor.prediction

@@ -12,7 +12,7 @@ from bridge.cutover.shared_answer import SharedAnswer
 from bridge.records.census import Census
 from bridge.records.rows import MILLISECONDS_PER_DAY, Conversion, Noted
 from bridge.records.store import Rows, pages, read_rows
-from bridge.records.store_reader import StoreReader, milliseconds_now
+from bridge.records.store_reader import StoreReader
 from bridge.records.whereabouts import Refused
 from bridge.system.background import run_in_background
 from bridge.tenants.change_log import latest_step
@@ -39,7 +39,7 @@ class Guards:
         return [one for one in await self.verdicts(tenant) if one.name in names] if names else []
 
     async def _read_facts(self, tenant: Tenant) -> GuardFacts:
-        now = milliseconds_now()
+        now = self._reader.milliseconds_now()
         days = {timestamp((now - day * MILLISECONDS_PER_DAY) * 1_000)[:10] for day in range(RECENT_DAYS)}
         rows = await self._reader.rows(self._reader.tables.ledger, tenant.name)
         converted, last = await run_in_background(_converted, rows, days)

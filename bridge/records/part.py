@@ -1,6 +1,5 @@
 """The records room, assembled: it counts in memory, notes rows, writes them to Redis each second, and makes reports."""
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -46,15 +45,16 @@ class Records(Part):
         self.counts: Final = counts
         self.tables: Final = Tables.bounded(options.census_clients, options.census_days)
         self.backlog: Final = Backlog(is_kept=options.are_kept)
-        self.recorder: Final = Recorder(self.tables, self.backlog, time.time)
-        samples = Samples(self.tables, self.backlog, counts, open_by_tenant, time.time)
-        self.refused_clients: Final = RefusedClients(broker.bus, broker.addresses, self.tables, self.backlog, time.time)
-        lines = RefusalLines(time.time)
+        seconds = broker.clock.seconds
+        self.recorder: Final = Recorder(self.tables, self.backlog, seconds)
+        samples = Samples(self.tables, self.backlog, counts, open_by_tenant, seconds)
+        self.refused_clients: Final = RefusedClients(broker.bus, broker.addresses, self.tables, self.backlog, seconds)
+        lines = RefusalLines(seconds)
         self.refused_clients.told.add(lines.refused)
         self.writer: Final = Writer(
             broker.bus, broker.addresses, self.backlog, self.recorder, samples, self.refused_clients, lines
         )
-        self.reader: Final = StoreReader(broker.redis, broker.addresses, self.tables)
+        self.reader: Final = StoreReader(broker.redis, broker.addresses, self.tables, seconds)
         self.reports: Final = Reports(self.reader)
         self._cluster_counts = ClusterCounts(
             broker.bus,

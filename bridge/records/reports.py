@@ -14,7 +14,7 @@ from bridge.records.report_turns import ReportTurns
 from bridge.records.retention import Table
 from bridge.records.rows import Seen
 from bridge.records.store import read_rows
-from bridge.records.store_reader import StoreReader, milliseconds_now
+from bridge.records.store_reader import StoreReader
 from bridge.records.whereabouts import Client, ListName
 from bridge.system.background import run_in_background
 from bridge.tenants.tenant import Tenant
@@ -46,7 +46,7 @@ class Reports:
         line: Callable[[Seen], object] = report_rows.client_line,
     ) -> dict[str, Any]:
         """The clients that were seen. For the arguments see the class."""
-        now = milliseconds_now()
+        now = self._reader.milliseconds_now()
         newest = report_rows.Newest(protocol, most, now, line)
         async with self.turns.place():
             async for clients in self._census.pages(tenant, now):
@@ -64,7 +64,7 @@ class Reports:
     ) -> dict[str, Any]:
         """The clients of one list of `whereabouts.py`, and how many are in each. `in_words`: as encoded JSON."""
         async with self.turns.place():
-            found = await self._census.whereabouts(tenant, milliseconds_now())
+            found = await self._census.whereabouts(tenant, self._reader.milliseconds_now())
             counts, listed = await run_in_background(lambda: (found.counts, found.listed(name)[:most]))
             tables = (self._tables.census, self._tables.refused, self._tables.strangers)
             return {
@@ -82,7 +82,7 @@ class Reports:
 
         While none of them has knocked again, this reads only their refusals: none is told apart as arrived then.
         """
-        return await self._census.moved_since(tenant, since, milliseconds_now())
+        return await self._census.moved_since(tenant, since, self._reader.milliseconds_now())
 
     async def ledger(self, tenant: Tenant) -> dict[str, Any]:
         """Conversions by direction and outcome, and the proprietary keys.

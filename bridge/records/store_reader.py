@@ -1,7 +1,7 @@
 """Reads the store of one deployment page by page, without rows that are too old for their table. It writes nothing."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from redis.asyncio import Redis
@@ -18,17 +18,22 @@ from bridge.system.background import run_in_background
 class StoreReader:
     """Reads the tables of tenants. Each method raises what redis-py raises."""
 
-    def __init__(self, redis: Redis, addresses: Addresses, tables: Tables) -> None:
+    def __init__(
+        self, redis: Redis, addresses: Addresses, tables: Tables, seconds: Callable[[], float] = time.time
+    ) -> None:
+        """`seconds` returns the time of day, since the epoch: that of Redis, where a process knows it."""
         self.redis: Final = redis
         self.addresses: Final = addresses
         self.tables: Final = tables
+        self._seconds = seconds
 
     async def pages(self, table: Table, tenant: str, since: int = 0) -> AsyncIterator[Rows]:
         """The rows that are not too old, noted at `since` (ms since the epoch) or later, the newest first.
 
         `read_rows` decodes them.
         """
-        async for page in store.pages(self.redis, self.addresses, table, tenant, max(since, _oldest(table))):
+        oldest = max(since, self._oldest(table))
+        async for page in store.pages(self.redis, self.addresses, table, tenant, oldest):
             end_if_cancelled()
             yield page
 
@@ -41,14 +46,12 @@ class StoreReader:
 
     async def forgotten(self, table: Table, tenant: str) -> int:
         """How many rows were deleted because of the bound of the table."""
-        return await store.forgotten(self.redis, self.addresses, table, tenant, _oldest(table))
+        return await store.forgotten(self.redis, self.addresses, table, tenant, self._oldest(table))
 
+    def milliseconds_now(self) -> int:
+        """The time of day, since the epoch."""
+        return round(self._seconds() * 1_000)
 
-def milliseconds_now() -> int:
-    """The time of day, since the epoch."""
-    return time.time_ns() // 1_000_000
-
-
-def _oldest(table: Table) -> int:
-    """The oldest time (ms since the epoch) at which a row of this table may have been noted last."""
-    return milliseconds_now() - table.days * MILLISECONDS_PER_DAY
+    def _oldest(self, table: Table) -> int:
+        """The oldest time (ms since the epoch) at which a row of this table may have been noted last."""
+        return self.milliseconds_now() - table.days * MILLISECONDS_PER_DAY

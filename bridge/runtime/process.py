@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.link import end_if_cancelled
+from bridge.broker.link import database_in, end_if_cancelled
 from bridge.broker.message import FACTOR_OF_MAX_MESSAGE_BYTES
 from bridge.broker.part import LAST_WORDS_SECONDS, Broker, BrokerOptions
 from bridge.budget.budget import Budget
@@ -42,7 +42,7 @@ class Process:
 
     def __init__(self, settings: Settings, redis_url: str, budget: Budget, sockets: Sockets) -> None:
         counts, microseconds = Counts(), WallClock().microseconds
-        inbound = Inbound(budget, Addresses(settings.prefix), microseconds)
+        inbound = Inbound(budget, Addresses(settings.prefix, database_in(redis_url)), microseconds)
         self.broker: Final = Broker(
             _broker_options(settings, redis_url), microseconds, inbound.deliveries.deliver, inbound.say_gap
         )

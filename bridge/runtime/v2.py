@@ -60,7 +60,7 @@ class V2(Part):
     ) -> None:
         self._table = tenants.table
         self._counts = records.counts
-        recording = V2Recording(records.tables, records.backlog, records.counts, self._words_of)
+        recording = V2Recording(records.tables, records.backlog, records.counts, self._words_of, broker.clock.seconds)
         records.writer.add(recording)
         publisher = V2Publisher(messaging.publisher, broker.addresses, tenants.table, records.counts, records.recorder)
         publisher.frame_read.add(recording.frame_keys.read)

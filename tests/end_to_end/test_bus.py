@@ -159,19 +159,15 @@ class Trouble:
 
     breaks: tuple[tuple[str | int, ...], ...]
     mends: tuple[tuple[str | int, ...], ...]
-    takes_messages: bool
 
 
 TROUBLES = {
-    "READONLY": Trouble((("REPLICAOF", "127.0.0.1", 1),), (("REPLICAOF", "NO", "ONE"),), takes_messages=True),
-    "OOM": Trouble((("CONFIG", "SET", "maxmemory", 1),), (("CONFIG", "SET", "maxmemory", 0),), takes_messages=True),
-    "NOPERM": Trouble(
-        (("ACL", "SETUSER", "default", "-publish"),), (("ACL", "SETUSER", "default", "+publish"),), takes_messages=False
-    ),
+    "READONLY": Trouble((("REPLICAOF", "127.0.0.1", 1),), (("REPLICAOF", "NO", "ONE"),)),
+    "OOM": Trouble((("CONFIG", "SET", "maxmemory", 1),), (("CONFIG", "SET", "maxmemory", 0),)),
+    "NOPERM": Trouble((("ACL", "SETUSER", "default", "-publish"),), (("ACL", "SETUSER", "default", "+publish"),)),
     "NOPERM on channels": Trouble(
         (("ACL", "SETUSER", "default", "resetchannels"),),
         (("ACL", "SETUSER", "default", "allchannels"),),
-        takes_messages=False,
     ),
 }
 
@@ -215,13 +211,12 @@ async def test_what_redis_refuses_is_not_pretended_to_be_said(
     async with client(process, v3_path("team", "ann")) as v3, client(process, "/ws/group/lobby/client/42") as v2:
         for command in trouble.breaks:
             server.execute(*command)
-        for speaker, message in ((v3, said["v3"]), (v2, said["v2"])):
-            assert code_of(await speaker.ask(message)) == (None if trouble.takes_messages else "bus_down")
         await until_ready(process, ready=False)
-        if not trouble.takes_messages:
-            answer = await denied(process, "/ws/43")
-            assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (503, True)
-            assert await posted(process, said["v3"]) == (503, "bus_down")
+        for speaker, message in ((v3, said["v3"]), (v2, said["v2"])):
+            assert code_of(await speaker.ask(message)) == "bus_down"
+        answer = await denied(process, "/ws/43")
+        assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (503, True)
+        assert await posted(process, said["v3"]) == (503, "bus_down")
         for command in trouble.mends:
             server.execute(*command)
         await until_ready(process, ready=True)
@@ -243,16 +238,19 @@ async def are_present(bridge: BridgeProcess, *clients: str) -> bool:
     return [member["client_id"] for member in found] == list(clients)
 
 
-async def test_who_came_while_redis_took_no_presence_is_present_afterwards(
+async def test_who_came_before_redis_took_no_presence_is_present_afterwards_and_nobody_comes_meanwhile(
     bridge: StartBridge, redis_server: StartRedis
 ) -> None:
     server = redis_server()
     process = bridge(config=QUIET, redis=server.url)
-    server.execute("REPLICAOF", "127.0.0.1", 1)
-    async with client(process, v3_path("team", "ann")), client(process, "/ws/group/team/client/42"):
-        assert await are_present(process)
+    async with client(process, v3_path("team", "ann")):
+        server.execute("REPLICAOF", "127.0.0.1", 1)
+        await until_ready(process, ready=False)
+        assert (await denied(process, "/ws/group/team/client/42")).status_code == 503
         server.execute("REPLICAOF", "NO", "ONE")
-        await eventually(lambda: are_present(process, "ann", "v2-42"), seconds=20)
+        await until_ready(process, ready=True)
+        async with client(process, "/ws/group/team/client/42"):
+            await eventually(lambda: are_present(process, "ann", "v2-42"), seconds=20)
 
 
 async def test_a_bridge_recovers_though_nobody_speaks(bridge: StartBridge, redis_server: StartRedis) -> None:
@@ -288,3 +286,23 @@ async def until_loading(server: RedisServer) -> None:
 
     async with redis.asyncio.Redis.from_url(server.url) as asking:
         await eventually(is_loading)
+
+
+async def test_two_databases_of_one_redis_under_one_prefix_do_not_hear_each_other(
+    bridge: StartBridge, redis_server: StartRedis
+) -> None:
+    """Channels are those of the whole server: the number of the database, 0 excepted, is part of their names."""
+    server = redis_server()
+    production = bridge(config=QUIET, redis=server.url)
+    staging = bridge(config=QUIET, redis=server.url.removesuffix("0") + "2")
+    async with (
+        client(production, v3_path("team", "ann")) as in_production,
+        client(staging, v3_path("team", "ann")) as in_staging,
+        redis.asyncio.Redis.from_url(server.url) as publisher,
+    ):
+        prefix = production.additions["BRIDGE_PREFIX"]
+        for name, here, elsewhere in ((prefix, in_production, in_staging), (f"{prefix}@2", in_staging, in_production)):
+            assert await publisher.publish(f"{name}:{{default:g:team}}", json.dumps(BARE)) == 1
+            assert (await here.hear())["cmd"] == "RELOAD"
+            heard = await elsewhere.ask({"msg_type": "msg", "target": "group", "msg": "mine"})
+            assert heard["msg"] == "mine"

@@ -80,6 +80,7 @@ async def pair(bridge: StartBridge, redis_server: StartRedis) -> AsyncIterator[P
             pair = Pair(old, new, proxies, bridges, conversation)
             await pair.all_hear()
             yield pair
+            await pair.all_hear(*range(len(conversation.members)))  # so that nothing is under way
             holds(conversation)
             assert pair.unannounced_to_others() == []
         await asyncio.gather(*(asyncio.to_thread(one.terminate) for one in bridges))

@@ -12,6 +12,7 @@ import redis
 from redis.exceptions import RedisError, ResponseError
 
 from bridge.broker.addresses import Addresses
+from bridge.broker.link import database_in
 from bridge.broker.scripts import Script
 from bridge.cli.checks.finding import Finding, bad, ok, warn
 from bridge.config.redaction import redact
@@ -39,9 +40,11 @@ def look(url: str, prefix: str, *, is_private: bool) -> Iterator[Finding]:
             began = time.monotonic()
             server.ping()
             yield ok("redis", f"{where} answers in {(time.monotonic() - began) * 1000:.1f} ms")
+            addresses = Addresses(prefix, database_in(url))
             for part in PARTS:
-                yield from _guarded(part, server, Addresses(prefix))
-            yield from _guarded(_own_processes if is_private else _processes, server, Addresses(prefix))
+                yield from _guarded(part, server, addresses)
+            yield from _guarded(_own_processes if is_private else _processes, server, addresses)
+            yield from _guarded(_other_databases, server, addresses)
     except (RedisError, OSError, ValueError) as error:
         yield bad("redis", f"{where}: {error}", "start it, or mend --redis, its user and its password")
 
@@ -99,8 +102,8 @@ def _refusal(server: Server, command: tuple[str | int, ...]) -> str | None:
 
 
 def _pubsub(server: Server, addresses: Addresses) -> Iterator[Finding]:
-    channel, said = f"{addresses.prefix}:{{doctor:{secrets.token_hex(6)}}}", secrets.token_bytes(8)
-    remedy = f"let this user SUBSCRIBE and PUBLISH on &{addresses.prefix}:*"
+    channel, said = f"{addresses.channels}:{{doctor:{secrets.token_hex(6)}}}", secrets.token_bytes(8)
+    remedy = f"let this user SUBSCRIBE and PUBLISH on &{addresses.channels}:*"
     try:
         with server.pubsub() as listener:
             listener.subscribe(channel)
@@ -193,6 +196,22 @@ def _processes(server: Server, addresses: Addresses) -> Iterator[Finding]:
         return
     remedy = "if they are not of this deployment, choose another prefix: they would hear each other"
     yield warn("processes", f"{living} bridge processes run under the prefix {addresses.prefix!r}", remedy)
+
+
+def _other_databases(server: Server, addresses: Addresses) -> Iterator[Finding]:
+    """Bridges under the same prefix in other databases of the server: they have keys and channels of their own."""
+    pool = server.connection_pool
+    own = int(pool.connection_kwargs.get("db", 0))
+    for database in sorted(int(name.removeprefix("db")) for name in server.info("keyspace")):
+        if database == own:
+            continue
+        given = {**pool.connection_kwargs, "db": database}
+        with redis.Redis(connection_pool=redis.ConnectionPool(pool.connection_class, **given)) as other:
+            living = _living(other, addresses)
+        channels = Addresses(addresses.prefix, database).channels
+        if living:
+            said = f"{living} more run under the prefix {addresses.prefix!r} in database {database}: they are apart, on"
+            yield ok(f"database {database}", f"{said} channels {channels}:… (these: {addresses.channels}:…)")
 
 
 PARTS: Final[tuple[Look, ...]] = (

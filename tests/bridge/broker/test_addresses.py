@@ -75,3 +75,18 @@ def test_what_is_read_and_written_together_is_on_one_slot() -> None:
     group = slot(ADDRESSES.group("acme", "lobby").decode())
     assert slot(ADDRESSES.presence("acme", "lobby")) == slot(ADDRESSES.holders("acme", "lobby")) == group
     assert slot(ADDRESSES.processes) == slot(ADDRESSES.held_by("p")) == slot(ADDRESSES.swept("p"))
+
+
+def test_the_number_of_the_database_is_in_the_names_of_channels_and_of_nothing_else() -> None:
+    """Keys are the database's own; channels are those of the whole server."""
+    zero, two = Addresses("aether"), Addresses("aether", 2)
+    for channel in ("group", "client"):
+        assert getattr(zero, channel)("acme", "x").startswith(b"aether:{acme:")
+        assert getattr(two, channel)("acme", "x").startswith(b"aether@2:{acme:")
+    assert two.broadcast("acme") == b"aether@2:{acme:b}"
+    assert two.everyone_on_v2("acme") == b"aether@2:{acme:v2}"
+    assert (two.platform, two.probe) == (b"aether@2:{b}", b"aether@2:{probe}")
+    assert two.tenant_of(two.group("acme", "x")) == two.tenant_of(two.broadcast("acme")) == "acme"
+    assert two.tenant_of(two.platform) == ""
+    assert two.presence("acme", "x") == zero.presence("acme", "x")
+    assert two.tenant("acme") == zero.tenant("acme")

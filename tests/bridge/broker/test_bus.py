@@ -261,6 +261,8 @@ async def test_what_redis_refuses_is_down_until_redis_takes_it_again(redis_serve
         bus.publish([b"c"], b"x", receipts)
         assert await receipts.next() is None
         await until(lambda: not bus.is_up)
+        assert str(bus.refusal).startswith("NOPERM")
+        assert bus.is_linked
         assert bus.failed == 1
         server.execute("ACL", "SETUSER", "default", "allchannels")
         assert await until(lambda: bus.is_up) < PROMISED_SECONDS

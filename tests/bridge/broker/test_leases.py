@@ -265,3 +265,21 @@ async def test_what_is_no_process_is_removed_and_keeps_nobody_from_being_swept(
 
 async def only_is_left(redis: Redis, addresses: Addresses, process: bytes) -> bool:
     return bool(await redis.zrange(addresses.processes, 0, -1) == [process])
+
+
+async def test_after_an_outage_of_its_own_a_process_takes_nobody_for_dead_at_once(
+    redis_server: StartRedis, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All leases expired meanwhile: whoever is back first would say LEAVE of everybody's clients."""
+    monkeypatch.setattr(leases_module, "PATIENCE_SECONDS", 1.0)
+    server = redis_server()
+    async with dead_process(server.url, prefix, ANN), running_process(server.url, prefix, "first") as first:
+        server.execute("CLIENT", "KILL", "TYPE", "normal")
+        await until(lambda: first.bus.reconnects and first.bus.is_up)
+        server.execute("ZADD", first.addresses.processes, 1, "dead")
+        first.leases.renew()
+        await first.settled()
+        assert first.leases.swept == 0
+        await asyncio.sleep(1.1)
+        first.leases.renew()
+        await until(lambda: first.leases.swept == 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
@@ -108,3 +109,49 @@ async def test_what_cannot_be_said_while_redis_is_away_is_said_when_it_is_back(
         await until(lambda: witness.subscriber.is_up)
         assert await witness.event() == ("LEAVE", "ann")
         assert await witness.heard_of(process) == []
+
+
+@pytest.mark.parametrize("late", ["the old one", "the new one"])
+async def test_the_last_word_about_a_client_that_moves_to_another_process_is_true(
+    redis_url: str, prefix: str, late: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both processes say what happened to them, each after a delay of its own: in either order."""
+    monkeypatch.setattr(presence_events_module, "DELAY_SECONDS", 3_600.0)
+    async with (
+        running_process(redis_url, prefix, "p1") as first,
+        running_process(redis_url, prefix, "p2") as second,
+        witnessing(redis_url, prefix) as witness,
+    ):
+        await first.enter(place("ann"))
+        assert await witness.heard_of(first) == [("JOIN", "ann")]
+        for old, new in [(first, second), (second, first)] * 5:
+            await old.leave(place("ann"))
+            await new.enter(place("ann"))
+            one, other = (new, old) if late == "the old one" else (old, new)
+            heard = [*await witness.heard_of(one), *await witness.heard_of(other)]
+            assert heard[-1] == ("JOIN", "ann")
+
+
+async def test_a_client_that_came_and_went_everywhere_is_gone_in_the_end(redis_url: str, prefix: str) -> None:
+    """However the processes' words interleave, the last is true for each client."""
+    async with (
+        running_process(redis_url, prefix, "p1") as first,
+        running_process(redis_url, prefix, "p2") as second,
+        witnessing(redis_url, prefix) as witness,
+    ):
+        clients = [place(f"c{number}") for number in range(30)]
+        where: dict[str, Any] = {}
+        for _ in range(400):
+            one = random.choice(clients)
+            process = random.choice([first, second])
+            if one.client in where:
+                where.pop(one.client).presence.leave(one)
+            if random.random() < 0.6:
+                where[one.client] = process
+                process.presence.enter(one, lambda: None)
+            if random.random() < 0.2:
+                await asyncio.sleep(random.random() * 0.05)
+        await first.settled()
+        await second.settled()
+        last = {client: event for event, client in await witness.heard_of(first, second)}
+        assert {client for client, event in last.items() if event == "JOIN"} == set(where)

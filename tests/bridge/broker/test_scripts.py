@@ -13,6 +13,7 @@ import bridge
 from bridge.broker.data_loss import REMEMBER
 from bridge.broker.leases import CLAIM, FORGET, LEASE
 from bridge.broker.presence import ENTER, EXPIRE, HELD, LEAVE, MEMBERS
+from bridge.broker.presence_events import SAY
 from bridge.broker.scripts import Script
 from bridge.broker.sweep import HELD_BY, SWEEP
 from bridge.cli.checks.redis_server import TRY
@@ -27,7 +28,7 @@ from tests.servers import RedisServer
 ROOMS = Path(bridge.__file__).parent
 FILES = sorted(ROOMS.rglob("*.lua"))
 ALL = [
-    *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, FORGET, REMEMBER),
+    *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, FORGET, REMEMBER, SAY),
     *(NOTE, REFUSE, MAKE_ROOM),
 ]
 NAMED = re.compile(r'Script\.in_file\("([\w.]+)", "(\w+)"\)')

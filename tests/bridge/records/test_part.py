@@ -79,3 +79,28 @@ async def test_rows_that_wait_and_what_could_not_be_recorded_are_told(recorded: 
     recorded.records.recorder.arrived(TENANT, OLD, "kiosk/1")
     recorded.records.backlog.left_out = 7
     assert [numbers(recorded.records)[name] for name in names] == [1, 7]
+
+
+@pytest.mark.parametrize("days", [36, -36])
+async def test_a_process_whose_clock_is_wrong_throws_nothing_away_and_keeps_what_is_its_own(
+    recorded: Recorded, redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """What is too old goes by the clock of Redis, and so does what a process notes."""
+    recorded.records.recorder.arrived(TENANT, v2("42"), "kiosk/1")
+    await recorded.write()
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + days * 86_400)
+    broker, counts = unheard_broker(redis_url, prefix), Counts()
+    wrong = Records(RecordOptions(True, 1_000, 35), broker, Tenants(broker, {}, tuple), counts, dict)
+    async with running(broker.bus), broker.redis:
+        await broker.start()
+        await broker.bus.wait_until_answered()
+        wrong.recorder.arrived(TENANT, v2("43"), "kiosk/2")
+        await wrong.stop()
+        await broker.bus.wait_until_answered()
+        await broker.bus.wait_until_answered()
+        by_wrong = await wrong.reader.rows(wrong.tables.census, TENANT)
+    monkeypatch.undo()
+    by_right = await recorded.records.reader.rows(recorded.records.tables.census, TENANT)
+    assert {row.key for row in by_right} == {row.key for row in by_wrong} == {v2("42").key(), v2("43").key()}
+    assert all(abs(row.last / 1_000 - time.time()) < 60 for row in by_right)

@@ -3,7 +3,9 @@
 import time
 
 import pytest
+import redis
 
+from bridge.broker.addresses import Addresses
 from bridge.cli.checks import redis_server as doctor
 from bridge.cli.checks.finding import Finding
 from tests.conftest import StartRedis
@@ -159,3 +161,21 @@ def test_living_processes_under_the_prefix_are_said_unless_the_server_is_private
     found = findings(server.url)["processes"]
     assert (found.level, found.said) == ("warn", f"1 bridge processes run under the prefix '{PREFIX}'")
     assert findings(server.url, is_private=True)["processes"].level == "ok"
+
+
+def test_bridges_in_another_database_under_the_same_prefix_are_seen(redis_server: StartRedis) -> None:
+    server = redis_server()
+    two = server.url.removesuffix("/0") + "/2"
+    with redis.Redis.from_url(two) as database:
+        database.zadd(Addresses(PREFIX).processes, {"one": time.time() + 60, "other": time.time() + 60, "dead": 1})
+    seen = findings(server.url)
+    assert "2 more run" in seen["database 2"].said
+    assert f"{PREFIX}@2:" in seen["database 2"].said
+    assert "database 0" not in findings(two)
+
+
+def test_channels_are_tried_under_the_name_that_bridges_of_this_database_use(redis_server: StartRedis) -> None:
+    server = redis_server()
+    url = restricted(server, f"~{PREFIX}:*", f"&{PREFIX}@3:*", "+@all").removesuffix("/0")
+    assert findings(url + "/3")["pub/sub"].level == "ok"
+    assert f"&{PREFIX}:*" in (findings(url + "/0")["pub/sub"].remedy or "")
