@@ -59,6 +59,8 @@ class Subscriber:
         """Called with what this process publishes now: when these bytes arrive, they need not be parsed."""
         self.release: Final[Callable[[Iterable[bytes]], None]] = self._channels.release
         """Takes back one `hold`; the last one unsubscribes."""
+        self.leave: Final[Callable[[bytes], asyncio.Future[None]]] = self._channels.leave
+        """Takes back one `hold` of one channel; the future is done when nothing of it arrives here any more."""
 
     async def run(self) -> None:
         """Keep the link open, and check that Redis answers on it. Ends only by cancellation."""
@@ -131,6 +133,8 @@ class Subscriber:
         elif isinstance(reply, list) and reply[0] == b"subscribe":
             self._channels.confirm(reply[1])
             self._announce_if_whole()
+        elif isinstance(reply, list) and reply[0] == b"unsubscribe":
+            self._channels.left(reply[1])
 
     def _announce_if_whole(self) -> None:
         if self._missed_since is None or not self._channels.are_confirmed:

@@ -97,9 +97,10 @@ def _run_many(settings: Settings, redis_url: str, reserved: socket.socket) -> in
 
         def work(number: int) -> int:
             with _listener(host, port, shared=True) as listener:
-                return _run_one(settings, redis_url, listener, WorkerGroup(Path(directory), number))
+                return _run_one(settings, redis_url, listener, WorkerGroup(Path(directory), number, workers.heart))
 
-        return Workers(settings.workers, work).run()
+        workers = Workers(settings.workers, work)
+        return workers.run()
 
 
 @contextlib.contextmanager

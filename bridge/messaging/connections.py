@@ -22,6 +22,8 @@ from bridge.system.observers import Observers
 
 RETRY_AFTER_MS: Final = (250, 3_000)
 CLOCK_LOOK_SECONDS: Final = 30.0
+SHORT_SECONDS: Final = 1.0
+"""A process that has less time to end sends everybody away at once."""
 
 
 class Session(Protocol):
@@ -75,7 +77,9 @@ class Connection:
         self._listener = listener
         self._home = home
         self._expiry: asyncio.TimerHandle | None = None
-        self._is_lost = False
+        self._is_lost = self._is_dismissed = False
+        self.withdraw: Callable[[Callable[[], None]], None] = _at_once
+        """Ends what is said to this client alone, then calls its argument."""
         self.receive: Final = session.receive
         self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
 
@@ -94,18 +98,29 @@ class Connection:
         if self._home.epoch_seconds() < expires_at:
             self._await_expiry(expires_at)
         else:
-            self.refuse("token_expired")
+            self.dismiss("token_expired")
 
     def refuse(self, code: str, **extra: object) -> None:
         """Send the client an ERROR with this code and the members `extra`; close if the closed list says so."""
         self._session.refuse(code, **extra)
 
+    def dismiss(self, code: str, **extra: object) -> None:
+        """Send the client away politely: refuse it with this code when nothing said to it alone can arrive any more.
+
+        So whoever says something to it meanwhile knows whether it was delivered. Only the first call counts.
+        """
+        if not self._is_dismissed:
+            self._is_dismissed = True
+            self.withdraw(lambda: None if self._is_lost else self.refuse(code, **extra))
+
     def abort(self) -> None:
         """Abort the socket at once; data that waits to be sent is dropped."""
         self.outbox.abort()
 
+    reads_binary: Final = True
+
     def alive(self) -> None:
-        """The client answered a ping."""
+        """The client has given a sign of life: it answered a ping, or has sent anything else instead."""
         if self.info.visitor.language == "v2":
             self._home.presence.touch(self.info.place)
 
@@ -196,7 +211,8 @@ class Connections:
             async with asyncio.timeout(seconds):
                 for connection in self:
                     pause = random.randint(*RETRY_AFTER_MS)  # noqa: S311 - jitter
-                    connection.refuse("going_away", retry_after_ms=pause)
+                    leave = connection.dismiss if seconds > SHORT_SECONDS else connection.refuse
+                    leave("going_away", retry_after_ms=pause)
                 await self._wait_until_empty()
                 for flush in self.flushes:
                     await flush()
@@ -212,3 +228,7 @@ class Connections:
         self._empty.clear()
         if self._all:
             await self._empty.wait()
+
+
+def _at_once(then: Callable[[], None]) -> None:
+    then()

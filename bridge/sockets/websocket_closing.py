@@ -8,6 +8,7 @@ A client that does not read what waits for it is ended, too: see `cut`.
 """
 
 from asyncio.transports import BaseTransport
+from time import monotonic
 from typing import Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -15,9 +16,11 @@ from websockets.frames import Frame
 from websockets.protocol import State
 
 from bridge.budget.budget import Budget
+from bridge.budget.drain import Drain, OutboxBounds
 from bridge.sockets.departure import Departure
 from bridge.sockets.discarded_input import DiscardedInput
-from bridge.sockets.ports import Carried
+from bridge.sockets.last_words import LastWords
+from bridge.sockets.ports import HEARD_OUT, Carried
 from bridge.sockets.reader import Reader
 
 FLUSH_SECONDS: Final = 5.0
@@ -30,15 +33,20 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
     """One WebSocket: the part that ends it."""
 
     budget: Budget
-    outbox_bytes: int = 1_048_576
-    """How much may wait for a client that does not read."""
+    outbox_bounds: OutboxBounds = OutboxBounds()
+    """How much may wait for a client, and how fast it must take it."""
+    heard_out: LastWords
+    """The sockets of this process that were closed politely, and are heard until their clients close."""
     _reader: Reader
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self._carried: Carried | None = None
+        self._heard_out: Carried | None = None
+        self._is_alive = False
         self._departure = Departure()
         self._is_stopped = self._discards_input = False
+        self._drain: Drain | None = None
         self._discarded: DiscardedInput | None = None
         self.close_timeout = FLUSH_SECONDS
 
@@ -49,8 +57,10 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
     def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
         """Write `last` and the close frame, after everything written before.
 
-        Aborts if they are not sent and the close not answered in `FLUSH_SECONDS`.
+        Aborts if they are not sent and the close not answered in `FLUSH_SECONDS`. After a polite close what still
+        arrives until then is handed on: it was sent before the client could know.
         """
+        heard_out = self._carried if reason in HEARD_OUT else None
         self._lose()
         if self.close_sent or self.disconnected:
             return
@@ -61,7 +71,14 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         self.conn.send_close(code, reason)
         self.transport.write(b"".join((last, *self.conn.data_to_send())))  # one write: a cutover closes many sockets
         self.close_sent = True
+        if heard_out is not None:
+            self._heard_out = heard_out
+            self.heard_out.add(self)
         self._abort_after(FLUSH_SECONDS)
+
+    def _hear_no_more(self) -> None:
+        self._heard_out = None
+        self.heard_out.discard(self)
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -71,9 +88,13 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         """Bytes in the transport's buffer, which the socket has not taken yet."""
         return self.transport.get_write_buffer_size()
 
-    def _look_at_outbox(self) -> None:
-        if self._carried is not None and self.waiting_bytes() > self.outbox_bytes:
-            self.loop.call_soon(self.cut)  # not now: the hub is in the middle of writing to other listeners
+    def is_slow(self, now_seconds: float) -> bool:
+        """Whether the client does not take what waits for it fast enough."""
+        return self._drain is not None and self._drain.is_too_slow(self.waiting_bytes(), now_seconds)
+
+    def _cut_if_slow(self) -> None:
+        if self.is_slow(monotonic()):
+            self.cut()
 
     def cut(self) -> None:
         """End a slow consumer: an ERROR and the close frame are the last data queued for it."""
@@ -83,6 +104,7 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
 
     def handle_close(self, event: Frame) -> None:
         self._lose()
+        self._hear_no_more()
         if self.close_sent:
             self.transport.close()
         else:
@@ -109,6 +131,7 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         if self._discards_input:
             return
         self._discards_input = self.close_sent = True
+        self._hear_no_more()
         self._reader.end()
         self.stop_keepalive()
         if not self.transport.is_closing():
@@ -137,8 +160,18 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
             self._is_stopped = False
             self.transport.resume_reading()
 
+    def send_keepalive_ping(self) -> None:
+        self._is_alive = False
+        super().send_keepalive_ping()
+
     def keepalive_timeout(self) -> None:
+        """No pong has come in time. Any other frame since the ping is as good: who speaks is alive."""
         self.pong_timer = None
+        if self._is_alive:
+            if self._carried is not None:
+                self._carried.alive()
+            self.send_keepalive_ping()
+            return
         self._lose()
         if not self.transport.is_closing() and self.conn.state is State.OPEN:
             self.conn.fail(1011, "keepalive ping timeout")
@@ -146,10 +179,12 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
 
     def eof_received(self) -> None:
         self._lose()
+        self._hear_no_more()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose()
         self._discards_input = True
+        self._hear_no_more()
         self._reader.end()
         super().connection_lost(exc)
         self._departure.gone()

@@ -19,6 +19,7 @@ from websockets.frames import Frame, Opcode
 from websockets.speedups import apply_mask
 
 from bridge.budget.accounts import Holder
+from bridge.budget.drain import Drain
 from bridge.budget.outboxes import MUCH_BYTES
 from bridge.sockets.framing import Extent, is_ping_or_pong, is_plain_text
 from bridge.sockets.ports import ASGI_EXTENSION, WHEN_GONE, Carried, offer
@@ -39,7 +40,7 @@ class WebSocketProtocol(WebSocketClosing):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self._reader = Reader(self, self.budget, self.budget.stranger(self.client[0] if self.client else ""))
-        self._is_full = self._is_attached = False
+        self._is_attached = False
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
@@ -82,7 +83,7 @@ class WebSocketProtocol(WebSocketClosing):
     def attach(self, carried: Carried) -> None:
         """From now on pass every message to `carried`, in the turn of the loop in which it is read."""
         self._carried, self._reader.holder, self._is_attached = carried, carried.holder, True
-        self.transport.set_write_buffer_limits(high=min(MUCH_BYTES, self.outbox_bytes))
+        self.transport.set_write_buffer_limits(high=min(MUCH_BYTES, self.outbox_bounds.most_bytes))
         handle = self.transport.get_extra_info("socket")
         if handle is not None:
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
@@ -103,8 +104,14 @@ class WebSocketProtocol(WebSocketClosing):
     def write(self, frames: bytes) -> None:
         """Write framed bytes, now or as soon as the socket takes them."""
         self.transport.write(frames)
-        if self._is_full:
-            self._look_at_outbox()
+        if self._drain is not None:
+            self._note_backlog(self._drain, len(frames))
+
+    def _note_backlog(self, drain: Drain, size_bytes: int) -> None:
+        """Note what was written while much waits; beyond the bound, look whether the client is slow."""
+        drain.written_bytes += size_bytes
+        if self.waiting_bytes() > self.outbox_bounds.most_bytes:
+            self.loop.call_soon(self._cut_if_slow)  # not now: the hub is in the middle of writing to other listeners
 
     def data_received(self, data: bytes) -> None:
         if self._discards_input:
@@ -112,6 +119,7 @@ class WebSocketProtocol(WebSocketClosing):
         elif not self.handshake_initiated:
             super().data_received(data)
         else:
+            self._is_alive = True
             self._reader.add(data)
             self._judge_beginning()
 
@@ -177,7 +185,8 @@ class WebSocketProtocol(WebSocketClosing):
             self.handle_parser_exception()
 
     def _take(self, payload: bytes, *, is_text: bool) -> None:
-        if self._carried is None:
+        reader = self._carried or self._heard_out
+        if reader is None:
             self._hand_to_application(payload)
             return
         try:
@@ -185,16 +194,19 @@ class WebSocketProtocol(WebSocketClosing):
         except UnicodeDecodeError:
             if is_text:
                 self._fail(1007, "not UTF-8")
-            else:
-                self._carried.refuse("binary_not_supported")
-            return
-        self._deliver(text)
+                return
+            text = None
+        if text is None or not (is_text or reader.reads_binary):
+            self._refuse("binary_not_supported")
+        else:
+            self._deliver(text)
 
     def _deliver(self, text: str) -> None:
-        if self._carried is None:
+        reader = self._carried or self._heard_out
+        if reader is None:
             return
         try:
-            self._carried.receive(text)
+            reader.receive(text)
         except Exception:
             log.exception("message_failed")
             WebSocketProtocol.errors += 1
@@ -237,11 +249,10 @@ class WebSocketProtocol(WebSocketClosing):
     def pause_writing(self) -> None:
         """The transport's buffer has reached its high-water mark. Called within the write that caused it."""
         super().pause_writing()
-        self._is_full = True
+        self._drain = Drain(self.outbox_bounds)
         self.budget.outboxes.fill(self)
-        self._look_at_outbox()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._is_full = False
+        self._drain = None
         self.budget.outboxes.drain(self)

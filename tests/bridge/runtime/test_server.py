@@ -33,7 +33,7 @@ def test_uvicorn_is_set_to_our_protocols_and_limits(settings: Settings) -> None:
     assert isinstance(config.ws, type)
     assert issubclass(config.ws, CountedWebSocket)
     assert config.ws.strangers is config.http.strangers
-    assert config.ws.outbox_bytes == 5_000
+    assert config.ws.outbox_bounds.most_bytes == 5_000
     assert config.ws_max_size == 1_000
     assert config.ws_per_message_deflate is False
     assert (config.ws_ping_interval or 0) + (config.ws_ping_timeout or 0) <= 45

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.budget.drain import MOST_TIMES
 from bridge.sockets.framing import text_frame
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 from tests.bridge.broker.parts import until
@@ -108,6 +109,44 @@ async def test_a_client_that_does_not_read_is_refused_once_and_not_within_the_wr
         assert house.guest.refusals == ["slow_consumer"]
         await until(lambda: house.guest.wire.disconnected, 2)
         silent.close()
+
+
+async def test_a_client_that_reads_nothing_of_what_waits_is_refused_though_nothing_more_is_written(
+    port: int, house: House
+) -> None:
+    async with slow_reader(port) as silent:
+        await until(lambda: house.guest.wire is not None and house.guest.wire._carried is not None)
+        wire = house.guest.wire
+        while wire.waiting_bytes() <= OUTBOX_BYTES:
+            wire.write(text_frame(b"x" * 20_000))
+            await asyncio.sleep(0)
+        wire.budget.outboxes.look()
+        assert house.guest.refusals == []
+        while not house.guest.refusals:
+            wire.budget.outboxes.look()
+            await asyncio.sleep(0.05)
+        assert house.guest.refusals == ["slow_consumer"]
+        silent.close()
+
+
+async def test_a_client_that_drains_is_not_slow_however_much_waits_within_four_times_the_bound(
+    guest: RawSocket, house: House
+) -> None:
+    """The kernel takes what it can; the rest waits for longer than the bound alone would allow."""
+    wire = house.guest.wire
+    for _ in range(20):
+        for _ in range(MOST_TIMES - 1):
+            wire.write(text_frame(b"x" * OUTBOX_BYTES))
+        for _ in range(MOST_TIMES - 1):
+            assert (await guest.receive())[0] == TEXT
+    assert (house.guest.refusals, house.guest.losses) == ([], 0)
+
+
+async def test_where_binary_is_never_text_it_is_refused(guest: RawSocket, house: House) -> None:
+    house.guest.reads_binary = False
+    await guest.send(frame(TEXT, b"text") + frame(BINARY, b"binary"))
+    await until(lambda: house.guest.refusals)
+    assert (house.guest.texts, house.guest.refusals) == (["text"], ["binary_not_supported"])
 
 
 async def test_a_ping_is_answered_and_a_pong_that_nobody_asked_for_is_a_sign_of_life(
