@@ -57,8 +57,16 @@ class ConnectionInfo:
         return self.place.client if self.visitor.client_id is None else self.visitor.client_id
 
 
+def _at_once(then: Callable[[], None]) -> None:
+    then()
+
+
 class Connection:
     """One connection, and what its socket calls when something arrives."""
+
+    reads_binary: Final = True
+    withdraw: Callable[[Callable[[], None]], None] = staticmethod(_at_once)
+    """Ends what is said to this client alone, then calls its argument."""
 
     def __init__(
         self,
@@ -78,8 +86,6 @@ class Connection:
         self._home = home
         self._expiry: asyncio.TimerHandle | None = None
         self._is_lost = self._is_dismissed = False
-        self.withdraw: Callable[[Callable[[], None]], None] = _at_once
-        """Ends what is said to this client alone, then calls its argument."""
         self.receive: Final = session.receive
         self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
 
@@ -116,8 +122,6 @@ class Connection:
     def abort(self) -> None:
         """Abort the socket at once; data that waits to be sent is dropped."""
         self.outbox.abort()
-
-    reads_binary: Final = True
 
     def alive(self) -> None:
         """The client has given a sign of life: it answered a ping, or has sent anything else instead."""
@@ -228,7 +232,3 @@ class Connections:
         self._empty.clear()
         if self._all:
             await self._empty.wait()
-
-
-def _at_once(then: Callable[[], None]) -> None:
-    then()

@@ -109,9 +109,7 @@ class Workers:
         os.close(pipe[1])
         now = time.monotonic()
         self._started[pid] = Worker(number, pipe[0], now, now)
-        if (
-            self._is_stopping
-        ):  # perhaps another thread took the signal, and the handler ran before this worker was known
+        if self._is_stopping:  # another thread took the signal, and its handler ran before this worker was known
             os.kill(pid, signal.SIGTERM)
 
     def _child(self, number: int, parent: int) -> int:

@@ -56,6 +56,8 @@ class Engine:
         self.transport: Transport = transport
         self.outgoing: Final = Outgoing(bounds)
         self.end: End | None = None
+        self.is_told = False
+        """Whether a poll was told that the session is over."""
         self._heard_at = now_seconds
         self._ping_at: float | None = now_seconds + PING_INTERVAL_SECONDS
 
@@ -120,6 +122,7 @@ class Engine:
         if self.transport != "polling" and self.end is None:
             return packets.NOOP
         taken = self.outgoing.take(most_packets, ANSWER_BYTES)
+        self.is_told = not taken
         return packets.SEPARATOR.join(taken) if taken else self.last_packet
 
     @property

@@ -60,7 +60,7 @@ async def poll(request: Request, session: Session) -> Response | None:
 
     `None`: there is no such session any more, and the client should connect again.
     """
-    if session.is_told:
+    if session.engine.is_told:
         return None
     if not _may_begin(session, is_under_way=session.is_polling):
         return WrongWay()

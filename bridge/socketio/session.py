@@ -46,8 +46,7 @@ class Session:
         self.transport: Final = Transport(engine, home, wire, lambda: self.refuse("slow_consumer"))
         self.budget: Final = PacketBudget(home.budget, address)
         self.namespaces: Final = Namespaces()
-        self.is_polling = self.is_posting = self.is_told = False
-        """Whether a poll, or a POST, is under way; and whether a poll was told that the session is over."""
+        self.is_polling = self.is_posting = False
         self.when_joined: Callable[[Holder], None] = _nobody_pays
         """Called with the holder that pays from now on, each time the client has joined a namespace."""
         self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
@@ -78,15 +77,9 @@ class Session:
         """Wait for packets; returns the response body for a poll. It is empty if the client should connect again."""
         self.engine.heard(self._home.now())
         body = await self.transport.answer(most_packets)
-        if body in (packets.CLOSE, b""):
-            self.is_told = True
-            self._forget_if_unheard()
+        if self.engine.is_told and not self.namespaces.hears_out:
+            self._home.forget(self.sid)  # else `look` forgets it, when what its client has said meanwhile has come
         return body
-
-    def _forget_if_unheard(self) -> None:
-        """Remove the session, unless what its client has said meanwhile is still awaited: `look` removes it then."""
-        if not self.namespaces.hears_out:
-            self._home.forget(self.sid)
 
     def receive(self, text: str, receipt: object = None) -> None:
         """Handle one packet of the session's WebSocket. It must not wait, so a CONNECT is handled in a task."""

@@ -52,16 +52,13 @@ class Sessions(Part):
         trusted_proxies: tuple[str, ...] = (),
     ) -> None:
         """`now` returns the time of the event loop's clock, in seconds."""
-        self.outbox_bounds: Final = outbox_bounds
-        self.budget: Final = budget
-        self.counts: Final = counts
+        self.outbox_bounds, self.budget, self.counts = outbox_bounds, budget, counts
         self._sessions: Final[dict[str, Session]] = {}
         self._trusted_proxies = trusted_proxies
         self._framed: tuple[bytes, bytes] = (b"", b"")
         self.doors: Final[dict[str, Door]] = {}
         self.pending: Final = PendingSessions()
-        self.max_message_bytes = max_message_bytes
-        self.now = now
+        self.max_message_bytes, self.now = max_message_bytes, now
         self.begun = self.displaced = self.broken = 0
         """Sessions that began, that ended because others began, and that ended because of an invalid packet."""
 

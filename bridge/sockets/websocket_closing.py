@@ -3,12 +3,9 @@
 A close must not wait for a client that does not read. A close frame must not be lost: closing a socket with unread
 bytes resets it. So after the close frame the writing side is shut down, what still arrives is discarded up to
 `LINGER_BYTES`, and a timer aborts.
-
-A client that does not read what waits for it is ended, too: see `cut`.
 """
 
 from asyncio.transports import BaseTransport
-from time import monotonic
 from typing import Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -16,7 +13,6 @@ from websockets.frames import Frame
 from websockets.protocol import State
 
 from bridge.budget.budget import Budget
-from bridge.budget.drain import Drain, OutboxBounds
 from bridge.sockets.departure import Departure
 from bridge.sockets.discarded_input import DiscardedInput
 from bridge.sockets.last_words import LastWords
@@ -33,8 +29,6 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
     """One WebSocket: the part that ends it."""
 
     budget: Budget
-    outbox_bounds: OutboxBounds = OutboxBounds()
-    """How much may wait for a client, and how fast it must take it."""
     heard_out: LastWords
     """The sockets of this process that were closed politely, and are heard until their clients close."""
     _reader: Reader
@@ -46,7 +40,6 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         self._is_alive = False
         self._departure = Departure()
         self._is_stopped = self._discards_input = False
-        self._drain: Drain | None = None
         self._discarded: DiscardedInput | None = None
         self.close_timeout = FLUSH_SECONDS
 
@@ -67,13 +60,16 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         if self.conn.state is not State.OPEN:
             self.transport.write(last)  # the library has begun a close of its own, which follows
             return
+        self._send_close(code, reason, last)
+        if heard_out is not None:
+            self._heard_out = heard_out
+            self.heard_out.add(self)
+
+    def _send_close(self, code: int, reason: str, last: bytes) -> None:
         self.stop_keepalive()
         self.conn.send_close(code, reason)
         self.transport.write(b"".join((last, *self.conn.data_to_send())))  # one write: a cutover closes many sockets
         self.close_sent = True
-        if heard_out is not None:
-            self._heard_out = heard_out
-            self.heard_out.add(self)
         self._abort_after(FLUSH_SECONDS)
 
     def _hear_no_more(self) -> None:
@@ -83,24 +79,6 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
     def abort(self) -> None:
         """End the connection at once."""
         self.transport.abort()
-
-    def waiting_bytes(self) -> int:
-        """Bytes in the transport's buffer, which the socket has not taken yet."""
-        return self.transport.get_write_buffer_size()
-
-    def is_slow(self, now_seconds: float) -> bool:
-        """Whether the client does not take what waits for it fast enough."""
-        return self._drain is not None and self._drain.is_too_slow(self.waiting_bytes(), now_seconds)
-
-    def _cut_if_slow(self) -> None:
-        if self.is_slow(monotonic()):
-            self.cut()
-
-    def cut(self) -> None:
-        """End a slow consumer: an ERROR and the close frame are the last data queued for it."""
-        if self._carried is not None:
-            self._carried.refuse("slow_consumer")
-            self._abort_after(self.close_timeout)
 
     def handle_close(self, event: Frame) -> None:
         self._lose()

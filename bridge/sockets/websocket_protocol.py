@@ -6,7 +6,7 @@ messages are of that kind, and they are read here without the library. It relies
 when they change.
 
 `reader.py` decides when received bytes are read. Nothing is read before the handshake is answered, and nothing of a
-client that was refused. How a socket ends is in `websocket_closing.py`.
+client that was refused. How a socket ends is in `websocket_closing.py`, how it sends in `websocket_outbox.py`.
 """
 
 import socket
@@ -19,12 +19,10 @@ from websockets.frames import Frame, Opcode
 from websockets.speedups import apply_mask
 
 from bridge.budget.accounts import Holder
-from bridge.budget.drain import Drain
-from bridge.budget.outboxes import MUCH_BYTES
 from bridge.sockets.framing import Extent, is_ping_or_pong, is_plain_text
 from bridge.sockets.ports import ASGI_EXTENSION, WHEN_GONE, Carried, offer
 from bridge.sockets.reader import Reader
-from bridge.sockets.websocket_closing import WebSocketClosing
+from bridge.sockets.websocket_outbox import WebSocketOutbox
 from v3.refusals import FLOODED
 
 MAX_FRAGMENTS: Final = 4_096
@@ -34,7 +32,7 @@ SEND_BUFFER_BYTES: Final = 256 * 1024
 log = structlog.get_logger(__name__)
 
 
-class WebSocketProtocol(WebSocketClosing):
+class WebSocketProtocol(WebSocketOutbox):
     """One socket. Until a connection is attached, messages go to the application's `receive`, as in uvicorn's class."""
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -83,7 +81,7 @@ class WebSocketProtocol(WebSocketClosing):
     def attach(self, carried: Carried) -> None:
         """From now on pass every message to `carried`, in the turn of the loop in which it is read."""
         self._carried, self._reader.holder, self._is_attached = carried, carried.holder, True
-        self.transport.set_write_buffer_limits(high=min(MUCH_BYTES, self.outbox_bounds.most_bytes))
+        self._watch_outbox()
         handle = self.transport.get_extra_info("socket")
         if handle is not None:
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
@@ -100,18 +98,6 @@ class WebSocketProtocol(WebSocketClosing):
     def pays(self, holder: Holder) -> None:
         """Charge what is read to this holder, from now on."""
         self._reader.holder = holder
-
-    def write(self, frames: bytes) -> None:
-        """Write framed bytes, now or as soon as the socket takes them."""
-        self.transport.write(frames)
-        if self._drain is not None:
-            self._note_backlog(self._drain, len(frames))
-
-    def _note_backlog(self, drain: Drain, size_bytes: int) -> None:
-        """Note what was written while much waits; beyond the bound, look whether the client is slow."""
-        drain.written_bytes += size_bytes
-        if self.waiting_bytes() > self.outbox_bounds.most_bytes:
-            self.loop.call_soon(self._cut_if_slow)  # not now: the hub is in the middle of writing to other listeners
 
     def data_received(self, data: bytes) -> None:
         if self._discards_input:
@@ -241,18 +227,3 @@ class WebSocketProtocol(WebSocketClosing):
         super().handle_pong(event)
         if self._carried is not None:
             self._carried.alive()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.budget.outboxes.drain(self)
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """The transport's buffer has reached its high-water mark. Called within the write that caused it."""
-        super().pause_writing()
-        self._drain = Drain(self.outbox_bounds)
-        self.budget.outboxes.fill(self)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._drain = None
-        self.budget.outboxes.drain(self)
