@@ -76,7 +76,7 @@ class Namespaces:
         """The decision that follows from one packet of the client, or `None`. Raises `Broken`."""
         packet = packets.read(text)
         self._attachments = packet.attachments
-        if packet.kind in ("ack", "binary_ack"):
+        if packet.kind == "ack":
             return None  # the server never asks for an acknowledgement, so there is nothing to do
         if packet.kind == "connect":
             return self._connect(packet)
@@ -92,7 +92,7 @@ class Namespaces:
             raise Broken
         if packet.kind == "disconnect":
             return Leave(self.joined.pop(packet.namespace))
-        if packet.kind == "binary_event":
+        if packet.attachments or packet.kind.startswith("binary"):
             return Refuse(self.joined[packet.namespace], "binary_not_supported")
         return Say(packet.namespace, self.joined[packet.namespace], packets.frame_of(packet), packet.number)
 
