@@ -107,7 +107,7 @@ async def test_a_fault_of_ours_ends_nobodys_session(monkeypatch: pytest.MonkeyPa
     await session.receive_in_turn('42/v3,["message","next"]')
     assert [text for text, _ in home.v3.guests[0].received] == ["a fault of ours", "next"]
     assert (session.is_over, home.sessions.broken) == (False, 0)
-    assert logged.events == ["message_failed"]
+    assert (logged.events, home.counts.errors) == (["message_failed"], 1)
 
 
 async def test_a_message_over_the_limit_is_refused() -> None:
@@ -344,7 +344,7 @@ async def test_a_fault_of_ours_while_a_client_joins_ends_nobodys_session(monkeyp
     monkeypatch.setattr(home.v2, "enter", None)
     monkeypatch.setattr(session_module, "log", logged)
     await session.receive_in_turn("40/v2,{}")
-    assert (session.is_over, logged.events) == (False, ["message_failed"])
+    assert (session.is_over, logged.events, home.counts.errors) == (False, ["message_failed"], 1)
 
 
 async def test_a_session_over_a_websocket_is_closed_behind_its_last_words_and_forgotten() -> None:
