@@ -12,6 +12,8 @@ from v3.messages import SERVER_ID, Content, Problem, write
 
 FLOODED: Final = 4429
 """Close code of a connection whose messages were refused as `rate_limited` for ten seconds without a pause."""
+HEARD_OUT: Final = frozenset({"going_away", "stage_legacy", "token_expired"})
+"""Codes that close politely: what the client has sent before it could know of the close is still said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class Channels:
         self._confirmed: set[bytes] = set()
         self._outstanding: Counter[bytes] = Counter()
         self._waiting: dict[bytes, list[asyncio.Future[None]]] = {}
+        self._leaving: dict[bytes, list[asyncio.Future[None]]] = {}
         self._unsent: list[tuple[str, bytes]] = []
 
     def __len__(self) -> int:
@@ -58,6 +59,23 @@ class Channels:
                 self._waiting.pop(channel, None)
                 self._order("UNSUBSCRIBE", channel)
 
+    def leave(self, channel: bytes) -> "asyncio.Future[None]":
+        """Take back one `hold`. The future is done when nothing of the channel can arrive any more, if it was the last.
+
+        It is done at once if others hold the channel, and when the link is lost.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.release([channel])
+        if channel in self._holders:
+            future.set_result(None)
+        else:
+            self._leaving.setdefault(channel, []).append(future)
+        return future
+
+    def left(self, channel: bytes) -> None:
+        """Redis has confirmed an UNSUBSCRIBE of this channel: everything that it sent before has arrived."""
+        _finish(self._leaving.pop(channel, ()))
+
     def confirm(self, channel: bytes) -> None:
         """Redis has confirmed one SUBSCRIBE of this channel. Only the confirmation of the latest one counts."""
         self._outstanding[channel] -= 1
@@ -66,9 +84,7 @@ class Channels:
         del self._outstanding[channel]
         if channel in self._holders:
             self._confirmed.add(channel)
-        for future in self._waiting.pop(channel, ()):
-            if not future.done():
-                future.set_result(None)
+        _finish(self._waiting.pop(channel, ()))
 
     def renew(self) -> None:
         """There is a new link: subscribe to all wanted channels."""
@@ -81,6 +97,8 @@ class Channels:
         self._confirmed.clear()
         self._outstanding.clear()
         self._unsent.clear()
+        for channel in tuple(self._leaving):
+            self.left(channel)
 
     def take_commands(self) -> list[bytes]:
         """The commands to send now, packed. Neighbouring channels with the same command share one."""
@@ -104,3 +122,9 @@ class Channels:
         self._unsent.append((command, channel))
         if command == "SUBSCRIBE":
             self._outstanding[channel] += 1
+
+
+def _finish(futures: Iterable["asyncio.Future[None]"]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)

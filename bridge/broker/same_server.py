@@ -129,7 +129,7 @@ class SameServer:
         self._spoke_elsewhere = min(self._certain_until, self._by_address_until), self._now()
         self._doubt()
         self._bus.leave(ELSEWHERE)
-        self._subscriber.leave()
+        self._subscriber.end_link()
 
     def _arrive(self, canary: bytes) -> None:
         """Ask when the first of our processes came to this server: since then it was apart from this one."""

@@ -69,6 +69,8 @@ class Subscriber:
         """Called with what this process publishes now: when these bytes arrive, they need not be parsed."""
         self.release: Final[Callable[[Iterable[bytes]], None]] = self._channels.release
         """Takes back one `hold`; the last one unsubscribes."""
+        self.leave: Final[Callable[[bytes], asyncio.Future[None]]] = self._channels.leave
+        """Takes back one `hold` of one channel; the future is done when nothing of it arrives here any more."""
 
     async def run(self) -> None:
         """Keep the link open, and check that Redis answers on it. Ends only by cancellation."""
@@ -132,7 +134,7 @@ class Subscriber:
         announced_since, announced_until = self._announced
         return announced_since - COVERED_SECONDS <= since and until <= announced_until
 
-    def leave(self) -> None:
+    def end_link(self) -> None:
         """End the link, which does not lead where it should; another is made by the name of the server."""
         self._keeper.end_link()
 
@@ -181,6 +183,8 @@ class Subscriber:
             if not self.notices.confirm(reply[1]):
                 self._channels.confirm(reply[1])
             self.announce_if_whole()
+        elif reply[0] == b"unsubscribe":
+            self._channels.left(reply[1])
 
     def _answered(self, asked_at: object, trouble: str | None) -> None:
         """A PING was answered, perhaps with an error. An answer too many means that a subscription was refused."""

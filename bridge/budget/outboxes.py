@@ -1,11 +1,12 @@
-"""The bound on bytes queued for all connections of this process together. It writes to no socket.
+"""The connections with many queued bytes: who of them is slow, and the bound on all together. It writes to no socket.
 
 Each outbox has its own bound, but a thousand full ones would still fill the memory. So every connection with many
-queued bytes is registered here. While these hold more than the bound together, those with the most queued bytes are cut
-off.
+queued bytes is registered here. Those that do not drain (see `drain.py`) are cut off. While the rest hold more than the
+bound together, those with the most queued bytes are cut off, too.
 """
 
 import asyncio
+from time import monotonic
 from typing import Final, Protocol
 
 LOOK_SECONDS: Final = 0.1
@@ -19,6 +20,9 @@ class Full(Protocol):
 
     def waiting_bytes(self) -> int:
         """Bytes that are queued for it now."""
+
+    def is_slow(self, now_seconds: float) -> bool:
+        """Whether it does not take what is queued for it fast enough."""
 
     def cut(self) -> None:
         """End the connection as a slow consumer, and queue nothing more for it."""
@@ -47,15 +51,16 @@ class Outboxes:
         return sum(one.waiting_bytes() for one in self._full)
 
     async def run(self) -> None:
-        """Check the bound every `LOOK_SECONDS`, until cancelled."""
+        """Check every `LOOK_SECONDS`, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.look()
 
     def look(self) -> None:
-        """Cut off the connections with the most queued bytes, until the rest is within the bound."""
+        """Cut off who is slow, then the connections with the most queued bytes, until the rest is within the bound."""
         if not self._full:
             return
+        self._cut_slow(monotonic())
         sizes = sorted(((one.waiting_bytes(), number, one) for number, one in enumerate(self._full)), reverse=True)
         too_many = sum(size for size, _, _ in sizes) - self.most_bytes
         for size, _, one in sizes:
@@ -63,5 +68,10 @@ class Outboxes:
                 return
             too_many -= size
             self.cut += 1
+            self.drain(one)
+            one.cut()
+
+    def _cut_slow(self, now_seconds: float) -> None:
+        for one in [one for one in self._full if one.is_slow(now_seconds)]:
             self.drain(one)
             one.cut()

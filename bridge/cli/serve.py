@@ -113,11 +113,12 @@ def _run_many(latest: LatestSettings, redis_url: str, reserved: socket.socket) -
     with tempfile.TemporaryDirectory(prefix="aether-bridge-") as directory:
 
         def work(number: int) -> int:
-            group = WorkerGroup(Path(directory), number)
+            group = WorkerGroup(Path(directory), number, workers.heart)
             with _listener(host, port, shared=True) as listener:
                 return _run_one(Application(latest.settings, redis_url, group, latest.source), listener)
 
-        return Workers(latest.settings.workers, work, latest.again).run()
+        workers = Workers(latest.settings.workers, work, latest.again)
+        return workers.run()
 
 
 @contextlib.contextmanager

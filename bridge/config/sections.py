@@ -10,9 +10,12 @@ from redis.asyncio.connection import Connection, ConnectionPool, parse_url
 from redis.exceptions import RedisError
 
 from bridge.budget.client_address import networks_of
+from bridge.budget.drain import OutboxBounds
 from bridge.config.tables import TenantName
 
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
+MESSAGES_IN_OUTBOX: Final = 2
+"""An outbox holds so many of the largest messages, whatever `outbox_bytes` says."""
 
 # Absolute, because the private server has another working directory, where a relative path would be wrong.
 AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
@@ -72,7 +75,12 @@ class BoundSettings(BaseModel):
     max_message_bytes: int = Field(65_536, ge=128, le=8_388_608, description="Largest frame of a client, in bytes.")
     messages_per_second: float = Field(100, ge=0, description="Messages a second of one connection; 0 turns it off.")
     burst: int = Field(200, ge=1, description="Messages that one connection may say at once.")
-    outbox_bytes: int = Field(1_048_576, ge=4_096, description="Bytes that may wait for one connection.")
+    outbox_bytes: int = Field(
+        1_048_576, ge=4_096, description="Bytes that may wait for one connection; at least two largest messages."
+    )
+    outbox_drain_bytes_per_second: float = Field(
+        131_072, ge=0, description="How fast a connection drains while more waits; 0: at any speed."
+    )
     outboxes_bytes: int = Field(
         134_217_728, ge=4_194_304, description="Bytes that may wait for all connections of one process."
     )
@@ -87,6 +95,12 @@ class BoundSettings(BaseModel):
     )
     presence_seconds: float = Field(3_600, ge=1, description="How long a heartbeat keeps a client present.")
     presence_events_members: int = Field(200, ge=0, description="Larger groups hear no JOIN and LEAVE.")
+
+    @property
+    def outbox_bounds(self) -> OutboxBounds:
+        """The bounds of one outbox. It holds at least two of the largest messages, or one could end its listeners."""
+        most_bytes = max(self.outbox_bytes, MESSAGES_IN_OUTBOX * self.max_message_bytes)
+        return OutboxBounds(most_bytes, self.outbox_drain_bytes_per_second)
 
 
 class RecordSettings(BaseModel):

@@ -110,7 +110,7 @@ class Evictions:
                 return
             connection = next(iter(self._due))
             code, extra = self._due.pop(connection)
-            connection.refuse(code, **extra)
+            connection.dismiss(code, **extra)
             self.evicted += 1
 
 

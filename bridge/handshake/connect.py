@@ -80,8 +80,10 @@ class Connector:
         """
         channels = await self._subscriptions.take(client.owner, client.place, client.visitor.language)
         give_back = partial(self._subscriptions.give_back, client.owner, client.place, channels)
+        withdraw = partial(self._subscriptions.withdraw, client.place, channels)
         try:
             connection = self._connection(client, channels, outbox, renderer, session)
+            connection.withdraw = withdraw
         except BaseException:
             give_back()
             raise

@@ -5,6 +5,7 @@ fails, those already taken are released.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from bridge.broker.addresses import Addresses
@@ -15,6 +16,8 @@ from bridge.messaging.routing import listens_on
 from bridge.records.rows import Language
 
 SUBSCRIPTION_SECONDS: Final = 3.0
+WITHDRAWAL_SECONDS: Final = 0.25
+"""How long a client that is sent away waits for Redis, so that what is said to it is delivered or refused."""
 
 
 class Unavailable(Exception):
@@ -66,6 +69,23 @@ class Subscriptions:
             if has_entered:
                 self._presence.leave(place)
             raise
+
+    def withdraw(self, place: Place, channels: list[bytes], then: Callable[[], None]) -> None:
+        """Unsubscribe from what is said to this client alone, then call `then`: it is about to be sent away.
+
+        What is said to it before has been delivered by then; what is said later is refused as `not_connected`.
+        `channels`, which `give_back` will get, is shortened.
+        """
+        own = self._addresses.client(place.tenant, place.client)
+        channels.remove(own)
+        left = self._subscriber.leave(own)
+        timer = asyncio.get_running_loop().call_later(WITHDRAWAL_SECONDS, left.cancel)
+
+        def go_on(_left: "asyncio.Future[None]") -> None:
+            timer.cancel()
+            then()
+
+        left.add_done_callback(go_on)
 
     def give_back(self, owner: Owner, place: Place, channels: list[bytes]) -> None:
         """Release what `take` took."""

@@ -22,6 +22,8 @@ from bridge.system.observers import Observers
 
 RETRY_AFTER_MS: Final = (250, 3_000)
 CLOCK_LOOK_SECONDS: Final = 30.0
+SHORT_SECONDS: Final = 1.0
+"""A process that has less time to end sends everybody away at once."""
 
 
 class Session(Protocol):
@@ -71,8 +73,16 @@ class ConnectionInfo:
         return self.place.client if self.visitor.client_id is None else self.visitor.client_id
 
 
+def _at_once(then: Callable[[], None]) -> None:
+    then()
+
+
 class Connection:
     """One connection, and what its socket calls when something arrives."""
+
+    reads_binary: Final = True
+    withdraw: Callable[[Callable[[], None]], None] = staticmethod(_at_once)
+    """Ends what is said to this client alone, then calls its argument."""
 
     def __init__(
         self,
@@ -91,7 +101,7 @@ class Connection:
         self._listener = listener
         self._home = home
         self._expiry: asyncio.TimerHandle | None = None
-        self._is_lost = False
+        self._is_lost = self._is_dismissed = False
         self.refused_with = ""
         """The code of its last refusal."""
         self.receive: Final = session.receive
@@ -112,19 +122,28 @@ class Connection:
         if self._home.epoch_seconds() < expires_at:
             self._await_expiry(expires_at)
         else:
-            self.refuse("token_expired")
+            self.dismiss("token_expired")
 
     def refuse(self, code: str, **extra: object) -> None:
         """Send the client an ERROR with this code and the members `extra`; close if the closed list says so."""
         self.refused_with = code
         self._session.refuse(code, **extra)
 
+    def dismiss(self, code: str, **extra: object) -> None:
+        """Send the client away politely: refuse it with this code when nothing said to it alone can arrive any more.
+
+        So whoever says something to it meanwhile knows whether it was delivered. Only the first call counts.
+        """
+        if not self._is_dismissed:
+            self._is_dismissed = True
+            self.withdraw(lambda: None if self._is_lost else self.refuse(code, **extra))
+
     def abort(self) -> None:
         """Abort the socket at once; data that waits to be sent is dropped."""
         self.outbox.abort()
 
     def alive(self) -> None:
-        """The client answered a ping."""
+        """The client has given a sign of life: it answered a ping, or has sent anything else instead."""
         if self.info.visitor.language == "v2":
             self._home.presence.touch(self.info.place)
 
@@ -215,7 +234,8 @@ class Connections:
             async with asyncio.timeout(seconds):
                 for connection in self:
                     pause = random.randint(*RETRY_AFTER_MS)  # noqa: S311 - jitter
-                    connection.refuse("going_away", retry_after_ms=pause)
+                    leave = connection.dismiss if seconds > SHORT_SECONDS else connection.refuse
+                    leave("going_away", retry_after_ms=pause)
                 await self._wait_until_empty()
                 for flush in self.flushes:
                     await flush()

@@ -121,7 +121,7 @@ class _Lane:
         """Queue a batch, in pieces, so that each turn is short. What is over the bound is dropped and counted."""
         for piece in _pieces(batch):
             size = _size_bytes(piece)
-            if self._waiting_bytes + size > MOST_WAITING_BYTES:
+            if self._waiting and self._waiting_bytes + size > MOST_WAITING_BYTES:  # one fits, however large
                 self.left_out_since = self.left_out_since or piece[0].heard.get("sent_at") or ""
                 self._deliveries.left_out += len(piece)
                 continue

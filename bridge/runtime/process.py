@@ -47,6 +47,7 @@ class Process:
             _broker_options(settings, redis_url), microseconds, inbound.deliveries.deliver, inbound.say_gap
         )
         connections = Connections(inbound.hub, self.broker.presence, counts, time.time)
+        connections.flushes.append(sockets.heard_out.over)
         self.tenants: Final = Tenants(self.broker, settings.known_tenants(), connections.tenants)
         kept = RecordOptions(settings.records, settings.census_clients, settings.census_days)
         self.records: Final = Records(kept, self.broker, self.tenants, counts, connections.open_by_tenant)

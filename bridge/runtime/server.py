@@ -51,9 +51,12 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Handle a signal. It may interrupt the process at any point."""
+        """Handle a signal. It may interrupt the process at any point.
+
+        A second SIGINT hurries nothing, the end has its deadline: uvicorn would skip the end of the application.
+        """
         self.last_resort.begin()
-        super().handle_exit(sig, frame)
+        super().handle_exit(signal.SIGTERM, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         deadline = asyncio.get_running_loop().time() + seconds_for_parts(self._drain_seconds)
@@ -82,6 +85,7 @@ class Config(uvicorn.Config):
     def __init__(self, app: Application) -> None:
         settings, budget = app.settings, app.budget
         kept = {"strangers": app.sockets.strangers, "budget": budget}
+        own = {"outbox_bounds": settings.outbox_bounds, "heard_out": app.sockets.heard_out}
         super().__init__(
             Metered(app, budget, partial(client_address, trusted_proxies=settings.trusted_proxies)),
             host=settings.host,
@@ -89,7 +93,7 @@ class Config(uvicorn.Config):
             interface="asgi3",
             loop="uvloop",
             http=type("HttpProtocol", (HttpProtocol,), kept),
-            ws=type("WebSocketProtocol", (CountedWebSocket,), kept | {"outbox_bytes": settings.outbox_bytes}),
+            ws=type("WebSocketProtocol", (CountedWebSocket,), kept | own),
             ws_max_size=settings.max_message_bytes,
             ws_per_message_deflate=False,
             ws_ping_interval=PING_INTERVAL_SECONDS,
@@ -107,7 +111,7 @@ class Config(uvicorn.Config):
     def _take(self, settings: Settings) -> None:
         """Other settings: the size of a message for connections that begin, what may wait for all of them."""
         self.ws_max_size = settings.max_message_bytes
-        cast("type[WebSocketProtocol]", self.ws).outbox_bytes = settings.outbox_bytes
+        cast("type[WebSocketProtocol]", self.ws).outbox_bounds = settings.outbox_bounds
 
 
 def serve(app: Application, sockets: list[socket.socket]) -> bool:

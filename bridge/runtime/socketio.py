@@ -29,8 +29,9 @@ def mount(app: FastAPI, settings: Settings, budget: Budget, process: Process) ->
         V3: v3_door(preflight, process.handshakes.v3, v3_ports(process)),
         V2: v2_door(preflight, v2.handshake, process.tenants.table, process.records.counts, v2.ports),  # V2
     }
-    sessions = mount_sessions(app, settings, budget, preflight, doors)
-    process.messaging.connections.flushes.append(sessions.flushed)
-    process.messaging.connections.cutting_off.add(sessions.end_all)
+    sessions = mount_sessions(app, settings, budget, process.records.counts, preflight, doors)
+    connections = process.messaging.connections
+    connections.flushes.append(sessions.flushed)
+    connections.cutting_off.add(sessions.end_all)
     process.parts.append(sessions)
-    return lambda after: sessions.bound(after.outbox_bytes, after.max_message_bytes)
+    return lambda after: sessions.bound(after.outbox_bounds, after.max_message_bytes)

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from bridge.runtime.heartbeat import Heartbeat
 from bridge.system.background import run_in_background, run_in_turns
 from bridge.system.part import Part, Task
 
@@ -39,10 +40,14 @@ Exposition = Callable[[], bytes]
 
 
 class WorkerGroup(Part):
-    """One worker, and how it reaches the others. `directory`: of the command; `number`: this worker's."""
+    """One worker, and how it reaches the others. `directory`: of the command; `number`: this worker's.
 
-    def __init__(self, directory: Path, number: int) -> None:
+    `heart`: the descriptor of the pipe into which its heart beats.
+    """
+
+    def __init__(self, directory: Path, number: int, heart: int) -> None:
         self.number: Final = number
+        self._heartbeat = Heartbeat(heart)
         self._directory = directory
         self._place = directory / f"{number}.sock"
         self._exposition: Exposition = bytes
@@ -57,7 +62,7 @@ class WorkerGroup(Part):
         self._exposition = exposition
 
     def tasks(self) -> Iterable[Task]:
-        return (self,)
+        return (self, self._heartbeat)
 
     async def run(self) -> None:
         """Answer other workers until cancelled."""

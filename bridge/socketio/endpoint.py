@@ -80,7 +80,7 @@ class Endpoint:
             return _bad_request("session") if session is None else await polling.post(request, session, most_bytes)
         if session is None:
             return PlainTextResponse(await self._sessions.begin(request.scope).answer())
-        return await polling.poll(request, session)
+        return await polling.poll(request, session) or _bad_request("session")
 
     def _refusal(self, headers: Headers, query: Query) -> Response | None:
         """The preflight's refusal of this request. The origin is checked for all, overload only for new sessions."""

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from pydantic_core import to_json
 
+from bridge.budget.drain import OutboxBounds
 from bridge.socketio import packets
 from bridge.socketio.outgoing import Outgoing
 
@@ -16,12 +17,14 @@ PING_INTERVAL_SECONDS: Final = 20
 PING_TIMEOUT_SECONDS: Final = 20
 FLUSH_SECONDS: Final = 5.0
 """How long the last packets of a session wait for a poll to take them."""
-MOST_PACKETS: Final = 16
-"""Packets in one POST, and in one response to a poll: some clients take no more."""
+FEW_PACKETS: Final = 16
+"""Packets in one response to a poll that every client takes: python-engineio's takes no more."""
+ANSWER_BYTES: Final = 262_144
+"""Bytes of packets in one response to a poll. A single packet may be larger."""
 
 Transport = Literal["polling", "probed", "websocket"]
 """`probed`: a WebSocket has sent its probe to take over, and polls are answered with NOOP until it has done so."""
-Received = Literal["message", "pong", "goodbye"]
+Received = Literal["message", "binary", "pong", "goodbye"]
 Due = Literal["ping", "silence", "unflushed"]
 
 
@@ -33,15 +36,28 @@ class End:
     reason: str
     at_seconds: float
 
+    @property
+    def calls_back(self) -> bool:
+        """Whether the client should connect again: clients do after a failure, and not after a CLOSE packet."""
+        return calls_back(self.code)
+
+
+def calls_back(code: int) -> bool:
+    """Whether a close code means that the client should connect again by itself."""
+    return code in (1006, 1012) or code >= 4500
+
 
 class Engine:
     """One session. `sid` must stay secret: anyone who knows it can send and receive as its client."""
 
-    def __init__(self, sid: str, transport: Transport, outbox_bytes: int, now_seconds: float) -> None:
+    def __init__(self, sid: str, transport: Transport, bounds: OutboxBounds, now_seconds: float) -> None:
+        """`bounds`: how much may wait for polls, and how fast they must take it."""
         self.sid: Final = sid
         self.transport: Transport = transport
-        self.outgoing: Final = Outgoing(outbox_bytes)
+        self.outgoing: Final = Outgoing(bounds)
         self.end: End | None = None
+        self.is_told = False
+        """Whether a poll was told that the session is over."""
         self._heard_at = now_seconds
         self._ping_at: float | None = now_seconds + PING_INTERVAL_SECONDS
 
@@ -60,11 +76,17 @@ class Engine:
         """The kind of a client's packet. Raises `Broken` if a client may not send it."""
         if not packets.may_come(packet):
             raise packets.Broken
-        self._heard_at = now_seconds
+        self.heard(now_seconds)
         if packet == packets.PONG:
             self._ping_at = self._ping_at or now_seconds + PING_INTERVAL_SECONDS
             return "pong"
-        return "goodbye" if packet == packets.GOODBYE else "message"
+        if packet == packets.GOODBYE:
+            return "goodbye"
+        return "binary" if packet[0] == packets.BINARY else "message"
+
+    def heard(self, now_seconds: float) -> None:
+        """The client has given a sign of life: any packet, frame or request."""
+        self._heard_at = now_seconds
 
     def receive_upgrade(self, packet: str, now_seconds: float) -> bytes:
         """Take a packet from a WebSocket that wants to take over, and return the answer to it. Raises `Broken`.
@@ -74,7 +96,7 @@ class Engine:
         expected = packets.PROBE if self.transport == "polling" else packets.UPGRADE
         if packet != expected or self.transport == "websocket":
             raise packets.Broken
-        self._heard_at = now_seconds
+        self.heard(now_seconds)
         if self.transport == "polling":
             self.transport = "probed"
             self.outgoing.put(packets.NOOP)
@@ -92,15 +114,21 @@ class Engine:
         """Whether a poll can be answered at once."""
         return self.transport != "polling" or bool(self.outgoing) or self.end is not None
 
-    def answer(self) -> bytes:
-        """The response body for a poll; `CLOSE` when the session has ended and all packets are taken.
+    def answer(self, most_packets: int) -> bytes:
+        """The response body for a poll, with as many packets as fit. When all are taken after the end: `last_packet`.
 
-        `CLOSE` is sent alone. npm's client would treat packets in the same body as packets of a later session.
+        It is sent alone. npm's client would treat packets in the same body as packets of a later session.
         """
         if self.transport != "polling" and self.end is None:
             return packets.NOOP
-        taken = self.outgoing.take(MOST_PACKETS)
-        return packets.SEPARATOR.join(taken) if taken else packets.CLOSE
+        taken = self.outgoing.take(most_packets, ANSWER_BYTES)
+        self.is_told = not taken
+        return packets.SEPARATOR.join(taken) if taken else self.last_packet
+
+    @property
+    def last_packet(self) -> bytes:
+        """The packet that tells the client of the end; empty if it should connect again."""
+        return b"" if self.end is not None and self.end.calls_back else packets.CLOSE
 
     def close(self, code: int, reason: str, now_seconds: float) -> bool:
         """End the session; returns false if it has ended before."""

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.handshake.preflight import Preflight
+from bridge.records.counters import Counts
 from bridge.socketio.endpoint import Endpoint
 from bridge.socketio.ports import Door
 from bridge.socketio.sessions import Sessions
@@ -17,14 +18,15 @@ PATH: Final = "/socket.io"
 
 
 def mount(
-    app: FastAPI, settings: Settings, budget: Budget, preflight: Preflight, doors: Mapping[str, Door]
+    app: FastAPI, settings: Settings, budget: Budget, counts: Counts, preflight: Preflight, doors: Mapping[str, Door]
 ) -> Sessions:
     """Add the endpoint to the application, and return its sessions, which must run as long as the process does.
 
     `doors`: namespace -> its door, as made by `v3_door` and `v2_door`.
     """
     now = asyncio.get_running_loop().time
-    sessions = Sessions(settings.outbox_bytes, settings.max_message_bytes, budget, now, settings.trusted_proxies)
+    bounds, most_bytes = settings.outbox_bounds, settings.max_message_bytes
+    sessions = Sessions(bounds, most_bytes, budget, counts, now, settings.trusted_proxies)
     sessions.doors.update(doors)
     app.mount(PATH, Endpoint(sessions, preflight))
     return sessions

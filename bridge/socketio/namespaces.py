@@ -21,10 +21,13 @@ MOST_DEFERRED: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """The client asks to join a namespace. `auth`: the fields of its CONNECT packet, name -> string."""
+    """The client asks to join a namespace. `auth`: the fields of its CONNECT packet, name -> string.
+
+    `None`: what the packet holds is no object, so it names nobody.
+    """
 
     namespace: str
-    auth: Mapping[str, str]
+    auth: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,15 @@ class Say:
     number: int | None
 
 
-Decision = Join | Leave | Say
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """What the client sends is refused with this code of the closed list."""
+
+    carried: Carried
+    code: str
+
+
+Decision = Join | Leave | Say | Refuse
 
 
 class Namespaces:
@@ -53,7 +64,8 @@ class Namespaces:
     def __init__(self) -> None:
         self.joined: Final[dict[str, Carried]] = {}
         self._joining: Final[dict[str, list[str]]] = {}
-        self._connects = 0
+        self._dismissed: Final[dict[str, Carried | None]] = {}
+        self._attachments = self._connects = 0
 
     @property
     def is_empty(self) -> bool:
@@ -63,6 +75,7 @@ class Namespaces:
     def receive(self, text: str) -> Decision | None:
         """The decision that follows from one packet of the client, or `None`. Raises `Broken`."""
         packet = packets.read(text)
+        self._attachments = packet.attachments
         if packet.kind == "ack":
             return None  # the server never asks for an acknowledgement, so there is nothing to do
         if packet.kind == "connect":
@@ -70,17 +83,61 @@ class Namespaces:
         if packet.namespace in self._joining:
             self._defer(packet.namespace, text)
             return None
+        if packet.namespace in self._dismissed:
+            return self._said_too_late(packet)
+        return self._of_joined(packet)
+
+    def _of_joined(self, packet: Packet) -> Decision:
         if packet.namespace not in self.joined:
             raise Broken
         if packet.kind == "disconnect":
             return Leave(self.joined.pop(packet.namespace))
+        if packet.attachments or packet.kind.startswith("binary"):
+            return Refuse(self.joined[packet.namespace], "binary_not_supported")
         return Say(packet.namespace, self.joined[packet.namespace], packets.frame_of(packet), packet.number)
+
+    def takes_attachment(self) -> bool:
+        """Whether the next packet is a binary attachment of an event that was refused; it counts as taken."""
+        is_due = self._attachments > 0
+        self._attachments -= is_due
+        return is_due
+
+    def dismiss(self, namespace: str, *, is_heard_out: bool) -> Carried | None:
+        """Remove the client, for a reason of the server; returns the connection, if there was one.
+
+        `is_heard_out`: what it says before it can know is still said (until `hear_no_more`), else it is ignored.
+        """
+        carried = self.joined.pop(namespace, None)
+        if carried is not None:
+            self._dismissed[namespace] = carried if is_heard_out else None
+        return carried
+
+    def hear_no_more(self, namespace: str, carried: Carried) -> None:
+        """From now on ignore what a client says that was dismissed from this namespace."""
+        if self._dismissed.get(namespace) is carried:
+            self._dismissed[namespace] = None
+
+    def hear_nobody(self) -> None:
+        """From now on ignore what a client says that was dismissed from any namespace."""
+        self._dismissed.update(dict.fromkeys(self._dismissed))
+
+    @property
+    def hears_out(self) -> bool:
+        """Whether a client that was dismissed may still say something."""
+        return any(carried is not None for carried in self._dismissed.values())
+
+    def _said_too_late(self, packet: Packet) -> Say | None:
+        carried = self._dismissed[packet.namespace]
+        if carried is None or packet.kind != "event":
+            return None
+        return Say(packet.namespace, carried, packets.frame_of(packet), packet.number)
 
     def _connect(self, packet: Packet) -> Join:
         name, auth = packet.namespace, packets.auth_of(packet)
         self._connects += 1
         if name in self.joined or name in self._joining or self._connects > MOST_CONNECTS:
             raise Broken
+        self._dismissed.pop(name, None)
         self._joining[name] = []
         return Join(name, auth)
 

@@ -1,11 +1,13 @@
-"""Queue of the packets that wait for the next poll of one client, with a bound in bytes. Pure.
+"""Queue of the packets that wait for the next polls of one client. Pure.
 
-The queue accepts every packet. After `put` the caller checks `is_too_full`. If it is, the caller drops the packets,
-tells the client that it is a slow consumer, and ends the session.
+The queue accepts every packet. After `put` the caller checks `is_above_bound`, and then `is_too_slow`. If it is, the
+caller drops the packets, tells the client that it is a slow consumer, and ends the session.
 """
 
 from collections import deque
 from typing import Final
+
+from bridge.budget.drain import Drain, OutboxBounds
 
 PACKET_BYTES: Final = 64
 """Memory that a packet needs besides its text."""
@@ -14,9 +16,10 @@ PACKET_BYTES: Final = 64
 class Outgoing:
     """The waiting packets of one session, the oldest first."""
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, bounds: OutboxBounds) -> None:
         self._packets: Final[deque[bytes]] = deque()
-        self._most_bytes = most_bytes
+        self._bounds = bounds
+        self._drain = Drain(bounds)
         self.bytes = 0
         """The size of all packets, `PACKET_BYTES` added to each."""
 
@@ -24,22 +27,36 @@ class Outgoing:
         return len(self._packets)
 
     @property
-    def is_too_full(self) -> bool:
-        """Whether the waiting packets exceed the bound."""
-        return self.bytes > self._most_bytes
+    def is_above_bound(self) -> bool:
+        """Whether the waiting packets exceed the bound of a client that is slow."""
+        return self.bytes > self._bounds.most_bytes
+
+    def is_too_slow(self, now_seconds: float) -> bool:
+        """Whether polls take too little of what waits."""
+        return self._drain.is_too_slow(self.bytes, now_seconds)
 
     def put(self, packet: bytes) -> None:
         """Add one packet at the end."""
         self._packets.append(packet)
         self.bytes += PACKET_BYTES + len(packet)
+        self._drain.written_bytes += PACKET_BYTES + len(packet)
 
     def clear(self) -> None:
         """Drop all packets."""
         self._packets.clear()
         self.bytes = 0
 
-    def take(self, most: int) -> list[bytes]:
-        """Remove and return the oldest packets, at most `most`."""
-        taken = [self._packets.popleft() for _ in range(min(most, len(self._packets)))]
-        self.bytes -= sum(PACKET_BYTES + len(packet) for packet in taken)
+    def take(self, most_packets: int, most_bytes: int) -> list[bytes]:
+        """Remove and return the oldest packets, at most so many, of so many bytes; but one, however large it is."""
+        taken: list[bytes] = []
+        left_bytes = most_bytes
+        while self._packets and len(taken) < most_packets and (not taken or len(self._packets[0]) <= left_bytes):
+            packet = self._packets.popleft()
+            left_bytes -= len(packet)
+            self.bytes -= PACKET_BYTES + len(packet)
+            taken.append(packet)
         return taken
+
+    def take_all(self) -> list[bytes]:
+        """Remove and return all packets."""
+        return self.take(len(self._packets), self.bytes)

@@ -1,7 +1,7 @@
 """Parser and writer of Engine.IO 4 packets, and of the Socket.IO 5 packets in them. Pure.
 
-Only text packets: V2 and V3 are JSON, so a packet with binary attachments is invalid. The content of a client's event
-is passed on as the exact text that the client sent. It must never interpret a message.
+V2 and V3 are JSON: of a packet with binary attachments only its beginning is read, so that it can be refused. The
+content of a client's event is passed on as the exact text that the client sent. It must never interpret a message.
 """
 
 import json
@@ -28,12 +28,23 @@ CLOSE, PING, PROBED, NOOP = b"1", b"2", b"3probe", b"6"
 """The Engine.IO packets of the server, besides OPEN and messages."""
 MESSAGE: Final = "4"
 """The Engine.IO packet type that is written before each Socket.IO packet."""
+BINARY: Final = "b"
+"""The Engine.IO packet type of binary data in a POST; over a WebSocket it is a binary frame."""
 _DIGITS: Final = frozenset("0123456")
 
-Kind = Literal["connect", "disconnect", "event", "ack"]
+Kind = Literal["connect", "disconnect", "event", "ack", "binary_event", "binary_ack"]
 
-_KINDS: Final[dict[str, Kind]] = {"0": "connect", "1": "disconnect", "2": "event", "3": "ack"}
-_PACKET: Final = re.compile(r"([0-9])(?:(/[^,?]{0,64})(?:\?[^,]*)?(?:,|\Z))?([0-9]{1,9}(?![0-9]))?(.*)", re.DOTALL)
+_KINDS: Final[dict[str, Kind]] = {
+    "0": "connect",
+    "1": "disconnect",
+    "2": "event",
+    "3": "ack",
+    "5": "binary_event",
+    "6": "binary_ack",
+}
+_PACKET: Final = re.compile(
+    r"([0-9])(?:([0-9]{1,4})-)?(?:(/[^,?]{0,64})(?:\?[^,]*)?(?:,|\Z))?([0-9]{1,9}(?![0-9]))?(.*)", re.DOTALL
+)
 _ONE_ARGUMENT: Final = re.compile(rf'\s*\[\s*"{EVENT}"\s*,(.*)\]\s*', re.DOTALL)
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -44,28 +55,34 @@ class Broken(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet of a client. `number`: id of the acknowledgement it asks for, if any. `data`: JSON text, or empty."""
+    """One packet of a client. `number`: id of the acknowledgement it asks for, if any. `data`: JSON text, or empty.
+
+    `attachments`: how many binary packets follow that belong to it.
+    """
 
     kind: Kind
     namespace: str
     number: int | None
     data: str
+    attachments: int = 0
 
 
 def may_come(text: str) -> bool:
     """Whether an Engine.IO packet is one that a client may send at any time."""
-    return text in (GOODBYE, PONG) or (text[:1] == MESSAGE and text[1:2] in _DIGITS)
+    return text in (GOODBYE, PONG) or text[:1] == BINARY or (text[:1] == MESSAGE and text[1:2] in _DIGITS)
 
 
 def read(text: str) -> Packet:
     """The packet in an Engine.IO message. Raises `Broken`."""
     match = _PACKET.fullmatch(text)
     kind = _KINDS.get(match[1]) if match is not None else None
-    if match is None or kind is None:
+    if match is None or kind is None or (match[2] is not None) is not kind.startswith("binary"):
         raise Broken
-    if match[4] and match[4][0] not in '[{"':
+    if kind == "connect":
+        return Packet(kind, match[3] or "/", None, (match[4] or "") + match[5])
+    if match[5] and match[5][0] not in '[{"':
         raise Broken
-    return Packet(kind, match[2] or "/", int(match[3]) if match[3] else None, match[4])
+    return Packet(kind, match[3] or "/", int(match[4]) if match[4] else None, match[5], int(match[2] or 0))
 
 
 def frame_of(packet: Packet) -> str:
@@ -122,21 +139,19 @@ def _array_in(text: str) -> list[object]:
     return array
 
 
-def auth_of(packet: Packet) -> dict[str, str]:
-    """The strings in a client's CONNECT packet, by name. An integer, as an id may be, is converted to its digits.
+def auth_of(packet: Packet) -> dict[str, str] | None:
+    """The strings in a client's CONNECT packet, by name; `None` if it holds anything but one small JSON object.
 
-    Raises `Broken`.
+    An integer, as an id may be, is converted to its digits.
     """
     if not packet.data:
         return {}
     try:
         form_of(packet.data, MAX_AUTH_WEIGHT)
         auth = from_json(packet.data)
-    except ValueError:
-        raise Broken from None
-    if not isinstance(auth, dict):
-        raise Broken
-    return {name: str(value) for name, value in auth.items() if type(value) in (str, int)}
+        return {} if auth is None else {name: str(value) for name, value in auth.items() if type(value) in (str, int)}
+    except (ValueError, AttributeError):
+        return None
 
 
 def event(namespace: str, argument: bytes) -> bytes:

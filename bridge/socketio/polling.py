@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from bridge.socketio import packets
-from bridge.socketio.engine import MOST_PACKETS
+from bridge.socketio.engine import ANSWER_BYTES, FEW_PACKETS
 from bridge.socketio.session import Session
 from bridge.sockets.ports import nothing, pay, vouch, when_gone
 from bridge.sockets.request_body import TooLong, read_body
@@ -55,8 +55,13 @@ async def post(request: Request, session: Session, most_bytes: int) -> Response:
         session.is_posting = False
 
 
-async def poll(request: Request, session: Session) -> Response:
-    """Wait for packets, and return the response with them. If the client goes away meanwhile, its session ends."""
+async def poll(request: Request, session: Session) -> Response | None:
+    """Wait for packets, and return the response with them. If the client goes away meanwhile, its session ends.
+
+    `None`: there is no such session any more, and the client should connect again.
+    """
+    if session.engine.is_told:
+        return None
     if not _may_begin(session, is_under_way=session.is_polling):
         return WrongWay()
     session.is_polling = True
@@ -64,10 +69,21 @@ async def poll(request: Request, session: Session) -> Response:
     when_gone(request.scope, lambda: session.end(1001, "the client went away"))
     try:
         await session.budget.turn(session.holder)
-        return PlainTextResponse(await session.answer())
+        body = await session.answer(_most_packets(request))
+        return PlainTextResponse(body) if body else None
     finally:
         session.is_polling = False
         when_gone(request.scope, nothing)
+
+
+def _most_packets(request: Request) -> int:
+    """How many packets this client takes at once.
+
+    python-engineio's takes few, and marks its polls with a time, which has a dot. npm's client, and those made after
+    it, take any number, and mark their polls with letters and digits. Who does not mark them is given few.
+    """
+    mark = request.query_params.get("t", "")
+    return ANSWER_BYTES if mark and "." not in mark else FEW_PACKETS
 
 
 def _may_begin(session: Session, *, is_under_way: bool) -> bool:
@@ -82,9 +98,10 @@ def _may_begin(session: Session, *, is_under_way: bool) -> bool:
 async def _take(request: Request, session: Session, most_bytes: int) -> Response:
     body = await _body(request, most_bytes)
     if body is None:
+        session.refuse("message_too_big")
         return TooLarge()
     texts = _texts_in(body)
-    if not 0 < len(texts) <= MOST_PACKETS:
+    if not texts:
         session.end_as_broken()
     return PlainTextResponse("ok") if await _are_taken(texts, session) else WrongWay()
 
@@ -98,8 +115,8 @@ def _texts_in(body: bytes) -> list[str]:
 
 
 async def _are_taken(texts: list[str], session: Session) -> bool:
-    """Handle each packet; returns false when a client may not send one, or the session is over before the first."""
-    if session.is_over:
+    """Handle each packet; returns false when a client may not send one, or nothing of it is heard any more."""
+    if session.is_over and not session.namespaces.hears_out:
         return False
     for text in texts:
         if not packets.may_come(text):

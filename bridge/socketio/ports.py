@@ -10,6 +10,8 @@ from typing import Protocol
 from starlette.datastructures import Headers
 
 from bridge.budget.budget import Budget
+from bridge.budget.drain import OutboxBounds
+from bridge.records.counters import Counts
 from bridge.socketio.pending_sessions import PendingSessions
 from bridge.sockets.outbox import Wire
 from bridge.sockets.ports import Carried
@@ -59,6 +61,14 @@ class Home(Protocol):
 
     max_message_bytes: int
     broken: int
+
+    @property
+    def counts(self) -> Counts:
+        """The counters of the process."""
+
+    @property
+    def outbox_bounds(self) -> OutboxBounds:
+        """How much may wait for polls of one session, and how fast they must take it."""
 
     @property
     def budget(self) -> Budget:

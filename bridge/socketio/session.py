@@ -16,47 +16,22 @@ from starlette.types import Scope
 
 from bridge.budget.accounts import Holder
 from bridge.socketio import packets
-from bridge.socketio.engine import Engine
-from bridge.socketio.namespaces import Decision, Join, Leave, Namespaces, Say
+from bridge.socketio.engine import FEW_PACKETS, FLUSH_SECONDS, Engine, calls_back
+from bridge.socketio.namespace_wire import NamespaceWire
+from bridge.socketio.namespaces import Decision, Join, Leave, Namespaces, Refuse, Say
 from bridge.socketio.packet_budget import PacketBudget
 from bridge.socketio.pending_sessions import CONNECT_SECONDS
 from bridge.socketio.ports import Home, JoinRequest, Refusal
 from bridge.socketio.transport import Transport
 from bridge.sockets.outbox import Wire
-from bridge.sockets.ports import Carried
+from bridge.sockets.ports import HEARD_OUT, Carried
+from v3.refusals import REFUSALS
 
+NO_OBJECT: Final = "Send `auth` as one small object, such as {api_key, group_id, client_id}."
 LAST_WORDS_SECONDS: Final = 0.5
 """How long after a refusal a client in no namespace is kept, so that it receives the refusal."""
 
 log = structlog.get_logger(__name__)
-
-
-class NamespaceWire:
-    """Sends to one client in one namespace."""
-
-    def __init__(self, session: "Session", namespace: str) -> None:
-        self._session = session
-        self._namespace = namespace
-        self.write: Final = session.write
-
-    def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
-        """Write `last`, then remove the client from the namespace; from its last one, that ends the session."""
-        if last:
-            self._session.write(last)
-        self._session.dismiss(self._namespace, code, reason)
-
-    def abort(self) -> None:
-        """End the session at once."""
-        self._session.abort()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the session has ended."""
-        return self._session.is_over
-
-    def join(self, carried: Carried) -> None:
-        """Add the connection `carried` to the namespace, and confirm it to the client."""
-        self._session.join(self._namespace, carried)
 
 
 class Session:
@@ -98,11 +73,12 @@ class Session:
         if not self.is_over:
             self.transport.write(blob)
 
-    async def answer(self) -> bytes:
-        """Wait for packets; returns the response body for a poll."""
-        body = await self.transport.answer()
-        if body == packets.CLOSE:
-            self._home.forget(self.sid)
+    async def answer(self, most_packets: int = FEW_PACKETS) -> bytes:
+        """Wait for packets; returns the response body for a poll. It is empty if the client should connect again."""
+        self.engine.heard(self._home.now())
+        body = await self.transport.answer(most_packets)
+        if self.engine.is_told and not self.namespaces.hears_out:
+            self._home.forget(self.sid)  # else `look` forgets it, when what its client has said meanwhile has come
         return body
 
     def receive(self, text: str, receipt: object = None) -> None:
@@ -129,22 +105,36 @@ class Session:
     def take(self, text: str) -> Join | None:
         """Carry out what follows from one packet; a CONNECT is returned instead."""
         try:
-            return None if self.is_over else self._read(text)
+            if not self.is_over:
+                return self._read(text)
+            self._hear_out(text)
         except packets.Broken:
             self.end_as_broken()
         except Exception:
             log.exception("message_failed")
+            self._home.counts.errors += 1
         return None
 
     def _read(self, text: str) -> Join | None:
+        if self.namespaces.takes_attachment():
+            return None
         kind = self.engine.receive(text, self._home.now())
         if kind == "message":
             return self._carry_out(self.namespaces.receive(text[1:]))
-        if kind == "goodbye":
+        if kind == "binary":
+            self.refuse("binary_not_supported")
+        elif kind == "goodbye":
             self.end(1000, "closed by the client")
         else:
             self.alive()
         return None
+
+    def _hear_out(self, text: str) -> None:
+        """The session is over: of what its client said before it could know, only its events are heeded."""
+        if text[:1] == packets.MESSAGE and self.namespaces.hears_out:
+            decision = self.namespaces.receive(text[1:])
+            if isinstance(decision, Say):
+                self._say(decision)
 
     def _carry_out(self, decision: Decision | None) -> Join | None:
         if isinstance(decision, Join):
@@ -152,6 +142,8 @@ class Session:
         if isinstance(decision, Leave):
             decision.carried.lost()
             self._stay_unjoined()
+        elif isinstance(decision, Refuse):
+            decision.carried.refuse(decision.code)
         elif decision is not None:
             self._say(decision)
         return None
@@ -179,6 +171,7 @@ class Session:
                 asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._end_if_unjoined)
         except Exception:
             log.exception("message_failed")
+            self._home.counts.errors += 1
         finally:
             for packet in self.namespaces.settle(join.namespace):
                 self.receive(f"{packets.MESSAGE}{packet}")
@@ -187,6 +180,8 @@ class Session:
         door = self._home.doors.get(join.namespace)
         if door is None:
             return "Connect to the namespace /v3 or /v2.", {"code": "invalid_namespace"}
+        if join.auth is None:
+            return NO_OBJECT, {"code": "unauthenticated", "retry": False}
         fields = parse_qsl(self.query, keep_blank_values=True)
         query = [(name, value) for name, value in fields if name not in join.auth] + list(join.auth.items())
         wire = NamespaceWire(self, join.namespace)
@@ -205,27 +200,31 @@ class Session:
         A client that should connect again gets no DISCONNECT packet, since clients do not reconnect after one. Instead
         the whole session ends, as if the connection had failed, after every namespace was told the reason.
         """
-        carried = self.namespaces.joined.pop(namespace, None)
-        if not _calls_back(code):
+        carried = self.namespaces.dismiss(namespace, is_heard_out=reason in HEARD_OUT)
+        if not calls_back(code):
             self.write(packets.disconnected(namespace))
         if carried is not None:
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.namespaces.hear_no_more, namespace, carried)
             carried.lost()
         if not self.namespaces.joined:
             self.end(code, reason)
-        elif _calls_back(code):
+        elif calls_back(code):
             asyncio.get_running_loop().call_soon(self.end, code, reason)
 
     def refuse(self, code: str) -> None:
         """Refuse with this code in every namespace; end the session if the client is in none."""
-        if code == "binary_not_supported":
-            self.end_as_broken()
+        if code == "binary_not_supported" and self.namespaces.takes_attachment():
+            return
         for carried in list(self.namespaces.joined.values()):
             carried.refuse(code)
         if not self.namespaces.joined:
-            self.end(1008, code)
+            self.end(REFUSALS[code].close or 1008, code)
+
+    reads_binary: Final = False
 
     def alive(self) -> None:
-        """The client answered a ping."""
+        """The client has given a sign of life: it answered a ping, or its WebSocket has brought something."""
+        self.engine.heard(self._home.now())
         for carried in self.namespaces.joined.values():
             carried.alive()
 
@@ -289,8 +288,3 @@ class Session:
 
 def _nobody_pays(_holder: Holder) -> None:
     """The `when_joined` of a session that polls: there each HTTP request is charged by itself."""
-
-
-def _calls_back(code: int) -> bool:
-    """Whether a close code means that the client should connect again."""
-    return code == 1012 or code >= 4500

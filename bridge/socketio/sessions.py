@@ -15,6 +15,8 @@ from starlette.types import Scope
 
 from bridge.budget.budget import Budget
 from bridge.budget.client_address import client_address
+from bridge.budget.drain import OutboxBounds
+from bridge.records.counters import Counts
 from bridge.socketio import packets
 from bridge.socketio.engine import Engine
 from bridge.socketio.pending_sessions import PendingSessions
@@ -42,27 +44,29 @@ class Sessions(Part):
 
     def __init__(
         self,
-        outbox_bytes: int,
+        outbox_bounds: OutboxBounds,
         max_message_bytes: int,
         budget: Budget,
+        counts: Counts,
         now: Callable[[], float],
         trusted_proxies: tuple[str, ...] = (),
     ) -> None:
         """`now` returns the time of the event loop's clock, in seconds."""
         self.budget: Final = budget
+        self.counts: Final = counts
         self._sessions: Final[dict[str, Session]] = {}
         self._trusted_proxies = trusted_proxies
         self._framed: tuple[bytes, bytes] = (b"", b"")
         self.doors: Final[dict[str, Door]] = {}
         self.pending: Final = PendingSessions()
         self.now = now
-        self.bound(outbox_bytes, max_message_bytes)
+        self.bound(outbox_bounds, max_message_bytes)
         self.begun = self.displaced = self.broken = 0
         """Sessions that began, that ended because others began, and that ended because of an invalid packet."""
 
-    def bound(self, outbox_bytes: int, max_message_bytes: int) -> None:
+    def bound(self, outbox_bounds: OutboxBounds, max_message_bytes: int) -> None:
         """What may wait for each session that begins from now on, and how large a message may be."""
-        self._outbox_bytes = outbox_bytes
+        self.outbox_bounds = outbox_bounds
         self.max_message_bytes = max_message_bytes
 
     @property
@@ -81,7 +85,7 @@ class Sessions(Part):
     def begin(self, scope: Scope, wire: Wire | None = None) -> Session:
         """Begin a session and write its OPEN packet. Its transport is the WebSocket `wire`, or polling without one."""
         sid = secrets.token_urlsafe(SID_BYTES)
-        engine = Engine(sid, "polling" if wire is None else "websocket", self._outbox_bytes, self.now())
+        engine = Engine(sid, "polling" if wire is None else "websocket", self.outbox_bounds, self.now())
         session = Session(self, engine, scope, client_address(scope, self._trusted_proxies), wire)
         self.begun += 1
         self._sessions[sid] = session
@@ -117,9 +121,10 @@ class Sessions(Part):
         yield counter("bridge_socketio_broken", "Sessions closed for what they said.", self.broken)
 
     def end_all(self) -> None:
-        """End all sessions, since the process stops; open polls are answered."""
+        """End all sessions, since the process stops; open polls are answered, and nothing more is heard."""
         for session in self.all():
             session.end(1012, "going_away")
+            session.namespaces.hear_nobody()
 
     async def flushed(self) -> None:
         """Return when polls have taken the last packets of every session that is over."""
@@ -138,3 +143,4 @@ class Sessions(Part):
             session.look(self.now())
         except Exception:
             log.exception("session_failed")
+            self.counts.errors += 1

@@ -6,6 +6,7 @@ in a queue with a bound in bytes. It must never wait for the client, and never r
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 
 from bridge.budget.outboxes import MUCH_BYTES
 from bridge.socketio import packets
@@ -25,6 +26,7 @@ class Transport:
         self._engine = engine
         self._frames_of = home.framed
         self._outboxes = home.budget.outboxes
+        self._much_bytes = min(MUCH_BYTES, home.outbox_bounds.most_bytes)
         self._slow = slow
         self._is_cut = False
         self._wire = wire
@@ -41,12 +43,20 @@ class Transport:
         self._wake_poll()
 
     def _look_at_queue(self) -> None:
-        if self._engine.outgoing.is_too_full and not self._is_cut:
-            asyncio.get_running_loop().call_soon(self.cut)  # not now: others are being written to
-        elif self.waiting_bytes() > MUCH_BYTES:
-            self._outboxes.fill(self)
-        else:
+        if self._is_cut or self.waiting_bytes() <= self._much_bytes:
             self._outboxes.drain(self)
+            return
+        self._outboxes.fill(self)
+        if self._engine.outgoing.is_above_bound:
+            asyncio.get_running_loop().call_soon(self._cut_if_slow)  # not now: others are being written to
+
+    def _cut_if_slow(self) -> None:
+        if self.is_slow(monotonic()):
+            self.cut()
+
+    def is_slow(self, now_seconds: float) -> bool:
+        """Whether polls take too little of what waits."""
+        return not self._is_cut and self._engine.outgoing.is_too_slow(now_seconds)
 
     def waiting_bytes(self) -> int:
         """Bytes that wait for polls."""
@@ -60,12 +70,12 @@ class Transport:
             self._engine.outgoing.clear()
             self._slow()
 
-    async def answer(self) -> bytes:
+    async def answer(self, most_packets: int) -> bytes:
         """Wait for packets; returns the response body for a poll. See `Engine.answer`."""
         if not self._engine.has_answer:
             self._poll = asyncio.get_running_loop().create_future()
             await self._poll
-        body = self._engine.answer()
+        body = self._engine.answer(most_packets)
         self._look_at_queue()
         return body
 
@@ -85,7 +95,7 @@ class Transport:
     def _take_over(self) -> None:
         """Make the candidate the transport; it gets the packets that no poll has taken, and all later ones."""
         self._wire, self.candidate = self.candidate, None
-        waiting = self._engine.outgoing.take(len(self._engine.outgoing))
+        waiting = self._engine.outgoing.take_all()
         if waiting and self._wire is not None:
             self._wire.write(b"".join(map(text_frame, waiting)))
         self._outboxes.drain(self)
@@ -95,7 +105,8 @@ class Transport:
         if self.candidate is not None:
             self.candidate.begin_close(code, reason)
         if self._wire is not None:
-            self._wire.begin_close(code, reason, text_frame(packets.CLOSE))
+            last = self._engine.last_packet
+            self._wire.begin_close(code, reason, text_frame(last) if last else b"")
         self._wake_poll()
 
     def over(self) -> None:

@@ -1,7 +1,7 @@
 """Sends to one client. Synchronous: nothing here waits for the client.
 
 Data that the socket does not take at once stays in the buffer of the wire. How much may wait there, and what becomes of
-a client that does not read, is decided by the wire: `websocket_closing.py`, or `bridge/socketio/session.py`.
+a client that does not read, is decided by the wire: `websocket_outbox.py`, or `bridge/socketio/transport.py`.
 """
 
 from collections.abc import Callable

@@ -5,16 +5,18 @@ from typing import Final
 
 from prometheus_client.core import Metric
 
+from bridge.sockets.last_words import LastWords
 from bridge.sockets.strangers import REASONS, Strangers
 from bridge.system.metrics import counters, gauge, gauges
 from bridge.system.part import Part
 
 
 class Sockets(Part):
-    """The accepted sockets. `strangers` counts them and holds the bounds."""
+    """The accepted sockets. `strangers` counts them and holds the bounds; `heard_out` are those closed politely."""
 
     def __init__(self, strangers: Strangers) -> None:
         self.strangers: Final = strangers
+        self.heard_out: Final = LastWords()
 
     def metrics(self) -> Iterable[Metric]:
         strangers = self.strangers

@@ -9,6 +9,8 @@ from typing import Any, Final, Protocol, TypedDict, cast
 
 from bridge.budget.accounts import Holder
 from bridge.sockets.outbox import Wire
+from legacy_v2.refusals import MOVED  # V2
+from v3.refusals import HEARD_OUT as HEARD_OUT_ON_V3
 
 ASGI_EXTENSION: Final = "aether.wire"
 """Extension: the socket of a WebSocket handshake. After accepting it, the application may attach a connection to it."""
@@ -16,6 +18,16 @@ VOUCH: Final = "aether.vouch"
 """Extension: a function to call when the request's credentials are valid. It marks the socket as authenticated."""
 WHEN_GONE: Final = "aether.when_gone"
 """Extension: a function that takes a callback, which is called when the client is gone."""
+HEARD_OUT: Final = frozenset(
+    {
+        *HEARD_OUT_ON_V3,
+        *MOVED,  # V2
+    }
+)
+"""Reasons to close politely. What arrives until the client's own close was sent before it could know, and is heeded.
+
+After any other close nothing is heeded.
+"""
 CHARGE: Final = "aether.charge"
 """Key in the scope itself, not an extension: the `Payer` of the request."""
 
@@ -40,8 +52,12 @@ class Carried(Protocol):
     def refuse(self, code: str) -> None:
         """Send the client an ERROR with this code of the closed list; close if the list says so."""
 
+    @property
+    def reads_binary(self) -> bool:
+        """Whether a binary message that is UTF-8 is read as text; otherwise every binary message is refused."""
+
     def alive(self) -> None:
-        """The client answered a ping."""
+        """The client has given a sign of life: it answered a ping, or has sent anything else instead."""
 
     def lost(self) -> None:
         """The connection is over or about to end: nothing more may be written."""

@@ -3,8 +3,6 @@
 A close must not wait for a client that does not read. A close frame must not be lost: closing a socket with unread
 bytes resets it. So after the close frame the writing side is shut down, what still arrives is discarded up to
 `LINGER_BYTES`, and a timer aborts.
-
-A client that does not read what waits for it is ended, too: see `cut`.
 """
 
 from asyncio.transports import BaseTransport
@@ -17,7 +15,8 @@ from websockets.protocol import State
 from bridge.budget.budget import Budget
 from bridge.sockets.departure import Departure
 from bridge.sockets.discarded_input import DiscardedInput
-from bridge.sockets.ports import Carried
+from bridge.sockets.last_words import LastWords
+from bridge.sockets.ports import HEARD_OUT, Carried
 from bridge.sockets.reader import Reader
 
 FLUSH_SECONDS: Final = 5.0
@@ -30,13 +29,15 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
     """One WebSocket: the part that ends it."""
 
     budget: Budget
-    outbox_bytes: int = 1_048_576
-    """How much may wait for a client that does not read."""
+    heard_out: LastWords
+    """The sockets of this process that were closed politely, and are heard until their clients close."""
     _reader: Reader
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self._carried: Carried | None = None
+        self._heard_out: Carried | None = None
+        self._is_alive = False
         self._departure = Departure()
         self._is_stopped = self._discards_input = False
         self._discarded: DiscardedInput | None = None
@@ -49,40 +50,39 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
     def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
         """Write `last` and the close frame, after everything written before.
 
-        Aborts if they are not sent and the close not answered in `FLUSH_SECONDS`.
+        Aborts if they are not sent and the close not answered in `FLUSH_SECONDS`. After a polite close what still
+        arrives until then is handed on: it was sent before the client could know.
         """
+        heard_out = self._carried if reason in HEARD_OUT else None
         self._lose()
         if self.close_sent or self.disconnected:
             return
         if self.conn.state is not State.OPEN:
             self.transport.write(last)  # the library has begun a close of its own, which follows
             return
+        self._send_close(code, reason, last)
+        if heard_out is not None:
+            self._heard_out = heard_out
+            self.heard_out.add(self)
+
+    def _send_close(self, code: int, reason: str, last: bytes) -> None:
         self.stop_keepalive()
         self.conn.send_close(code, reason)
         self.transport.write(b"".join((last, *self.conn.data_to_send())))  # one write: a cutover closes many sockets
         self.close_sent = True
         self._abort_after(FLUSH_SECONDS)
 
+    def _hear_no_more(self) -> None:
+        self._heard_out = None
+        self.heard_out.discard(self)
+
     def abort(self) -> None:
         """End the connection at once."""
         self.transport.abort()
 
-    def waiting_bytes(self) -> int:
-        """Bytes in the transport's buffer, which the socket has not taken yet."""
-        return self.transport.get_write_buffer_size()
-
-    def _look_at_outbox(self) -> None:
-        if self._carried is not None and self.waiting_bytes() > self.outbox_bytes:
-            self.loop.call_soon(self.cut)  # not now: the hub is in the middle of writing to other listeners
-
-    def cut(self) -> None:
-        """End a slow consumer: an ERROR and the close frame are the last data queued for it."""
-        if self._carried is not None:
-            self._carried.refuse("slow_consumer")
-            self._abort_after(self.close_timeout)
-
     def handle_close(self, event: Frame) -> None:
         self._lose()
+        self._hear_no_more()
         if self.close_sent:
             self.transport.close()
         else:
@@ -109,6 +109,7 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         if self._discards_input:
             return
         self._discards_input = self.close_sent = True
+        self._hear_no_more()
         self._reader.end()
         self.stop_keepalive()
         if not self.transport.is_closing():
@@ -137,8 +138,18 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
             self._is_stopped = False
             self.transport.resume_reading()
 
+    def send_keepalive_ping(self) -> None:
+        self._is_alive = False
+        super().send_keepalive_ping()
+
     def keepalive_timeout(self) -> None:
+        """No pong has come in time. Any other frame since the ping is as good: who speaks is alive."""
         self.pong_timer = None
+        if self._is_alive:
+            if self._carried is not None:
+                self._carried.alive()
+            self.send_keepalive_ping()
+            return
         self._lose()
         if not self.transport.is_closing() and self.conn.state is State.OPEN:
             self.conn.fail(1011, "keepalive ping timeout")
@@ -146,10 +157,12 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
 
     def eof_received(self) -> None:
         self._lose()
+        self._hear_no_more()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose()
         self._discards_input = True
+        self._hear_no_more()
         self._reader.end()
         super().connection_lost(exc)
         self._departure.gone()

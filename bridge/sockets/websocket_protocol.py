@@ -6,7 +6,7 @@ messages are of that kind, and they are read here without the library. It relies
 when they change.
 
 `reader.py` decides when received bytes are read. Nothing is read before the handshake is answered, and nothing of a
-client that was refused. How a socket ends is in `websocket_closing.py`.
+client that was refused. How a socket ends is in `websocket_closing.py`, how it sends in `websocket_outbox.py`.
 """
 
 import socket
@@ -19,11 +19,10 @@ from websockets.frames import Frame, Opcode
 from websockets.speedups import apply_mask
 
 from bridge.budget.accounts import Holder
-from bridge.budget.outboxes import MUCH_BYTES
 from bridge.sockets.framing import Extent, is_ping_or_pong, is_plain_text
 from bridge.sockets.ports import ASGI_EXTENSION, WHEN_GONE, Carried, offer
 from bridge.sockets.reader import Reader
-from bridge.sockets.websocket_closing import WebSocketClosing
+from bridge.sockets.websocket_outbox import WebSocketOutbox
 from v3.refusals import FLOODED
 
 MAX_FRAGMENTS: Final = 4_096
@@ -33,13 +32,13 @@ SEND_BUFFER_BYTES: Final = 256 * 1024
 log = structlog.get_logger(__name__)
 
 
-class WebSocketProtocol(WebSocketClosing):
+class WebSocketProtocol(WebSocketOutbox):
     """One socket. Until a connection is attached, messages go to the application's `receive`, as in uvicorn's class."""
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self._reader = Reader(self, self.budget, self.budget.stranger(self.client[0] if self.client else ""))
-        self._is_full = self._is_attached = False
+        self._is_attached = False
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
@@ -82,7 +81,7 @@ class WebSocketProtocol(WebSocketClosing):
     def attach(self, carried: Carried) -> None:
         """From now on pass every message to `carried`, in the turn of the loop in which it is read."""
         self._carried, self._reader.holder, self._is_attached = carried, carried.holder, True
-        self.transport.set_write_buffer_limits(high=min(MUCH_BYTES, self.outbox_bytes))
+        self._watch_outbox()
         handle = self.transport.get_extra_info("socket")
         if handle is not None:
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
@@ -100,18 +99,13 @@ class WebSocketProtocol(WebSocketClosing):
         """Charge what is read to this holder, from now on."""
         self._reader.holder = holder
 
-    def write(self, frames: bytes) -> None:
-        """Write framed bytes, now or as soon as the socket takes them."""
-        self.transport.write(frames)
-        if self._is_full:
-            self._look_at_outbox()
-
     def data_received(self, data: bytes) -> None:
         if self._discards_input:
             self._throw_away(len(data))
         elif not self.handshake_initiated:
             super().data_received(data)
         else:
+            self._is_alive = True
             self._reader.add(data)
             self._judge_beginning()
 
@@ -177,7 +171,8 @@ class WebSocketProtocol(WebSocketClosing):
             self.handle_parser_exception()
 
     def _take(self, payload: bytes, *, is_text: bool) -> None:
-        if self._carried is None:
+        reader = self._carried or self._heard_out
+        if reader is None:
             self._hand_to_application(payload)
             return
         try:
@@ -185,16 +180,19 @@ class WebSocketProtocol(WebSocketClosing):
         except UnicodeDecodeError:
             if is_text:
                 self._fail(1007, "not UTF-8")
-            else:
-                self._carried.refuse("binary_not_supported")
-            return
-        self._deliver(text)
+                return
+            text = None
+        if text is None or not (is_text or reader.reads_binary):
+            self._refuse("binary_not_supported")
+        else:
+            self._deliver(text)
 
     def _deliver(self, text: str) -> None:
-        if self._carried is None:
+        reader = self._carried or self._heard_out
+        if reader is None:
             return
         try:
-            self._carried.receive(text)
+            reader.receive(text)
         except Exception:
             log.exception("message_failed")
             WebSocketProtocol.errors += 1
@@ -229,19 +227,3 @@ class WebSocketProtocol(WebSocketClosing):
         super().handle_pong(event)
         if self._carried is not None:
             self._carried.alive()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.budget.outboxes.drain(self)
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """The transport's buffer has reached its high-water mark. Called within the write that caused it."""
-        super().pause_writing()
-        self._is_full = True
-        self.budget.outboxes.fill(self)
-        self._look_at_outbox()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._is_full = False
-        self.budget.outboxes.drain(self)

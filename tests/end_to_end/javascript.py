@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.end_to_end.clients import ANSWER_SECONDS
 from tests.end_to_end.socketio_clients import TRANSPORTS
-from tests.machine import node_program, socketio_package
+from tests.machine import node_program, npm_package
 from tests.servers import BridgeProcess
 
 DRIVER = Path(__file__).with_name("socketio_client.mjs")
@@ -106,11 +106,12 @@ class Node:
 
 
 @asynccontextmanager
-async def node() -> AsyncIterator[Node]:
+async def node(package: str = "socket.io-client") -> AsyncIterator[Node]:
+    """A process with npm's client; `socket.io-client-3` is its version before."""
     process = await asyncio.create_subprocess_exec(
         node_program(),
         str(DRIVER),
-        str(socketio_package()),
+        str(npm_package(package)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=MOST_LINE_BYTES,

@@ -50,11 +50,11 @@ class Connector(aiohttp.TCPConnector):
 
 
 @asynccontextmanager
-async def library_client(tls: ssl.SSLContext | None = None) -> AsyncIterator[socketio.AsyncClient]:
+async def library_client(tls: ssl.SSLContext | None = None, **options: Any) -> AsyncIterator[socketio.AsyncClient]:
     """A client of python-socketio that leaves nothing behind: where the server was first, it may still be at it."""
     # the library's own session is sometimes left open: one task closes it, another opens it
     async with aiohttp.ClientSession(connector=Connector(tls)) as http:
-        client = socketio.AsyncClient(reconnection=False, http_session=http)
+        client = socketio.AsyncClient(http_session=http, **{"reconnection": False, **options})
         try:
             yield client
         finally:

@@ -141,20 +141,20 @@ def post(sid: str, headers: dict[str, str], body: bytes = b"") -> bytes:
 
 
 async def test_a_post_over_the_limit_is_refused_at_once_and_costs_no_memory(shared: BridgeProcess) -> None:
-    async with poller(shared) as io:
-        await io.enter("/v3", v3_ids("hostile"))
-        for headers, body in (
-            ({"Content-Length": "10000000000"}, b""),
-            ({"Content-Length": str(MOST_BYTES + 1)}, b"x" * (MOST_BYTES + 1)),
-            ({"Transfer-Encoding": "chunked"}, b"11000\r\n" + b"x" * 0x11000 + b"\r\n"),
-        ):
-            async with raw_socket(shared) as raw:
-                await raw.send(post(io.sid, headers, body))
-                async with within(1):
-                    assert (await raw.answer()).status == 413
-        answer = await io.post(b"x" * 5 * MIB)
-        assert answer.status_code == 413
-        assert await is_served(io)
+    for headers, body in (
+        ({"Content-Length": "10000000000"}, b""),
+        ({"Content-Length": str(MOST_BYTES + 1)}, b"x" * (MOST_BYTES + 1)),
+        ({"Transfer-Encoding": "chunked"}, b"11000\r\n" + b"x" * 0x11000 + b"\r\n"),
+        ({"Content-Length": str(5 * MIB)}, b"x" * 5 * MIB),
+    ):
+        async with poller(shared) as io, raw_socket(shared) as raw:
+            await io.enter("/v3", v3_ids("hostile"))
+            await raw.send(post(io.sid, headers, body))
+            async with within(1):
+                assert (await raw.answer()).status == 413
+            heard = await io.hear()
+            assert '"code":"message_too_big"' in heard[0]
+            assert [heard[1:], await io.hear()] == [["41/v3,"], ["1"]]
 
 
 async def test_a_message_of_the_largest_size_is_taken_and_a_larger_one_refused(shared: BridgeProcess) -> None:
@@ -185,12 +185,9 @@ BODIES = {
     "an array": b"[]",
     "a separator": b"\x1e",
     "a packet and an empty one": b"3\x1e",
-    "seventeen packets": b"\x1e".join([b"3"] * 17),
-    "a thousand packets": b"\x1e".join([b"3"] * 1_000),
     "half a character": b'42/v3,["message","\xc3"]',
     "no UTF-8": b"\xff\xfe",
     "zeros": b"\x00" * 100,
-    "a base64 packet": b"bAAAA",
     "a probe": b"2probe",
     "an upgrade": b"5",
     "an opening": b'0{"sid":"x"}',
@@ -208,15 +205,10 @@ BODIES = {
     "an event that is deep": b'42/v3,["message",' + DEEP.encode() + b"]" * 30_000 + b"]",
     "a message of nothing but brackets": b"4" + DEEP.encode(),
     "an answer's number that is long": b'42/v3,12345678901["message",{}]',
-    "an attachment": b'451-/v3,["message",{"_placeholder":true,"num":0}]',
     "an attachment count of 11 digits": b'4599999999999-/v3,["message",{"_placeholder":true,"num":0}]',
     "an attachment count of 10,000 digits": b"45" + b"9" * 10_000 + b"-/v3,[]",
-    "an answer with an attachment": b"461-/v3,1[]",
     "a refusal": b'44/v3,{"message":"no"}',
     "a second CONNECT": CONNECT.encode(),
-    "a CONNECT with an array": b"40/v2,[]",
-    "a CONNECT that is deep": b'40/v2,{"a":' + DEEP.encode(),
-    "a CONNECT to a long namespace": b"40/" + b"n" * 5_000 + b",",
     "a goodbye of who is not there": b"41/v2,",
     "an event after its goodbye": b'41/v3,\x1e42/v3,["message",{}]',
 }
@@ -230,6 +222,99 @@ async def test_a_post_of_what_no_client_sends_closes_the_session(shared: BridgeP
         assert answer.status_code in (200, 400)
         assert await io.ended() < 1
         assert (await io.post("3")).status_code == 400
+
+
+BINARIES = {
+    "data": b"bAAAA",
+    "an event with an attachment": b'451-/v3,["message",{"_placeholder":true,"num":0}]',
+    "an event with many, and an acknowledgement": b'459999-/v3,7["message",{"_placeholder":true,"num":0}]',
+    "an event and its attachment": b'451-/v3,["message",{"_placeholder":true,"num":0}]\x1ebAP8=',
+    "an event without attachments": b'450-/v3,["message",{}]',
+    "an answer with an attachment": b"461-/v3,1[]",
+}
+
+
+@pytest.mark.parametrize("case", BINARIES)
+async def test_what_is_binary_is_refused_in_words_and_closes_with_1003(shared: BridgeProcess, case: str) -> None:
+    async with poller(shared) as io, websocket(shared) as raw:
+        await io.enter("/v3", v3_ids("hostile"))
+        assert (await io.post(BINARIES[case])).text == "ok"
+        heard = await io.hear()
+        assert '"code":"binary_not_supported"' in heard[0]
+        assert [heard[1:], await io.hear()] == [["41/v3,"], ["1"]]
+        await say(raw, CONNECT)
+        await until_heard(raw, b"40/v3,")
+        for packet in BINARIES[case].split(b"\x1e"):
+            await raw.send(frame(TEXT, packet))
+        assert b'"code":"binary_not_supported"' in await until_heard(raw, b"42/v3,")
+        assert await raw.close_code() == 1003
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"\x00", b"", b"42", b'42/v3,["message",{}]'])
+async def test_a_binary_frame_is_refused_in_words_also_where_it_is_text(shared: BridgeProcess, data: bytes) -> None:
+    async with websocket(shared) as raw:
+        await say(raw, CONNECT)
+        await until_heard(raw, b"40/v3,")
+        await raw.send(frame(BINARY, data))
+        assert b'"code":"binary_not_supported"' in await until_heard(raw, b"42/v3,")
+        assert await raw.close_code() == 1003
+
+
+async def test_what_belongs_to_a_binary_event_of_one_namespace_disturbs_no_other(shared: BridgeProcess) -> None:
+    async with websocket(shared) as raw:
+        await say(raw, CONNECT)
+        await until_heard(raw, b"40/v3,")
+        await say(raw, f"40/v2,{json.dumps(v3_ids('9'))}")
+        await until_heard(raw, b"40/v2,")
+        await say(raw, '452-/v2,["message",{"_placeholder":true,"num":0}]')
+        await raw.send(frame(BINARY, b"\xff") + frame(BINARY, b"hello"))
+        assert b"binary_not_supported" in await until_heard(raw, b"42/v2,")
+        await until_heard(raw, b"41/v2,")
+        await say(raw, ECHO)
+        assert b'{"ok":true' in await until_heard(raw, b"43/v3,1")
+
+
+CONNECTS = ["[]", '"x"', "5", "-1", "true", "1e3", "{", '{"a":' + DEEP, '{"a":' + "1" * 5_000 + "}", '"\\ud800"']
+
+
+@pytest.mark.parametrize("auth", CONNECTS, ids=lambda auth: f"{auth[:20]}, {len(auth)}")
+@pytest.mark.parametrize("namespace", ["/v3", "/v2"])
+async def test_whoever_connects_with_no_object_is_told_what_to_do(
+    shared: BridgeProcess, namespace: str, auth: str
+) -> None:
+    async with poller(shared) as io, websocket(shared) as raw:
+        await io.begin("group_id=g&client_id=io")
+        assert (await io.post(f"40{namespace},{auth}")).text == "ok"
+        (heard,) = await io.hear()
+        await say(raw, f"40{namespace},{auth}")
+        for said in (heard, (await until_heard(raw, b"44")).decode()):
+            refusal = json.loads(said.removeprefix(f"44{namespace},"))
+            assert refusal["message"].startswith("Send `auth` as one small object")
+            assert refusal["data"]["code"] == "unauthenticated"
+
+
+async def test_a_null_is_no_credential(shared: BridgeProcess) -> None:
+    async with poller(shared) as io:
+        await io.begin("group_id=g&client_id=io")
+        await io.post("40/v3,null")
+        assert (await io.hear())[0].startswith('40/v3,{"sid":')
+
+
+async def test_as_many_packets_as_fit_are_taken_in_one_post_and_each_is_answered(bridge: StartBridge) -> None:
+    """Twenty within the burst, the rest refused one by one: the rate decides."""
+    limited = bridge("--socketio", config=QUIET + "burst = 20\nmessages_per_second = 1\n")
+    async with poller(limited) as io:
+        await io.enter("/v3", v3_ids("busy"))
+        said = json.dumps({"msg_type": "msg", "target": "echo"})
+        events = [f'42/v3,{number}["message",{said}]' for number in range(300)]
+        assert (await io.post("\x1e".join(events))).text == "ok"
+        answers: dict[int, bool] = {}
+        while len(answers) < 300:
+            for packet in await io.hear():
+                if packet.startswith("43/v3,"):
+                    number, _, answer = packet.removeprefix("43/v3,").partition("[")
+                    answers[int(number)] = '"ok":true' in answer
+        assert [number for number, is_taken in sorted(answers.items()) if is_taken] == list(range(20))
 
 
 def is_utf8(body: bytes) -> bool:
@@ -279,7 +364,7 @@ async def test_attachments_that_never_come_are_not_waited_for(shared: BridgeProc
             await until_heard(raw, b"40/v3,")
             await say(raw, '451-/v3,["message",{"_placeholder":true,"num":0}]')
             await raw.send(frame(BINARY, b"x" * 60_000))
-            assert await raw.close_code() == 1002
+            assert await raw.close_code() == 1003
 
 
 async def test_a_frame_over_the_limit_ends_with_1009(shared: BridgeProcess) -> None:

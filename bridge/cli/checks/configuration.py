@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from bridge.budget.drain import MOST_TIMES
 from bridge.cli.checks.finding import Finding, ok, warn
 from bridge.config.redaction import redact
 from bridge.config.sections import LOOPBACK_HOSTS
@@ -19,6 +20,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield from _ids_without_credentials(settings)
     yield from _tokens(settings.jwt)
     yield from _budget(settings)
+    yield from _outboxes(settings)
 
 
 def _admission(settings: Settings) -> Finding:
@@ -113,3 +115,19 @@ def _budget(settings: Settings) -> Iterator[Finding]:
     if loose := [name for name, milliseconds in bounds.items() if milliseconds == 0]:
         remedy = "leave out messages_per_second = 0, and the 0 under [budget]"
         yield warn("budget", f"{' and '.join(loose)} may take all of it, and keep the others waiting", remedy)
+
+
+def _outboxes(settings: Settings) -> Iterator[Finding]:
+    """How much may wait for one connection, and where the settings say less than what is used."""
+    bounds = settings.outbox_bounds
+    said = f"{bounds.most_bytes} bytes may wait for a connection, up to {MOST_TIMES} times that while it drains"
+    if settings.outbox_bytes < bounds.most_bytes and "outbox_bytes" in settings.model_fields_set:
+        remedy = f"set outbox_bytes to {bounds.most_bytes} or more, or max_message_bytes to less"
+        yield warn("outboxes", f"{said}: outbox_bytes = {settings.outbox_bytes} holds less than two messages", remedy)
+    else:
+        yield ok("outboxes", said)
+    if MOST_TIMES * bounds.most_bytes > settings.outboxes_bytes:
+        remedy = f"set outboxes_bytes to {MOST_TIMES * bounds.most_bytes} or more"
+        yield warn(
+            "outboxes", f"outboxes_bytes = {settings.outboxes_bytes} is less than one connection may hold", remedy
+        )

@@ -77,3 +77,32 @@ async def test_a_new_link_is_asked_for_all_that_is_wanted_and_for_nothing_else(a
     asked.renew()
     assert asked.take_commands() == [pack("SUBSCRIBE", b"a")]
     assert not asked.are_confirmed
+
+
+async def test_who_leaves_knows_when_nothing_of_the_channel_can_come_any_more(asked: Asked) -> None:
+    asked.hold([b"a"])
+    asked.take_commands()
+    left = asked.leave(b"a")
+    assert (asked.take_commands(), left.done(), len(asked)) == ([pack("UNSUBSCRIBE", b"a")], False, 0)
+    asked.left(b"b")
+    assert not left.done()
+    asked.left(b"a")
+    assert left.done()
+    asked.left(b"a")
+
+
+async def test_who_leaves_to_others_or_without_a_link_waits_for_nobody(asked: Asked) -> None:
+    asked.hold([b"a"])
+    asked.hold([b"a"])
+    first, second = asked.leave(b"a"), asked.leave(b"a")
+    assert (first.done(), second.done()) == (True, False)
+    asked.lose()
+    assert second.done()
+
+
+async def test_who_does_not_wait_any_more_is_not_told(asked: Asked) -> None:
+    asked.hold([b"a"])
+    left = asked.leave(b"a")
+    left.cancel()
+    asked.left(b"a")
+    assert left.cancelled()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.budget.drain import OutboxBounds
 from bridge.config.settings import SettingsError, load
 from tests.bridge.config.conftest import Configure
 
@@ -69,3 +70,23 @@ def test_an_address_of_which_no_connection_can_be_made_is_refused_without_its_pa
 )
 def test_an_address_may_have_the_options_of_redis_py(redis_url: str) -> None:
     assert load(redis_url=redis_url).redis_url == redis_url
+
+
+@pytest.mark.parametrize(
+    ("text", "most_bytes"),
+    [
+        ("", 1_048_576),
+        ("max_message_bytes = 4000000", 8_000_000),
+        ("max_message_bytes = 4000000\noutbox_bytes = 5000000", 8_000_000),
+        ("max_message_bytes = 4000000\noutbox_bytes = 9000000", 9_000_000),
+        ("outbox_bytes = 4096", 131_072),
+        ("max_message_bytes = 128\noutbox_bytes = 4096", 4_096),
+    ],
+)
+def test_an_outbox_holds_at_least_two_of_the_largest_messages(configure: Configure, text: str, most_bytes: int) -> None:
+    assert configure(text).outbox_bounds == OutboxBounds(most_bytes, 131_072)
+
+
+def test_how_fast_an_outbox_drains_can_be_set_and_turned_off(configure: Configure) -> None:
+    assert configure("outbox_drain_bytes_per_second = 1000").outbox_bounds.drain_bytes_per_second == 1_000
+    assert configure("outbox_drain_bytes_per_second = 0").outbox_bounds.seconds == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -84,6 +85,10 @@ class Held:
     async def take(self, _owner: object, place: Place, _language: str) -> list[bytes]:
         self.held.append(place)
         return CHANNELS
+
+    def withdraw(self, place: Place, channels: list[bytes], then: Callable[[], None]) -> None:
+        assert (place in self.held, channels) == (True, CHANNELS)
+        then()
 
     def give_back(self, _owner: object, place: Place, channels: list[bytes]) -> None:
         assert channels is CHANNELS

@@ -48,6 +48,13 @@ class Mute:
         self.present.remove(place)
 
 
+class NeverLeft:
+    """A subscriber that is never told that it has left a channel."""
+
+    def leave(self, _channel: bytes) -> asyncio.Future[None]:
+        return asyncio.get_running_loop().create_future()
+
+
 def shares(most: int = 8) -> Shares:
     return Shares(most, {"tenant": False, "key": False})
 
@@ -98,3 +105,25 @@ async def test_who_goes_away_meanwhile_holds_nothing(mute_one: str) -> None:
     with pytest.raises(asyncio.CancelledError):
         await taking
     assert (mute.held, mute.present, taken.taken) == ([], [], 0)
+
+
+async def test_who_withdraws_is_called_when_redis_has_confirmed_and_the_rest_is_given_back_later(
+    app: Application,
+) -> None:
+    process = process_of(app)
+    subscriptions = Subscriptions(shares(), process.broker.subscriber, process.broker.presence, ADDRESSES)
+    channels = await subscriptions.take(OWNER, ANN, "v3")
+    own, before = ADDRESSES.client(ANN.tenant, ANN.client), process.broker.subscriber.channels
+    done = asyncio.Event()
+    subscriptions.withdraw(ANN, channels, done.set)
+    assert not done.is_set()
+    await asyncio.wait_for(done.wait(), ANSWER_SECONDS)
+    assert (own in channels, process.broker.subscriber.channels) == (False, before - 1)
+    subscriptions.give_back(OWNER, ANN, channels)
+
+
+async def test_who_withdraws_does_not_wait_for_a_redis_that_does_not_answer() -> None:
+    subscriptions, done = subscriptions_of(cast(Mute, NeverLeft()), shares()), asyncio.Event()
+    own = ADDRESSES.client(ANN.tenant, ANN.client)
+    subscriptions.withdraw(ANN, [own], done.set)
+    await asyncio.wait_for(done.wait(), ANSWER_SECONDS)

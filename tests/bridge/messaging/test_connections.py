@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -218,3 +219,29 @@ async def test_a_token_goes_by_the_wall_clock_also_when_that_is_set(
     for _ in range(5):
         await asyncio.sleep(0.02)
     assert (soon.codes, day.codes) == ([], [])
+
+
+async def test_who_is_dismissed_is_refused_once_nothing_said_to_it_alone_can_arrive(world: World) -> None:
+    opened, then = world.open(), list[Callable[[], None]]()
+    opened.connection.withdraw = then.append
+    opened.connection.dismiss("moved_to_v3", successor="/v3")
+    opened.connection.dismiss("going_away")
+    assert (opened.codes, len(then)) == ([], 1)
+    then[0]()
+    assert opened.session.refusals == [("moved_to_v3", {"successor": "/v3"})]
+
+
+async def test_who_is_lost_meanwhile_is_refused_nothing(world: World) -> None:
+    opened, then = world.open(), list[Callable[[], None]]()
+    opened.connection.withdraw = then.append
+    opened.connection.dismiss("moved_to_v3")
+    opened.connection.lost()
+    then[0]()
+    assert opened.codes == []
+
+
+async def test_an_end_in_a_hurry_waits_for_no_withdrawal(world: World) -> None:
+    opened = world.open()
+    opened.connection.withdraw = lambda _then: None
+    await world.connections.close_all(0.01)
+    assert opened.codes == ["going_away"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import signal
 import socket
 from typing import Any, cast
 
@@ -18,6 +19,8 @@ from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 from bridge.system.open_files import LEAST
 from tests.bridge.broker.parts import ANSWER_SECONDS
+from tests.conftest import StartBridge
+from tests.end_to_end.clients import client, v3_path
 from tests.stopwatch import Stopwatch
 
 
@@ -33,7 +36,7 @@ def test_uvicorn_is_set_to_our_protocols_and_limits(settings: Settings) -> None:
     assert isinstance(config.ws, type)
     assert issubclass(config.ws, CountedWebSocket)
     assert config.ws.strangers is config.http.strangers
-    assert config.ws.outbox_bytes == 5_000
+    assert config.ws.outbox_bounds.most_bytes == 5_000
     assert config.ws_max_size == 1_000
     assert config.ws_per_message_deflate is False
     assert (config.ws_ping_interval or 0) + (config.ws_ping_timeout or 0) <= 45
@@ -117,3 +120,18 @@ async def test_a_crowd_is_accepted_several_a_turn() -> None:
         assert {handle.getsockname() for handle in handles} == {listener.getsockname()}
         for handle in handles:
             handle.close()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGINT)])
+async def test_a_second_signal_hurries_nothing_and_logs_nothing(
+    bridge: StartBridge, signals: tuple[signal.Signals, ...], workers: str
+) -> None:
+    running = bridge("--workers", workers)
+    async with client(running, v3_path("g", "ann")) as ann:
+        for number in signals:
+            running.process.send_signal(number)
+            await asyncio.sleep(0.1)
+        assert await ann.close_code() == 1012
+    assert await asyncio.to_thread(running.process.wait, ANSWER_SECONDS) == 0
+    assert "Traceback" not in running.log

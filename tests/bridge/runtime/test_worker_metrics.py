@@ -35,7 +35,7 @@ def test_labels_that_only_one_worker_knows_are_kept() -> None:
 
 
 async def test_each_worker_answers_for_all(tmp_path: Path) -> None:
-    one, two = WorkerGroup(tmp_path, 0), WorkerGroup(tmp_path, 1)
+    one, two = WorkerGroup(tmp_path, 0, -1), WorkerGroup(tmp_path, 1, -1)
     one.say(lambda: FIRST)
     two.say(lambda: SECOND)
     async with running(one, two):
@@ -44,7 +44,7 @@ async def test_each_worker_answers_for_all(tmp_path: Path) -> None:
 
 
 async def test_a_worker_that_is_gone_is_left_out(tmp_path: Path) -> None:
-    one, gone = WorkerGroup(tmp_path, 0), WorkerGroup(tmp_path, 1)
+    one, gone = WorkerGroup(tmp_path, 0, -1), WorkerGroup(tmp_path, 1, -1)
     one.say(lambda: FIRST)
     gone.say(lambda: SECOND)
     async with running(gone):
@@ -54,7 +54,7 @@ async def test_a_worker_that_is_gone_is_left_out(tmp_path: Path) -> None:
 
 async def test_a_worker_that_comes_again_takes_its_old_place(tmp_path: Path) -> None:
     (tmp_path / "0.sock").touch()
-    one, two = WorkerGroup(tmp_path, 0), WorkerGroup(tmp_path, 1)
+    one, two = WorkerGroup(tmp_path, 0, -1), WorkerGroup(tmp_path, 1, -1)
     one.say(lambda: FIRST)
     two.say(lambda: SECOND)
     async with running(one):

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -129,3 +130,88 @@ def test_a_child_that_is_no_worker_may_end_meanwhile() -> None:
     )
     assert ended.returncode == 1
     assert b"Traceback" not in ended.stderr
+
+
+HURRIED = """
+import os, signal, sys, time
+from bridge.runtime import workers
+workers.SILENT_SECONDS, workers.STARTING_SECONDS, workers.LOOK_SECONDS, workers.LATE_SECONDS = 1.0, 2.0, 0.1, 0.5
+
+def beat(seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        os.write(all_workers.heart, b".")
+        time.sleep(0.05)
+"""
+
+SILENT_ONCE = (
+    HURRIED
+    + """
+def work(number):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if os.path.exists(sys.argv[1]):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getppid(), signal.SIGTERM)
+        beat(60)
+    open(sys.argv[1], "w").close()
+    beat(BEATS_FOR)
+    signal.pause()
+
+all_workers = workers.Workers(1, work)
+raise SystemExit(all_workers.run())
+"""
+)
+
+
+@pytest.mark.parametrize("seconds", ["2.5", "0"])
+def test_a_worker_that_stands_still_is_killed_and_replaced(tmp_path: Path, seconds: str) -> None:
+    """Also one whose heart was never heard; and one that does not end when it is told to."""
+    program = SILENT_ONCE.replace("BEATS_FOR", seconds)
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "mark")],
+        timeout=60,
+        check=False,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert (ended.stdout.count("worker_silent"), ended.stdout.count("worker_died")) == (1, 1)
+
+
+BEATING = (
+    HURRIED
+    + """
+all_workers = workers.Workers(2, lambda number: beat(60))
+print("ready", flush=True)
+raise SystemExit(all_workers.run())
+"""
+)
+
+
+def test_where_the_whole_machine_stood_still_nobody_is_killed() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BEATING], cwd=PROJECT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "ready\n"
+        time.sleep(1)
+        for number, seconds in ((signal.SIGSTOP, 3), (signal.SIGCONT, 2)):
+            os.killpg(program.pid, number)
+            time.sleep(seconds)
+        program.terminate()
+        said, _ = program.communicate(timeout=30)
+    assert (program.returncode, said) == (0, "")
+
+
+async def test_a_stopped_worker_is_replaced_within_half_a_minute(two: BridgeProcess) -> None:
+    before = set(children(two.pid))
+    victim = max(before)
+    os.kill(victim, signal.SIGSTOP)
+
+    async def is_replaced() -> bool:
+        now = set(children(two.pid))
+        return len(now) == 2 and victim not in now
+
+    await eventually(is_replaced, 30)
+    assert "worker_silent" in two.log

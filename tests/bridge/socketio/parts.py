@@ -9,7 +9,9 @@ from typing import Any
 
 from bridge.budget.accounts import Holder
 from bridge.budget.budget import Budget
+from bridge.budget.drain import OutboxBounds
 from bridge.config.settings import Settings
+from bridge.records.counters import Counts
 from bridge.socketio.ports import JoinRequest, Refusal
 from bridge.socketio.session import Session
 from bridge.socketio.sessions import Sessions
@@ -18,6 +20,7 @@ from tests.bridge.broker.parts import ANSWER_SECONDS
 from tests.bridge.sockets.payloads import payloads
 
 OUTBOX_BYTES = 10_000
+OUTBOX_BYTES_PER_SECOND = 5_000
 MESSAGE_BYTES = 1_000
 EVENT = b'42/v3,["message",{}]'
 POLLING = "EIO=4&transport=polling"
@@ -36,6 +39,7 @@ class Carried:
         self.losses = 0
         self.close_code = 4508
         self.payer = Holder()
+        self.reads_binary = True
 
     def receive(self, text: str, receipt: Any = None) -> None:
         self.received.append((text, receipt))
@@ -120,11 +124,16 @@ class Home:
     def __init__(self) -> None:
         self.time = 0.0
         self.budget = Budget(Settings().limits)
-        self.sessions = Sessions(OUTBOX_BYTES, MESSAGE_BYTES, self.budget, lambda: self.time)
+        self.counts = Counts()
+        self.sessions = self.sessions_with(OUTBOX_BYTES)
         self.v3, self.v2 = Door(), Door()
         self.sessions.doors.update({"/v3": self.v3, "/v2": self.v2})
         for door in (self.v3, self.v2):
             door.is_open.set()
+
+    def sessions_with(self, outbox_bytes: int) -> Sessions:
+        bounds = OutboxBounds(outbox_bytes, OUTBOX_BYTES_PER_SECOND)
+        return Sessions(bounds, MESSAGE_BYTES, self.budget, self.counts, lambda: self.time)
 
     @property
     def sids(self) -> list[str]:

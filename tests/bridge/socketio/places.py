@@ -10,8 +10,9 @@ from bridge.config.settings import Settings
 from bridge.handshake.connect import AdmittedClient, ClientInfo, Connector
 from bridge.handshake.preflight import Preflight
 from bridge.handshake.subscriptions import Unavailable
+from bridge.socketio.namespace_wire import NamespaceWire
 from bridge.socketio.ports import JoinRequest
-from bridge.socketio.session import NamespaceWire, Session
+from bridge.socketio.session import Session
 
 CLIENT = object()
 

@@ -9,10 +9,12 @@ from engineio.packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.budget.drain import OutboxBounds
 from bridge.socketio import packets
 from bridge.socketio.engine import (
+    ANSWER_BYTES,
+    FEW_PACKETS,
     FLUSH_SECONDS,
-    MOST_PACKETS,
     PING_INTERVAL_SECONDS,
     PING_TIMEOUT_SECONDS,
     Engine,
@@ -24,7 +26,7 @@ SILENCE_SECONDS = PING_INTERVAL_SECONDS + PING_TIMEOUT_SECONDS
 
 
 def engine(transport: Transport = "polling") -> Engine:
-    return Engine("secret", transport, 10_000, 0.0)
+    return Engine("secret", transport, OutboxBounds(10_000), 0.0)
 
 
 def test_our_packets_have_the_numbers_of_other_servers() -> None:
@@ -43,9 +45,7 @@ def test_what_we_let_through_another_server_reads_as_it_stands(rest: str) -> Non
             assert f"{packet.packet_type}{packet.data}" == said
 
 
-@pytest.mark.parametrize(
-    "said", ["", "0", "2", "2probe", "5", "6", "1x", "33", "4", "4x", "4[", "47", "b4AA", "4²", "٤2"]
-)
+@pytest.mark.parametrize("said", ["", "0", "2", "2probe", "5", "6", "1x", "33", "4", "4x", "4[", "47", "4²", "٤2"])
 @pytest.mark.parametrize("transport", ["polling", "probed", "websocket"])
 def test_what_a_client_may_not_send_at_any_time_is_broken(said: str, transport: Transport) -> None:
     with pytest.raises(Broken):
@@ -66,11 +66,11 @@ def test_the_opening_says_what_a_client_needs(transport: Transport, upgrades: li
 
 def test_a_poll_brings_no_more_packets_than_every_client_takes() -> None:
     one = engine()
-    for number in range(MOST_PACKETS + 3):
+    for number in range(FEW_PACKETS + 3):
         one.outgoing.put(b"%d" % number)
-    bodies = [one.answer().split(b"\x1e"), one.answer().split(b"\x1e")]
-    assert [int(packet) for body in bodies for packet in body] == list(range(MOST_PACKETS + 3))
-    assert [len(body) for body in bodies] == [MOST_PACKETS, 3]
+    bodies = [one.answer(FEW_PACKETS).split(b"\x1e"), one.answer(FEW_PACKETS).split(b"\x1e")]
+    assert [int(packet) for body in bodies for packet in body] == list(range(FEW_PACKETS + 3))
+    assert [len(body) for body in bodies] == [FEW_PACKETS, 3]
 
 
 def test_the_close_comes_alone_after_all_else() -> None:
@@ -78,7 +78,7 @@ def test_the_close_comes_alone_after_all_else() -> None:
     assert not one.has_answer
     one.outgoing.put(b"last words")
     assert one.close(1000, "", 0.0)
-    assert [one.answer(), one.answer()] == [b"last words", b"1"]
+    assert [one.answer(FEW_PACKETS), one.answer(FEW_PACKETS)] == [b"last words", b"1"]
     assert one.has_answer
 
 
@@ -93,9 +93,9 @@ def test_an_upgrade_is_a_probe_and_its_second_packet() -> None:
     one = engine()
     assert one.receive_upgrade("2probe", 0.0) == b"3probe"
     one.outgoing.put(b"a message")
-    assert (one.has_answer, [one.answer() for _ in range(3)]) == (True, [b"6"] * 3)
+    assert (one.has_answer, [one.answer(FEW_PACKETS) for _ in range(3)]) == (True, [b"6"] * 3)
     assert one.receive_upgrade("5", 0.0) == b""
-    assert (one.transport, one.outgoing.take(9)) == ("websocket", [b"6", b"a message"])
+    assert (one.transport, one.outgoing.take_all()) == ("websocket", [b"6", b"a message"])
 
 
 def test_an_upgrade_that_is_given_up_leaves_the_session_polling() -> None:
@@ -104,7 +104,7 @@ def test_an_upgrade_that_is_given_up_leaves_the_session_polling() -> None:
     one.receive_upgrade("2probe", 0.0)
     one.give_up_upgrade()
     one.outgoing.put(b"a message")
-    assert (one.transport, one.answer()) == ("polling", b"6\x1ea message")
+    assert (one.transport, one.answer(FEW_PACKETS)) == ("polling", b"6\x1ea message")
     assert one.receive_upgrade("2probe", 0.0) == b"3probe"
 
 
@@ -152,3 +152,33 @@ def test_what_no_poll_takes_in_time_is_given_up() -> None:
     one = engine()
     one.close(1000, "", 100.0)
     assert [one.due(100.0 + FLUSH_SECONDS), one.due(101.0 + FLUSH_SECONDS)] == [None, "unflushed"]
+
+
+def test_a_client_that_takes_any_number_gets_as_many_packets_as_fit() -> None:
+    one = engine()
+    for _ in range(3):
+        one.outgoing.put(b"x" * (ANSWER_BYTES // 2 - 10))
+    for _ in range(100):
+        one.outgoing.put(b"y")
+    assert [len(one.answer(ANSWER_BYTES).split(b"\x1e")) for _ in range(2)] == [2, 101]
+
+
+def test_binary_data_is_known_as_such() -> None:
+    assert engine().receive("bAAEC", 0.0) == "binary"
+
+
+@pytest.mark.parametrize(
+    ("code", "last"), [(1012, b""), (4503, b""), (4508, b""), (1006, b""), (4499, b"1"), (1003, b"1")]
+)
+def test_who_shall_come_back_is_not_told_that_the_server_wants_it_gone(code: int, last: bytes) -> None:
+    one = engine()
+    one.close(code, "", 0.0)
+    assert (one.answer(FEW_PACKETS), one.last_packet) == (last, last)
+
+
+def test_any_sign_of_life_keeps_a_client_that_answers_no_ping() -> None:
+    one = engine()
+    assert one.due(PING_INTERVAL_SECONDS) == "ping"
+    one.heard(SILENCE_SECONDS - 1.0)
+    assert one.due(SILENCE_SECONDS + 1.0) is None
+    assert one.due(2 * SILENCE_SECONDS) == "silence"

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from bridge.socketio.namespaces import MOST_CONNECTS, MOST_DEFERRED, Join, Leave, Namespaces, Say
+from bridge.socketio.namespaces import MOST_CONNECTS, MOST_DEFERRED, Join, Leave, Namespaces, Refuse, Say
 from bridge.socketio.packets import Broken
 from bridge.sockets.ports import Carried
 
@@ -50,7 +50,7 @@ def test_an_answer_that_nobody_asked_for_is_passed_over(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["", "[]", "4", '2["message",{}]', '2/v2,["message",{}]', "1/v2,", "2/v3,[]", "0/v3,{}", "0/v2,[]"]
+    "said", ["", "[]", "4", '2["message",{}]', '2/v2,["message",{}]', "1/v2,", "2/v3,[]", "0/v3,{}"]
 )
 def test_what_is_no_packet_or_comes_out_of_turn_is_broken(said: str) -> None:
     with pytest.raises(Broken):
@@ -88,3 +88,48 @@ def test_at_the_end_everyone_has_left() -> None:
     namespaces = joined("/v3", "/v2")
     assert namespaces.leave_all() == [GUEST, GUEST]
     assert namespaces.leave_all() == []
+
+
+def test_a_connect_with_no_object_names_nobody() -> None:
+    assert Namespaces().receive('0/v3,"x"') == Join("/v3", None)
+
+
+def test_a_binary_event_is_refused_and_its_attachments_are_taken_along() -> None:
+    namespaces = joined("/v3", "/v2")
+    assert namespaces.receive('52-/v3,["message",{}]') == Refuse(GUEST, "binary_not_supported")
+    assert [namespaces.takes_attachment() for _ in range(3)] == [True, True, False]
+    assert isinstance(namespaces.receive('2/v2,["message",1]'), Say)
+
+
+def test_who_is_dismissed_politely_is_heard_out_and_nothing_else_of_it_counts() -> None:
+    namespaces = joined("/v3", "/v2")
+    assert namespaces.dismiss("/v2", is_heard_out=True) is GUEST
+    assert namespaces.receive('2/v2,7["message","x"]') == Say("/v2", GUEST, "x", 7)
+    assert (namespaces.receive("1/v2,"), namespaces.receive('51-/v2,["message",{}]')) == (None, None)
+    assert namespaces.hears_out
+    namespaces.hear_no_more("/v2", cast(Carried, object()))
+    assert namespaces.hears_out
+    namespaces.hear_no_more("/v2", GUEST)
+    assert (namespaces.receive('2/v2,["message","x"]'), namespaces.hears_out) == (None, False)
+
+
+def test_who_is_dismissed_otherwise_is_ignored_and_breaks_nothing() -> None:
+    namespaces = joined("/v3", "/v2")
+    namespaces.dismiss("/v2", is_heard_out=False)
+    assert (namespaces.receive('2/v2,["message","x"]'), namespaces.hears_out) == (None, False)
+    assert isinstance(namespaces.receive('2/v3,["message","x"]'), Say)
+
+
+def test_at_the_end_nobody_is_heard() -> None:
+    namespaces = joined("/v3", "/v2")
+    namespaces.dismiss("/v2", is_heard_out=True)
+    namespaces.hear_nobody()
+    assert (namespaces.receive('2/v2,["message","x"]'), namespaces.hears_out) == (None, False)
+
+
+def test_who_comes_back_is_a_newcomer() -> None:
+    namespaces = joined("/v2")
+    namespaces.dismiss("/v2", is_heard_out=True)
+    assert namespaces.receive("0/v2,{}") == Join("/v2", {})
+    assert namespaces.receive('2/v2,["message","x"]') is None
+    assert namespaces.settle("/v2") == ['2/v2,["message","x"]']

@@ -9,12 +9,17 @@ from typing import Any, cast
 import pytest
 
 from bridge.budget.accounts import Holder
+from bridge.socketio.engine import FEW_PACKETS, FLUSH_SECONDS
 from bridge.sockets.ports import WHEN_GONE
 from tests.bridge.broker.parts import ANSWER_SECONDS, until
 from tests.bridge.socketio.parts import EVENT, MESSAGE_BYTES, POLLING, code_of, reason_of
 from tests.bridge.socketio.visits import Visit
 
 MOST_BYTES = MESSAGE_BYTES + 1_024
+
+
+def _event_of(size_bytes: int) -> bytes:
+    return b'42/v3,["message",%b]' % b"{}".rjust(size_bytes - 18)
 
 
 class Payer(Holder):
@@ -28,9 +33,7 @@ class Payer(Holder):
         self.charged.append((size_bytes, frames, milliseconds))
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"\x1e", b"3\x1e", b"\xff", b"4", b"[]", b"2", b"\x00", b"42/v3,\xc3", b"3" + b"\x1e3" * 16]
-)
+@pytest.mark.parametrize("body", [b"", b"\x1e", b"3\x1e", b"\xff", b"4", b"[]", b"2", b"\x00", b"42/v3,\xc3"])
 async def test_a_post_of_what_is_no_packets_closes_its_session(visit: Visit, body: bytes) -> None:
     session = await visit.home.joined("/v3")
     answer = await visit.post(session.sid, body)
@@ -39,9 +42,9 @@ async def test_a_post_of_what_is_no_packets_closes_its_session(visit: Visit, bod
     assert (await visit.get(f"{POLLING}&sid={session.sid}")).status_code == 400
 
 
-async def test_sixteen_packets_may_be_posted_at_once(visit: Visit) -> None:
+async def test_as_many_packets_may_be_posted_at_once_as_fit(visit: Visit) -> None:
     session = await visit.home.joined("/v3")
-    assert (await visit.post(session.sid, b"3" + b"\x1e3" * 15)).text == "ok"
+    assert (await visit.post(session.sid, b"3" + b"\x1e3" * ((MOST_BYTES - 1) // 2))).text == "ok"
     assert not session.is_over
 
 
@@ -65,18 +68,21 @@ async def test_what_is_posted_is_charged_to_whoever_pays_for_the_client(visit: V
     assert [(size, frames) for size, frames, _ in payer.charged] == [(len(EVENT), 1), (1, 1)]
 
 
-async def test_a_post_over_the_limit_is_too_large_and_the_session_lives(visit: Visit) -> None:
-    session = await visit.home.joined("/v3")
+async def test_a_post_of_the_limit_is_taken_and_one_over_it_is_refused_and_ends_the_session(visit: Visit) -> None:
+    home = visit.home
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(5):
             yield b"x" * MESSAGE_BYTES
 
     for body in (b"x" * (MOST_BYTES + 1), chunks()):
+        session = await home.joined("/v3")
+        assert (await visit.post(session.sid, _event_of(MOST_BYTES))).status_code == 200
         answer = await visit.post(session.sid, body)
         assert (answer.status_code, answer.headers["connection"]) == (413, "close")
-    assert not session.is_over
-    assert (await visit.post(session.sid, b"42/v3," + b" " * (MOST_BYTES - 6))).status_code == 200
+        assert (home.v3.guests[-1].refusals, code_of(session)) == (["message_too_big"], 1009)
+        polled = (await visit.get(f"{POLLING}&sid={session.sid}")).text
+        assert polled == '42/v3,["message",{"refused":"message_too_big"}]\x1e41/v3,'
 
 
 async def test_it_is_said_at_once_that_a_post_is_too_large(visit: Visit) -> None:
@@ -174,3 +180,43 @@ async def test_an_upgraded_session_neither_polls_nor_posts(visit: Visit) -> None
     answers = [await visit.get(f"{POLLING}&sid={session.sid}"), await visit.post(session.sid, "3")]
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(400, 3)] * 2
     assert not session.is_over
+
+
+@pytest.mark.parametrize(
+    ("mark", "number"), [("", FEW_PACKETS), ("&t=1732912345.123", FEW_PACKETS), ("&t=PqRs", 40), ("&t=0x1abcd", 40)]
+)
+async def test_who_takes_any_number_of_packets_is_given_all(visit: Visit, mark: str, number: int) -> None:
+    session = await visit.home.joined("/v3")
+    for _ in range(40):
+        session.write(EVENT)
+    assert len((await visit.get(f"{POLLING}&sid={session.sid}{mark}")).text.split("\x1e")) == number
+
+
+async def test_what_is_posted_before_a_client_can_know_that_it_was_sent_away_is_said(visit: Visit) -> None:
+    home = visit.home
+    session = await home.joined("/v2")
+    guest = home.v2.guests[0]
+    guest.wire.begin_close(4410, "v2_retired")
+    polls = [(await visit.get(f"{POLLING}&sid={session.sid}")).text for _ in range(2)]
+    assert polls == ["41/v2,", "1"]
+    assert (await visit.post(session.sid, b'42/v2,["message","late"]')).text == "ok"
+    assert guest.received == [("late", None)]
+    assert (await visit.get(f"{POLLING}&sid={session.sid}")).status_code == 400
+    home.look(FLUSH_SECONDS + 1)
+    assert (await visit.post(session.sid, b'42/v2,["message","too late"]')).status_code == 400
+    assert home.sids == []
+
+
+async def test_nothing_more_is_heard_of_a_client_that_was_refused(visit: Visit) -> None:
+    home = visit.home
+    session = await home.joined("/v2")
+    home.v2.guests[0].wire.begin_close(4429, "rate_limited")
+    assert (await visit.post(session.sid, b'42/v2,["message","late"]')).status_code == 400
+    assert home.v2.guests[0].received == []
+
+
+async def test_who_shall_come_back_is_told_that_there_is_no_such_session(visit: Visit) -> None:
+    session = await visit.home.joined("/v3")
+    visit.home.v3.guests[0].wire.begin_close(1012, "going_away")
+    answer = await visit.get(f"{POLLING}&sid={session.sid}")
+    assert (answer.status_code, answer.json()["code"]) == (400, 1)

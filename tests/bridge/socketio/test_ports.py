@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from bridge.socketio.namespace_wire import NamespaceWire as WireOfSession
 from bridge.socketio.ports import Door, Home, NamespaceWire
-from bridge.socketio.session import NamespaceWire as WireOfSession
 from bridge.sockets.ports import Carried
 from legacy_v2.socketio_door import SocketIoDoor as V2Door
 from tests.bridge.socketio import parts

@@ -16,6 +16,7 @@ from bridge.config.settings import Settings
 from bridge.sockets import counted_websocket
 from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
+from bridge.sockets.last_words import LastWords
 from bridge.sockets.ports import ASGI_EXTENSION, vouch
 from bridge.sockets.strangers import Strangers
 from tests.bridge.broker.parts import until
@@ -28,7 +29,7 @@ class House:
 
     def __init__(self) -> None:
         self.strangers = Strangers(100, 100, 3)
-        kept = {"strangers": self.strangers, "budget": Budget(Settings().limits)}
+        kept = {"strangers": self.strangers, "budget": Budget(Settings().limits), "heard_out": LastWords()}
         protocols: dict[str, Any] = {
             "http": type("Protocol", (HttpProtocol,), kept),
             "ws": type("WebSocket", (CountedWebSocket,), kept),

@@ -10,6 +10,7 @@ import pytest
 
 from bridge.sockets import websocket_closing
 from bridge.sockets.framing import text_frame
+from bridge.sockets.ports import HEARD_OUT
 from tests.bridge.broker.parts import until
 from tests.bridge.sockets.websocket_server import (
     ANSWER_SECONDS,
@@ -22,7 +23,7 @@ from tests.bridge.sockets.websocket_server import (
     served,
     slow_reader,
 )
-from tests.end_to_end.raw import BINARY, CLOSE, HANDSHAKE, PING, PONG, TEXT, RawSocket, frame, request
+from tests.end_to_end.raw import BINARY, CLOSE, CONTINUATION, HANDSHAKE, PING, PONG, TEXT, RawSocket, frame, request
 
 
 async def test_what_is_written_arrives_and_then_the_close(guest: RawSocket, house: House) -> None:
@@ -165,3 +166,58 @@ async def test_a_client_that_reads_late_hears_why_it_was_refused(port: int, hous
             while not rest.endswith(close):
                 rest += await loop.sock_recv(late, 65_536)
         assert rest.endswith(text_frame(b"ERROR") + close)
+
+
+@pytest.mark.parametrize("reason", sorted(HEARD_OUT))
+async def test_what_was_said_before_a_polite_close_could_be_known_is_heard_until_the_clients_own(
+    guest: RawSocket, house: House, reason: str
+) -> None:
+    house.guest.wire.begin_close(1012, reason)
+    split = frame(TEXT, b"in two ", fin=False) + frame(CONTINUATION, b"parts")
+    await guest.send(frame(TEXT, b"one") + frame(BINARY, b"two") + split)
+    await until(lambda: house.guest.texts == ["one", "two", "in two parts"])
+    assert (len(house.guest.wire.heard_out), house.guest.losses) == (1, 1)
+    await guest.send(frame(CLOSE, (1012).to_bytes(2)) + frame(TEXT, b"after the end"))
+    assert await guest.close_code() == 1012
+    assert await guest.rest(1) == b""
+    assert (house.guest.texts[3:], len(house.guest.wire.heard_out)) == ([], 0)
+
+
+@pytest.mark.parametrize("reason", ["unauthenticated", "rate_limited", "message_too_big", "slow_consumer", "forbidden"])
+async def test_after_any_other_close_nothing_is_heard(guest: RawSocket, house: House, reason: str) -> None:
+    house.guest.wire.begin_close(4401, reason)
+    await guest.send(frame(TEXT, b"one") + frame(CLOSE, (4401).to_bytes(2)))
+    assert await guest.close_code() == 4401
+    assert await guest.rest(1) == b""
+    assert (house.guest.texts, len(house.guest.wire.heard_out)) == ([], 0)
+
+
+async def test_who_was_closed_politely_and_does_not_close_is_heard_for_a_bounded_time(
+    port: int, house: House, hurried: None
+) -> None:
+    async with entered(port) as silent:
+        house.guest.wire.begin_close(1012, "going_away")
+        assert await silent.close_code() == 1012
+        assert await silent.rest(1) == b""
+        assert len(house.guest.wire.heard_out) == 0
+
+
+async def test_what_is_not_allowed_ends_it_also_after_a_polite_close(guest: RawSocket, house: House) -> None:
+    house.guest.wire.begin_close(1012, "going_away")
+    await guest.send(frame(TEXT, b"\xff") + frame(TEXT, b"more"))
+    assert await guest.close_code() == 1012
+    assert await guest.rest(3) == b""
+    assert (house.guest.texts, len(house.guest.wire.heard_out)) == ([], 0)
+
+
+@pytest.mark.parametrize("opcode", [TEXT, BINARY, PING])
+async def test_who_speaks_is_alive_though_it_answers_no_ping_and_who_falls_silent_is_not(
+    house: House, listener: socket.socket, hurried: None, opcode: int
+) -> None:
+    port = listener.getsockname()[1]
+    async with served(house, listener, ws_ping_interval=0.2, ws_ping_timeout=0.3), entered(port) as deaf:
+        while house.guest.pongs < 3:  # the times that no pong had come
+            await deaf.send(frame(opcode, b"hi"))
+            await asyncio.sleep(0.02)
+        assert house.guest.losses == 0
+        assert await deaf.close_code() == 1011

@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.sockets.framing import text_frame
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 from tests.bridge.broker.parts import until
 from tests.bridge.sockets.websocket_server import (
     ANSWER_SECONDS,
-    OUTBOX_BYTES,
     PATH,
     House,
     connected,
@@ -23,7 +21,6 @@ from tests.bridge.sockets.websocket_server import (
     entered,
     flood,
     served,
-    slow_reader,
 )
 from tests.end_to_end.raw import BINARY, CLOSE, HANDSHAKE, PING, PONG, TEXT, RawSocket, frame, request
 
@@ -96,18 +93,11 @@ async def test_a_message_that_fails_is_counted_and_logged_and_the_connection_liv
     assert WebSocketProtocol.errors == 2  # which the metrics read: a server's class is one of its subclasses
 
 
-async def test_a_client_that_does_not_read_is_refused_once_and_not_within_the_write(
-    port: int, house: House, hurried: None
-) -> None:
-    async with slow_reader(port) as silent:
-        await until(lambda: house.guest.wire is not None and house.guest.wire._carried is not None)
-        for _ in range(100):
-            house.guest.wire.write(text_frame(b"x" * 60_000))
-        assert house.guest.refusals == []
-        await until(lambda: house.guest.losses)
-        assert house.guest.refusals == ["slow_consumer"]
-        await until(lambda: house.guest.wire.disconnected, 2)
-        silent.close()
+async def test_where_binary_is_never_text_it_is_refused(guest: RawSocket, house: House) -> None:
+    house.guest.reads_binary = False
+    await guest.send(frame(TEXT, b"text") + frame(BINARY, b"binary"))
+    await until(lambda: house.guest.refusals)
+    assert (house.guest.texts, house.guest.refusals) == (["text"], ["binary_not_supported"])
 
 
 async def test_a_ping_is_answered_and_a_pong_that_nobody_asked_for_is_a_sign_of_life(
@@ -147,17 +137,6 @@ async def test_frames_that_come_before_the_answer_wait_unread(port: int, house: 
         assert (await client.answer()).status == 101
         assert await client.receive() == (PONG, b"early")
         await until(lambda: house.guest.texts == ["early"])
-
-
-async def test_much_that_waits_for_one_is_known_to_all_outboxes_until_it_drains(house: House, port: int) -> None:
-    async with entered(port) as client:
-        wire = house.guest.wire
-        while not wire.budget.outboxes.waiting_bytes:
-            wire.write(text_frame(b"x" * 50_000))
-            assert wire.waiting_bytes() < OUTBOX_BYTES
-        while wire.budget.outboxes.waiting_bytes:
-            await client.receive()
-        assert house.guest.refusals == []
 
 
 async def test_a_flood_is_refused_and_ended(house: House, port: int, monkeypatch: pytest.MonkeyPatch) -> None:

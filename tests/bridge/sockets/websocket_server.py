@@ -12,14 +12,17 @@ import uvicorn
 
 from bridge.budget.accounts import Holder
 from bridge.budget.budget import Budget
+from bridge.budget.drain import OutboxBounds
 from bridge.config.settings import Settings
 from bridge.sockets.framing import text_frame
+from bridge.sockets.last_words import LastWords
 from bridge.sockets.ports import ASGI_EXTENSION
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 from tests.bridge.broker.parts import until
 from tests.end_to_end.raw import HANDSHAKE, RawSocket, request
 
 OUTBOX_BYTES = 100_000
+OUTBOX = OutboxBounds(OUTBOX_BYTES, 50_000)
 PATH = "/"
 ANSWER_SECONDS = 15.0
 
@@ -34,6 +37,7 @@ class Guest:
         self.refusals: list[str] = []
         self.pongs = 0
         self.losses = 0
+        self.reads_binary = True
         self.over = asyncio.Event()
 
     def receive(self, text: str) -> None:
@@ -79,9 +83,8 @@ class House:
 
 @asynccontextmanager
 async def served(app: Any, listener: socket.socket, **settings: Any) -> AsyncIterator[None]:
-    protocol = type(
-        "Protocol", (WebSocketProtocol,), {"outbox_bytes": OUTBOX_BYTES, "budget": Budget(Settings().limits)}
-    )
+    kept = {"outbox_bounds": OUTBOX, "budget": Budget(Settings().limits), "heard_out": LastWords()}
+    protocol = type("Protocol", (WebSocketProtocol,), kept)
     usual: dict[str, Any] = {"ws_max_size": 65_536, "ws_per_message_deflate": False, "log_config": None}
     config = uvicorn.Config(app, ws=protocol, lifespan="off", timeout_graceful_shutdown=1, **usual | settings)
     server = uvicorn.Server(config)

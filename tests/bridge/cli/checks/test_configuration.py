@@ -113,3 +113,16 @@ def test_it_is_said_that_who_has_no_credentials_takes_no_id_where_tokens_prove_t
     assert said in sayings(found, "v2 without key", "ok")
     elsewhere = findings('v2_anonymous_tenant = "visitors"\n[tenants.visitors]\n' + key("web", "acme") + claim)
     assert len(sayings(elsewhere, "v2 without key", "ok")) == 1
+
+
+def test_it_is_said_how_much_may_wait_for_a_connection(findings: Any) -> None:
+    said = "bytes may wait for a connection, up to 4 times that while it drains"
+    assert sayings(findings(""), "outboxes", "ok") == [f"1048576 {said}"]
+    assert sayings(findings("max_message_bytes = 4000000"), "outboxes", "ok") == [f"8000000 {said}"]
+    told = f"8000000 {said}: outbox_bytes = 65536 holds less than two messages"
+    assert sayings(findings("max_message_bytes = 4000000\noutbox_bytes = 65536"), "outboxes", "warn") == [told]
+
+
+def test_it_is_said_where_all_outboxes_hold_less_than_one(findings: Any) -> None:
+    found = findings("outbox_bytes = 100_000_000")
+    assert sayings(found, "outboxes", "warn") == ["outboxes_bytes = 134217728 is less than one connection may hold"]
