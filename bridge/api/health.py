@@ -9,7 +9,7 @@ from bridge.broker.bus import Bus
 from bridge.broker.leases import Leases
 from bridge.broker.subscriber import Subscriber
 from bridge.messaging.connections import Connections
-from v3.messages import json_schema
+from v3.schema import json_schema
 
 
 def router(
