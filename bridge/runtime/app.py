@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
@@ -16,6 +16,7 @@ from bridge.admin import dashboard, events, routes
 from bridge.admin.service import TenantService
 from bridge.api import client_files, health, messages, presence
 from bridge.api.authority import Authority
+from bridge.api.document import document, operation_id
 from bridge.api.errors import handle_errors
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
@@ -43,7 +44,13 @@ class Application(FastAPI):
     def __init__(self, settings: Settings, redis_url: str, worker_group: WorkerGroup | None = None) -> None:
         """`redis_url` and `worker_group` (the other workers) are chosen by the command that starts the server."""
         super().__init__(
-            title="Aether Bridge", summary=SUMMARY, lifespan=_lifespan, redoc_url=None, redirect_slashes=False
+            title="Aether Bridge",
+            summary=SUMMARY,
+            lifespan=_lifespan,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            generate_unique_id_function=operation_id,
         )
         self.settings: Final = settings
         self.redis_url: Final = redis_url
@@ -53,6 +60,10 @@ class Application(FastAPI):
         self.process: Process | None = None
         handle_errors(self)
         self.add_exception_handler(Denied, answer_in_http)
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, which FastAPI serves at `/openapi.json`."""
+        return document(self)
 
 
 @asynccontextmanager

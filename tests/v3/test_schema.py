@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from v3.messages import DEFAULT_GROUP, SERVER_ID, WS_Message_V3, content_of, is_vision_id, write
+from v3.messages import DEFAULT_GROUP, SERVER_ID, Unreadable, WS_Message_V3, content_of, is_vision_id, write
 from v3.refusals import REFUSALS, error
-from v3.said import Unreadable, check_event, read_said
+from v3.said import check_event, read_said
 from v3.schema import DEFINITIONS, DIALECT, definitions, json_schema
 
 WHOLE = json_schema()
@@ -38,7 +38,7 @@ FRAMES = st.fixed_dictionaries(
     {name: OFTEN_RIGHT[name] for name in ("msg_type", "target")},
     optional={name: values for name, values in OFTEN_RIGHT.items() if name not in ("msg_type", "target")},
 )
-RIGHT_OR_WRONG = [
+RIGHT_OR_WRONG: list[Any] = [
     {"msg_type": "msg", "target": "group"},
     {"msg_type": "msg", "target": "direct"},
     {"msg_type": "msg", "target": "direct", "to_id": None},

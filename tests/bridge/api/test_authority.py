@@ -142,6 +142,7 @@ def test_codes_of_one_status_are_documented_together() -> None:
     assert [(status, one["description"]) for status, one in responses.items()] == [
         (403, "`forbidden`, `stage_legacy`"),
         (503, "`bus_down`, `overloaded`"),
+        (422, "`invalid_request`"),
     ]
     assert all(one["model"] is RefusalBody for one in responses.values())
 
