@@ -83,6 +83,14 @@ def npm_package(name: str) -> Path:
     return package
 
 
+def generator_program() -> Path:
+    """Path of `openapi-python-client`, which `make test` installs."""
+    program = NODE_MODULES.parent / "generator/bin/openapi-python-client"
+    if not program.is_file():
+        missing("openapi-python-client", "`make .venv/generator`.")
+    return program
+
+
 def node_program() -> str:
     """Path of a Node that can run it."""
     if found := shutil.which("node"):

@@ -16,7 +16,7 @@ Schema = dict[str, Any]
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 IDENTIFIER: Final = "urn:aether:ws-message-v3"
 DEFINITIONS: Final = "#/$defs/"
-NAME: Final = r"^(?:(?![0-9]+$)(?!server$)[A-Za-z0-9_-]{1,64}|v2-(?:[A-Za-z0-9-]|_[0-9a-f]{2})+)(?!\n)$"
+NAME: Final = r"^(?:(?!v2-)(?![0-9]+$)(?!server$)[A-Za-z0-9_-]{1,64}|v2-(?:[A-Za-z0-9-]|_[0-9a-f]{2})+)(?!\n)$"
 """A Vision ID, or the name that a V2 id has here. `(?!\\n)`: in Python `$` also matches before a line break."""
 _GROUP: Final = {"msg_type": "msg", "target": "group", "msg": "Hello team!"}
 _DIRECT: Final = {"msg_type": "cmd", "target": "direct", "to_id": "device_xyz789", "cmd": "RELOAD_UI"}
@@ -63,6 +63,7 @@ def said() -> Schema:
     for name in ("from_id", "group_id", "sent_at"):
         schema["properties"][name] = {"description": "Set by the server; what a client says here is discarded."}
     schema["properties"]["to_id"]["anyOf"][0] = _RECIPIENT
+    del schema["properties"]["version"]["default"]  # a generator would make the field one that must be sent
     return schema | {"not": _EVENT_TO_OTHERS, "examples": [_GROUP, _DIRECT]}
 
 
@@ -110,8 +111,7 @@ def _heard_example(said: Schema) -> Schema:
 def _optional_name(description: str, default: str) -> Schema:
     return {
         "anyOf": [{"type": "string", "pattern": NAME}, {"const": default}, {"type": "null"}],
-        "default": default,
-        "description": description,
+        "description": f"{description} If left out: `{default}`.",
     }
 
 

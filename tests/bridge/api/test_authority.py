@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi import Request
 
+from bridge.api.errors import ErrorBody
 from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, RefusalBody, documented
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
@@ -144,7 +145,7 @@ def test_codes_of_one_status_are_documented_together() -> None:
         (503, "`bus_down`, `overloaded`"),
         (422, "`invalid_request`"),
     ]
-    assert all(one["model"] is RefusalBody for one in responses.values())
+    assert [one["model"] for one in responses.values()] == [RefusalBody, RefusalBody, ErrorBody]
 
 
 def test_every_code_of_the_authority_is_one_of_the_closed_list() -> None:

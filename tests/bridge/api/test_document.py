@@ -83,3 +83,9 @@ def test_the_bodies_that_we_read_ourselves_are_named(document: dict[str, Any]) -
     bodies = [each["requestBody"] for _, each in operations(document) if "requestBody" in each]
     assert bodies
     assert all("$ref" in body["content"]["application/json"]["schema"] for body in bodies)
+
+
+def test_no_schema_is_called_as_a_field_of_its_own(document: dict[str, Any]) -> None:
+    """openapi-python-client would give two things one name."""
+    for name, schema in document["components"]["schemas"].items():
+        assert name.lower() not in {field.replace("_", "") for field in schema.get("properties", {})}
