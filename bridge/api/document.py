@@ -37,9 +37,12 @@ def _bodies(document: Document) -> Iterator[Document]:
 
 
 def _named(schema: Document, schemas: Document) -> Document:
-    """Move a schema, and those that it defines, among the others; the reference to it."""
-    if "title" not in schema:
-        return schema
+    """Move a schema, and those that it defines, among the others; the reference to it.
+
+    Without defaults: generators take a field that has one for a field that is always there, also in what is sent.
+    """
     schemas |= schema.pop("$defs", {})
+    for field in schema["properties"].values():
+        field.pop("default", None)
     schemas[schema["title"]] = schema
     return {"$ref": SCHEMAS + schema["title"]}

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 
 from bridge.admin import dashboard, events, routes
 from bridge.admin.service import TenantService
-from bridge.api import client_files, health, messages, presence
+from bridge.api import client_files, docs, health, messages, presence
 from bridge.api.authority import Authority
 from bridge.api.document import document, operation_id
 from bridge.api.errors import handle_errors
@@ -121,6 +121,7 @@ def _mount_api(app: Application, process: Process) -> None:
     exposition = _exposition(process, app.worker_group)
     app.include_router(health.router(broker.bus, broker.subscriber, broker.leases, connections, exposition))
     client_files.mount(app)
+    docs.mount(app)
 
 
 def _tenant_service(process: Process) -> TenantService:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from fastapi import Request
 
-from bridge.api.errors import ErrorBody
 from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, RefusalBody, documented
+from bridge.api.errors import ErrorBody
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.config.tables import Key
