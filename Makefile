@@ -13,7 +13,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header $(LOCK_ARGS) pyproject.toml
+	--no-emit-index-url --no-annotate --no-header $(LOCK_ARGS)
 UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
@@ -32,10 +32,10 @@ help: ## say what can be made
 run: .venv/runtime ## serve on http://127.0.0.1:8000 with a Redis of its own (PORT=, HOST=)
 	$(BIN)/aether-bridge serve --host $(HOST) --port $(PORT)
 
-test: .venv/tests .venv/node_modules ## run the whole suite, side by side (PYTEST_ARGS=, as in PYTEST_ARGS="-n 0")
+test: .venv/tests .venv/node_modules .venv/generator ## run the whole suite, side by side (PYTEST_ARGS=, as in PYTEST_ARGS="-n 0")
 	$(PYTEST) $(PYTEST_ARGS)
 
-coverage: .venv/tests .venv/node_modules ## run the suite and hold it to its branch coverage
+coverage: .venv/tests .venv/node_modules .venv/generator ## run the suite and hold it to its branch coverage
 	$(PYTEST) --cov --cov-report= --cov-fail-under=0 $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory bounds
 
@@ -55,9 +55,10 @@ format: .venv/tests ## format, and mend what the linter can mend
 
 lock: .venv/python ## pin the dependencies of pyproject.toml anew (LOCK_ARGS=--upgrade for newer ones)
 	$(PIP) '$(UV)'
-	$(COMPILE) --extra build --output-file requirements.lock
-	$(COMPILE) --extra test --constraints requirements.lock --output-file tests/requirements.lock \
+	$(COMPILE) pyproject.toml --extra build --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra test --constraints requirements.lock --output-file tests/requirements.lock \
 		$$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock)
+	echo 'openapi-python-client>=0.29,<0.30' | $(COMPILE) - --output-file tests/generator.lock
 
 clean: ## remove what was made here
 	rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
@@ -81,12 +82,19 @@ clean: ## remove what was made here
 	@$(BIN)/python -m pip check --quiet
 	@touch $@
 
-# The Socket.IO client of the tests. Where it cannot be had, its tests are skipped by name, and fail with CI=true.
+# A generator of clients from OpenAPI, which needs other versions of what a bridge uses.
+.venv/generator: .venv/python tests/generator.lock
+	$(BIN)/python -m venv --clear $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--requirement tests/generator.lock
+	@touch $@
+
+# What the tests use in Node. Where it cannot be had, its tests are skipped by name, and fail with CI=true.
 # Tried again after 10 s (10,000 ms) at most: where no registry answers, nobody waits for minutes.
 .venv/node_modules: .venv/python tests/package.json tests/package-lock.json
 	@cp tests/package.json tests/package-lock.json .venv/
 	@if command -v npm >/dev/null; then \
 		npm ci --prefix .venv --omit=dev --no-audit --no-fund --loglevel=error \
 			--fetch-retry-maxtimeout=10000 && touch $@ || \
-		echo "npm could not install the Socket.IO client of the tests." >&2; \
+		echo "npm could not install what the tests use in Node." >&2; \
 	fi

@@ -83,6 +83,33 @@ def npm_package(name: str) -> Path:
     return package
 
 
+def program(name: str) -> str:
+    """Path of a program whose package is called as it is."""
+    if found := shutil.which(name):
+        return found
+    missing(name, f"install it (Debian: apt-get install {name}).")
+
+
+def java_program() -> str:
+    """Path of a Java that runs a source file: it has the compiler, which a mere runtime has not."""
+    if (found := shutil.which("java")) and "jdk.compiler" in output(found, "--list-modules"):
+        return found
+    missing("Java with its compiler", "install it (Debian: apt-get install default-jdk-headless).")
+
+
+def output(*command: str) -> str:
+    """What it prints."""
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
+
+
+def generator_program() -> Path:
+    """Path of `openapi-python-client`, which `make test` installs."""
+    program = NODE_MODULES.parent / "generator/bin/openapi-python-client"
+    if not program.is_file():
+        missing("openapi-python-client", "`make .venv/generator`.")
+    return program
+
+
 def node_program() -> str:
     """Path of a Node that can run it."""
     if found := shutil.which("node"):

@@ -129,11 +129,6 @@ def write_members(content: Content, from_id: str, group_id: str, sent_at: str, m
     return line[: end - len("null")] + members + line[end:]
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of `WS_Message_V3`, as `GET /v3/schema` and `aether-bridge schema` give it."""
-    return WS_Message_V3.model_json_schema()
-
-
 def problem(field: str, problem: str) -> Problem:
     """One field and what is wrong with it, as listed in a refusal."""
     return {"field": field, "problem": problem}

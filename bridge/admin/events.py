@@ -85,7 +85,12 @@ def router(service: TenantService, is_ending: Callable[[], bool]) -> APIRouter:
     Admin = Annotated[Administrator, Depends(service.administrator)]  # noqa: N806 - a type
     streams = Streams(service, is_ending)
 
-    @routes.get("/events", summary="Every tenant, whenever something changes", response_class=StreamingResponse)
+    @routes.get(
+        "/events",
+        summary="Every tenant, whenever something changes",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    )
     async def events(admin: Admin) -> StreamingResponse:
         return StreamingResponse(streams.begin(admin), media_type="text/event-stream", headers=HEADERS)
 

@@ -43,7 +43,8 @@ _SPACE: Final = re.compile(r"[ \t\r\n]*")
 class Ids(BaseModel):
     """A whole id map: V2 id -> Vision ID."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Another title: generators of Python clients stumble over a class that is called as its field is.
+    model_config = ConfigDict(extra="forbid", title="IdMap")
 
     ids: dict[str, str] = Field(max_length=MOST_IDS)
 

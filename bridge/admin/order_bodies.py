@@ -9,6 +9,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect
 
+from bridge.api.document import SCHEMAS
 from bridge.api.errors import AdminRefusal, unreadable
 from bridge.sockets.request_body import Count, TooLong, read_body, uncounted
 
@@ -41,5 +42,5 @@ async def body_of(request: Request, most_bytes: int = MAX_BODY_BYTES, count: Cou
 
 def described(order: type[BaseModel], *, is_required: bool) -> dict[str, Any]:
     """The description of a body for OpenAPI, as FastAPI's `openapi_extra`."""
-    content = {"application/json": {"schema": order.model_json_schema()}}
+    content = {"application/json": {"schema": order.model_json_schema(ref_template=SCHEMAS + "{model}")}}
     return {"requestBody": {"required": is_required, "content": content}}

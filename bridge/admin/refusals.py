@@ -2,17 +2,12 @@
 
 from typing import Any, Final
 
-from pydantic import BaseModel
-
-from bridge.api.errors import RefusedField
+from bridge.api.errors import ErrorBody
 
 
-class RefusedOrder(BaseModel):
+class RefusedOrder(ErrorBody):
     """What a refusal looks like: a code for programs, a sentence for people; more where that is the matter."""
 
-    code: str
-    msg: str
-    detail: list[RefusedField] | None = None
     version: int | None = None
     guards: list[dict[str, Any]] | None = None
     sockets: int | None = None

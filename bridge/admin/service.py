@@ -4,9 +4,10 @@ It judges nothing: `cutover/changes.py` makes changes, and `records/reports.py` 
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import Request
+from fastapi import Request, Security
+from fastapi.security import HTTPBearer
 from redis.asyncio import Redis
 
 from bridge.admin.pace import Pace, party_of
@@ -25,6 +26,8 @@ from bridge.sockets.ports import vouch
 from bridge.tenants.id_map import replace_id_map
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
+
+_BEARER: Final = HTTPBearer(scheme_name="Bearer", description="A key that has `admin = true`.", auto_error=False)
 
 
 class TenantService:
@@ -49,8 +52,10 @@ class TenantService:
         self._pace = Pace()
         self.reports: Final = reports
 
-    async def administrator(self, request: Request) -> Administrator:
-        """The administrator with the bearer key of a request; a dependency of FastAPI.
+    async def administrator(
+        self, request: Request, _bearer: Annotated[object, Security(_BEARER)] = None
+    ) -> Administrator:
+        """The administrator with the bearer key of a request; a dependency of FastAPI. `_bearer` names it for OpenAPI.
 
         Its role must suffice for the route (`roles.py`). Raises `AdminRefusal`: 401, 403, or 503 while Redis cannot be
         reached, because all answers come from there. It awaits nothing, but is `async` because FastAPI would call it in

@@ -7,12 +7,13 @@ developer's bridge.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import Request
+from fastapi import Depends, Query, Request, Security
+from fastapi.security import APIKeyHeader
 from pydantic import BaseModel
 
-from bridge.api.errors import RefusedField, RefusedRequest
+from bridge.api.errors import ErrorBody, RefusedField, RefusedRequest
 from bridge.budget.budget import Budget
 from bridge.handshake.authentication import Authentication, Identity
 from bridge.handshake.preflight import OriginCheck
@@ -23,7 +24,10 @@ from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 from v3.refusals import REFUSALS, payload_of
 
-API_KEY_HEADER: Final = "x-api-key"
+API_KEY_HEADER: Final = "X-Api-Key"
+_API_KEY: Final = APIKeyHeader(
+    name=API_KEY_HEADER, scheme_name="ApiKey", description="The entry ticket, as in `?api_key=…`.", auto_error=False
+)
 OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy", "rate_limited")
 """The refusal codes of `Authority`."""
 
@@ -51,9 +55,21 @@ def documented(*codes: str) -> dict[int | str, dict[str, object]]:
     statuses: dict[int | str, list[str]] = {}
     for code in codes:
         statuses.setdefault(REFUSALS[code].http_status, []).append(f"`{code}`")
-    return {
+    refusals: dict[int | str, dict[str, object]] = {
         status: {"model": RefusalBody, "description": ", ".join(named)} for status, named in sorted(statuses.items())
     }
+    return refusals | {422: {"model": ErrorBody, "description": "`invalid_request`"}}
+
+
+async def credentials(
+    api_key: Annotated[str | None, Security(_API_KEY)] = None,
+    jwt: Annotated[str | None, Query(description="The visa: user and account.")] = None,
+    x_account_id: Annotated[str | None, Query(description="The account, where there is no jwt.")] = None,
+) -> None:
+    """Name the credentials for OpenAPI. `Authority` reads them itself: it must see whether one stands there twice."""
+
+
+Credentials = Annotated[None, Depends(credentials)]
 
 
 class Authority:
@@ -67,7 +83,7 @@ class Authority:
         self._origins = origins
         self._budget = budget
 
-    async def __call__(self, request: Request) -> tuple[Identity, Tenant]:
+    async def __call__(self, request: Request, _credentials: Credentials = None) -> tuple[Identity, Tenant]:
         """The sender's identity and its tenant. Raises `HttpRefusal` with one of `OF_AUTHORITY`."""
         if not self._origins.passes(request.headers):
             raise HttpRefusal("forbidden")

@@ -54,6 +54,14 @@ class RefusedField(BaseModel):
     problem: str
 
 
+class ErrorBody(BaseModel):
+    """What is answered in place of what was asked for: a code for programs, and a sentence for people."""
+
+    code: str
+    msg: str
+    detail: list[RefusedField] | None = None
+
+
 def redis_away() -> AdminRefusal:
     """The answer of every route while Redis cannot be reached: 503, `bus_down`."""
     return AdminRefusal(503, "bus_down", "Redis cannot be reached; try again.")

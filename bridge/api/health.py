@@ -3,13 +3,21 @@
 from collections.abc import Awaitable, Callable, Iterable
 
 from fastapi import APIRouter
-from starlette.responses import JSONResponse, Response
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from bridge.broker.bus import Bus
 from bridge.broker.leases import Leases
 from bridge.broker.subscriber import Subscriber
 from bridge.messaging.connections import Connections
-from v3.messages import json_schema
+from v3.schema import json_schema
+
+
+class Readiness(BaseModel):
+    """Whether the process can serve, and each reason why it cannot."""
+
+    ready: bool
+    trouble: list[str]
 
 
 def router(
@@ -29,7 +37,12 @@ def router(
         return {"ok": True}
 
     @routes.head("/readyz", include_in_schema=False)
-    @routes.get("/readyz", summary="Whether the process can serve", responses={503: {"description": "It cannot."}})
+    @routes.get(
+        "/readyz",
+        summary="Whether the process can serve",
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "It cannot."}},
+    )
     async def readiness() -> JSONResponse:
         troubles = _troubles(bus, subscriber, leases, connections)
         trouble = list(dict.fromkeys(sentence for sentence, is_so in troubles if is_so))
@@ -37,7 +50,7 @@ def router(
         return JSONResponse(said, 503 if trouble else 200)
 
     @routes.head("/metrics", include_in_schema=False)
-    @routes.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    @routes.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
     async def prometheus() -> Response:
         return Response(await exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 

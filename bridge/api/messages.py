@@ -7,9 +7,10 @@ be the value of that claim, unless the key is an admin key.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
@@ -20,9 +21,10 @@ from bridge.messaging.meter import Meter
 from bridge.messaging.publisher import Publisher
 from bridge.sockets.request_body import TooLong, read_body
 from bridge.tenants.tenant import Tenant
-from v3.messages import DEFAULT_GROUP, SERVER_ID, Content, Unreadable, WS_Message_V3, content_of, echo_of, timestamp
+from v3.messages import DEFAULT_GROUP, SERVER_ID, Content, Unreadable, content_of, echo_of, timestamp
 from v3.ports import Clock, Guest
 from v3.said import check_event, read_said
+from v3.schema import said_by_backend
 
 MAX_METERS: Final = 10_000
 _OF_A_MESSAGE: Final = (
@@ -33,13 +35,13 @@ _OF_A_MESSAGE: Final = (
     "message_too_big",
     "bus_down",
 )
-_EXAMPLE: Final = {
-    "msg_type": "msg",
-    "target": "group",
-    "group_id": "team_a",
-    "from_id": "billing",
-    "msg": "Hello team!",
-}
+
+
+class Accepted(BaseModel):
+    """Redis has taken the message."""
+
+    ok: Literal[True]
+    sent_at: str
 
 
 def router(authority: Authority, publisher: Publisher, settings: Callable[[], Settings], clock: Clock) -> APIRouter:
@@ -51,22 +53,15 @@ def router(authority: Authority, publisher: Publisher, settings: Callable[[], Se
     @routes.post(
         "/v3/messages",
         status_code=202,
+        response_model=Accepted,
         summary="Say a message",
         responses=documented(*OF_AUTHORITY, *_OF_A_MESSAGE),
         openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": WS_Message_V3.model_json_schema(),
-                        "examples": {"group": {"value": _EXAMPLE}},
-                    }
-                },
-            }
+            "requestBody": {"required": True, "content": {"application/json": {"schema": said_by_backend()}}}
         },
     )
     async def say(request: Request, authorised: Authorised) -> JSONResponse:
-        """The body is a `WS_Message_V3`; 202 means that Redis has taken it."""
+        """The body is a `WS_Message_V3`; its sender and group are believed. 202 means that Redis has taken it."""
         identity, tenant = authorised
         if meters.of(identity).spend() != "within":
             raise HttpRefusal("rate_limited")

@@ -10,12 +10,14 @@ from importlib.resources import files
 from typing import Any, Final, cast
 
 from legacy_v2.refusals import REFUSALS as V2_REFUSALS  # V2
-from v3.messages import json_schema
+from legacy_v2.schema import definitions as v2_definitions  # V2
 from v3.refusals import REFUSALS as V3_REFUSALS
 from v3.refusals import payload_of
+from v3.schema import definitions as v3_definitions
 
 Document = dict[str, Any]
 
+SCHEMAS: Final = "#/components/schemas/"
 _REFUSED: Final = {"msg_type": "msg", "target": "direct", "to_id": "nobody"}
 """The refused message in the example of a refusal."""
 
@@ -42,10 +44,9 @@ def _said_by_code(version: str) -> Mapping[str, object]:
     not_connected = V3_REFUSALS["not_connected"]
     return {
         "version": version,
-        "WS_Message_V3": json_schema(),
-        "v2_refusals": list(V2_REFUSALS),  # V2
+        "v2_schemas": v2_definitions(SCHEMAS),  # V2
+        "v3_schemas": {name: schema for name, schema in v3_definitions(SCHEMAS).items() if name != "SaidByBackend"},
         "v2_bus_down": V2_REFUSALS["bus_down"].sentence,  # V2
-        "v3_refusals": list(V3_REFUSALS),
         "v3_not_connected": not_connected.sentence,
         "v3_not_connected_payload": payload_of(not_connected, refused=_REFUSED),
     }

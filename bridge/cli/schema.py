@@ -9,7 +9,7 @@ import typer
 from bridge.cli.about import NAME
 from bridge.cli.asyncapi import DOCUMENTS
 from bridge.cli.options import fail
-from v3.messages import json_schema
+from v3.schema import json_schema
 
 
 def schema(

@@ -16,8 +16,9 @@ from starlette.websockets import WebSocket
 from bridge.admin import configuration, dashboard, events, keys, routes
 from bridge.admin.service import TenantService
 from bridge.admin.sign_ins import SignIns
-from bridge.api import client_files, health, messages, presence
+from bridge.api import client_files, docs, health, messages, presence
 from bridge.api.authority import Authority
+from bridge.api.document import document, operation_id
 from bridge.api.errors import handle_errors
 from bridge.budget.budget import Budget
 from bridge.config.reload import Configuration, Reloaded, Source
@@ -40,8 +41,10 @@ SUMMARY: Final = "Aether V2 and V3 clients, talking to each other through Redis.
 DESCRIPTION: Final[dict[str, Any]] = {
     "title": "Aether Bridge",
     "summary": SUMMARY,
+    "docs_url": None,
     "redoc_url": None,
     "redirect_slashes": False,
+    "generate_unique_id_function": operation_id,
 }
 
 log = structlog.get_logger(__name__)
@@ -74,6 +77,10 @@ class Application(FastAPI):
 
     def _take(self, settings: Settings) -> None:
         self.settings = settings
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, which FastAPI serves at `/openapi.json`."""
+        return document(self)
 
 
 @asynccontextmanager
@@ -143,6 +150,7 @@ def _mount_api(app: Application, process: Process, configuration_hash: Callable[
     facts = (broker.bus, broker.subscriber, broker.leases, connections)
     app.include_router(health.router(*facts, exposition, configuration_hash))
     client_files.mount(app)
+    docs.mount(app)
 
 
 def _tenant_service(process: Process, sign_ins: SignIns) -> TenantService:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import APIRouter, FastAPI, Request
 
-from bridge.api.authority import Authority
+from bridge.api.authority import Authority, Credentials
 from bridge.api.errors import handle_errors
 from bridge.handshake.authentication import Identity
 from bridge.tenants.tenant import Tenant
@@ -19,7 +19,7 @@ class Known(Authority):
         self.tenant = tenant
         self.identity = Identity(tenant.name, "tenant", key_name="web")
 
-    async def __call__(self, request: Request) -> tuple[Identity, Tenant]:
+    async def __call__(self, request: Request, _credentials: Credentials = None) -> tuple[Identity, Tenant]:
         return self.identity, self.tenant
 
 

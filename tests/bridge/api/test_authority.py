@@ -10,6 +10,7 @@ import pytest
 from fastapi import Request
 
 from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, RefusalBody, documented
+from bridge.api.errors import ErrorBody
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.config.tables import Key
@@ -142,8 +143,9 @@ def test_codes_of_one_status_are_documented_together() -> None:
     assert [(status, one["description"]) for status, one in responses.items()] == [
         (403, "`forbidden`, `stage_legacy`"),
         (503, "`bus_down`, `overloaded`"),
+        (422, "`invalid_request`"),
     ]
-    assert all(one["model"] is RefusalBody for one in responses.values())
+    assert [one["model"] for one in responses.values()] == [RefusalBody, RefusalBody, ErrorBody]
 
 
 def test_every_code_of_the_authority_is_one_of_the_closed_list() -> None:

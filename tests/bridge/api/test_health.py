@@ -15,7 +15,7 @@ from bridge.broker.leases import Leases
 from bridge.broker.subscriber import Subscriber
 from bridge.messaging.connections import Connections
 from tests.bridge.api.serving import asking
-from v3.messages import json_schema
+from v3.schema import json_schema
 
 
 @dataclass

@@ -239,6 +239,6 @@ async def test_of_too_many_rates_the_one_that_was_used_longest_ago_starts_anew(m
 
 async def test_the_document_shows_a_message_that_can_be_said(http: httpx.AsyncClient, publisher: Said) -> None:
     operation = (await http.get("/openapi.json")).json()["paths"]["/v3/messages"]["post"]
-    (example,) = operation["requestBody"]["content"]["application/json"]["examples"].values()
-    assert (await say(http, example["value"])).status_code == 202
-    assert set(operation["responses"]) == {"202", "400", "401", "403", "404", "413", "429", "503"}
+    example, *_ = operation["requestBody"]["content"]["application/json"]["schema"]["examples"]
+    assert (await say(http, example)).status_code == 202
+    assert set(operation["responses"]) == {"202", "400", "401", "403", "404", "413", "422", "429", "503"}

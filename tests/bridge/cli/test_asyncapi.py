@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from bridge.cli import asyncapi
 from bridge.cli.asyncapi import DOCUMENTS
+from legacy_v2.refusals import REFUSALS as V2_REFUSALS
 from v3.messages import WS_Message_V3
 from v3.refusals import REFUSALS
 
@@ -63,6 +66,30 @@ def test_examples_of_what_is_heard_are_messages() -> None:
             WS_Message_V3.model_validate(example["payload"])
 
 
-def test_every_code_that_v3_refuses_with_is_named() -> None:
-    error = DOCUMENTS["v3"]("1")["channels"]["v3"]["messages"]["error"]
-    assert error["payload"]["allOf"][1]["properties"]["payload"]["properties"]["code"]["enum"] == list(REFUSALS)
+@pytest.mark.parametrize(("door", "refusals", "field"), [("v2", V2_REFUSALS, "error"), ("v3", REFUSALS, "code")])
+def test_every_refusal_is_a_type_that_is_named_and_knows_its_code(
+    door: str, refusals: Mapping[str, object], field: str
+) -> None:
+    schemas = DOCUMENTS[door]("1")["components"]["schemas"]
+    named = {schema["properties"][field]["const"]: name for name, schema in schemas.items() if codes(schema, field)}
+    assert named == {code: "".join(word.capitalize() for word in code.split("_")) for code in refusals}
+
+
+def codes(schema: dict[str, Any], field: str) -> bool:
+    return "const" in schema.get("properties", {}).get(field, {})
+
+
+def test_what_is_said_and_what_is_heard_are_two_schemas() -> None:
+    for door in ("v3", "socketio"):
+        messages = DOCUMENTS[door]("1")["channels"]["v3"]["messages"]
+        assert messages["say"]["payload"] != messages["hear"]["payload"]
+
+
+def test_every_example_is_of_its_schema(document: dict[str, Any]) -> None:
+    for channel in document["channels"].values():
+        for name, message in channel["messages"].items():
+            schema = {**message["payload"], "components": document.get("components", {})}
+            validator = jsonschema_rs.Draft202012Validator(schema)
+            for example in message.get("examples", []):
+                validator.validate(example["payload"])
+            assert name == "acknowledgement" or message["examples"]
