@@ -22,13 +22,18 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 
-_AETHER: Final = ("about", "link", "polling", "return", "waiting", "client")
+_PACE: Final = "../pace"
+"""What both need, beside their folders."""
+_AETHER: Final = (
+    *("about", "link", "network", "polling", "return", "waiting", "options"),
+    *("missed", _PACE, "speech", "client"),
+)
 _SHIM: Final = (
     *("json", "names", "words", "upgrade", "downgrade", "shape"),
-    *("interpreter", "address", "socket", "install"),
+    *("interpreter", "address", _PACE, "socket", "install"),
 )
-_IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./[a-z0-9_]+\.js";\n', re.MULTILINE)
-_EXPORT: Final = re.compile(r"^export (?=function |class |const )", re.MULTILINE)
+_IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\.\.?/[a-z0-9_]+\.js";\n', re.MULTILINE)
+_EXPORT: Final = re.compile(r"^export (?=(?:async )?function |class |const )", re.MULTILINE)
 
 
 def mount(app: FastAPI) -> None:

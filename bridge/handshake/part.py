@@ -46,6 +46,12 @@ class Handshakes(Part):
             budget,
             partial(Meter, settings.messages_per_second, settings.burst),
         )
+        self.limits: Final = {
+            "max_message_bytes": settings.max_message_bytes,
+            "messages_per_second": settings.messages_per_second,
+            "burst": settings.burst,
+        }
+        """What one connection may say. Clients are told so when they ask."""
         self.v3: Final = V3Handshake(self.preflight, self.authentication, tenants.table, self.connector, self.counts)
 
     def metrics(self) -> Iterable[Metric]:

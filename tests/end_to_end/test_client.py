@@ -50,7 +50,7 @@ def socketio_server() -> Iterator[SocketIoServer]:
 def lone_page(browser: Browser) -> Iterator[Page]:
     """A page that has the rule of coming back, and nothing else."""
     page = browser.new_page()
-    page.add_script_tag(content=(FOLDER / "aether" / "return.js").read_text().replace("export function", "function"))
+    page.add_script_tag(content=(FOLDER / "aether" / "return.js").read_text().replace("export ", ""))
     yield page
     page.close()
 
