@@ -11,6 +11,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from bridge.api.client_package import package_of
 from bridge.pages.memory_files import MemoryFiles
 from bridge.pages.static_page import PAGES
 
@@ -29,8 +30,8 @@ _AETHER: Final = (
     *("missed", _PACE, "speech", "client"),
 )
 _SHIM: Final = (
-    *("json", "names", "words", "upgrade", "downgrade", "shape"),
-    *("interpreter", "address", _PACE, "socket", "install"),
+    *("json", "names", "lenient", "words", "upgrade", "downgrade", "shape", "interpreter"),
+    *("address", _PACE, "outgoing", "incoming", "tenant", "socket", "install"),
 )
 _IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\.\.?/[a-z0-9_]+\.js";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?function |class |const )", re.MULTILINE)
@@ -42,8 +43,10 @@ def mount(app: FastAPI) -> None:
         "aether.js": aether_script().encode(),
         "aether.d.ts": (FOLDER / "aether.d.ts").read_bytes(),
         "v2-shim.js": shim_script().encode(),
+        "README.md": (FOLDER / "README.md").read_bytes(),
     }
-    MemoryFiles(files, HEADERS).mount(app, "/client")
+    package = {"aether.tgz": package_of(files)}
+    MemoryFiles(files | package, HEADERS).mount(app, "/client")
 
 
 def aether_script() -> str:

@@ -39,14 +39,16 @@ DEEPEST_SHAPED: Final = 28
 """A shape holds what V3 has no place for three containers deeper, and V3 takes 32."""
 
 SET_UP: Final = """(worlds) => {
-  const { Dialect, Interpreter, Names, hear, readJson, upgradeText, writeJson } = AetherV2Shim;
+  const { Dialect, Interpreter, Names, hear, readMessage, upgradeText, writeJson } = AetherV2Shim;
   const known = worlds.map(({ rules, ids }) => ({ ids, names: new Names(ids), dialect: new Dialect(rules) }));
   const own = { client: "42", group: "a b" };
   const interpreter = ({ ids, dialect }) => new Interpreter({ ids, dialect, maxMessageBytes: 1e6 }, own);
   window.upgraded = (text) => known.map((world) => writeJson(upgradeText(text, world.names, world.dialect).content));
-  window.heard = (lines) => known.map((world, at) => writeJson(hear(readJson(lines[at]), world.names, world.dialect)));
-  window.said = (text) => known.map((world) => interpreter(world).said(text));
-  window.shown = (lines) => known.map((world, at) => interpreter(world).heard(lines[at]).shown);
+  const heard = (line, { names, dialect }) => writeJson(hear(readMessage(line), names, dialect));
+  window.heard = (lines) => known.map((world, at) => heard(lines[at], world));
+  const frames = (one, { frame, own }) => [frame ?? one.toOneself([own])];
+  window.said = (text) => known.map(interpreter).map((one) => frames(one, one.said(text)));
+  window.shown = (lines) => known.map((world, at) => interpreter(world).heard(readMessage(lines[at])).shown);
 }"""
 
 ODD_TEXTS: Final = (

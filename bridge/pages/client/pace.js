@@ -1,8 +1,7 @@
-// How fast the bridge may be spoken to: below its own limits, so that it refuses nothing. Pure: callers pass in the time.
+// How fast the bridge may be spoken to: within its own limits, so that it refuses nothing. Pure: callers pass in the time.
 // However late what is said arrives, and all of it at once, there must never be more than the bridge takes.
 
 const OF_BURST = 0.4; // may be said at once, and as much may be on its way; the rest is for heartbeats and questions
-const OF_RATE = 0.9;
 const REST_SECONDS = 1; // after a refusal for rate
 
 export class Pace {
@@ -19,7 +18,7 @@ export class Pace {
 
   // What the bridge says of its limits; else what is usual.
   learn({ messages_per_second = 100, burst = 200, max_message_bytes = 65_536 }) {
-    this.#perSecond = (messages_per_second || Infinity) * OF_RATE;
+    this.#perSecond = messages_per_second || Infinity;
     this.#burst = Math.max(1, Math.floor(burst * OF_BURST));
     this.#tokens = Math.min(this.#tokens ?? this.#burst, this.#burst);
     this.maxBytes = max_message_bytes;

@@ -1,7 +1,8 @@
 // V2 words -> V3 words, as compat/upgrade.py. Pure: it never decides who hears a message.
 
-import { isObject, isText, NotJson, readFrame } from "./json.js";
-import { isRecipient } from "./names.js";
+import { addressOf } from "./lenient.js";
+import { isObject, isText, membersOf, NotJson, readFrame } from "./json.js";
+import { isRecipient, recipientOf } from "./names.js";
 import { CLAIMS, EVENTS, STASH, TYPES, TYPES_OF_V3 } from "./words.js";
 
 export const VALUE = "value";
@@ -23,7 +24,7 @@ class Reading {
     const fits = (one) => this.unused.has(one) && !isEvent(commands.get(one));
     const word = cmd === undefined ? [...commands.keys()].find(fits) : undefined;
     if (word !== undefined) cmd = commands.get(word);
-    const said = new Map([["msg_type", type ?? (cmd === undefined ? "msg" : "cmd")], ...this.#address()]);
+    const said = new Map([["msg_type", type ?? (cmd === undefined ? "msg" : "cmd")], ...this.address()]);
     const msg = this.#take(spellings.msg, isText);
     const payload = this.#payload(word);
     for (const [name, value] of Object.entries({ cmd, msg, payload })) if (value !== undefined) said.set(name, value);
@@ -51,19 +52,19 @@ class Reading {
     return TYPES.get(this.#take(spelled, (value) => TYPES.has(value)));
   }
 
-  #address() {
+  address() {
     const { spellings } = this.dialect;
     const recipient = this.#find(spellings.to_id, isRecipient);
     const known = recipient === undefined ? ["group", "broadcast"] : ["group", "broadcast", "direct"];
     const fallback = recipient === undefined ? "group" : "direct";
     const target = this.#take(spellings.target, (value) => known.includes(value)) ?? fallback;
     if (target !== "direct") return [["target", target]];
-    return [["target", target], ["to_id", this.names.nameOf(this.#pop(recipient))]];
+    return [["target", target], ["to_id", this.names.nameOf(recipientOf(this.#pop(recipient)))]];
   }
 
   #payload(commandWord) {
     const word = this.#find(this.dialect.spellings.payload, isObject);
-    const container = word === undefined ? undefined : this.#pop(word);
+    const container = word === undefined ? undefined : membersOf(this.#pop(word));
     let [places, stash] = this.#settle(container ?? new Map(), commandWord);
     if (word !== undefined && places.has(STASH) && stash.has(STASH)) {
       [places, stash] = this.#settle(new Map(), commandWord);
@@ -92,10 +93,19 @@ class Reading {
   }
 }
 
-export const textContent = (text) => new Map([["msg_type", "msg"], ["target", "group"], ["msg", text]]);
+const TO_NOBODY = [["target", "direct"], ["to_id", "server"]]; // no client has the server's name
+
+export const textContent = (text, address = [["target", "group"]]) =>
+  new Map([["msg_type", "msg"], ...address, ["msg", text]]);
+
+// Nothing is heard by more people than it names, though it be no JSON.
+function textFor(text, names, dialect) {
+  const named = addressOf(text, dialect.spellings.to_id, dialect.spellings.target);
+  return textContent(text, named === undefined ? TO_NOBODY : new Reading(named, names, dialect).address());
+}
 
 function upgrade(frame, names, dialect) {
-  if (isObject(frame)) return new Reading(frame, names, dialect).content();
+  if (frame instanceof Map) return new Reading(frame, names, dialect).content();
   return new Map([["msg_type", "msg"], ["target", "group"], ["payload", new Map([[VALUE, frame]])]]);
 }
 
@@ -106,6 +116,6 @@ export function upgradeText(text, names, dialect) {
     return { content: upgrade(frame, names, dialect), frame };
   } catch (error) {
     if (!(error instanceof NotJson)) throw error;
-    return { content: textContent(text), frame: undefined };
+    return { content: textFor(text, names, dialect), frame: undefined };
   }
 }
