@@ -238,7 +238,16 @@ def test_what_is_too_big_is_dropped_and_nothing_behind_it(bridge: StartBridge, v
     assert ann.evaluate("client.state") == "open"
 
 
-@pytest.mark.parametrize("event", ["online", "offline"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        "dispatchEvent(new Event('online'))",
+        "dispatchEvent(new Event('offline'))",
+        "document.dispatchEvent(new Event('visibilitychange'))",
+        "navigator.connection.dispatchEvent(new Event('change'))",
+    ],
+    ids=["online", "offline", "visible", "connection"],
+)
 def test_another_network_is_noticed_at_once_and_what_is_unconfirmed_is_told(
     bridge: StartBridge, visitor: Visitor, event: str
 ) -> None:
@@ -246,7 +255,7 @@ def test_another_network_is_noticed_at_once_and_what_is_unconfirmed_is_told(
     ann = connected(visitor, served.url, answerSeconds=1.5, transports=["websocket"])
     served.freeze()
     assert ann.evaluate("['one', 'two'].map((text) => client.say(text))") == ["sent", "sent"]
-    ann.evaluate("(event) => { dispatchEvent(new Event(event)); }", event)
+    ann.evaluate(f"() => {{ {event}; }}")
     until(ann, "client.state === 'waiting'")
     dropped = ann.evaluate("heard.dropped.map(({ message, reason }) => [message.msg, reason])")
     assert dropped == [["one", "unconfirmed"], ["two", "unconfirmed"]]

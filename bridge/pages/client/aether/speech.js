@@ -54,7 +54,7 @@ export class Speech {
     this.#dropUnconfirmed(this.#onTheirWay.splice(0));
   }
 
-  // The link has ended. `unsent`: what it has certainly not said; `isSaid`: fulfilled with whether all else has arrived.
+  // The link has ended. `unsent`: what it has certainly not said; `isSaid`: whether all else has arrived, or a promise.
   async pause(unsent = [], isSaid = false) {
     this.#link = null;
     this.#isAsking = false;

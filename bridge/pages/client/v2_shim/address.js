@@ -19,7 +19,7 @@ export function ownHosts(hosts) {
   const told = new Set();
   return ({ host, hostname }) => {
     const isOurs = hosts.includes(host) || hosts.includes(hostname);
-    if (!isOurs && !told.has(host)) console.info(`v2-shim.js: ${host} is left alone; if it is ours, name it in data-hosts`);
+    if (!isOurs && !told.has(host)) console.info(`v2-shim.js: ${host} is left alone; if yours, name it in data-hosts`);
     if (told.size < MOST_TOLD) told.add(host);
     return isOurs;
   };

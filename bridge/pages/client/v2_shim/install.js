@@ -111,9 +111,10 @@ function install() {
 
 function replaceWebSocket(WebSocket) {
   const { enumerable = false } = Object.getOwnPropertyDescriptor(globalThis, "WebSocket") ?? {};
-  const isWritable = Reflect.defineProperty(globalThis, "WebSocket", { value: WebSocket, writable: true, enumerable, configurable: true })
+  const replacement = { value: WebSocket, writable: true, enumerable, configurable: true };
+  const isReplaced = Reflect.defineProperty(globalThis, "WebSocket", replacement)
     || Reflect.set(globalThis, "WebSocket", WebSocket);
-  if (!isWritable || globalThis.WebSocket !== WebSocket) throw new Error("it is fixed");
+  if (!isReplaced || globalThis.WebSocket !== WebSocket) throw new Error("it is fixed");
 }
 
 if (globalThis.AetherV2Shim === undefined) install();

@@ -48,7 +48,8 @@ export class Interpreter {
 
   // The names in it that a tenant's id map may know by another id, and nobody has asked for.
   unknownNames(message) {
-    return ["from_id", "group_id", "to_id"].map((field) => message.get(field)).filter((name) => this.#names.isUnknown(name));
+    const named = ["from_id", "group_id", "to_id"].map((field) => message.get(field));
+    return named.filter((name) => this.#names.isUnknown(name));
   }
 
   // What the bridge has said of the names that it was asked for.

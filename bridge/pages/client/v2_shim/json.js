@@ -1,6 +1,6 @@
-// Reads and writes JSON as the bridge does: the members of one object at a time, as a Map (their order and `__proto__` are
-// kept). What is inside of them stays as it was written: numbers keep their digits, and nothing is read in vain. It must
-// never accept what the bridge takes for text, nor refuse what it takes for JSON.
+// Reads and writes JSON as the bridge does: the members of one object at a time, as a Map (their order and `__proto__`
+// are kept). What is inside of them stays as it was written: numbers keep their digits, and nothing is read in vain. It
+// must never accept what the bridge takes for text, nor refuse what it takes for JSON.
 
 export const MAX_DEPTH = 32;
 const READER_DEPTH = 201;
@@ -191,7 +191,10 @@ export function depthOf(value) {
 }
 
 // Of an object, else `undefined`.
-export const membersOf = (value) => (value instanceof Nested ? value.members : value instanceof Map ? value : undefined);
+export function membersOf(value) {
+  if (value instanceof Nested) return value.members;
+  return value instanceof Map ? value : undefined;
+}
 
 // Of a list; none of anything else.
 export function itemsOf(value) {

@@ -1,5 +1,5 @@
-// Whom a frame names that is no JSON: read as leniently as anybody might take it for an object. As compat/address.py. Pure.
-// It must never take longer than a few looks at each character.
+// Whom a frame names that is no JSON: read as leniently as anybody might take it for an object. As compat/address.py.
+// Pure. It must never take longer than a few looks at each character.
 
 import { JsonNumber } from "./json.js";
 import { isRecipient } from "./names.js";

@@ -92,7 +92,13 @@ export class Outgoing {
     this.#ownCharacters = 0;
     if (!own.length) return;
     this.put(this.#interpreter.toOneself(own));
-    this.#gathering = setTimeout(() => this.#sayOwn(), OWN_MILLISECONDS);
+    this.#waitToSayOwn();
+  }
+
+  // Not while other things wait: they go first, or it would cost the page a part of what it may say.
+  #waitToSayOwn() {
+    const look = () => (this.#waiting.length ? this.#waitToSayOwn() : this.#sayOwn());
+    this.#gathering = setTimeout(look, OWN_MILLISECONDS);
   }
 
   #go() {

@@ -11,6 +11,7 @@ import { Dialect } from "./words.js";
 
 export const NativeWebSocket = globalThis.WebSocket;
 export const STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
+const MOST_REASON_BYTES = 123;
 const MOVED = [4410, 4426];
 const COME_BACK = 1012;
 
@@ -36,8 +37,11 @@ export class V2Socket extends EventTarget {
     this.#options = options;
     this.#address = address;
     this.#protocols = protocols;
-    const interpreter = (this.#interpreter = new Interpreter({ ...options, dialect: new Dialect(options.dialect) }, address));
-    this.#outgoing = new Outgoing(interpreter, (frame) => this.#inner.send(frame), (code) => this.#show(refusalText(code)));
+    const { dialect, ids, maxMessageBytes } = options;
+    const interpreter = new Interpreter({ dialect: new Dialect(dialect), ids, maxMessageBytes }, address);
+    const transmit = (frame) => this.#inner.send(frame);
+    this.#interpreter = interpreter;
+    this.#outgoing = new Outgoing(interpreter, transmit, (code) => this.#show(refusalText(code)));
     this.#incoming = new Incoming(interpreter, (frame) => this.#outgoing.ask(frame), (one) => this.#interpret(one));
     this.#connect(onBridge(address, options.bridge, v3Path(address)));
   }
@@ -160,7 +164,8 @@ export class V2Socket extends EventTarget {
 
   #hearV3(message) {
     const isHeartbeat = message.get("msg_type") === "heartbeat";
-    const code = message.get("cmd") === "ERROR" && message.get("from_id") === "server" && message.get("payload")?.get("code");
+    const isRefused = message.get("cmd") === "ERROR" && message.get("from_id") === "server";
+    const code = isRefused && message.get("payload")?.get("code");
     if (isHeartbeat) this.#learn(message.get("payload"));
     if (this.#isOpen) this.#hearOpen(message, code);
     else if (code === "stage_legacy") this.#speakV2();
@@ -264,8 +269,9 @@ function listen(inner, type, act) {
 
 // As the browser's own `close` would throw.
 function checkClose(code = 1000, reason = "") {
-  if (code !== 1000 && !(code >= 3000 && code <= 4999)) throw new DOMException(`The code ${code} is not allowed.`, "InvalidAccessError");
-  if (utf8.encode(reason).length > 123) throw new DOMException("The reason is too long.", "SyntaxError");
+  const isAllowed = code === 1000 || (code >= 3000 && code <= 4999);
+  if (!isAllowed) throw new DOMException(`The code ${code} is not allowed.`, "InvalidAccessError");
+  if (utf8.encode(reason).length > MOST_REASON_BYTES) throw new DOMException("The reason is too long.", "SyntaxError");
 }
 
 // Binary that is UTF-8 is text, as in V2; other is sent on as it is, and refused as in V2.
