@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.runtime.answers import answers
+from bridge.runtime.answers import MOST_NAMES, answers
 from bridge.tenants.tenant import Tenant
 from compat.dialect import Dialect, Rule
 from compat.identity import Names
@@ -35,5 +35,6 @@ def test_of_the_id_map_nobody_is_told_more_than_it_names() -> None:
     assert TOLD["v2_ids"](ANN, ["Xk3dQ", "alice", 7, ["Zz9"], {}]) == {"Xk3dQ": "42"}
     assert TOLD["v2_ids"](ANN, ["Zz9"]) == {"Zz9": "a b"}
     assert TOLD["v2_ids"](EVE, ["Xk3dQ", "Zz9"]) == {}
+    assert TOLD["v2_ids"](ANN, [*("eve" for _ in range(MOST_NAMES)), "Zz9"]) == {}
     for asked in (True, "Xk3dQ", {"Xk3dQ": 1}, None, [], [7]):
         assert TOLD["v2_ids"](ANN, asked) is None

@@ -194,9 +194,9 @@ export class AetherClient extends EventTarget {
 
   // Unless the bridge asked for a pause.
   #returnNow() {
-    const mayReturn = this.#state === "waiting" && this.#retryAfter === undefined;
-    if (mayReturn) this.#begin();
-    return mayReturn;
+    if (this.#state !== "waiting" || this.#retryAfter !== undefined) return false;
+    this.#begin();
+    return true;
   }
 
   // The page is left, perhaps to be shown again.
@@ -230,14 +230,11 @@ export class AetherClient extends EventTarget {
 
   #refused({ code, refused, retry_after_ms }) {
     if (code === "going_away") this.#retryAfter = retry_after_ms;
-    if (code === "rate_limited") this.#slowDown(code);
+    if (code === "rate_limited") {
+      this.#asked.refuseAll(code); // a heartbeat may be among what was refused
+      this.#speech.slowDown();
+    }
     if (refused?.msg_type === "presence" && refused.target === "echo") this.#asked.refuse("presence", code);
-  }
-
-  // A heartbeat may be among what was refused.
-  #slowDown(code) {
-    this.#asked.refuseAll(code);
-    this.#speech.slowDown();
   }
 
   #ended({ code, reason, unsent }) {
@@ -245,8 +242,7 @@ export class AetherClient extends EventTarget {
     if (this.#state === "open") this.#missed.begin();
     this.#leave(1000, "");
     this.#speech.pause(unsent);
-    if (this.#transport === "websocket" && opened === null) this.#unopened += 1;
-    if (this.#transport === "polling" && opened === null) this.#unopened = 0;
+    if (opened === null) this.#unopened = this.#transport === "websocket" ? this.#unopened + 1 : 0;
     this.#losses = opened && performance.now() - opened > this.#options.stableSeconds * 1000 ? 1 : this.#losses + 1;
     this.#comeBack({ code, reason });
   }

@@ -98,17 +98,21 @@ class Level {
 
   #container() {
     const { text } = this;
-    let [at, level, deepest, digits] = [this.#at, 0, 0, 0];
+    let [at, level, deepest, digits, isSuspicious] = [this.#at, 0, 0, 0, false];
     do {
       const code = text.charCodeAt(at);
-      const isDigit = code >= 48 && code <= 57;
-      if ((code === 69 || code === 101) && digits > 0) this.isSuspicious = true;
-      digits = isDigit ? digits + 1 : 0;
-      if (digits > SUSPICIOUS_DIGITS) this.isSuspicious = true;
-      if (code === OPEN || code === OPEN_LIST) deepest = Math.max(deepest, (level += 1));
-      else if (code === CLOSE || code === CLOSE_LIST) level -= 1;
       at = code === QUOTE ? endOfString(text, at) : at + 1;
+      if (code >= 48 && code <= 57) {
+        digits += 1;
+        continue;
+      }
+      if (digits > 0) isSuspicious ||= digits > SUSPICIOUS_DIGITS || code === 101 || code === 69; // an exponent
+      digits = 0;
+      if (code === OPEN || code === OPEN_LIST) level += 1;
+      else if (code === CLOSE || code === CLOSE_LIST) level -= 1;
+      if (level > deepest) deepest = level;
     } while (level > 0);
+    this.isSuspicious ||= isSuspicious;
     const container = new Nested(text.slice(this.#at, at), deepest);
     this.#at = at;
     return container;
