@@ -534,6 +534,24 @@ def test_whatever_wrapped_websocket_before_the_page_speaks_v3(
     assert visitor.errors == []
 
 
+WORKER: Final = """([bridge, hosts, url]) => new Promise((resolve) => {
+  const work = `self.aetherV2Shim = { hosts: ${JSON.stringify(hosts)} };
+    importScripts(${JSON.stringify(bridge)} + "/client/v2-shim.js");
+    const socket = new WebSocket(${JSON.stringify(url)});
+    socket.onopen = () => socket.send('{"msg":"hi"}');
+    socket.onmessage = ({ data }) => postMessage(data);`;
+  new Worker(URL.createObjectURL(new Blob([work]))).onmessage = ({ data }) => resolve(data);
+})"""
+
+
+def test_in_a_worker_it_is_loaded_as_the_guide_says(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=CONFIG)
+    page = visitor.open()
+    address = f"{served.websocket_url}/ws/42?{with_key('web')}"
+    heard = page.evaluate(WORKER, [served.url, served.url.removeprefix("http://"), address])
+    assert json.loads(heard)["client_id"] == 42
+
+
 FIXED: Final = {
     "frozen": "Object.defineProperty(window, 'WebSocket', { value: class extends WebSocket {}, writable: false });"
     "Object.defineProperty(window, 'WebSocket', { configurable: false });",
