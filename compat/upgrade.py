@@ -6,18 +6,19 @@ same holds for `JOIN` or `LEAVE` in a presence frame, because in V3 only the ser
 
 Decided here: a dialect key for a command puts its value into `payload.value`. If the frame has a `payload` object with
 a `value` of its own, the key's value goes into the stash under the key's name, and the command is still set. A frame
-with too much structure to be parsed becomes text, but its recipient is still read, so that nobody else receives it.
+that becomes text has its recipient and its target still read (`address.py`), so that nobody else receives it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
+from compat.address import address_of
 from compat.dialect import STANDARD, Dialect
 from compat.identity import PLAIN_NAMES, Names
-from compat.reading import NotJson, TooMuch, address_of, read
+from compat.reading import NotJson, TooMuch, read
 from legacy_v2 import frames
-from v3.messages import SERVER_EVENTS, Content, MsgType
+from v3.messages import SERVER_EVENTS, SERVER_ID, Content, MsgType
 
 Outcome = Literal["exact", "stashed", "suppressed"]
 """Every member has its place in V3; some members are in the stash; or listeners of the other protocol get nothing."""
@@ -26,6 +27,8 @@ STASHED: Final[Outcome] = "stashed"
 SUPPRESSED: Final[Outcome] = "suppressed"
 
 VALUE: Final = "value"
+TO_NOBODY: Final = {"target": "direct", "to_id": SERVER_ID}
+"""The address of a frame whose recipient cannot be read. No client can have the server's id, so nobody hears it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,10 @@ def upgrade_text(text: str, names: Names = PLAIN_NAMES, dialect: Dialect = STAND
     """The V3 content of any V2 text frame. A frame that is not JSON becomes a `msg` with that text."""
     try:
         frame = read(text, dialect.said_as["payload"])
-    except TooMuch:
-        named = address_of(text, dialect.spellings["to_id"], dialect.spellings["target"])
-        return _as_text(text, _Reading(named, names, dialect).address())
-    except NotJson:
-        return _as_text(text, {"target": "group"})
+    except NotJson as reason:
+        recipients, targets = dialect.spellings["to_id"], dialect.spellings["target"]
+        named = address_of(text, recipients, targets, is_heavy=isinstance(reason, TooMuch))
+        return _as_text(text, TO_NOBODY if named is None else _Reading(named, names, dialect).address())
     return upgrade(frame, names, dialect)
 
 
@@ -122,13 +124,15 @@ class _Reading:
 
     def address(self) -> dict[str, str]:
         recipient = self._find(self.dialect.spellings["to_id"], frames.is_recipient)
+        named = None if recipient is None else frames.recipient_of(self.unused[recipient])
         targets = self.dialect.spellings["target"]
-        target = self._take(targets, lambda value: _is_target(value, has_recipient=recipient is not None))
+        target = self._take(targets, lambda value: _is_target(value, has_recipient=named is not None))
         if target is None:
-            target = "group" if recipient is None else "direct"
-        if target != "direct" or recipient is None:
+            target = "group" if named is None else "direct"
+        if target != "direct" or recipient is None or named is None:
             return {"target": target}
-        return {"target": target, "to_id": self.names.name_of(self.unused.pop(recipient))}
+        del self.unused[recipient]
+        return {"target": target, "to_id": self.names.name_of(named)}
 
     def _payload(self, command_word: str | None) -> tuple[dict[str, object] | None, Outcome]:
         word = self._find(self.dialect.spellings["payload"], lambda value: isinstance(value, dict))

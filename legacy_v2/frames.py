@@ -68,11 +68,18 @@ def speaks_as_the_bridge(text: str, frame: object) -> bool:
     return f'"{BRIDGE}"' in text and _BRIDGE_OBJECT.search(text) is not None
 
 
-def is_recipient(value: object) -> bool:
-    """Whether a value can name a recipient: a string of 1 to 128 characters, or an integer."""
+def recipient_of(value: object) -> str | int | None:
+    """The id that a value names: a string of 1 to 128 characters, or an integer, also written `7.0`; else `None`."""
     if isinstance(value, str):
-        return 1 <= len(value) <= MAX_ID_CHARACTERS
-    return isinstance(value, int) and not isinstance(value, bool)
+        return value if 1 <= len(value) <= MAX_ID_CHARACTERS else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def is_recipient(value: object) -> bool:
+    """Whether a value can name a recipient."""
+    return recipient_of(value) is not None
 
 
 def type_of(value: object) -> JsonType:

@@ -134,6 +134,12 @@ STRINGS: Final[dict[str, Shape]] = {
 }
 """What may stand where a name is expected; no quotes, nothing to escape."""
 
+UNCLEAR: Final = (
+    *(" ", ", ", ":", "=", "/", "/*", "//", "'", "''", "'a',", "a ", "a=", "to ", "'to", '"to":1,', '{"to":1},'),
+    *("{[", "[}", "\\", '\\"', "\\'", "1.", "-", "\\u0074o", "\\ud83d"),
+)
+"""What no parser reads, in an object that seems to name somebody."""
+
 
 def v3_frames(size: int) -> Iterator[tuple[str, str]]:
     """Every shape as a V3 frame, wherever one can stand."""
@@ -175,6 +181,9 @@ def v2_frames(size: int) -> Iterator[tuple[str, str]]:
     for name, string in STRINGS.items():
         yield f"recipient: {name}", f'{{"to":"{string(size)}","msg":"a"}}'
         yield f"key: {name}", f'{{"{string(size)}":1}}'
+    for piece in UNCLEAR:
+        yield f"unclear: {piece}", "{" + piece * (size // len(piece))
+        yield f"unclear rows: {piece}", '{"a":[' + piece * (size // len(piece)) + 'NaN],"to":"bob"}'
     yield "bridges", '{"a":"' + '\\"bridge\\":{' * (size // 12) + '"}'
     yield "bridges in text", '{"bridge":' * (size // 10)
     yield "escaped bridges in text", '{"\\u0062ridge"' * (size // 15)

@@ -67,11 +67,12 @@ TYPE_WORDS: Final = (
     *("RELOAD_UI", "BLINK", "SET", "GAP"),
 )
 IDS: Final = ("42", "007", "-5", "a b", "dev_1", "server", "v2-42", "v2-_zz", "Xk3dQ", "Bond", "9" * 70, "x" * 128)
-NO_IDS: Final = (None, True, False, 1.0, "", "x" * 129)
+NO_IDS: Final = (None, True, False, 1.5, "", "x" * 129)
+WHOLE: Final = (7.0, -0.0, 1e22, float(2**63), -3e0)
 TARGETS: Final = ("group", "direct", "broadcast", "echo")
 NUMBERS: Final = (0, 1, -1, 42, -42, 2**63, 10**30, -(10**400), -0.0, 1e-7, 1.5e300, 5e-324)
 ODD_TEXTS: Final = (" ", "\x00\x1f\x7f", "\ufeff", "\U0001d518\u0301\u200f")
-SCALARS: Final = (*TYPE_WORDS, *IDS, *NO_IDS, *TARGETS, *NUMBERS, *ODD_TEXTS)
+SCALARS: Final = (*TYPE_WORDS, *IDS, *NO_IDS, *WHOLE, *TARGETS, *NUMBERS, *ODD_TEXTS)
 NAMES: Final = ("dev_1", "v2-42", "v2-_zz", "Xk3dQ", "v2-a_20b", "v2-server", "v2-007", "-5", "_", "v2-v2-42", "a" * 64)
 
 
@@ -106,7 +107,7 @@ objects = st.one_of(
     _frames(st.sampled_from(PLACES), st.sampled_from(CONTAINERS[:7]), 4),
 )
 typed = _frames(st.sampled_from(TYPING), st.sampled_from((*TYPE_WORDS, None, 7)), 3)
-addressed = _frames(st.sampled_from(ADDRESSING), st.sampled_from((*TARGETS, *IDS, *NO_IDS, 42, -(10**400))), 3)
+addressed = _frames(st.sampled_from(ADDRESSING), st.sampled_from((*TARGETS, *IDS, *NO_IDS, *WHOLE, 42, -(10**400))), 3)
 placed = _frames(st.sampled_from(PLACES), st.one_of(objects, st.sampled_from(CONTAINERS)), 4)
 
 frames = st.one_of(

@@ -62,5 +62,5 @@ def is_type_word(value: Any) -> bool:
 
 
 def is_recipient(value: Any) -> bool:
-    """A string of 1 to 128 characters, or an integer; `True` is none."""
-    return type(value) is int or (isinstance(value, str) and 1 <= len(value) <= 128)
+    """A string of 1 to 128 characters, or a number that equals an integer; `True` is none."""
+    return (type(value) in (int, float) and value == int(value)) or (isinstance(value, str) and 1 <= len(value) <= 128)

@@ -84,7 +84,7 @@ def assert_nothing_is_lost(frame: Mapping[str, Any], upgraded: Upgraded, world: 
             case "msg_type":
                 assert content["msg_type"] == TYPE_WORDS[value]
             case "to_id":
-                assert content["to_id"] == world.names.name_of(value)
+                assert content["to_id"] == world.names.name_of(int(value) if isinstance(value, float) else value)
             case field:
                 assert exactly(content[field]) == exactly(value)  # type: ignore[literal-required]
 

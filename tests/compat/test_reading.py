@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat.reading import MAX_DEPTH, PAYLOAD_DEPTH, NotJson, TooMuch, address_of, is_too_deep, read
+from compat.reading import MAX_DEPTH, PAYLOAD_DEPTH, NotJson, TooMuch, is_too_deep, read
 from tests.compat.strategies import nested
 from v3.form import depth, is_finite
 
@@ -98,44 +98,9 @@ def test_many_containers_are_not_deep() -> None:
 
 MUCH = "[" + "1," * 20_000 + "1]"
 MORE = "[" + "[]," * 20_000 + "1]"
-RECIPIENTS, TARGETS = ("to_id", "to"), ("target",)
 
 
 @pytest.mark.parametrize("text", [MUCH, f'{{"a":{MORE}}}', "[" + '"",' * 20_000 + '""]'])
 def test_a_frame_with_too_much_structure_is_text(text: str) -> None:
     with pytest.raises(TooMuch):
         read(text)
-
-
-@pytest.mark.parametrize("much", [MUCH, MORE], ids=["many values", "many lists"])
-@pytest.mark.parametrize(
-    ("member", "named"),
-    [
-        ('"to":"bob"', {"to": "bob"}),
-        ('"to" : 42', {"to": 42}),
-        ('"to":[1]', {}),
-        ('"to":7.5', {}),
-        ('"to":"\\ud83d"', {}),
-        (f'"to":"{"a" * 2_000}"', {}),
-        ('"to":"eve","to":"bob"', {"to": "bob"}),
-        ('"a":"to"', {}),
-        ('"a":"b"', {}),
-    ],
-)
-def test_whom_it_names_is_told_all_the_same(much: str, member: str, named: dict[str, Any]) -> None:
-    text = f'{{"a":{much},{member}}}'
-    assert address_of(text, RECIPIENTS, TARGETS) == named
-
-
-def test_only_its_own_members_count() -> None:
-    text = f'{{"a":[{{"to":"eve"}},{MUCH}],"\\u0074o":"bob","target":"direct"}}'
-    assert address_of(text, RECIPIENTS, TARGETS) == {"to": "bob", "target": "direct"}
-    assert address_of(text[:-1], RECIPIENTS, TARGETS) == {}
-
-
-def test_where_it_is_nested_too_deep_the_first_recipient_counts_and_looking_ends() -> None:
-    deep = "[" * 2_000 + "]" * 2_000
-    text = f'{{"a":{deep},"target":"broadcast","to":"bob","x":{{"to":"eve"}}}}'
-    assert address_of(text, RECIPIENTS, TARGETS) == {"to": "bob"}
-    many = '{"a":[' + '"to",' * 17 + f'{deep}],"to":"bob"}}'
-    assert address_of(many, RECIPIENTS, TARGETS) == {}

@@ -95,7 +95,7 @@ def test_any_v2_id_may_be_a_recipient(recipient: Any, to_id: str) -> None:
     assert content({"to": recipient}) == {"msg_type": "msg", "target": "direct", "to_id": to_id}
 
 
-@pytest.mark.parametrize("value", ["", "x" * 129, True, False, None, 1.0, ["bob"], {"id": 1}])
+@pytest.mark.parametrize("value", ["", "x" * 129, True, False, None, 1.5, ["bob"], {"id": 1}])
 def test_what_is_no_recipient_is_payload(value: Any) -> None:
     assert content({"to": value}) == {"msg_type": "msg", "target": "group", "payload": {"to": value}}
 

@@ -22,7 +22,7 @@ from compat.identity import encode
 from compat.upgrade import upgrade_text
 from legacy_v2.frames import write as write_v2
 from legacy_v2.websocket_door import ids_in
-from tests.compat.strategies import WORLDS, World, contents, frames
+from tests.compat.strategies import WORLDS, World, contents, frames, nested
 from tests.compat.vectors import vectors
 from v3.form import depth
 from v3.messages import Content, content_of
@@ -107,6 +107,13 @@ ODD_TEXTS: Final = (
     '{"a":' + "[" * 40 + "]" * 40 + ',"a":1}',
     '{"a":' + "[" * 400 + "]" * 400 + ',"a":1}',
 )
+ADDRESSED: Final = (
+    *('{"to":7.0}', '{"to":7e0,"a":1}', '{"to":70e-1}', '{"to":-0.0}', '{"to":9223372036854775808.0}', '{"to":1e22}'),
+    *(r'{"to":"bob","msg":"x \ud83d"}', r'{"to":"bo\ud83d","msg":1}', '{"to":"bob","a":1e400}', '{"to":1e400,"a":1}'),
+    *('\ufeff{"to":"bob"}\x00', '{"msg":"a\nb","to":"bob"}', '{"to":7.0,"a":"\n"}', '{"to":7.5,"a":1e400}'),
+    *('{"to":"bob","a":' + "[" * 40 + "]" * 40 + "}", '{"to":[1],"a":1e400}', '{"to":null,"a":1e400}', '{"a":"x'),
+    *('{"target":"broadcast","a":1e400}', '{"data":{"to":"eve"},"a":1e400}', '{"to":"","a":1e400}'),
+)
 IDS: Final = (
     "42",
     "007",
@@ -166,6 +173,17 @@ def test_a_text_is_json_where_it_is_to_the_bridge(page: Page, text: str) -> None
 def test_an_odd_text_is_what_it_is_to_the_bridge(page: Page) -> None:
     for text in ODD_TEXTS:
         assert_upgraded_alike(page, text)
+
+
+def test_whom_a_text_names_is_whom_it_names_to_the_bridge(page: Page) -> None:
+    for text in ADDRESSED:
+        assert_upgraded_alike(page, text)
+
+
+def test_what_does_not_fit_into_v3_goes_to_whom_it_names(page: Page) -> None:
+    frame = {"to": "bob", "a": nested(33, 1, ("b", "c"))}
+    for lines in page.evaluate("(text) => said(text)", json.dumps(frame)):
+        assert json.loads(lines[0])["to_id"] == "bob"
 
 
 @pytest.mark.parametrize(("v2", "v3"), vectors("v2_to_v3"))
@@ -331,8 +349,7 @@ LENIENT: Final = {
 def test_nothing_is_heard_by_more_than_it_names(page: Page, text: str, named: tuple[str, str | None]) -> None:
     content = json.loads(page.evaluate("(text) => upgraded(text)", text)[0])
     assert (content["target"], content.get("to_id")) == named
-    if "msg" in content and not text.startswith('{"to":7.0'):
-        assert content["msg"] == text
+    assert_upgraded_alike(page, text)
 
 
 def test_a_large_frame_costs_a_few_times_what_the_browser_takes_to_read_and_write_it(page: Page) -> None:

@@ -1,19 +1,30 @@
+import math
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from compat.reading import NotJson, read
-from legacy_v2.frames import is_recipient, speaks_as_the_bridge, type_of, write
+from legacy_v2.frames import is_recipient, recipient_of, speaks_as_the_bridge, type_of, write
 from tests.compat.strategies import frames
 
 
 @pytest.mark.parametrize("value", ["a", "x" * 128, " ", "é" * 128, 0, -1, 42, 10**400])
 def test_a_recipient_is_a_short_text_or_an_integer(value: Any) -> None:
     assert is_recipient(value)
+    assert recipient_of(value) == value
 
 
-@pytest.mark.parametrize("value", ["", "x" * 129, True, False, None, 1.0, [], ["a"], {}, {"id": "a"}])
+@given(st.integers(-(2**1000), 2**1000))
+def test_a_number_that_equals_an_integer_is_that_integer(number: int) -> None:
+    assert recipient_of(float(number)) == int(float(number))
+    assert type(recipient_of(float(number))) is int
+
+
+@pytest.mark.parametrize(
+    "value", ["", "x" * 129, True, False, None, 1.5, math.nan, math.inf, [], ["a"], {}, {"id": "a"}]
+)
 def test_nothing_else_is_a_recipient(value: Any) -> None:
     assert not is_recipient(value)
 

@@ -5,7 +5,7 @@ import { hear, isSpoken } from "./downgrade.js";
 import { depthOf, isText, MAX_DEPTH, itemsOf, membersOf, without, writeJson } from "./json.js";
 import { encodeId, Names, utf8 } from "./names.js";
 import { reshaped, shapeOf, withShape } from "./shape.js";
-import { textContent, upgradeText, VALUE } from "./upgrade.js";
+import { addressIn, textContent, upgradeText, VALUE } from "./upgrade.js";
 
 const MOST_BROADCASTS = 16;
 const HEARTBEAT = [["msg_type", "heartbeat"], ["target", "echo"]];
@@ -91,7 +91,7 @@ export class Interpreter {
     for (const line of [shaped, content].filter(fitsIntoV3).map(writeJson)) {
       if (this.#fits(line)) return line;
     }
-    return writeJson(fitsIntoV3(content) ? content : withShape(textContent(text), "text"));
+    return writeJson(fitsIntoV3(content) ? content : withShape(textContent(text, addressIn(content)), "text"));
   }
 
   #fits(line) {

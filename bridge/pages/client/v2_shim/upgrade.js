@@ -98,6 +98,8 @@ const TO_NOBODY = [["target", "direct"], ["to_id", "server"]]; // no client has 
 export const textContent = (text, address = [["target", "group"]]) =>
   new Map([["msg_type", "msg"], ...address, ["msg", text]]);
 
+export const addressIn = (content) => [...content].filter(([name]) => name === "target" || name === "to_id");
+
 // Nothing is heard by more people than it names, though it be no JSON.
 function textFor(text, names, dialect) {
   const named = addressOf(text, dialect.spellings.to_id, dialect.spellings.target);
