@@ -3,7 +3,7 @@
 Decided here: each script is served as one file, so that a page loads it with one line and a copy of it is one file. Its
 source is several ES modules. They are joined when the bridge starts: each module stands before the modules that import
 it, and `import` and `export` are removed. The shim is a classic script. `aether.js` is a module that exports what its
-last part exports.
+last part exports. All of them together are a package of npm as well (`client_package.py`).
 """
 
 import re
