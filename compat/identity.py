@@ -84,8 +84,12 @@ class Names:
 
     def v2_id_of(self, name: str) -> V2Id:
         """The V2 id of a V3 name, as V2 clients write it: a canonical decimal is an integer."""
-        mapped = self._v2_ids.get(name)
+        mapped = self.mapped_id_of(name)
         return decode(name) if mapped is None else mapped
+
+    def mapped_id_of(self, name: str) -> V2Id | None:
+        """The V2 id that the id map gives this V3 name; `None` where it gives none."""
+        return self._v2_ids.get(name)
 
     def is_from_v2(self, name: str) -> bool:
         """Whether `name` begins with `v2-`, or is the computed name of an id in the id map."""

@@ -115,3 +115,25 @@ def node_program() -> str:
     if found := shutil.which("node"):
         return found
     missing("Node", "install it (Debian: apt-get install nodejs).")
+
+
+def node_of_version(major: int) -> str:
+    """Path of a Node of this major version: one that `make test` installs, else the one on `PATH` if it is of it."""
+    program = NODE_MODULES / f"node-{major}/bin/node"
+    if program.is_file():
+        return str(program)
+    if (found := shutil.which("node")) and says(found, "--version").startswith(f"v{major}."):
+        return found
+    missing(f"Node {major}", "install npm (Debian: apt-get install npm), then `make .venv/node_modules`.")
+
+
+def npm_program() -> str:
+    """Path of an npm."""
+    if found := shutil.which("npm"):
+        return found
+    missing("npm", "install it (Debian: apt-get install npm).")
+
+
+def says(*command: str) -> str:
+    """What it prints."""
+    return subprocess.run(command, capture_output=True, check=False, timeout=30, text=True).stdout

@@ -4,8 +4,8 @@ Every call of a session is synchronous. A call whose answer comes from Redis tak
 later and synchronously, with the answer, or with `None` when there is no answer.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
 from v3.messages import Content
@@ -120,15 +120,20 @@ class Tally(Protocol):
         """Count one refused message or connection."""
 
 
+Answer = Callable[[Guest, object], object]
+"""What a client is told that asks with this value; `None` if the value is no question."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All ports that a session needs."""
+    """All ports that a session needs. `answers`: by the member of a heartbeat's payload that asks."""
 
     bus: Bus
     presence: Presence
     clock: Clock
     names: Names
     tally: Tally
+    answers: Mapping[str, Answer] = field(default_factory=dict)
 
 
 class Receiver(Protocol):

@@ -76,13 +76,20 @@ class Session:
             return
         if content["msg_type"] == "heartbeat":
             self._ports.presence.refresh(self.guest)
-            self._return(content, receipt)
+            self._return(self._answered(content), receipt)
         elif content["target"] == "echo":
             self._echo(content, receipt)
         elif content["target"] == "broadcast" and self.guest.grant == "none":
             self._refuse_message("not_allowed", receipt, refused=said)
         else:
             self._say(content, said, receipt)
+
+    def _answered(self, heartbeat: Content) -> Content:
+        """The heartbeat as it comes back: a member of its payload that asks for something is replaced by the answer."""
+        payload, answers = heartbeat.get("payload", {}), self._ports.answers
+        told = {name: answers[name](self.guest, payload[name]) for name in payload.keys() & answers.keys()}
+        told = {name: answer for name, answer in told.items() if answer is not None}
+        return {**heartbeat, "payload": payload | told} if told else heartbeat
 
     def _echo(self, content: Content, receipt: Receipt | None) -> None:
         if content["msg_type"] != "presence":

@@ -3,7 +3,7 @@
 Decided here: each script is served as one file, so that a page loads it with one line and a copy of it is one file. Its
 source is several ES modules. They are joined when the bridge starts: each module stands before the modules that import
 it, and `import` and `export` are removed. The shim is a classic script. `aether.js` is a module that exports what its
-last part exports.
+last part exports. All of them together are a package of npm as well (`client_package.py`).
 """
 
 import re
@@ -11,6 +11,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from bridge.api.client_package import package_of
 from bridge.pages.memory_files import MemoryFiles
 from bridge.pages.static_page import PAGES
 
@@ -22,13 +23,18 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 
-_AETHER: Final = ("about", "link", "polling", "return", "waiting", "client")
-_SHIM: Final = (
-    *("json", "names", "words", "named", "upgrade", "downgrade", "shape"),
-    *("interpreter", "address", "socket", "install"),
+_PACE: Final = "../pace"
+"""What both need, beside their folders."""
+_AETHER: Final = (
+    *("about", "link", "network", "polling", "return", "waiting", "options"),
+    *("missed", _PACE, "speech", "client"),
 )
-_IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./[a-z0-9_]+\.js";\n', re.MULTILINE)
-_EXPORT: Final = re.compile(r"^export (?=function |class |const )", re.MULTILINE)
+_SHIM: Final = (
+    *("json", "names", "lenient", "words", "upgrade", "downgrade", "shape", "interpreter"),
+    *("address", _PACE, "outgoing", "incoming", "tenant", "socket", "install"),
+)
+_IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\.\.?/[a-z0-9_]+\.js";\n', re.MULTILINE)
+_EXPORT: Final = re.compile(r"^export (?=(?:async )?function |class |const )", re.MULTILINE)
 
 
 def mount(app: FastAPI) -> None:
@@ -37,8 +43,10 @@ def mount(app: FastAPI) -> None:
         "aether.js": aether_script().encode(),
         "aether.d.ts": (FOLDER / "aether.d.ts").read_bytes(),
         "v2-shim.js": shim_script().encode(),
+        "README.md": (FOLDER / "README.md").read_bytes(),
     }
-    MemoryFiles(files, HEADERS).mount(app, "/client")
+    package = {"aether.tgz": package_of(files)}
+    MemoryFiles(files | package, HEADERS).mount(app, "/client")
 
 
 def aether_script() -> str:

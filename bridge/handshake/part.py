@@ -64,6 +64,9 @@ class Handshakes(Part):
         self.record: Final = RefusalRecord(self.counts, refused_clients, presumed)
         self.v3: Final = V3Handshake(self.preflight, self.authentication, tenants.table, self.connector, self.record)
 
+        self.limits: Final[dict[str, int | float]] = {}
+        """What one connection may say. Clients are told so when they ask."""
+        self._limit(settings)
         self.expulsions: Final = Expulsions(messaging.connections, self.authentication)
         self.authentication.keys.changed.add(self._share)
         self.authentication.keys.changed.add(self.expulsions.look_at_all)
@@ -76,6 +79,14 @@ class Handshakes(Part):
         self._share()
         self.preflight.origins.configure(settings)
         self.connector.new_meter = partial(Meter, settings.messages_per_second, settings.burst)
+        self._limit(settings)
+
+    def _limit(self, settings: Settings) -> None:
+        self.limits.update(
+            max_message_bytes=settings.max_message_bytes,
+            messages_per_second=settings.messages_per_second,
+            burst=settings.burst,
+        )
 
     def _share(self) -> None:
         """Have the process shared among tenants, and among keys, where there are several of them."""

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from bridge.api.errors import require_upgrade
 from bridge.broker.presence import Place, Presence, Protocol
 from bridge.records.counters import Refusals
+from bridge.runtime.answers import answers
 from bridge.runtime.clock import WallClock
 from bridge.runtime.process import Process
 from bridge.tenants.table import TenantTable
@@ -48,6 +49,7 @@ def v3_ports(process: Process) -> ports.Ports:
         WallClock(),
         NamesOfTenants(process.tenants.table),
         Refusals(process.records.counts, "v3"),
+        answers(process.handshakes.limits, process.tenants.table),
     )
 
 

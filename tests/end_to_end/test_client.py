@@ -50,7 +50,7 @@ def socketio_server() -> Iterator[SocketIoServer]:
 def lone_page(browser: Browser) -> Iterator[Page]:
     """A page that has the rule of coming back, and nothing else."""
     page = browser.new_page()
-    page.add_script_tag(content=(FOLDER / "aether" / "return.js").read_text().replace("export function", "function"))
+    page.add_script_tag(content=(FOLDER / "aether" / "return.js").read_text().replace("export ", ""))
     yield page
     page.close()
 
@@ -170,17 +170,170 @@ def test_it_does_not_come_back_unchanged(bridge: StartBridge, visitor: Visitor) 
     assert states(ann).count("connecting") == 0  # but for the first, that was before anybody listened
 
 
-def test_a_new_token_is_fetched_once_where_the_old_one_is_refused(bridge: StartBridge, visitor: Visitor) -> None:
-    config = key("web", "acme") + "[tenants.acme]\n[jwt]\n"
-    served = bridge(config=config, environment={"BRIDGE_JWT_SECRET": SECRET})
+def test_a_new_token_is_fetched_where_the_old_one_is_refused(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=key("web", "acme") + "[tenants.acme]\n[jwt]\n", environment={"BRIDGE_JWT_SECRET": SECRET})
     old, new = token(account_id="acme", exp=int(time.time()) - 60), token(account_id="acme")
     ann = connected(visitor, served.url, api_key=api_key("web"), tokens=[old, new])
     assert ann.evaluate("asked") == 2
 
-    bob = started(visitor, served.url, api_key=api_key("web"), tokens=[old])
-    until(bob, "client.state === 'closed'")
-    assert bob.evaluate("asked") == 2
-    assert bob.evaluate("heard.state.at(-1).code") == 4401
+    bob = connected(visitor, served.url, api_key=api_key("web"), tokens=[old, old, old, new])  # a cache that is behind
+    assert bob.evaluate("asked") == 4
+    assert bob.evaluate("heard.error.length") <= 1  # with a token that was refused nobody comes again
+    pauses = [change["pauseMilliseconds"] for change in bob.evaluate("heard.state") if change["state"] == "waiting"]
+    assert pauses[0] == 0
+    assert min(pauses[1:]) >= 50
+
+
+TOKENS_THAT_DO_NOT_COME: Final = {
+    "never": "() => new Promise(() => {})",
+    "thrown": "() => { throw new Error('no token'); }",
+    "rejected": "() => Promise.reject(new Error('no token'))",
+}
+
+
+@pytest.mark.parametrize("jwt", TOKENS_THAT_DO_NOT_COME.values(), ids=TOKENS_THAT_DO_NOT_COME)
+def test_a_token_that_does_not_come_is_asked_for_again(bridge: StartBridge, visitor: Visitor, jwt: str) -> None:
+    ann = visitor.open()
+    ann.evaluate(f"() => {{ window.tokenOnce = {jwt}; }}")
+    ann.evaluate(
+        LOAD.replace("window.client =", "options.jwt = () => (asked++ ? undefined : tokenOnce()); window.client ="),
+        [bridge().url, {"answerSeconds": 0.3}],
+    )
+    until(ann, "client.state === 'open'")
+    assert ann.evaluate("asked") == 2
+    assert "token" in ann.evaluate("heard.state.find(({ state }) => state === 'waiting').reason")
+
+
+def test_what_is_said_before_it_is_open_is_all_heard_in_its_order(bridge: StartBridge, visitor: Visitor) -> None:
+    ann = visitor.open()
+    said = "for (let at = 0; at < 256; at += 1) outcomes.push(client.say(`line ${at}`)); "
+    ann.evaluate(LOAD.replace("for (const type", f"window.outcomes = []; {said} for (const type"), [bridge().url, {}])
+    assert ann.evaluate("[...new Set(outcomes)]") == ["queued"]
+    until(ann, "heard.msg.length === 256")
+    assert ann.evaluate("heard.msg.every(({ msg }, at) => msg === `line ${at}`)")
+    assert ann.evaluate("[heard.error.length, heard.dropped.length]") == [0, 0]
+
+
+def test_it_keeps_within_the_limits_of_its_bridge(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config="messages_per_second = 20\nburst = 10\nmax_message_bytes = 1000\n")
+    ann = connected(visitor, served.url)
+    assert ann.evaluate("client.say('x'.repeat(1000))") == "dropped"
+    for number in range(40):
+        ann.evaluate("(number) => client.say(`line ${number}`)", number)
+    until(ann, "heard.msg.length === 40")
+    assert ann.evaluate("heard.error.length") == 0
+    assert ann.evaluate("heard.dropped.map(({ reason }) => reason)") == ["too_big"]
+
+
+@pytest.mark.parametrize("text", ["x" * 70_000, "é" * 40_000, "\\" * 40_000], ids=["ascii", "utf-8", "escaped"])
+def test_what_is_too_big_is_dropped_and_nothing_behind_it(bridge: StartBridge, visitor: Visitor, text: str) -> None:
+    ann = connected(visitor, bridge().url)
+    assert ann.evaluate("(text) => ['one', text, 'two'].map((said) => client.say(said))", text) == [
+        *("sent", "dropped", "sent"),
+    ]
+    until(ann, "heard.msg.length === 2")
+    assert [message["msg"] for message in ann.evaluate("heard.msg")] == ["one", "two"]
+    [dropped] = ann.evaluate("heard.dropped")
+    assert (dropped["reason"], dropped["message"]["msg"]) == ("too_big", text)
+    assert ann.evaluate("client.state") == "open"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "dispatchEvent(new Event('online'))",
+        "dispatchEvent(new Event('offline'))",
+        "document.dispatchEvent(new Event('visibilitychange'))",
+        "navigator.connection.dispatchEvent(new Event('change'))",
+    ],
+    ids=["online", "offline", "visible", "connection"],
+)
+def test_another_network_is_noticed_at_once_and_what_is_unconfirmed_is_told(
+    bridge: StartBridge, visitor: Visitor, event: str
+) -> None:
+    served = bridge()
+    ann = connected(visitor, served.url, answerSeconds=1.5, transports=["websocket"])
+    served.freeze()
+    assert ann.evaluate("['one', 'two'].map((text) => client.say(text))") == ["sent", "sent"]
+    ann.evaluate(f"() => {{ {event}; }}")
+    until(ann, "client.state === 'waiting'")
+    dropped = ann.evaluate("heard.dropped.map(({ message, reason }) => [message.msg, reason])")
+    assert dropped == [["one", "unconfirmed"], ["two", "unconfirmed"]]
+    served.thaw()
+    until(ann, "client.state === 'open' && heard.gap.length === 1")
+
+
+def test_what_is_confirmed_is_not_told_as_dropped_and_its_echo_is_nobodys(
+    bridge: StartBridge, visitor: Visitor
+) -> None:
+    served = bridge()
+    ann = connected(visitor, served.url)
+    ann.evaluate("client.say('one')")
+    ann.wait_for_timeout(1_300)  # it is confirmed after a second; nothing tells so
+    served.kill()
+    until(ann, "client.state !== 'open'")
+    assert ann.evaluate("heard.dropped") == []
+    assert ann.evaluate("heard.msg.length") == 1
+
+
+def test_after_each_return_there_is_a_gap(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge()
+    ann = connected(visitor, served.url)
+    assert ann.evaluate("heard.gap.length") == 0
+    for number in (1, 2):
+        last = ann.evaluate("client.members().then(() => heard.presence.at(-1).sent_at)")
+        served.kill()
+        until(ann, "client.state === 'waiting'")
+        served.start()
+        until(ann, f"client.state === 'open' && heard.gap.length === {number}")
+        gap = ann.evaluate("heard.gap.at(-1)")
+        assert gap["payload"]["from"] < last < gap["payload"]["to"]
+        assert (gap["cmd"], gap["from_id"]) == ("GAP", "server")
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+@pytest.mark.parametrize("end", ["client.close()", "dispatchEvent(new Event('pagehide'))"], ids=["close", "pagehide"])
+def test_what_was_said_before_the_end_is_heard(bridge: StartBridge, visitor: Visitor, transport: str, end: str) -> None:
+    served = bridge("--socketio")
+    bob = connected(visitor, served.url, client_id="bob")
+    ann = connected(visitor, served.url, transports=[transport])
+    for texts in (["a"], ["b", "c", "d"]):
+        ann.evaluate("(texts) => { for (const text of texts) client.say(text); }", texts)
+    ann.evaluate(f"() => {{ client.say('e'); client.say('f'); {end}; }}")
+    until(bob, "heard.leave.some(({ payload }) => payload.client_id === 'ann')")
+    until(bob, "heard.msg.length === 6")
+    assert [message["msg"] for message in bob.evaluate("heard.msg")] == list("abcdef")
+    assert ann.evaluate("heard.dropped") == []
+
+
+def test_what_was_said_by_a_page_that_polls_is_heard_when_it_is_left(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge("--socketio")
+    bob = connected(visitor, served.url, client_id="bob")
+    ann = connected(visitor, served.url, transports=["polling"])
+    ann.evaluate("() => { for (const text of ['a', 'b', 'c']) client.say(text); location.href = '/elsewhere'; }")
+    until(bob, "heard.msg.length === 3")
+
+
+def test_a_page_that_is_shown_again_comes_back(bridge: StartBridge, visitor: Visitor) -> None:
+    ann = connected(visitor, bridge().url)
+    ann.evaluate("dispatchEvent(new Event('pagehide'))")
+    assert ann.evaluate("client.state") == "waiting"
+    assert ann.evaluate("client.say('later')") == "queued"
+    ann.evaluate("dispatchEvent(new Event('pageshow'))")
+    until(ann, "client.state === 'open' && heard.msg.length === 1 && heard.gap.length === 1")
+
+
+def test_a_poll_waits_for_an_answer_as_long_as_it_was_told(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge("--socketio")
+    ann = visitor.open()
+    script = httpx.get(f"{served.url}/client/aether.js").text
+    served.freeze()
+    ann.evaluate("(script) => { window.script = `data:text/javascript,${encodeURIComponent(script)}`; }", script)
+    options = {"answerSeconds": 0.4, "transports": ["polling"]}
+    ann.evaluate(LOAD.replace('bridge + "/client/aether.js"', "window.script"), [served.url, options])
+    until(ann, "heard.state.filter(({ reason }) => reason === 'not open in 0.4 s').length >= 2")
+    served.thaw()
+    until(ann, "client.state === 'open'")
 
 
 def test_the_queue_is_bounded_and_says_what_it_dropped(bridge: StartBridge, visitor: Visitor) -> None:

@@ -6,11 +6,12 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Final
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocket, expect
 from websockets.sync.client import ClientConnection, connect
 
 from tests.conftest import StartBridge
@@ -20,6 +21,7 @@ from tests.end_to_end.configuration import QUIET, SECRET, UNHURRIED, api_key, ke
 from tests.servers import BridgeProcess
 
 STAGE_V3: Final = '[tenants.acme]\nstage = "v3"\n'
+LIMITED: Final = key("web", "acme") + STAGE_V3
 CONFIG: Final = UNHURRIED + key("web", "acme") + key("muted", "acme", broadcast="none") + STAGE_V3
 OPERATED: Final = CONFIG + key("operator", "*").replace("\n", "\nadmin = true\n", 1)
 ROOM: Final = "blue room"
@@ -386,6 +388,210 @@ def test_a_dialect_another_bridge_and_chosen_hosts_stand_in_the_line(
     told = collected(page, f"{served.websocket_url}/ws/42?{with_key('web')}")  # a host that was not chosen
     until(page, "told.at(-1)?.[0] === 'close'")
     assert told()[-1] == ["close", 4410]
+
+
+def test_many_direct_messages_are_all_heard_by_both(
+    bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection]
+) -> None:
+    served = bridge(config=QUIET + LIMITED)
+    page = blank(visitor, served)
+    bob = v3(served, "v2-43", "g")
+    collected(page, f"{served.websocket_url}/ws/group/g/client/42?{with_key('web')}")
+    until(page, "socket.readyState === 1")
+    say = "for (let n = 0; n < 150; n += 1) socket.send(JSON.stringify({ to: 43, n }))"
+    page.evaluate(f"() => {{ {say}; }}")
+    assert [hear(bob)["payload"]["n"] for _ in range(150)] == list(range(150))
+    until(page, "told.length === 151")
+    heard = page.evaluate("told.filter(([type]) => type === 'message').map(([, data]) => JSON.parse(data).n)")
+    assert heard == list(range(150))
+
+    page.evaluate(f"() => {{ {say}; socket.close(); }}")
+    assert [hear(bob)["payload"]["n"] for _ in range(150)] == list(range(150))
+
+
+def test_a_page_that_says_too_much_is_told_so_and_nothing_is_lost_unseen(
+    bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection]
+) -> None:
+    served = bridge(config=f"{QUIET}messages_per_second = 500\nburst = 20\n{LIMITED}")
+    page = blank(visitor, served)
+    collected(page, f"{served.websocket_url}/ws/group/g/client/42?{with_key('web')}")
+    until(page, "socket.readyState === 1")
+    page.evaluate("() => { for (let n = 0; n < 1100; n += 1) socket.send(JSON.stringify({ n })); }")
+    count = "(one) => told.filter(([, data]) => (data ?? '').includes?.(one)).length"
+    until(page, f"(({count})('\"n\"') + ({count})('rate_limited')) === 1100")
+    assert page.evaluate(f"({count})('rate_limited')") <= 100
+
+
+def test_the_dialect_comes_from_the_bridge(
+    bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection]
+) -> None:
+    served = bridge(config=QUIET + CONFIG + 'dialect.reload = { cmd = "RELOAD_UI" }\n')
+    page = blank(visitor, served)
+    alice = v3(served, "alice", "g")
+    told = collected(page, f"{served.websocket_url}/ws/group/g/client/42?{with_key('web')}")
+    until(page, "socket.readyState === 1")
+    page.evaluate("""socket.send('{"reload":true}')""")
+    heard = hear(alice)
+    assert (heard["msg_type"], heard["cmd"], heard["payload"]) == ("cmd", "RELOAD_UI", {"value": True})
+    alice.send('{"msg_type":"cmd","target":"group","cmd":"RELOAD_UI","payload":{"value":"all"}}')
+    until(page, "told.length === 3")
+    assert json.loads(told()[-1][1])["reload"] == "all"
+
+
+@pytest.mark.parametrize(
+    ("written", "warnings"), [('{"refresh":{"cmd":"RELOAD_UI"}}', 1), ('{"reload":{"cmd":"RELOAD_UI"}}', 0)]
+)
+def test_another_dialect_in_the_line_goes_first_and_is_told(
+    bridge: StartBridge,
+    visitor: Visitor,
+    v3: Callable[..., ClientConnection],
+    written: str,
+    warnings: int,
+) -> None:
+    served = bridge(config=QUIET + CONFIG + 'dialect.reload = { cmd = "RELOAD_UI" }\n')
+    said: list[str] = []
+    page = blank(visitor, served, f"data-dialect='{written}'")
+    page.on("console", lambda message: said.append(message.text))
+    alice = v3(served, "alice", "g")
+    collected(page, f"{served.websocket_url}/ws/group/g/client/42?{with_key('web')}")
+    until(page, "socket.readyState === 1")
+    page.evaluate("(word) => socket.send(JSON.stringify({ [word]: 1 }))", next(iter(json.loads(written))))
+    assert hear(alice)["cmd"] == "RELOAD_UI"
+    assert sum("data-dialect" in text for text in said) == warnings
+
+
+def test_others_are_called_by_the_ids_that_v2_knows(
+    bridge: StartBridge, visitor: Visitor, v3: Callable[..., ClientConnection]
+) -> None:
+    served = bridge(config=QUIET + OPERATED)
+    order(served, "ids", {"ids": {"43": "Xk3dQ", "red": "Zz9"}})
+    page = blank(visitor, served)
+    told = collected(page, f"{served.websocket_url}/ws/group/red/client/42?{with_key('web')}")
+    until(page, "socket.readyState === 1")
+    mapped, alice = v3(served, "Xk3dQ", "Zz9"), v3(served, "alice", "Zz9")
+    mapped.send('{"msg_type":"msg","target":"group","msg":"1"}')
+    assert hear(alice)["msg"] == "1"
+    alice.send('{"msg_type":"msg","target":"group","msg":"2"}')
+    mapped.send('{"msg_type":"msg","target":"direct","to_id":"v2-42","msg":"3"}')
+    until(page, "told.length === 4")
+    heard = [json.loads(data) for _type, data in told()[1:]]
+    assert [(one["msg"], one["client_id"], one["group_id"]) for one in heard] == [
+        *(("1", 43, "red"), ("2", "alice", "red"), ("3", 43, "red")),
+    ]
+    page.evaluate("""socket.send('{"msg":"psst","to":43}')""")
+    assert hear(mapped, msg="psst")["to_id"] == "Xk3dQ"
+
+
+WRAPPED: Final = {
+    "a class": "window.WebSocket = class extends WebSocket {};",
+    "a function": "const Own = WebSocket; window.WebSocket = function (...given) { return new Own(...given); };",
+    "a function like New Relic's": """const Own = WebSocket;
+      function Wrapped() {
+        const socket = arguments.length > 1 ? new Own(arguments[0], arguments[1]) : new Own(arguments[0]);
+        const { send } = socket;
+        socket.send = function () { window.counted = (window.counted ?? 0) + 1; return send.apply(this, arguments); };
+        return socket;
+      }
+      Wrapped.prototype = Own.prototype;
+      Object.assign(Wrapped, Own, { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 });
+      window.WebSocket = Wrapped;""",
+    "a proxy": "window.WebSocket = new Proxy(WebSocket, { construct: (own, given) => new own(...given) });",
+    "constants alone": """const Own = WebSocket;
+      window.WebSocket = Object.assign(function (...given) { return new Own(...given); }, { OPEN: 1 });""",
+    "a getter": """const Own = WebSocket; let now = class extends Own {};
+      const get = () => now, set = (it) => { now = it; };
+      Object.defineProperty(window, "WebSocket", { get, set, configurable: false });""",
+    "no prototype": "const Own = WebSocket; window.WebSocket = (function (url) { return new Own(url); }).bind(null);",
+    "no event target": """const Own = WebSocket;
+      window.WebSocket = function (url) {
+        const own = new Own(url);
+        const types = ["open", "message", "error", "close"].map((type) => "on" + type);
+        for (const type of types) own[type] = (event) => this[type]?.(event);
+        this.send = (data) => own.send(data);
+        this.close = (...given) => own.close(...given);
+        Object.defineProperty(this, "readyState", { get: () => own.readyState });
+        Object.defineProperty(this, "binaryType", { set: (type) => { own.binaryType = type; } });
+        Object.assign(this, { protocol: "", extensions: "", bufferedAmount: 0 });
+      };""",
+}
+
+
+@pytest.mark.parametrize("wrapping", WRAPPED.values(), ids=WRAPPED)
+def test_whatever_wrapped_websocket_before_the_page_speaks_v3(
+    bridge: StartBridge, visitor: Visitor, wrapping: str
+) -> None:
+    served = bridge(config=CONFIG)
+    visitor.site.add("/wrapped", f"<!doctype html><head><script>{{{wrapping}}}</script>{script_line(served)}</head>")
+    page = visitor.open("/wrapped")
+    told = collected(page, f"{served.websocket_url}/ws/42?{with_key('web')}")
+    until(page, "socket.readyState === 1")
+    page.evaluate("""socket.send('{"msg":"hi"}')""")
+    until(page, "told.length === 2")
+    assert json.loads(told()[-1][1])["msg"] == "hi"
+    assert page.evaluate("[socket instanceof WebSocket, {} instanceof WebSocket]") == [True, False]
+    page.evaluate("(url) => { window.other = new WebSocket(url); }", f"{served.websocket_url}/v3/ws/group/g/client/c")
+    until(page, "other.readyState > 0")
+    assert visitor.errors == []
+
+
+WORKER: Final = """([bridge, hosts, url]) => new Promise((resolve) => {
+  const work = `self.aetherV2Shim = { hosts: ${JSON.stringify(hosts)} };
+    importScripts(${JSON.stringify(bridge)} + "/client/v2-shim.js");
+    const socket = new WebSocket(${JSON.stringify(url)});
+    socket.onopen = () => socket.send('{"msg":"hi"}');
+    socket.onmessage = ({ data }) => postMessage(data);`;
+  new Worker(URL.createObjectURL(new Blob([work]))).onmessage = ({ data }) => resolve(data);
+})"""
+
+
+def test_in_a_worker_it_is_loaded_as_the_guide_says(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=CONFIG)
+    page = visitor.open()
+    address = f"{served.websocket_url}/ws/42?{with_key('web')}"
+    heard = page.evaluate(WORKER, [served.url, served.url.removeprefix("http://"), address])
+    assert json.loads(heard)["client_id"] == 42
+
+
+FIXED: Final = {
+    "frozen": "Object.defineProperty(window, 'WebSocket', { value: class extends WebSocket {}, writable: false });"
+    "Object.defineProperty(window, 'WebSocket', { configurable: false });",
+    "a getter alone": "const own = WebSocket;"
+    "Object.defineProperty(window, 'WebSocket', { get: () => own, configurable: false });",
+}
+
+
+@pytest.mark.parametrize("fixing", FIXED.values(), ids=FIXED)
+def test_where_websocket_is_fixed_it_says_so_and_does_nothing(
+    bridge: StartBridge, visitor: Visitor, fixing: str
+) -> None:
+    served = bridge(config=CONFIG.replace('"v3"', '"bridge"'))
+    said: list[str] = []
+    visitor.site.add("/fixed", f"<!doctype html><head><script>{{{fixing}}}</script>{script_line(served)}</head>")
+    page = visitor.open()
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(f"{visitor.site.url}/fixed")
+    assert "cannot be replaced" in said[0]
+    assert page.evaluate("typeof AetherV2Shim") == "undefined"
+    collected(page, f"{served.websocket_url}/ws/42?{with_key('web')}")
+    until(page, "socket.readyState === 1")
+    assert visitor.errors == []
+
+
+def keep_address(opened: list[str], socket: WebSocket) -> None:
+    opened.append(socket.url)
+
+
+def test_other_peoples_sockets_are_left_alone_and_get_no_credentials(bridge: StartBridge, visitor: Visitor) -> None:
+    served, other = bridge(config=CONFIG), bridge(config=CONFIG.replace('"v3"', '"bridge"'))
+    addresses = [f"{other.websocket_url}/ws/42?{with_key('web')}", "wss://stream.example.invalid/ws/btcusdt?key=secret"]
+    for attributes in ("", f'data-bridge="{served.url}"'):
+        page = blank(visitor, served, attributes)
+        opened: list[str] = []
+        page.on("websocket", partial(keep_address, opened))
+        page.evaluate("(urls) => { window.others = urls.map((url) => new WebSocket(url)); }", addresses)
+        until(page, "others[0].readyState === 1")
+        assert page.evaluate("others.every((one) => one.constructor === AetherV2Shim.NativeWebSocket)")
+        assert opened == addresses
 
 
 def test_a_line_that_cannot_be_read_is_told_on_the_console(bridge: StartBridge, visitor: Visitor) -> None:

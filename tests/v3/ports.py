@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from v3.messages import Unreadable, WS_Message_V3, write
-from v3.ports import Grant, Guest, Pace, Ports
+from v3.ports import Answer, Grant, Guest, Pace, Ports
 from v3.session import Session
 
 NOW = 1_767_225_600_000_000
@@ -34,6 +34,7 @@ class World:
     calls: list[str] = field(default_factory=list)
     answers: list[Callable[[bytes | None], None]] = field(default_factory=list)
     aliases: dict[str, str | None] = field(default_factory=dict)
+    told: dict[str, Answer] = field(default_factory=dict)
 
     def send(self, text: bytes) -> None:
         self.sent.append(text)
@@ -75,7 +76,7 @@ class World:
 
     def session(self, grant: Grant = "tenant") -> Session:
         """A session of client `bob` in group `lobby` of tenant `acme`."""
-        return Session(Guest("acme", "lobby", "bob", grant), self, self, Ports(self, self, self, self, self))
+        return Session(Guest("acme", "lobby", "bob", grant), self, self, Ports(self, self, self, self, self, self.told))
 
     def heard(self) -> list[WS_Message_V3]:
         """What the client was sent; each must be a valid message."""

@@ -69,6 +69,21 @@ def test_a_heartbeat_refreshes_presence_and_then_comes_back(target: str, fields:
     assert world.said == []
 
 
+def test_a_heartbeat_that_asks_comes_back_with_the_answer_and_all_else_as_it_was() -> None:
+    world = World()
+    world.told["limits"] = lambda guest, asked: {"of": guest.client_id} if asked is True else None
+    world.session().receive(text("echo", "heartbeat", payload={"limits": True, "ask": "7"}))
+    world.session().receive(text("echo", "heartbeat", payload={"limits": "mine"}))
+    world.session().receive(text("echo", "heartbeat"))
+    world.session().receive(text("echo", payload={"limits": True}))
+    assert [message.payload for message in world.heard()] == [
+        {"limits": {"of": "bob"}, "ask": "7"},
+        {"limits": "mine"},
+        None,
+        {"limits": True},
+    ]
+
+
 def test_presence_to_oneself_is_answered_with_the_members() -> None:
     world = World()
     members = [{"client_id": "bob", "protocol": "v3", "since": "2026-01-01T00:00:00.000000Z"}]

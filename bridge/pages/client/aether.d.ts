@@ -96,7 +96,11 @@ export interface StateChange {
 
 export interface Dropped {
   message: Said;
-  reason: "queue_full" | "closed";
+  /**
+   * `queue_full`, `too_big` and `closed`: it was never said. `unconfirmed`: it was handed on, and the connection was
+   * lost, or the bridge refused something unread, before the bridge confirmed it. It may have been heard.
+   */
+  reason: "queue_full" | "too_big" | "closed" | "unconfirmed";
 }
 
 export interface Events {
@@ -123,12 +127,15 @@ export interface Options {
   group_id?: string;
   client_id?: string;
   api_key?: string;
-  /** A function is asked before each connection, and once more when the bridge says 4401. */
+  /**
+   * A function is asked before each connection, and again after a pause when the bridge says 4401, or when it gives no
+   * token within `answerSeconds`. With a token that was refused nobody connects again.
+   */
   jwt?: string | (() => string | undefined | Promise<string | undefined>);
   x_account_id?: string;
   /** 45. */
   heartbeatSeconds?: number;
-  /** 10: after so long without an answer a connection counts as lost. */
+  /** 10: for a token, to open, and to answer; then a connection counts as lost. */
   answerSeconds?: number;
   /** 10: open so long, the next loss begins with the shortest pause again. */
   stableSeconds?: number;
@@ -140,6 +147,8 @@ export interface Options {
   maxQueued?: number;
   /** Both; polling is Socket.IO's, and taken where a WebSocket twice did not open. */
   transports?: Transport[];
+  /** The global one. Where there is none (Node 20) that of npm's `ws`. */
+  WebSocket?: new (url: string) => object;
 }
 
 /** Connects, and stays connected until `close()` or a close code of 4000-4499. */

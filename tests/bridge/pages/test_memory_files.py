@@ -36,6 +36,26 @@ async def test_of_a_range_the_whole_is_given(http: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.content) == (200, b"script")
 
 
+@pytest.mark.parametrize("takes", ["gzip", "br, gzip", "gzip;q=0.5, br", "*", "GZIP", "deflate,gzip ; q=1"])
+async def test_text_is_compressed_for_who_takes_it(http: httpx.AsyncClient, takes: str) -> None:
+    plain = await http.get("/files/main.js", headers={"Accept-Encoding": "identity"})
+    answer = await http.get("/files/main.js", headers={"Accept-Encoding": takes, "Range": "bytes=0-1"})
+    assert (answer.status_code, answer.content, answer.headers["content-encoding"]) == (200, b"script", "gzip")
+    assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert answer.headers["etag"] != plain.headers["etag"]
+    known = {"Accept-Encoding": takes, "If-None-Match": answer.headers["etag"]}
+    unchanged = await http.get("/files/main.js", headers=known)
+    assert (unchanged.status_code, unchanged.headers["vary"]) == (304, "Accept-Encoding")
+    head = await http.head("/files/main.js", headers={"Accept-Encoding": takes})
+    assert head.headers["content-length"] == answer.headers["content-length"]
+
+
+@pytest.mark.parametrize("takes", ["identity", "br", "gzip;q=0", "br, gzip;q=0.0", "xgzip", ""])
+async def test_nobody_else_gets_it_compressed(http: httpx.AsyncClient, takes: str) -> None:
+    answer = await http.get("/files/main.js", headers={"Accept-Encoding": takes})
+    assert ("content-encoding" in answer.headers, answer.content) == (False, b"script")
+
+
 async def test_whoever_has_a_file_is_not_sent_it_again_whatever_a_proxy_made_of_its_tag(
     http: httpx.AsyncClient,
 ) -> None:

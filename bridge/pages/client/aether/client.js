@@ -1,21 +1,17 @@
 // The client itself: which connection there is, what waits for one, and what is told to the page. It must never say a
 // thing twice, and never keep a page waiting without telling it.
 
-import { addressOf, authOf, openSocket, originOf } from "./link.js";
+import { addressOf, authOf, originOf, SocketLink } from "./link.js";
+import { Missed } from "./missed.js";
+import { watchNetwork } from "./network.js";
+import { optionsFrom } from "./options.js";
 import { PollingLink } from "./polling.js";
-import { comesBackChanged, pauseAfter } from "./return.js";
+import { comesBackChanged, pauseAfter, tokenFrom } from "./return.js";
+import { Speech } from "./speech.js";
 import { Waiting } from "./waiting.js";
 
-const DEFAULTS = {
-  heartbeatSeconds: 45,
-  answerSeconds: 10, // to open, and to answer a heartbeat, before a connection counts as lost
-  stableSeconds: 10, // open so long, the next loss begins with the shortest pause again
-  firstPauseSeconds: 0.5,
-  longestPauseSeconds: 30,
-  maxQueued: 256,
-  transports: ["websocket", "polling"],
-};
 const FAILURES_BEFORE_POLLING = 2;
+const LONGEST_PROBE_SECONDS = 10;
 
 export function connect(options) {
   return new AetherClient(options);
@@ -27,22 +23,25 @@ export class AetherClient extends EventTarget {
   #link = null;
   #transport;
   #token;
-  #queue = [];
+  #speech;
   #asked = new Waiting();
+  #missed = new Missed();
   #heartbeats;
   #comingBack;
+  #unwatch;
   #losses = 0; // since a connection was stable
   #unopened = 0; // WebSockets in a row that never opened
   #openedAt; // null: not even a link; undefined: not admitted yet
   #retryAfter; // milliseconds, as `going_away` asked for
-  #isRenewed = false;
-  #online = () => this.#state === "waiting" && this.#retryAfter === undefined && this.#begin();
+  #unwelcome = null; // {token}, with which 4401 was heard last
+  #isProbing = false;
 
   constructor(options) {
     super();
-    this.#options = { ...DEFAULTS, ...options };
-    addressOf(this.#options); // a mistake in it is thrown here, not later
-    globalThis.addEventListener?.("online", this.#online);
+    this.#options = optionsFrom(options);
+    const confirm = () => this.#question({ msg_type: "msg", target: "echo" }, this.#options.answerSeconds);
+    this.#speech = new Speech(this.#options.maxQueued, (text, reason) => this.#drop(text, reason), confirm);
+    this.#unwatch = watchNetwork(this.#network());
     this.#begin();
   }
 
@@ -55,20 +54,13 @@ export class AetherClient extends EventTarget {
   }
 
   get queued() {
-    return this.#queue.length;
+    return this.#speech.waiting;
   }
 
   // "sent", "queued" or "dropped".
   send(message) {
     const text = JSON.stringify(message);
-    if (this.#state === "closed") return this.#drop(text, "closed");
-    if (this.#state === "open") {
-      this.#link.send(text);
-      return "sent";
-    }
-    this.#queue.push(text);
-    while (this.#queue.length > this.#options.maxQueued) this.#drop(this.#queue.shift(), "queue_full");
-    return this.#queue.length ? "queued" : "dropped";
+    return this.#state === "closed" ? this.#drop(text, "closed") : this.#speech.say(text);
   }
 
   say(msg, payload) {
@@ -91,20 +83,21 @@ export class AetherClient extends EventTarget {
   // The milliseconds of one round trip. It is a heartbeat too.
   async echo() {
     const begun = performance.now();
-    await this.#ask((ask) => ({ msg_type: "heartbeat", target: "echo", payload: { ask } }));
+    await this.#ask({ msg_type: "heartbeat", target: "echo" });
     return performance.now() - begun;
   }
 
   // Who is in the group: [{client_id, protocol, since}].
   async members() {
-    const { payload } = await this.#ask((ask) => ({ msg_type: "presence", target: "echo", payload: { ask } }));
+    const { payload } = await this.#ask({ msg_type: "presence", target: "echo" });
     return payload.members;
   }
 
+  // What was said before is said still, or told as dropped.
   close(code = 1000, reason = "") {
     if (this.#state === "closed") return;
-    this.#leave(code, reason);
-    this.#finish({ code, reason });
+    const isSaid = this.#leave(code, reason);
+    this.#finish({ code, reason }, isSaid);
   }
 
   // Handlers of `detail`; the returned function takes this one away.
@@ -120,9 +113,8 @@ export class AetherClient extends EventTarget {
     this.#openedAt = undefined;
     this.#retryAfter = undefined;
     this.#become("connecting");
-    const { jwt } = this.#options;
     try {
-      const token = typeof jwt === "function" ? await jwt() : jwt;
+      const token = await tokenFrom(this.#options.jwt, this.#options.answerSeconds);
       if (mine === this.#link) this.#openWith(token);
     } catch (error) {
       if (mine === this.#link) this.#ended({ code: 1006, reason: String(error) });
@@ -130,23 +122,24 @@ export class AetherClient extends EventTarget {
   }
 
   #openWith(token) {
-    if (this.#isRenewed && token === this.#token) {
-      this.#finish({ code: 4401, reason: "the new token is the old one" });
+    this.#token = token;
+    if (this.#unwelcome !== null && token === this.#unwelcome.token) {
+      this.#ended({ code: 4401, reason: "the new token is the old one" });
       return;
     }
-    this.#token = token;
     this.#openedAt = null;
     this.#transport = this.#chosen();
     const options = { ...this.#options, jwt: token };
+    const [milliseconds, events] = [options.answerSeconds * 1000, this.#events(() => link)];
     const link = this.#transport === "polling"
-      ? new PollingLink(originOf(options), authOf(options), this.#events(() => link))
-      : openSocket(addressOf(options), options.answerSeconds * 1000, this.#events(() => link));
+      ? new PollingLink(originOf(options), authOf(options), milliseconds, events)
+      : new SocketLink(options.WebSocket, addressOf(options), milliseconds, events);
     this.#link = link;
   }
 
   #chosen() {
-    const { transports } = this.#options;
-    const isBlocked = this.#unopened >= FAILURES_BEFORE_POLLING || globalThis.WebSocket === undefined;
+    const { transports, WebSocket } = this.#options;
+    const isBlocked = this.#unopened >= FAILURES_BEFORE_POLLING || !WebSocket;
     return transports.includes("polling") && (isBlocked || !transports.includes("websocket")) ? "polling" : "websocket";
   }
 
@@ -164,22 +157,53 @@ export class AetherClient extends EventTarget {
   #linked() {
     if (this.#transport === "websocket") this.#unopened = 0;
     this.#openedAt = undefined;
-    this.#beat(() => this.#admitted());
-    this.#heartbeats = setInterval(() => this.#beat(), this.#options.heartbeatSeconds * 1000);
+    this.#beat().then((answer) => this.#admitted(answer), () => {});
+    this.#heartbeats = setInterval(() => this.#beat().catch(() => {}), this.#options.heartbeatSeconds * 1000);
   }
 
-  #admitted() {
+  #admitted(answer) {
     this.#openedAt = performance.now();
-    this.#isRenewed = false;
-    for (const text of this.#queue.splice(0)) this.#link.send(text);
+    this.#unwelcome = null;
     this.#become("open");
+    for (const gap of this.#missed.end(answer)) this.#heard(gap);
+    if (this.#state === "open") this.#speech.begin(this.#link);
   }
 
-  #beat(answered = () => {}) {
-    const { answerSeconds } = this.#options;
-    const lost = () => this.#ended({ code: 1006, reason: `no answer in ${answerSeconds} s` });
-    const message = (ask) => ({ msg_type: "heartbeat", target: "echo", payload: { ask } });
-    this.#asked.ask(message, this.#link, answerSeconds * 1000, lost).then(answered, () => {});
+  async #beat(seconds = this.#options.answerSeconds) {
+    const answer = await this.#question({ msg_type: "heartbeat", target: "echo", payload: { limits: true } }, seconds);
+    this.#speech.learn(answer.payload?.limits);
+    return answer;
+  }
+
+  // Another network, or a sleep: does the connection live?
+  async #probe() {
+    if (this.#state !== "open" || this.#isProbing) return;
+    this.#isProbing = true;
+    await this.#beat(Math.min(this.#options.answerSeconds, LONGEST_PROBE_SECONDS)).catch(() => {});
+    this.#isProbing = false;
+  }
+
+  #network() {
+    return {
+      changed: () => this.#probe(),
+      online: () => this.#returnNow() || this.#probe(),
+      left: () => this.#state === "open" && this.#away(),
+      back: () => this.#returnNow(),
+    };
+  }
+
+  // Unless the bridge asked for a pause.
+  #returnNow() {
+    if (this.#state !== "waiting" || this.#retryAfter !== undefined) return false;
+    this.#begin();
+    return true;
+  }
+
+  // The page is left, perhaps to be shown again.
+  #away() {
+    this.#missed.begin();
+    this.#speech.pause([], this.#leave(1000, ""));
+    this.#become("waiting", { code: 1000, reason: "the page was left", pauseMilliseconds: Infinity });
   }
 
   #ask(message) {
@@ -187,11 +211,18 @@ export class AetherClient extends EventTarget {
     return this.#asked.ask(message, this.#link, this.#options.answerSeconds * 1000);
   }
 
+  // The client's own: without an answer the connection is lost.
+  #question(message, seconds) {
+    const lost = () => this.#ended({ code: 1006, reason: `no answer in ${seconds} s` });
+    return this.#asked.ask(message, this.#link, seconds * 1000, lost);
+  }
+
   #heard(message) {
     const { msg_type, cmd, from_id, payload } = message;
+    this.#missed.hear(message);
     const isOfBridge = msg_type === "cmd" && from_id === "server" && ["ERROR", "GAP"].includes(cmd);
     if (isOfBridge && cmd === "ERROR") this.#refused(payload ?? {});
-    else if (message.target === "echo") this.#asked.answer(message);
+    else if (message.target === "echo" && this.#asked.answer(message)) return;
     if (msg_type === "presence" && ["JOIN", "LEAVE"].includes(cmd)) this.#tell(cmd.toLowerCase(), message);
     this.#tell(isOfBridge ? cmd.toLowerCase() : msg_type, message);
     this.#tell("message", message);
@@ -199,47 +230,53 @@ export class AetherClient extends EventTarget {
 
   #refused({ code, refused, retry_after_ms }) {
     if (code === "going_away") this.#retryAfter = retry_after_ms;
-    if (code === "rate_limited") this.#asked.refuseAll(code); // a heartbeat may be among what was refused
+    if (code === "rate_limited") {
+      this.#asked.refuseAll(code); // a heartbeat may be among what was refused
+      this.#speech.slowDown();
+    }
     if (refused?.msg_type === "presence" && refused.target === "echo") this.#asked.refuse("presence", code);
   }
 
-  #ended({ code, reason, unsent = [] }) {
+  #ended({ code, reason, unsent }) {
     const opened = this.#openedAt;
+    if (this.#state === "open") this.#missed.begin();
     this.#leave(1000, "");
-    this.#queue.unshift(...unsent);
-    if (this.#transport === "websocket" && opened === null) this.#unopened += 1;
-    if (this.#transport === "polling" && opened === null) this.#unopened = 0;
+    this.#speech.pause(unsent);
+    if (opened === null) this.#unopened = this.#transport === "websocket" ? this.#unopened + 1 : 0;
     this.#losses = opened && performance.now() - opened > this.#options.stableSeconds * 1000 ? 1 : this.#losses + 1;
     this.#comeBack({ code, reason });
   }
 
   #comeBack({ code, reason }) {
-    const isRenewable = comesBackChanged(code) && typeof this.#options.jwt === "function" && !this.#isRenewed;
-    const pause = isRenewable ? 0 : pauseAfter(code, this.#losses, this.#retryAfter, this.#options);
+    const isRenewed = comesBackChanged(code, this.#options.jwt);
+    const isAtOnce = isRenewed && this.#unwelcome === null;
+    const pause = isAtOnce ? 0 : pauseAfter(code, this.#losses, this.#retryAfter, this.#options);
     if (pause === null) {
       this.#finish({ code, reason });
       return;
     }
-    this.#isRenewed ||= isRenewable;
+    if (isRenewed) this.#unwelcome = { token: this.#token };
     const isNext = this.#transport === "websocket" && this.#unopened > 0 && this.#chosen() === "polling";
     const pauseMilliseconds = isNext ? 0 : pause;
     this.#comingBack = setTimeout(() => this.#begin(), pauseMilliseconds);
     this.#become("waiting", { code, reason, pauseMilliseconds });
   }
 
+  // Whether all that was said has arrived will be known later.
   #leave(code, reason) {
-    this.#link?.close?.(code, reason);
+    const isSaid = this.#link?.close?.(code, reason);
     clearTimeout(this.#comingBack);
     clearInterval(this.#heartbeats);
     this.#link = null;
     this.#asked.refuseAll("the connection was lost");
+    return isSaid;
   }
 
-  #finish(end) {
-    globalThis.removeEventListener?.("online", this.#online);
+  #finish(end, isSaid) {
+    this.#unwatch();
     this.#link = null;
     this.#become("closed", end);
-    for (const text of this.#queue.splice(0)) this.#drop(text, "closed");
+    this.#speech.end(isSaid);
   }
 
   #drop(text, reason) {

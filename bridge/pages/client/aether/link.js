@@ -2,6 +2,8 @@
 
 const CREDENTIALS = ["api_key", "jwt", "x_account_id"];
 const PATH = /^(.*)\/v3\/ws\/group\/([^/]+)\/client\/([^/]+)$/;
+const OWN_MACHINE = /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/;
+const ABNORMAL = 1006;
 
 // The V3 address for these options. `url` may be all of it, or where the bridge is; `host` is enough, or nothing.
 export function addressOf(options) {
@@ -22,15 +24,22 @@ export function authOf(options) {
 }
 
 function placeOf(options) {
-  const { host, url = host ? `//${host}` : "/" } = options;
-  const given = new URL(url, globalThis.location?.href);
+  const given = new URL(options.url ?? (options.host ? `//${options.host}` : "/"), pageOf(options));
   const [, prefix, group, client] = PATH.exec(given.pathname) ?? [];
   return {
-    base: given.origin + (prefix ?? given.pathname.replace(/\/$/, "")),
+    base: `${given.protocol}//${given.host}${prefix ?? given.pathname.replace(/\/$/, "")}`,
     group_id: options.group_id ?? (group && decodeURIComponent(group)),
     client_id: options.client_id ?? (client && decodeURIComponent(client)),
     credentials: credentialsOf(options, given.searchParams),
   };
+}
+
+// The page's own address, where there is one on the web. Else a host is spoken to in secret, but for one's own machine.
+function pageOf({ url, host }) {
+  const [page] = [globalThis.location?.href, globalThis.origin].filter((one) => /^https?:/.test(one));
+  if (page || (url && !url.startsWith("/"))) return page;
+  if (!host && !url?.startsWith("//")) throw new TypeError("outside of a web page connect() needs a url or a host");
+  return OWN_MACHINE.test(host ?? url.split("/")[2]) ? "http://localhost" : "https://localhost";
 }
 
 function credentialsOf(options, query) {
@@ -39,17 +48,41 @@ function credentialsOf(options, query) {
 }
 
 // `events` = {linked(), heard(message), ended({code, reason})}.
-export function openSocket(address, milliseconds, events) {
-  const socket = new WebSocket(address);
-  const late = setTimeout(() => socket.close(), milliseconds);
-  socket.addEventListener("open", () => {
-    clearTimeout(late);
-    events.linked();
-  });
-  socket.addEventListener("message", ({ data }) => events.heard(JSON.parse(data)));
-  socket.addEventListener("close", ({ code, reason }) => {
-    clearTimeout(late);
-    events.ended({ code, reason });
-  });
-  return socket;
+export class SocketLink {
+  #socket;
+  #late;
+  #end;
+  #hasEnded = new Promise((resolve) => (this.#end = resolve));
+
+  constructor(WebSocket, address, milliseconds, events) {
+    const socket = (this.#socket = new WebSocket(address));
+    this.#late = setTimeout(() => this.#abandon(`not open in ${milliseconds / 1000} s`), milliseconds);
+    this.#hasEnded.then((end) => {
+      clearTimeout(this.#late);
+      events.ended(end);
+    });
+    socket.addEventListener("open", () => {
+      clearTimeout(this.#late);
+      events.linked();
+    });
+    socket.addEventListener("message", ({ data }) => events.heard(JSON.parse(data)));
+    socket.addEventListener("close", (end) => this.#end(end));
+    // Some tell no `close` after the `error` of a handshake that failed.
+    socket.addEventListener("error", () => setTimeout(this.#end, 0, { code: ABNORMAL, reason: "" }));
+  }
+
+  send(text) {
+    this.#socket.send(text);
+  }
+
+  // Whether all that was said has arrived: who answers a close has read what came before it.
+  close(code, reason) {
+    this.#socket.close(code, reason);
+    return this.#hasEnded.then(({ wasClean }) => wasClean === true);
+  }
+
+  #abandon(reason) {
+    this.#end({ code: ABNORMAL, reason });
+    this.#socket.close();
+  }
 }

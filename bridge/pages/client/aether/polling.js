@@ -4,6 +4,8 @@
 const NAMESPACE = "/v3";
 const SEPARATOR = "\x1e";
 const MOST_PACKETS = 16; // in one POST; Engine.IO takes no more
+const MOST_KEPT_BYTES = 60_000; // browsers let requests that outlive their page have 64 KB together
+const PONG = "3";
 const LOST = 1006;
 const CLOSES = {
   invalid_id: 4400,
@@ -24,18 +26,23 @@ export class PollingLink {
   #auth;
   #events;
   #unsent = [];
-  #isPosting = false;
+  #posting;
   #isLinked = false;
   #hasEnded = false;
-  #patience = 10_000;
+  #hasFailed = false;
+  #answerMilliseconds;
+  #pollMilliseconds;
   #maxPayload;
   #lastRefusal = "";
   #calls = new Set();
+  #late;
 
-  constructor(origin, auth, events) {
+  constructor(origin, auth, milliseconds, events) {
     this.#url = `${origin}/socket.io/?EIO=4&transport=polling`;
     this.#auth = auth;
     this.#events = events;
+    this.#answerMilliseconds = this.#pollMilliseconds = milliseconds;
+    this.#late = setTimeout(() => this.#end(LOST, `not open in ${milliseconds / 1000} s`), milliseconds);
     this.#run();
   }
 
@@ -44,16 +51,20 @@ export class PollingLink {
     this.#post();
   }
 
-  // Goodbye is said on the way out, and not waited for.
-  close() {
-    if (this.#hasEnded) return;
-    this.#stop();
-    if (this.#isLinked) fetch(this.#url, this.#body([`41${NAMESPACE},`, "1"], true)).catch(() => {});
+  // Whether all that was said has arrived: what is unsaid goes along with the goodbye, even while the page is left.
+  async close() {
+    if (this.#hasEnded) return false;
+    this.#hasEnded = true;
+    clearTimeout(this.#late);
+    if (this.#posting) await this.#posting;
+    for (const call of this.#calls) call.abort();
+    return this.#isLinked && !this.#hasFailed && this.#sayGoodbye();
   }
 
-  #stop() {
-    this.#hasEnded = true;
-    for (const call of this.#calls) call.abort();
+  async #sayGoodbye() {
+    const last = this.#batch(this.#unsent.length, MOST_KEPT_BYTES - 100);
+    const goodbye = this.#say([...last, `41${NAMESPACE},`, "1"]);
+    return goodbye.then(() => !this.#unsent.length, () => false);
   }
 
   async #run() {
@@ -69,18 +80,22 @@ export class PollingLink {
     const [opening] = await this.#poll();
     const { sid, pingInterval, pingTimeout, maxPayload } = JSON.parse(opening.replace(/^0/, ""));
     this.#url += `&sid=${encodeURIComponent(sid)}`;
-    this.#patience = pingInterval + pingTimeout;
+    this.#pollMilliseconds = pingInterval + pingTimeout;
     this.#maxPayload = maxPayload ?? 100_000;
-    await this.#call(this.#body([`40${NAMESPACE},${JSON.stringify(this.#auth)}`]));
+    await this.#say([`40${NAMESPACE},${JSON.stringify(this.#auth)}`]);
   }
 
   async #poll() {
-    return (await this.#call({ cache: "no-store" })).split(SEPARATOR);
+    return (await this.#call({ cache: "no-store" }, this.#pollMilliseconds)).split(SEPARATOR);
   }
 
-  async #call(request) {
+  #say(packets) {
+    return this.#call(this.#body(packets), this.#answerMilliseconds);
+  }
+
+  async #call(request, milliseconds) {
     const call = new AbortController();
-    const late = setTimeout(() => call.abort(), this.#patience);
+    const late = setTimeout(() => call.abort(), milliseconds);
     this.#calls.add(call);
     try {
       const response = await fetch(this.#url, { ...request, signal: call.signal });
@@ -92,29 +107,34 @@ export class PollingLink {
     }
   }
 
-  #body(packets, keepalive = false) {
-    const headers = { "Content-Type": "text/plain;charset=UTF-8" };
-    return { method: "POST", body: packets.join(SEPARATOR), headers, keepalive };
+  // What is small enough arrives even if the page is left meanwhile.
+  #body(packets) {
+    const [body, headers] = [packets.join(SEPARATOR), { "Content-Type": "text/plain;charset=UTF-8" }];
+    return { method: "POST", body, headers, keepalive: body.length * 3 < MOST_KEPT_BYTES };
   }
 
-  // One POST at a time, or the order would be lost.
-  async #post() {
-    if (this.#isPosting || !this.#isLinked || this.#hasEnded) return;
-    this.#isPosting = true;
+  #post() {
+    if (this.#isLinked && !this.#hasEnded) this.#posting ??= this.#postAll();
+  }
+
+  // One POST at a time, or the order would be lost; and one for all that is said in one go.
+  async #postAll() {
+    await undefined;
     try {
-      while (this.#unsent.length && !this.#hasEnded) await this.#call(this.#body(this.#batch()));
+      while (this.#unsent.length && !this.#hasEnded) await this.#say(this.#batch(MOST_PACKETS, this.#maxPayload));
     } catch {
+      this.#hasFailed = true;
       this.#end(LOST, "lost");
     }
-    this.#isPosting = false;
+    this.#posting = undefined;
   }
 
   // What fits into one POST; what is taken out may have been said, whatever becomes of it.
-  #batch() {
+  #batch(mostPackets, mostBytes) {
     let [count, size] = [0, 0];
-    for (const packet of this.#unsent.slice(0, MOST_PACKETS)) {
+    for (const packet of this.#unsent.slice(0, mostPackets)) {
       size += packet.length * 3 + 1;
-      if (count > 0 && size > this.#maxPayload) break;
+      if (count > 0 && size > mostBytes) break;
       count += 1;
     }
     return this.#unsent.splice(0, count);
@@ -127,7 +147,8 @@ export class PollingLink {
   }
 
   #answerPing() {
-    this.#call(this.#body(["3"])).catch(() => this.#end(LOST, "lost"));
+    this.#unsent.unshift(PONG);
+    this.#post();
   }
 
   #hear(packet) {
@@ -140,6 +161,7 @@ export class PollingLink {
 
   #link() {
     this.#isLinked = true;
+    clearTimeout(this.#late);
     this.#events.linked();
     this.#post();
   }
@@ -161,8 +183,10 @@ export class PollingLink {
 
   #end(code, reason) {
     if (this.#hasEnded) return;
-    this.#stop();
-    this.#events.ended({ code, reason, unsent: this.#unsent.map(textIn) });
+    this.#hasEnded = true;
+    clearTimeout(this.#late);
+    for (const call of this.#calls) call.abort();
+    this.#events.ended({ code, reason, unsent: this.#unsent.filter((packet) => packet !== PONG).map(textIn) });
   }
 }
 

@@ -6,16 +6,30 @@ const UNAUTHENTICATED = 4401;
 
 // Milliseconds, or `null` for never. `losses`: how many in a row; `retryAfter`: what the bridge asked for, if it did.
 // Everything but 4000-4499 comes back; 1000 too, since whoever asked this client to close does not ask here.
-export function pauseAfter(code, losses, retryAfter, { firstPauseSeconds, longestPauseSeconds }) {
-  if (isFinal(code)) return null;
+export function pauseAfter(code, losses, retryAfter, { firstPauseSeconds, longestPauseSeconds, jwt }) {
+  if (isFinal(code) && !comesBackChanged(code, jwt)) return null;
   if (Number.isFinite(retryAfter)) return Math.max(0, retryAfter) + jittered(firstPauseSeconds * 500);
   const longest = Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** Math.min(losses - 1, 16));
   return jittered(1000 * (asksForPause(code) ? Math.max(longest, 2 * firstPauseSeconds) : longest));
 }
 
-// Whether new credentials make it another client: they are asked for once.
-export function comesBackChanged(code) {
-  return code === UNAUTHENTICATED;
+// Whether new credentials can make it another client.
+export function comesBackChanged(code, jwt) {
+  return code === UNAUTHENTICATED && typeof jwt === "function";
+}
+
+// The token of this moment. Rejects when it does not come in time.
+export async function tokenFrom(jwt, seconds) {
+  if (typeof jwt !== "function") return jwt;
+  let timer;
+  const late = new Promise((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`jwt() gave no token in ${seconds} s`)), seconds * 1000);
+  });
+  try {
+    return await Promise.race([jwt(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 // Half of it for certain: a thousand clients that lost one bridge do not come back in one moment.

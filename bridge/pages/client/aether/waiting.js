@@ -4,10 +4,10 @@ export class Waiting {
   #questions = new Map();
   #last = 0;
 
-  // `message(ask)` makes the question; it is refused when `milliseconds` have passed, and `late` is called.
+  // The question gets a number; it is refused when `milliseconds` have passed, and `late` is called.
   ask(message, link, milliseconds, late = () => {}) {
     const ask = `${(this.#last += 1)}`;
-    const said = message(ask);
+    const said = { ...message, payload: { ...message.payload, ask } };
     return new Promise((resolve, reject) => {
       const end = () => {
         this.#take(ask)?.reject(new Error("no answer"));
@@ -19,8 +19,11 @@ export class Waiting {
     });
   }
 
+  // Whether it was the answer to a question that the page did not ask for.
   answer(message) {
-    this.#take(message.payload?.ask)?.resolve(message);
+    const question = this.#take(message.payload?.ask);
+    question?.resolve(message);
+    return question?.msg_type === "msg";
   }
 
   // The oldest question of its kind: answers and refusals come in the order of the questions.

@@ -2,17 +2,31 @@
 
 import { encodeId, hexadecimal, patientUtf8, unquoted } from "./names.js";
 
+const MOST_TOLD = 100;
 const DEFAULT_GROUP = "lobby";
 const generatedId = `anonymous-${[...crypto.getRandomValues(new Uint8Array(9))].map(hexadecimal).join("")}`;
 
 // `{url, client, group}` for an address of V2, else `undefined`.
-export function v2Address(given, hosts) {
+export function v2Address(given, isOurs) {
   const url = absolute(given);
   const ids = url && /^(wss?):$/.test(url.protocol) ? idsIn(url.pathname) : undefined;
-  const isMeant = !hosts.length || hosts.includes(url?.host) || hosts.includes(url?.hostname);
-  if (ids === undefined || !isMeant) return undefined;
+  if (ids === undefined || !isOurs(url)) return undefined;
   return { url, group: ids.group ?? DEFAULT_GROUP, client: ids.client ?? generatedId };
 }
+
+// Whether an address is on one of these hosts; what is like V2's on another is told once.
+export function ownHosts(hosts) {
+  const told = new Set();
+  return ({ host, hostname }) => {
+    const isOurs = hosts.includes(host) || hosts.includes(hostname);
+    if (!isOurs && !told.has(host)) console.info(`v2-shim.js: ${host} is left alone; if yours, name it in data-hosts`);
+    if (told.size < MOST_TOLD) told.add(host);
+    return isOurs;
+  };
+}
+
+// Where nothing is named: the page's own host, the script's, and the bridge's.
+export const hostsOf = (...addresses) => addresses.map((address) => address && absolute(address)?.host).filter(Boolean);
 
 function absolute(given) {
   try {
@@ -36,9 +50,11 @@ export function idsIn(path) {
   return isBoth ? { group: second, client: fourth } : undefined;
 }
 
+export const withScheme = (bridge, protocol) => (/^\w+:\/\//.test(bridge) ? bridge : `${protocol}//${bridge}`);
+
 // The same place on the bridge; `path` where it is not the one that the page named.
 export function onBridge({ url }, bridge, path = url.pathname) {
-  const named = bridge && absolute(/^\w+:\/\//.test(bridge) ? bridge : `${url.protocol}//${bridge}`).href;
+  const named = bridge && absolute(withScheme(bridge, url.protocol)).href;
   const base = named || url.origin;
   return base.replace(/\/$/, "") + path + url.search;
 }

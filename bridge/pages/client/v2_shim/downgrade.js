@@ -1,5 +1,6 @@
 // V3 words -> V2 words, as compat/downgrade.py. Pure: it never decides who hears a message.
 
+import { membersOf, without } from "./json.js";
 import { VALUE } from "./upgrade.js";
 
 export function isSpoken(content) {
@@ -43,5 +44,5 @@ export function hear(message, names, dialect) {
 export const contentOf = (message) =>
   new Map(["msg_type", "target", "to_id", "cmd", "msg", "payload"].flatMap((name) => {
     const value = message.get(name) ?? undefined;
-    return value === undefined ? [] : [[name, value]];
+    return value === undefined ? [] : [[name, name === "payload" ? membersOf(value) : value]];
   }));

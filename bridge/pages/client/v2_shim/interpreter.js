@@ -2,13 +2,17 @@
 // and never lets a page's word be lost silently.
 
 import { hear, isSpoken } from "./downgrade.js";
-import { depthOf, isText, MAX_DEPTH, readJson, without, writeJson } from "./json.js";
+import { depthOf, isText, MAX_DEPTH, itemsOf, membersOf, without, writeJson } from "./json.js";
 import { encodeId, Names, utf8 } from "./names.js";
 import { reshaped, shapeOf, withShape } from "./shape.js";
 import { addressIn, textContent, upgradeText, VALUE } from "./upgrade.js";
 
 const MOST_BROADCASTS = 16;
-export const HEARTBEAT = '{"msg_type":"heartbeat","target":"echo"}';
+const HEARTBEAT = [["msg_type", "heartbeat"], ["target", "echo"]];
+const heartbeat = (payload) => writeJson(new Map([...HEARTBEAT, ["payload", new Map(payload)]]));
+// What the bridge is asked now and then: it knows the tenant's words, and its own limits.
+export const QUESTIONS = heartbeat([["limits", true], ["v2_dialect", true]]);
+export const questionForIds = (names) => heartbeat([["v2_ids", names]]);
 
 export class Interpreter {
   #names;
@@ -26,18 +30,39 @@ export class Interpreter {
     this.#own = own;
   }
 
+  // `{frame, own}`: what is to be said, and what the page is to hear of it itself, as V2 let it hear whatever it said.
   said(text) {
     const { content, frame } = upgradeText(text, this.#names, this.#dialect);
     const target = content.get("target");
-    if (content.get("msg_type") === "heartbeat") return this.#toOneself(text, HEARTBEAT);
-    if (target === "broadcast") return [this.#broadcast(content, frame, text)];
+    if (content.get("msg_type") === "heartbeat") return { frame: undefined, own: text };
+    if (target === "broadcast") return { frame: this.#broadcast(content, frame, text) };
     const isForAnother = target === "direct" && content.get("to_id") !== this.#names.nameOf(this.#own.client);
-    return [this.#line(content, frame, text), ...(isForAnother ? this.#toOneself(text) : [])];
+    return { frame: this.#line(content, frame, text), own: isForAnother ? text : undefined };
+  }
+
+  // A frame with which the page hears these texts of its own, and nobody else does; a bare one if they are too many.
+  toOneself(texts) {
+    const line = heartbeat([[VALUE, texts]]);
+    return this.#fits(line) ? line : heartbeat([]);
+  }
+
+  // The names in it that a tenant's id map may know by another id, and nobody has asked for.
+  unknownNames(message) {
+    const named = ["from_id", "group_id", "to_id"].map((field) => message.get(field));
+    return named.filter((name) => this.#names.isUnknown(name));
+  }
+
+  // What the bridge has said of the names that it was asked for.
+  learn(asked, ids) {
+    for (const name of asked) this.#names.learnThat(name, ids?.get(name));
+  }
+
+  speakAs(dialect) {
+    this.#dialect = dialect;
   }
 
   // `{shown, said}`: texts for the page, and frames to be said because of it.
-  heard(text) {
-    const message = readJson(text);
+  heard(message) {
     if (message.get("from_id") === "server" && message.get("target") === "echo") return this.#ofTheBridge(message);
     if (message.get("msg_type") === "heartbeat") return { shown: ownTexts(message), said: [] };
     if (message.get("target") === "broadcast") this.#heardBroadcast(message);
@@ -49,6 +74,7 @@ export class Interpreter {
   meet(message) {
     for (const [id, name] of [["client", "from_id"], ["group", "group_id"]]) {
       if (encodeId(this.#own[id]) !== message.get(name)) this.#names.learn(this.#own[id], message.get(name));
+      this.#names.learnThat(message.get(name));
     }
   }
 
@@ -63,16 +89,13 @@ export class Interpreter {
     const shape = shapeOf(frame, content, this.#names, this.#dialect);
     const shaped = shape === undefined ? content : withShape(content, shape);
     for (const line of [shaped, content].filter(fitsIntoV3).map(writeJson)) {
-      if (line.length * 3 <= this.#maxBytes || utf8.encode(line).length <= this.#maxBytes) return line;
+      if (this.#fits(line)) return line;
     }
     return writeJson(fitsIntoV3(content) ? content : withShape(textContent(text, addressIn(content)), "text"));
   }
 
-  // Heard by nobody else, as it was said: V2 let a page hear whatever it said.
-  #toOneself(text, fallback) {
-    const line = writeJson(new Map([...readJson(HEARTBEAT), ["payload", new Map([[VALUE, text]])]]));
-    if (utf8.encode(line).length <= this.#maxBytes) return [line];
-    return fallback === undefined ? [] : [fallback];
+  #fits(line) {
+    return line.length * 3 <= this.#maxBytes || utf8.encode(line).length <= this.#maxBytes;
   }
 
   // A V2 client whose key may not broadcast spoke to its group.
@@ -103,14 +126,19 @@ export class Interpreter {
 const fitsIntoV3 = (content) => depthOf(content.get("payload")) <= MAX_DEPTH;
 
 function ownTexts(message) {
-  const text = message.get("payload")?.get(VALUE);
-  return isText(text) ? [text] : [];
+  const texts = membersOf(message.get("payload"))?.get(VALUE);
+  return itemsOf(texts).filter(isText);
 }
 
 function errorText(message, payload) {
   const error = new Map([["error", payload.get("code") ?? null], ["msg", message.get("msg") ?? ""]]);
   const rest = without(payload, "code", "retry", "detail", "refused");
   return writeJson(new Map([["bridge", new Map([...error, ...rest])]]));
+}
+
+export function refusalText(code) {
+  const msg = "More is said than the bridge takes in: say it more slowly, and this again.";
+  return JSON.stringify({ bridge: { error: code, msg } });
 }
 
 function gapText(payload) {

@@ -54,6 +54,7 @@ const asV2Writes = (id) => (DECIMAL.test(id) ? new JsonNumber(id) : id);
 export class Names {
   #nameOf = new Map();
   #idOf = new Map();
+  #asked = new Set();
 
   constructor(idMap = {}) {
     for (const [id, name] of Object.entries(idMap)) this.learn(id, name);
@@ -64,9 +65,20 @@ export class Names {
     this.#idOf.set(name, asV2Writes(id));
   }
 
+  // `id`: what the id map has for this name, if anything.
+  learnThat(name, id) {
+    this.#asked.add(name);
+    if (id !== undefined) this.learn(id, name);
+  }
+
+  // Whether only the bridge can tell whose name it is.
+  isUnknown(name) {
+    const isNamed = isText(name) && name !== "" && name !== "server" && !name.startsWith(PREFIX);
+    return isNamed && !this.#idOf.has(name) && !this.#asked.has(name);
+  }
+
   nameOf(id) {
-    const text = id instanceof JsonNumber ? id.integer : id;
-    return this.#nameOf.get(text) ?? encodeId(text);
+    return this.#nameOf.get(id) ?? encodeId(id);
   }
 
   idOf(name) {
@@ -74,7 +86,16 @@ export class Names {
   }
 }
 
-export function isRecipient(value) {
-  if (value instanceof JsonNumber) return value.integer !== undefined;
-  return isText(value) && value !== "" && (value.length <= MAX_ID_CHARACTERS || [...value].length <= MAX_ID_CHARACTERS);
+// The id that a value names: a short text, or an integer, also written `7.0`; else `undefined`.
+export function recipientOf(value) {
+  if (value instanceof JsonNumber) return integerIn(value.text);
+  const isShort = isText(value) && (value.length <= MAX_ID_CHARACTERS || [...value].length <= MAX_ID_CHARACTERS);
+  return isShort && value !== "" ? value : undefined;
 }
+
+function integerIn(text) {
+  if (!/[.eE]/.test(text)) return text.replace(/^-0$/, "0");
+  return Number.isInteger(Number(text)) ? String(BigInt(Number(text))) : undefined;
+}
+
+export const isRecipient = (value) => recipientOf(value) !== undefined;

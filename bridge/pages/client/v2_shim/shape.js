@@ -3,7 +3,7 @@
 // never changes what V3 clients understand, and a shape that does not hold is passed over.
 
 import { downgrade, factsOf } from "./downgrade.js";
-import { isObject, isSame, JsonNumber, without, writeJson } from "./json.js";
+import { isSame, itemsOf, JsonNumber, membersOf, without, writeJson } from "./json.js";
 import { VALUE } from "./upgrade.js";
 import { STASH } from "./words.js";
 
@@ -13,7 +13,7 @@ const FIELDS = ["msg", "cmd", "target", "msg_type"]; // not to_id: the bridge ma
 // `undefined` where the words come back by themselves, as they do for `{"msg":"hi","colour":"red"}`.
 export function shapeOf(frame, content, names, dialect) {
   if (frame === undefined) return "text";
-  if (!isObject(frame)) return VALUE;
+  if (!(frame instanceof Map)) return VALUE;
   const back = downgrade(content, names, dialect);
   const comesBack = [...frame].every(([name, value]) => isSame(back.get(name), value));
   if (comesBack && content.get("msg_type") !== "presence") return undefined;
@@ -23,23 +23,24 @@ export function shapeOf(frame, content, names, dialect) {
 function placeOf(name, value, content) {
   const payload = content.get("payload") ?? new Map();
   if (isSame(payload.get(name), value)) return "payload";
-  if (isObject(payload.get(STASH)) && isSame(payload.get(STASH).get(name), value)) return "stash";
+  if (isSame(membersOf(payload.get(STASH))?.get(name), value)) return "stash";
   const field = FIELDS.find((one) => content.get(one) === value);
   if (field !== undefined) return field;
-  const isHead = isObject(value) && value.size > 0 && isSame(headOf(payload, value.size), value);
-  return isHead ? new JsonNumber(String(value.size)) : [value];
+  const size = membersOf(value)?.size;
+  return size && isSame(headOf(payload, size), value) ? new JsonNumber(String(size)) : [value];
 }
 
 const headOf = (payload, size) => new Map([...payload].slice(0, size));
 
 // The frame as its page said it, as text; `undefined` where there is no shape, or none that holds.
 export function reshaped(message, names) {
-  const payload = message.get("payload");
-  const shape = isObject(payload) ? payload.get(SHAPE) : undefined;
+  const payload = membersOf(message.get("payload"));
+  const shape = payload?.get(SHAPE);
   if (shape === "text") return message.get("msg") ?? undefined;
   if (shape === VALUE) return payload.has(VALUE) ? writeJson(payload.get(VALUE)) : undefined;
-  if (!isObject(shape)) return undefined;
-  const members = [...shape].map(([name, place]) => [name, memberAt(name, place, message)]);
+  const places = membersOf(shape);
+  if (places === undefined) return undefined;
+  const members = [...places].map(([name, place]) => [name, memberAt(name, place, message)]);
   if (members.some(([, value]) => value === undefined)) return undefined;
   const frame = new Map(members);
   for (const [name, value] of factsOf(message, names)) if (!frame.has(name)) frame.set(name, value);
@@ -47,12 +48,11 @@ export function reshaped(message, names) {
 }
 
 function memberAt(name, place, message) {
-  const payload = without(message.get("payload"), SHAPE);
-  if (Array.isArray(place)) return place[0];
+  const payload = without(membersOf(message.get("payload")), SHAPE);
   if (place instanceof JsonNumber) return headOf(payload, Number(place.text));
   if (place === "payload") return payload.get(name);
-  if (place === "stash") return isObject(payload.get(STASH)) ? payload.get(STASH).get(name) : undefined;
-  return FIELDS.includes(place) ? message.get(place) ?? undefined : undefined;
+  if (place === "stash") return membersOf(payload.get(STASH))?.get(name);
+  return FIELDS.includes(place) ? message.get(place) ?? undefined : itemsOf(place)[0];
 }
 
 export function withShape(content, shape) {

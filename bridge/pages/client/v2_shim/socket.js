@@ -1,13 +1,17 @@
 // A look-alike of the browser's WebSocket that speaks V3 underneath. It must never reconnect by itself: V2 pages do.
 
 import { onBridge, v3Path } from "./address.js";
-import { HEARTBEAT, Interpreter } from "./interpreter.js";
-import { readJson } from "./json.js";
+import { Incoming } from "./incoming.js";
+import { Interpreter, QUESTIONS, refusalText } from "./interpreter.js";
+import { membersOf, readMessage, writeJson } from "./json.js";
 import { patientUtf8, strictUtf8, utf8 } from "./names.js";
+import { Outgoing } from "./outgoing.js";
+import { dialectFrom } from "./tenant.js";
+import { Dialect } from "./words.js";
 
 export const NativeWebSocket = globalThis.WebSocket;
 export const STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
-const MOST_HELD = 1000;
+const MOST_REASON_BYTES = 123;
 const MOVED = [4410, 4426];
 const COME_BACK = 1012;
 
@@ -16,8 +20,9 @@ export class V2Socket extends EventTarget {
   #address;
   #protocols;
   #interpreter;
+  #outgoing;
+  #incoming;
   #inner;
-  #held = [];
   #isOpen = false;
   #isClosing = false;
   #isLegacy = false;
@@ -32,7 +37,12 @@ export class V2Socket extends EventTarget {
     this.#options = options;
     this.#address = address;
     this.#protocols = protocols;
-    this.#interpreter = new Interpreter(options, address);
+    const { dialect, ids, maxMessageBytes } = options;
+    const interpreter = new Interpreter({ dialect: new Dialect(dialect), ids, maxMessageBytes }, address);
+    const transmit = (frame) => this.#inner.send(frame);
+    this.#interpreter = interpreter;
+    this.#outgoing = new Outgoing(interpreter, transmit, (code) => this.#show(refusalText(code)));
+    this.#incoming = new Incoming(interpreter, (frame) => this.#outgoing.ask(frame), (one) => this.#interpret(one));
     this.#connect(onBridge(address, options.bridge, v3Path(address)));
   }
 
@@ -54,7 +64,7 @@ export class V2Socket extends EventTarget {
   }
 
   get bufferedAmount() {
-    return this.#inner.bufferedAmount + this.#waitingBytes;
+    return this.#inner.bufferedAmount + this.#waitingBytes + this.#outgoing.waitingCharacters;
   }
 
   get binaryType() {
@@ -107,12 +117,14 @@ export class V2Socket extends EventTarget {
   }
 
   close(...codeAndReason) {
-    if (this.#blobs === undefined) {
-      this.#inner.close(...codeAndReason);
+    const close = () => this.#inner.close(...codeAndReason);
+    if (this.#blobs === undefined && !this.#outgoing.isBusy) {
+      close();
       return;
     }
+    checkClose(...codeAndReason);
     this.#isClosing = true;
-    this.#inOrder(() => this.#inner.close(...codeAndReason));
+    this.#inOrder(() => this.#outgoing.end(close));
   }
 
   #handler(type) {
@@ -129,7 +141,7 @@ export class V2Socket extends EventTarget {
 
   #connect(url) {
     const inner = new NativeWebSocket(url, ...(this.#protocols === undefined ? [] : [this.#protocols]));
-    const when = (type, act) => inner.addEventListener(type, (event) => inner === this.#inner && act(event));
+    const when = (type, act) => listen(inner, type, (event) => inner === this.#inner && act(event));
     this.#inner = inner;
     inner.binaryType = "arraybuffer";
     when("open", () => (this.#isLegacy ? this.#open() : this.#begin()));
@@ -139,27 +151,47 @@ export class V2Socket extends EventTarget {
   }
 
   #begin() {
-    this.#inner.send(HEARTBEAT);
-    const beat = () => this.#inner.readyState === STATES.OPEN && this.#inner.send(HEARTBEAT);
+    const beat = () => this.#inner.readyState === STATES.OPEN && this.#outgoing.ask(QUESTIONS);
+    beat();
     this.#heartbeats = setInterval(beat, this.#options.heartbeatSeconds * 1000);
   }
 
   // `open` is told with the bridge's first word to us: only then it is known who we are, and that we may stay.
   #hear(text) {
     if (this.#isLegacy) this.#show(text);
-    else if (this.#isOpen) this.#interpret(text);
-    else this.#hearBeforeOpen(text, readJson(text));
+    else this.#hearV3(readMessage(text));
   }
 
-  #hearBeforeOpen(text, message) {
+  #hearV3(message) {
+    const isHeartbeat = message.get("msg_type") === "heartbeat";
     const isRefused = message.get("cmd") === "ERROR" && message.get("from_id") === "server";
-    if (isRefused && message.get("payload")?.get("code") === "stage_legacy") {
-      this.#speakV2();
-      return;
+    const code = isRefused && message.get("payload")?.get("code");
+    if (isHeartbeat) this.#learn(message.get("payload"));
+    if (this.#isOpen) this.#hearOpen(message, code);
+    else if (code === "stage_legacy") this.#speakV2();
+    else if (isHeartbeat) this.#met(message);
+    else if (!this.#incoming.hold(message) || code) this.#open();
+  }
+
+  #hearOpen(message, code) {
+    if (code === "rate_limited") {
+      this.#outgoing.rest();
+      this.#incoming.repeat();
     }
-    if (message.get("msg_type") === "heartbeat") this.#interpreter.meet(message);
-    else this.#held.push(text);
-    if (isRefused || message.get("msg_type") === "heartbeat" || this.#held.length >= MOST_HELD) this.#open();
+    this.#incoming.take(message);
+  }
+
+  #met(message) {
+    this.#interpreter.meet(message);
+    this.#open();
+  }
+
+  // What the bridge says of its limits and of the tenant's words.
+  #learn(payload) {
+    const [limits, rules] = ["limits", "v2_dialect"].map((name) => membersOf(payload?.get(name)));
+    if (limits !== undefined) this.#outgoing.learn(JSON.parse(writeJson(limits)));
+    const dialect = rules && dialectFrom(JSON.parse(writeJson(rules)), this.#options.dialect);
+    if (dialect !== undefined) this.#interpreter.speakAs(dialect);
   }
 
   #speakV2() {
@@ -174,13 +206,13 @@ export class V2Socket extends EventTarget {
     if (this.#isOpen) return;
     this.#isOpen = true;
     this.dispatchEvent(new Event("open"));
-    for (const text of this.#held.splice(0)) this.#interpret(text);
+    this.#incoming.go();
   }
 
-  #interpret(text) {
-    const { shown, said } = this.#interpreter.heard(text);
+  #interpret(message) {
+    const { shown, said } = this.#interpreter.heard(message);
     for (const one of shown) this.#show(one);
-    for (const one of said) this.#inner.send(one);
+    for (const one of said) this.#outgoing.put(one);
   }
 
   #show(data) {
@@ -190,6 +222,8 @@ export class V2Socket extends EventTarget {
   // Who is moved to V3 while V2 is spoken may come back: then V3 is spoken.
   #end({ code, reason, wasClean }) {
     this.#stopHeartbeats();
+    this.#outgoing.stop();
+    if (this.#isOpen) this.#incoming.end();
     const told = this.#isLegacy && MOVED.includes(code) ? COME_BACK : code;
     this.dispatchEvent(new CloseEvent("close", { code: told, reason, wasClean }));
   }
@@ -223,8 +257,21 @@ export class V2Socket extends EventTarget {
     const isBinary = data instanceof ArrayBuffer || ArrayBuffer.isView(data);
     const text = isBinary ? textIn(data) : patientUtf8.decode(utf8.encode(String(data)));
     if (text === undefined || this.#isLegacy) this.#inner.send(text ?? data);
-    else for (const frame of this.#interpreter.said(text)) this.#inner.send(frame);
+    else this.#outgoing.say(text);
   }
+}
+
+// What stands in the place of `WebSocket` need not be an EventTarget.
+function listen(inner, type, act) {
+  if (inner.addEventListener) inner.addEventListener(type, act);
+  else inner[`on${type}`] = act;
+}
+
+// As the browser's own `close` would throw.
+function checkClose(code = 1000, reason = "") {
+  const isAllowed = code === 1000 || (code >= 3000 && code <= 4999);
+  if (!isAllowed) throw new DOMException(`The code ${code} is not allowed.`, "InvalidAccessError");
+  if (utf8.encode(reason).length > MOST_REASON_BYTES) throw new DOMException("The reason is too long.", "SyntaxError");
 }
 
 // Binary that is UTF-8 is text, as in V2; other is sent on as it is, and refused as in V2.

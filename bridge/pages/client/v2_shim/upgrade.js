@@ -1,8 +1,8 @@
 // V2 words -> V3 words, as compat/upgrade.py. Pure: it never decides who hears a message.
 
-import { isObject, isText, NotJson, readFrame } from "./json.js";
-import { namedIn } from "./named.js";
-import { isRecipient } from "./names.js";
+import { addressOf } from "./lenient.js";
+import { isObject, isText, membersOf, NotJson, readFrame } from "./json.js";
+import { isRecipient, recipientOf } from "./names.js";
 import { CLAIMS, EVENTS, STASH, TYPES, TYPES_OF_V3 } from "./words.js";
 
 export const VALUE = "value";
@@ -59,12 +59,12 @@ class Reading {
     const fallback = recipient === undefined ? "group" : "direct";
     const target = this.#take(spellings.target, (value) => known.includes(value)) ?? fallback;
     if (target !== "direct") return [["target", target]];
-    return [["target", target], ["to_id", this.names.nameOf(this.#pop(recipient))]];
+    return [["target", target], ["to_id", this.names.nameOf(recipientOf(this.#pop(recipient)))]];
   }
 
   #payload(commandWord) {
     const word = this.#find(this.dialect.spellings.payload, isObject);
-    const container = word === undefined ? undefined : this.#pop(word);
+    const container = word === undefined ? undefined : membersOf(this.#pop(word));
     let [places, stash] = this.#settle(container ?? new Map(), commandWord);
     if (word !== undefined && places.has(STASH) && stash.has(STASH)) {
       [places, stash] = this.#settle(new Map(), commandWord);
@@ -93,21 +93,21 @@ class Reading {
   }
 }
 
-const TO_GROUP = [["target", "group"]];
-// No client can have the server's id, so nobody hears what is said to it.
-const TO_NOBODY = [["target", "direct"], ["to_id", "server"]];
+const TO_NOBODY = [["target", "direct"], ["to_id", "server"]]; // no client has the server's name
 
-export const textContent = (text, address = TO_GROUP) => new Map([["msg_type", "msg"], ...address, ["msg", text]]);
+export const textContent = (text, address = [["target", "group"]]) =>
+  new Map([["msg_type", "msg"], ...address, ["msg", text]]);
 
 export const addressIn = (content) => [...content].filter(([name]) => name === "target" || name === "to_id");
 
-function addressOf(text, names, dialect) {
-  const named = namedIn(text, dialect.spellings);
-  return named === undefined ? TO_NOBODY : new Reading(named, names, dialect).address();
+// Nothing is heard by more people than it names, though it be no JSON.
+function textFor(text, names, dialect) {
+  const named = addressOf(text, dialect.spellings.to_id, dialect.spellings.target);
+  return textContent(text, named === undefined ? TO_NOBODY : new Reading(named, names, dialect).address());
 }
 
 function upgrade(frame, names, dialect) {
-  if (isObject(frame)) return new Reading(frame, names, dialect).content();
+  if (frame instanceof Map) return new Reading(frame, names, dialect).content();
   return new Map([["msg_type", "msg"], ["target", "group"], ["payload", new Map([[VALUE, frame]])]]);
 }
 
@@ -118,6 +118,6 @@ export function upgradeText(text, names, dialect) {
     return { content: upgrade(frame, names, dialect), frame };
   } catch (error) {
     if (!(error instanceof NotJson)) throw error;
-    return { content: textContent(text, addressOf(text, names, dialect)), frame: undefined };
+    return { content: textFor(text, names, dialect), frame: undefined };
   }
 }
