@@ -134,7 +134,7 @@ def test_what_was_forgotten_is_not_made_into_a_folder(
 
 async def test_a_stage_outlives_the_redis_that_held_it(ready: Composition) -> None:
     """The container is thrown away, and another one made; only the volume stays."""
-    ready.inside("bridge-1", "aether-bridge", "tenants", "stage", "acme", "drain", "--share", "25", "--why", "a test")
+    ready.inside("bridge-1", "aether-bridge", "tenants", "stage", "acme", "drain", "--share", "25", "--yes")
     await asyncio.sleep(1.2)  # the file is flushed each second
     before = ready.container("redis")["Id"]
     ready.compose("rm", "--stop", "--force", "redis")

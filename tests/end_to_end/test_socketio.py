@@ -291,7 +291,7 @@ async def test_a_stage_moves_it_with_a_notice(
     shared: BridgeProcess, transports: str, stage: str, namespace: str, code: str
 ) -> None:
     stays = "/v3" if namespace == "/v2" else "/v2"
-    moving = {"api_key": api_key("moving")}
+    moving, share = {"api_key": api_key("moving")}, {"share": 100} if stage == "drain" else {}
     async with (
         visitor(shared, namespace, transports, **v3_ids("42" if namespace == "/v2" else "io"), **moving) as moved,
         visitor(shared, stays, transports, **v3_ids("other"), **moving) as staying,
@@ -299,7 +299,7 @@ async def test_a_stage_moves_it_with_a_notice(
         await moved.say({"msg": "before"} if namespace == "/v2" else {**GROUP, "msg": "before"})
         while (await moved.hear()).get("msg") != "before":
             pass
-        await administer(shared, "/tenants/moving/stage", {"stage": stage, "share": 100, "why": "test"})
+        await administer(shared, "/tenants/moving/stage", {"stage": stage, "why": "test", "confirm": "moving"} | share)
         told = await moved.hear()
         if namespace == "/v2":
             assert told["bridge"]["notice"] == code
@@ -308,7 +308,7 @@ async def test_a_stage_moves_it_with_a_notice(
             assert told["payload"]["code"] == code
         await moved.over()
         assert not staying.is_over.is_set()
-        await administer(shared, "/tenants/moving/stage", {"stage": "bridge", "share": 0, "why": "test"})
+        await administer(shared, "/tenants/moving/stage", {"stage": "bridge", "why": "test"})
         await eventually(lambda: is_at(shared, "bridge"))
 
 

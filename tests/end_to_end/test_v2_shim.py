@@ -649,7 +649,7 @@ def test_while_the_tenant_is_on_v2_the_page_speaks_it_and_moves_along(bridge: St
         v2.send('{"type": "chat",  "user": "7", "text": "verbatim"}')
         expect(lines(ann, "chat")).to_have_text("7: verbatim")
         assert ann.evaluate("raw.at(-1)") == '{"type": "chat",  "user": "7", "text": "verbatim"}'
-        order(served, "stage", {"stage": "v3"})
+        order(served, "stage", {"stage": "v3", "confirm": "acme"})
         expect(ann.locator("#status")).to_have_text("closed 1012 clean")
         expect(ann.locator("#status")).to_have_text("online")
         ann.evaluate("send({ type: 'chat', user: ME, text: 'on V3' })")

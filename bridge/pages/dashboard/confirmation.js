@@ -122,6 +122,7 @@ export class Confirmation {
     this.#isBarred = bars.length > 0;
     this.#form.elements.force.checked = false;
     part(this.#dialog, "barred").hidden = guards.length === 0;
+    part(this.#dialog, "barred").classList.toggle("free", !this.#isBarred);
     part(this.#dialog, "barred").querySelector("p").textContent = barsInWords(bars.length);
     part(this.#dialog, "bars").replaceChildren();
   }
