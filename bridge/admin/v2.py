@@ -22,6 +22,7 @@ from bridge.admin.routes import JsonObject, add_report
 from bridge.admin.service import TenantService
 from bridge.api.errors import AdminRefusal, unreadable
 from bridge.cutover.changes import (
+    Changes,
     GuardFailed,
     NothingToRollBack,
     ReasonMissing,
@@ -33,7 +34,7 @@ from bridge.cutover.changes import (
 from bridge.cutover.cutover import Cutover
 from bridge.cutover.guards import report
 from bridge.handshake.authentication import Administrator
-from bridge.tenants.change_log import Stale
+from bridge.tenants.change_log import Change, Stale
 from bridge.tenants.guard_rules import GuardLimits, GuardRules
 from bridge.tenants.share import Share
 from bridge.tenants.standing import Standing
@@ -88,6 +89,10 @@ class NewLimits(GuardLimits, Body):
             return tenant.guard.with_limits(given)
         except ValidationError as error:
             raise unreadable("invalid_order", error.errors(include_input=False, include_context=False)) from None
+
+    async def made(self, tenant: Tenant, who: str, changes: Changes) -> Change:
+        """Set these limits. Raises what `Changes.set_guards` and `rules` raise."""
+        return await changes.set_guards(tenant, who, self.rules(tenant), self.why, self.version)
 
 
 class TenantChanges:
@@ -158,8 +163,7 @@ def said_as_refusals() -> Iterator[None]:
             409, "guard_failed", f"{failed} Mend that, or force it and say why.", guards=guards
         ) from None
     except ReasonMissing:
-        sentence = "A step that is forced needs a reason: send `why`."
-        raise AdminRefusal(400, "reason_missing", sentence) from None
+        raise AdminRefusal(400, "reason_missing", "A step that is forced needs a reason: send `why`.") from None
     except NothingToRollBack as refused:
         raise AdminRefusal(409, "nothing_to_roll_back", f"{refused}.") from None
 
@@ -223,7 +227,7 @@ def _add_rollback(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None
 
 
 def _add_guards(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None:  # noqa: N803 - a type
-    made, judged = changes.cutover.changes, changes.cutover.guards
+    judged = changes.cutover.guards
 
     async def guards(known: Tenant) -> JsonObject:
         return report(known.guard, await judged.verdicts(known))
@@ -239,10 +243,9 @@ def _add_guards(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None: 
     async def set_limits(tenant: str, request: Request, admin: Admin) -> Response:
         limits = NewLimits.in_body(await body_of(request))
 
-        async def change(known: Tenant) -> object:
-            return await made.set_guards(known, admin.name, limits.rules(known), limits.why, limits.version)
-
-        await changes.carry_out(admin, tenant, limits.version, change)
+        await changes.carry_out(
+            admin, tenant, limits.version, lambda known: limits.made(known, admin.name, changes.cutover.changes)
+        )
         return changes.service.report(admin, tenant, guards)
 
 

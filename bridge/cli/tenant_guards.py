@@ -5,6 +5,7 @@ Running bridges obey new limits within two seconds. A change of limits is in the
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ from bridge.cli.tenants import TenantArgument
 from bridge.config.settings import Settings
 from bridge.cutover.changes import carry_out
 from bridge.cutover.guards import report
-from bridge.tenants.guard_rules import GUARD_NAMES, GuardRules
+from bridge.tenants.guard_rules import GUARD_NAMES, GuardLimits, GuardRules
 from bridge.tenants.tenant import Tenant
 
 Limits = dict[str, float | None]
@@ -48,38 +49,33 @@ def guards(
     """What a tenant's guards say now; with an option, set a limit. Exit status 1 if a guard fails.
 
     ```sh
-    aether-bridge tenants guards acme --lost-percent 20 --grace-seconds 60 --why "kiosks need a minute"
-    aether-bridge tenants guards acme --off quiet_days
+    aether-bridge tenants guards acme --lost-percent 20 --off quiet_days --why "kiosks need a minute"
     ```
     """
-    said = {
-        "stashed_percent": stashed_percent,
-        "quiet_days": quiet_days,
-        "lost_percent": lost_percent,
-        "grace_seconds": grace_seconds,
-        "watch_minutes": watch_minutes,
-    }
-    given = _given(said, off)
-
-    async def work(at: TenantSession, tenant: Tenant) -> None:
-        if given:
-            tenant = await _set(at, name, given, why, has_records=settings.records)
-        await _show(at, tenant, as_json=as_json)
-
-    operate(settings, name, work)
+    given = _given((stashed_percent, quiet_days, lost_percent, grace_seconds, watch_minutes), off)
+    operate(settings, name, partial(_work, given, why, has_records=settings.records, as_json=as_json))
 
 
-def _given(said: Limits, off: Iterable[str]) -> Limits:
-    """The limits that the command names; or its end."""
-    unknown = [name for name in off if name.replace("-", "_") not in GUARD_NAMES]
+def _given(limits: Iterable[float | None], off: Iterable[str]) -> Limits:
+    """The limits that the command names, those of `GuardLimits` in order; or the end of the command."""
+    names = [name.replace("-", "_") for name in off]
+    unknown = [name for name in names if name not in GUARD_NAMES]
     if unknown:
         fail(f"there is no guard {unknown[0]!r}: --off takes one of {', '.join(GUARD_NAMES)}")
-    given: Limits = {name: limit for name, limit in said.items() if limit is not None}
-    taken_away: Limits = {name.replace("-", "_"): None for name in off}
-    both = given.keys() & taken_away.keys()
+    said = zip(GuardLimits.model_fields, limits, strict=True)
+    given: Limits = {name: limit for name, limit in said if limit is not None}
+    both = given.keys() & set(names)
     if both:
         fail(f"{min(both)} is given a limit and taken away at once: leave one of them out")
-    return given | taken_away
+    return given | dict.fromkeys(names)
+
+
+async def _work(
+    given: Limits, why: str, at: TenantSession, tenant: Tenant, *, has_records: bool, as_json: bool
+) -> None:
+    if given:
+        tenant = await _set(at, tenant.name, given, why, has_records=has_records)
+    await _show(at, tenant, as_json=as_json)
 
 
 async def _set(at: TenantSession, name: str, given: Limits, why: str, *, has_records: bool) -> Tenant:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
 
 from bridge.broker.data_loss import read_lost_at
 from bridge.broker.link import end_if_cancelled
@@ -20,9 +19,6 @@ from bridge.tenants.change_log import latest_step
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant
 from v3.messages import timestamp
-
-APART_MILLISECONDS: Final = 2_000
-"""So far apart the clocks of those who make a step and of those who move its clients may be."""
 
 
 class Guards:
@@ -58,8 +54,7 @@ class Guards:
             step = await latest_step(self._reader.redis, self._reader.addresses, tenant.name)
         if step is None or step.kind != "change" or not is_guarded(step.before, step.after):
             return Losses(0, 0)
-        since = _moment(step.when) - APART_MILLISECONDS
-        return await self._losses_of(tenant, Moved(since, now, round(tenant.guard.grace_seconds * 1_000)))
+        return await self._losses_of(tenant, Moved(_moment(step.when), now, round(tenant.guard.grace_seconds * 1_000)))
 
     async def _losses_of(self, tenant: Tenant, moved: Moved) -> Losses:
         """The whole census is read only if somebody knocks again and again, because it can be large."""

@@ -17,6 +17,8 @@ from bridge.records.whereabouts import Client, Refused
 
 LEAST_KNOCKS: Final = 3
 STILL_MILLISECONDS: Final = 90_000
+APART_MILLISECONDS: Final = 2_000
+"""So far apart the clocks of those who make a step and of those who move its clients may be."""
 
 
 class Losses(NamedTuple):
@@ -29,9 +31,14 @@ class Losses(NamedTuple):
 class Moved(NamedTuple):
     """A step, and when it is judged: times in milliseconds since the epoch. `grace`: in milliseconds, too."""
 
-    since: int
+    at: int
     now: int
     grace: int
+
+    @property
+    def since(self) -> int:
+        """The earliest time at which the step can have moved somebody."""
+        return self.at - APART_MILLISECONDS
 
     def has_moved(self, refused: Refused) -> bool:
         """Whether these refusals say that the step has moved their client."""
@@ -49,5 +56,5 @@ class Moved(NamedTuple):
         return Losses(len(moved), len(lost))
 
     def _was_moved(self, client: Client) -> bool:
-        is_known = client.visitor is not None and client.first < self.since
+        is_known = client.visitor is not None and client.first < self.at
         return is_known and client.moved_at >= self.since

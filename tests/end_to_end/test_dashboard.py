@@ -349,7 +349,7 @@ def test_the_share_is_shown_as_it_is_and_has_two_decimals(bridge: StartBridge, o
     expect(slider).to_have_value("0")
 
 
-def test_limits_of_guards_are_set_and_recorded(bridge: StartBridge, open_page: OpenPage) -> None:
+def test_limits_of_guards_are_set_and_recorded(bridge: StartBridge, open_page: OpenPage, complaints: list[str]) -> None:
     page = open_page(bridge(config=CONFIG), "other")
     controls = panel(page, "Controls")
     controls.get_by_text("Limits", exact=True).click()
@@ -363,6 +363,7 @@ def test_limits_of_guards_are_set_and_recorded(bridge: StartBridge, open_page: O
     controls.get_by_label("A step is watched for").fill("1")
     press(controls, "Set the limits")
     expect(controls.get_by_text("grace_seconds must be less than watch_minutes")).to_be_visible()
+    assert "status of 422" in complaints.pop()
 
 
 def test_a_guard_that_fails_is_passed_only_with_a_reason(bridge: StartBridge, open_page: OpenPage) -> None:

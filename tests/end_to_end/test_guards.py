@@ -10,16 +10,19 @@ import httpx
 import pytest
 import redis.asyncio
 
+from bridge.cutover.lost import LEAST_KNOCKS
 from tests.conftest import StartBridge
 from tests.end_to_end.clients import client, eventually, refused, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
 from tests.servers import BridgeProcess
 
 SOON_SECONDS = 6.0
-LIMIT = 3
-STASHED, REFUSALS = "guard.stashed_percent = 10\n", f"guard.refusals_per_minute = {LIMIT}\n"
-TENANTS = {"held": STASHED, "watched": REFUSALS, "quiet": REFUSALS, "overruled": STASHED + REFUSALS}
-KNOWN = [f"kiosk-{number}" for number in range(LIMIT + 1)]
+LIMIT = 30
+STASHED, LOST = "guard.stashed_percent = 10\n", f"guard.lost_percent = {LIMIT}\nguard.grace_seconds = 1\n"
+TENANTS = {"held": STASHED, "watched": LOST, "quiet": LOST, "overruled": STASHED + LOST, "live": STASHED}
+KNOWN = [f"kiosk-{number}" for number in range(4)]
+AGAIN_AND_AGAIN = LEAST_KNOCKS + 1
+"""Knocks of a client that is not connected: the first one tells it to move."""
 CONFIG = (
     QUIET
     + "".join(f"[tenants.{name}]\n{table}" + key(name, name) for name, table in TENANTS.items())
@@ -32,6 +35,7 @@ class Tenant:
     """A tenant as both processes know it."""
 
     def __init__(self, name: str, bridges: Sequence[BridgeProcess], apis: Sequence[httpx.AsyncClient]) -> None:
+        self.name = name
         self.old = f"/ws/client/42?{with_key(name)}"
         self.new = v3_path("lobby", "ann", with_key(name))
         self._path = f"/tenants/{name}"
@@ -39,7 +43,7 @@ class Tenant:
         self._apis = apis
 
     async def order(self, **order: Any) -> httpx.Response:
-        return await self._apis[0].put(f"{self._path}/stage", json=order)
+        return await self._apis[0].put(f"{self._path}/stage", json={"confirm": self.name} | order)
 
     async def record(self) -> list[dict[str, Any]]:
         changes: list[dict[str, Any]] = (await self._apis[1].get(f"{self._path}/changes")).json()
@@ -54,7 +58,7 @@ class Tenant:
 
     async def until_a_guard_fails(self) -> None:
         async def does() -> bool:
-            return not all(one["holds"] for one in (await self._apis[1].get(f"{self._path}/guards")).json())
+            return not all(one["holds"] for one in await self.verdicts())
 
         await eventually(does, SOON_SECONDS)
 
@@ -77,13 +81,13 @@ class Tenant:
 
         await eventually(are_known, SOON_SECONDS)
 
-    async def refused_in_a_minute(self) -> int:
-        guards = (await self._apis[1].get(f"{self._path}/guards")).json()
-        return next(int(one["value"]) for one in guards if one["name"] == "refusals_per_minute")
+    async def verdicts(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self._apis[1].get(f"{self._path}/guards")).json()["verdicts"]
+        return found
 
-    async def until_so_many_are_refused(self, number: int) -> None:
+    async def until_so_many_percent_are_lost(self, percent: float) -> None:
         async def are() -> bool:
-            return await self.refused_in_a_minute() == number
+            return [one["value"] for one in await self.verdicts() if one["name"] == "lost_percent"] == [percent]
 
         await eventually(are, SOON_SECONDS)
 
@@ -128,53 +132,71 @@ async def test_a_failing_guard_holds_a_step_back_and_nobody_notices_until_it_is_
     assert (change["who"], change["forced"], change["why"]) == ("boss", ["stashed_percent"], WHY)
 
 
-async def test_a_step_after_which_too_many_are_refused_is_taken_back_once_and_says_so(
+async def test_a_step_that_loses_too_many_is_taken_back_once_and_says_so_and_the_next_is_judged_afresh(
     bridges: list[BridgeProcess], apis: list[httpx.AsyncClient]
 ) -> None:
     tenant = Tenant("watched", bridges, apis)
     await tenant.meet(*KNOWN)
     assert (await tenant.order(stage="v3", why=WHY)).status_code == 200
     await tenant.until_it_stands_in("v3")
-    await tenant.knock(*KNOWN)
+    await tenant.knock(*KNOWN * AGAIN_AND_AGAIN)
     await tenant.until_it_stands_in("bridge")
     taken_back, step = await tenant.record()
     assert (taken_back["who"], taken_back["kind"], taken_back["rolls_back"]) == ("guard", "rollback", step["version"])
-    assert taken_back["why"].startswith("taken back by guard: refusals_per_minute: ")
+    assert taken_back["why"].startswith("taken back by guard: lost_percent: Of 4 clients that the newest step moved ")
     assert (step["who"], step["to"], step["forced"]) == ("boss", "v3", [])
     for bridge in bridges:
         async with client(bridge, tenant.old) as old, client(bridge, tenant.new) as new:
             assert await old.ask({"msg": "back again"}) == {"msg": "back again"}
             assert (await new.hear())["msg"] == "back again"
     assert await rollbacks(bridges) == 1
+    assert (await tenant.order(stage="v3", why=WHY)).status_code == 200
+    await tenant.until_it_stands_in("v3")
+    await tenant.knock("42")
+    await tenant.until_so_many_percent_are_lost(0)
+    assert [change["to"] for change in await tenant.record()] == ["v3", "bridge", "v3"]
 
 
 async def test_nobody_undoes_a_step_by_knocking(bridges: list[BridgeProcess], apis: list[httpx.AsyncClient]) -> None:
     """Not by one known id, however often, nor by ids that were never let in: strangers, or on another door."""
     tenant = Tenant("quiet", bridges, apis)
-    await tenant.meet("42")
+    await tenant.meet("42", *KNOWN)
     assert (await tenant.order(stage="v3", why=WHY)).status_code == 200
     await tenant.until_it_stands_in("v3")
-    await tenant.knock(*["42"] * 10, *(f"stranger-{number}" for number in range(25)))
-    await tenant.until_so_many_are_refused(1)
+    strangers = [f"stranger-{number}" for number in range(25)]
+    await tenant.knock(*KNOWN, *strangers * AGAIN_AND_AGAIN, *["42"] * 10)
+    await tenant.until_so_many_percent_are_lost(20)
     assert [change["kind"] for change in await tenant.record()] == ["change"]
 
 
-async def test_a_guard_that_was_overruled_is_not_asked_again_and_the_others_are(
+async def test_a_step_that_was_forced_is_neither_held_up_nor_taken_back(
     bridges: list[BridgeProcess], apis: list[httpx.AsyncClient]
 ) -> None:
+    """`lost_percent` is forced before it can fail, and named in the record with the guard that did fail."""
     tenant = Tenant("overruled", bridges, apis)
     await tenant.say_what_must_be_stashed()
     await tenant.meet(*KNOWN)
     assert (await tenant.order(stage="v3", force=True, why=WHY)).status_code == 200
     await tenant.until_it_stands_in("v3")
-    await tenant.knock(*KNOWN[:LIMIT])
-    await tenant.until_so_many_are_refused(LIMIT)
-    assert len(await tenant.record()) == 1
-    await tenant.knock(KNOWN[LIMIT])
-    await tenant.until_it_stands_in("bridge")
-    taken_back, _ = await tenant.record()
-    assert "refusals_per_minute" in taken_back["why"]
-    assert "stashed_percent" not in taken_back["why"]
+    await tenant.knock(*KNOWN * AGAIN_AND_AGAIN)
+    await tenant.until_so_many_percent_are_lost(100)
+    (step,) = await tenant.record()
+    assert step["forced"] == ["stashed_percent", "lost_percent"]
+
+
+async def test_limits_that_are_set_live_are_obeyed_by_the_next_order(
+    bridges: list[BridgeProcess], apis: list[httpx.AsyncClient]
+) -> None:
+    tenant = Tenant("live", bridges, apis)
+    await tenant.say_what_must_be_stashed()
+    assert (await tenant.order(stage="v3", why=WHY)).json()["code"] == "guard_failed"
+    limits = await apis[1].put("/tenants/live/guards", json={"stashed_percent": None, "why": "known, and mended"})
+    assert (limits.status_code, limits.json()["verdicts"]) == (200, [])
+    assert (await tenant.order(stage="v3", why=WHY)).status_code == 200
+    step, change = await tenant.record()
+    assert (change["kind"], change["who"], change["why"]) == ("guards", "boss", "known, and mended")
+    assert (change["from_guards"]["stashed_percent"], change["guards"]["stashed_percent"]) == (10, None)
+    assert step["forced"] == []
 
 
 async def rollbacks(bridges: Sequence[BridgeProcess]) -> float:

@@ -16,7 +16,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pkgutil import resolve_name
 from typing import Any
 
@@ -121,12 +120,6 @@ def in_a_thread(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[[An
     return answer
 
 
-def without_words(script: Any, words: str, instead: str) -> Any:
-    if words not in script.source:
-        raise LookupError(words)
-    return type(script)(script.source.replace(words, instead))
-
-
 def believingly(said: bytes) -> list[tuple[str, str, str, int]]:
     numbers = json.loads(said).items()
     return [(tenant, what, *one) for tenant, all_ in numbers for what, each in all_.items() for one in each.items()]
@@ -144,7 +137,6 @@ def quadratically(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 ADMINISTRATOR = "bridge.admin.service:TenantService.administrator"
-KNOWN_ALONE = "(seen or ARGV[i + 8] == '1' or redis.call('HEXISTS', KEYS[2], row) == 1)"
 WEBSOCKET = "bridge.sockets.websocket_protocol:WebSocketProtocol"
 NO_BUDGET = {"bridge.budget.turns:Turns.may_go_on": always, "bridge.budget.accounts:Account.wait_seconds": at_once}
 NO_DEADLINE = {"bridge.handshake.key_cache:ANSWER_SECONDS": 3_600.0}
@@ -183,9 +175,6 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "reports of the gone": {"bridge.admin.report_answer:_left": for_ever},
     "budget of polls": {"bridge.socketio.packet_budget:PacketBudget.turn": without_waiting},
     "sessions of an address": {"bridge.socketio.pending_sessions:PendingSessions.gives_way": the_longest_waiting},
-    "known clients": {
-        "bridge.records.refused_clients:NOTE": Changed(partial(without_words, words=KNOWN_ALONE, instead="true"))
-    },
     "keys meanwhile": {"bridge.handshake.key_cache:KeyCache.key": once_it_is_fetched, **NO_DEADLINE},
     "public members": {"bridge.handshake.published_keys:PUBLIC_MEMBERS": {"RSA": ("kty", "n", "e", "d")}},
     "size of keys": {"bridge.handshake.key_fetch:MOST_BYTES": 1_000_000_000, **NO_DEADLINE},

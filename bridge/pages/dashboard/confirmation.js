@@ -102,7 +102,7 @@ export class Confirmation {
     if (!["guard_failed", "unconfirmed"].includes(refusal.code)) return this.#failed(refusal);
     this.#prediction = prediction;
     if (refusal.code === "unconfirmed") this.#wantName(true);
-    else this.#guard(refusal.body.guards);
+    else this.#barred(refusal.body.guards);
     this.#say(refusal.message, true);
   }
 
@@ -123,7 +123,13 @@ export class Confirmation {
     this.#form.elements.force.checked = false;
     part(this.#dialog, "barred").hidden = guards.length === 0;
     part(this.#dialog, "barred").querySelector("p").textContent = barsInWords(bars.length);
-    part(this.#dialog, "bars").replaceChildren(...guardItems(bars));
+    part(this.#dialog, "bars").replaceChildren();
+  }
+
+  // The bridge has refused: these guards fail now, whatever the prediction said.
+  #barred(guards) {
+    this.#guard(guards);
+    part(this.#dialog, "bars").replaceChildren(...guardItems(guards));
   }
 
   #wantName(isWanted) {

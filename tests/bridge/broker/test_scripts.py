@@ -16,7 +16,6 @@ from bridge.broker.presence import ENTER, EXPIRE, HELD, LEAVE, MEMBERS
 from bridge.broker.scripts import Script
 from bridge.broker.sweep import HELD_BY, SWEEP
 from bridge.cli.checks.redis_server import TRY
-from bridge.records.refused_clients import NOTE as REFUSE
 from bridge.records.store import NOTE
 from bridge.tenants.change_log import ADOPT, CHANGE
 from bridge.tenants.change_log_check import MAKE_ROOM
@@ -28,7 +27,7 @@ ROOMS = Path(bridge.__file__).parent
 FILES = sorted(ROOMS.rglob("*.lua"))
 ALL = [
     *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, FORGET, REMEMBER),
-    *(NOTE, REFUSE, MAKE_ROOM),
+    *(NOTE, MAKE_ROOM),
 ]
 NAMED = re.compile(r'Script\.in_file\("([\w.]+)", "(\w+)"\)')
 INCLUDED = re.compile(r'^--- @include "(\w+)"$', re.MULTILINE)

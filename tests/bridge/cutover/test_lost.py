@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridge.cutover.lost import LEAST_KNOCKS, STILL_MILLISECONDS, Losses, Moved
+from bridge.cutover.lost import APART_MILLISECONDS, LEAST_KNOCKS, STILL_MILLISECONDS, Losses, Moved
 from bridge.records.rows import Facts, RefusedName
 from bridge.records.whereabouts import Client, Refused
 from tests.bridge.admin.desk import v2
@@ -22,7 +22,7 @@ def client(client_id: str = "42", **more: Any) -> Client:
     facts = {"last": NOW, "moved_at": MOVED_AT, "knocks": LEAST_KNOCKS} | more
     times = {name: facts.pop(name) for name in ("last", "moved_at", "knocks")}
     refused = Refused(RefusedName("v2", client_id), times["last"], 9, times["moved_at"], times["knocks"], FACTS)
-    return Client(**{"visitor": v2(client_id), "first": 1, "refused": refused, **facts, "last": MOVED_AT - 1})
+    return Client(**{"visitor": v2(client_id), "first": 1, "refused": refused, **facts, "last": 1})
 
 
 def losses(*clients: Client, now: int = NOW) -> Losses:
@@ -41,8 +41,9 @@ def test_whoever_was_moved_and_knocks_again_and_again_is_lost() -> None:
         pytest.param({"last": NOW - STILL_MILLISECONDS - 1}, (1, 0), id="gone quiet"),
         pytest.param({"last_on_v3": NOW, "first_on_v3": NOW}, (1, 0), id="arrived"),
         pytest.param({"moved_at": MOVED_AT + 1}, (1, 0), id="within the grace"),
-        pytest.param({"moved_at": STEP}, (1, 1), id="moved with the step"),
-        pytest.param({"moved_at": STEP - 1}, (0, 0), id="moved before the step"),
+        pytest.param({"moved_at": STEP - APART_MILLISECONDS}, (1, 1), id="moved with the step, by another clock"),
+        pytest.param({"moved_at": STEP - APART_MILLISECONDS - 1}, (0, 0), id="moved before the step"),
+        pytest.param({"first": STEP - 1}, (1, 1), id="known just before the step"),
         pytest.param({"moved_at": 0}, (0, 0), id="not moved"),
         pytest.param({"first": STEP}, (0, 0), id="not known before the step"),
         pytest.param({"visitor": None}, (0, 0), id="never let in"),
