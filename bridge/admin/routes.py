@@ -19,6 +19,9 @@ from bridge.records.whereabouts import ListName
 from bridge.tenants.tenant import Tenant
 
 JsonObject = dict[str, Any]
+SeenBy = Annotated[
+    Literal["v2", "v3", "socketio", "all"] | None, Query(description="Everyone seen by it, instead of a list.")
+]
 
 
 def router(service: TenantService) -> APIRouter:
@@ -27,6 +30,7 @@ def router(service: TenantService) -> APIRouter:
     Admin = Annotated[Administrator, Depends(service.administrator)]  # noqa: N806 - a type
     _add_states(routes, service, Admin)
     _add_census(routes, service, Admin)
+    _add_turned_away(routes, service, Admin)
     _add_reports(routes, service, Admin)
     return routes
 
@@ -53,14 +57,16 @@ def _add_census(routes: APIRouter, service: TenantService, Admin: Any) -> None: 
         tenant: str,
         admin: Admin,
         name: Annotated[ListName, Query(alias="list")] = "still",
-        protocol: Annotated[
-            Literal["v2", "v3", "socketio", "all"] | None, Query(description="Everyone seen by it, instead of a list.")
-        ] = None,
+        protocol: SeenBy = None,
         most: Annotated[int, Query(ge=1, le=100_000)] = MOST_CLIENTS,
     ) -> Response:
         if protocol is not None:
             return service.report(admin, tenant, lambda known: reports.census(known, protocol, most, client_words))
         return service.report(admin, tenant, lambda known: reports.whereabouts(known, name, most, in_words=True))
+
+
+def _add_turned_away(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
+    reports, nobody = service.reports, Tenant(NO_TENANT)
 
     @routes.get(
         "/turned-away",
@@ -68,9 +74,7 @@ def _add_census(routes: APIRouter, service: TenantService, Admin: Any) -> None: 
         response_model=JsonObject,
     )
     async def turned_away(admin: Admin) -> Response:
-        return service.platform_report(
-            admin, lambda: reports.whereabouts(Tenant(NO_TENANT), "turned_away", in_words=True)
-        )
+        return service.platform_report(admin, lambda: reports.whereabouts(nobody, "turned_away", in_words=True))
 
 
 def _add_reports(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type

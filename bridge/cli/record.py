@@ -26,6 +26,10 @@ STANDARD_OUTPUT: Final = STANDARD_INPUT
 PROGRESS_SECONDS: Final = 5.0
 LISTEN_SECONDS: Final = 0.5
 BY_GROUP: Final = "V2 is routed by group here: frames with one recipient are not in the recording"
+FileArgument = Annotated[Path, typer.Argument(help="A new file, readable by you alone; - is standard output.")]
+SecondsOption = Annotated[float, typer.Option(min=0.1, max=86_400, help="How long to listen.")]
+MostOption = Annotated[int, typer.Option(min=1, help="At most so many frames.")]
+MostBytesOption = Annotated[int, typer.Option(min=1, help="At most so many bytes.")]
 LOST: Final = "the connection to Redis was lost {} times: what was said meanwhile is not in the recording"
 
 
@@ -33,12 +37,10 @@ LOST: Final = "the connection to Redis was lost {} times: what was said meanwhil
 def record(
     settings: Settings,
     name: TenantArgument,
-    file: Annotated[Path, typer.Argument(help="A new file, readable by you alone; - is standard output.")] = (
-        STANDARD_OUTPUT
-    ),
-    seconds: Annotated[float, typer.Option(min=0.1, max=86_400, help="How long to listen.")] = 60,
-    most: Annotated[int, typer.Option(min=1, help="At most so many frames.")] = 100_000,
-    most_bytes: Annotated[int, typer.Option(min=1, help="At most so many bytes.")] = 100_000_000,
+    file: FileArgument = STANDARD_OUTPUT,
+    seconds: SecondsOption = 60,
+    most: MostOption = 100_000,
+    most_bytes: MostBytesOption = 100_000_000,
 ) -> None:
     """Write what a tenant's V2 clients say from now on, a frame a line, for `audit` and `convert`. Ctrl-C ends it.
 
@@ -47,7 +49,6 @@ def record(
 
     ```sh
     aether-bridge record acme recording.jsonl --seconds 600
-    aether-bridge record acme | aether-bridge audit -
     ```
     """
     recording = Recording(most, most_bytes)

@@ -22,6 +22,10 @@ from bridge.tenants.tenant import Tenant
 MOST_ROWS: Final = 100
 ALL: Final = "all"
 
+ListOption = Annotated[str, typer.Option("--list", metavar="LIST", help=f"{', '.join(LISTS[:-1])} or {LISTS[-1]}.")]
+ProtocolOption = Annotated[
+    str | None, typer.Option(help="Instead, everyone seen by it: v2, v3, socketio or all.", metavar="PROTOCOL")
+]
 Cell = Callable[[Mapping[str, Any]], str]
 
 _PERSON: Final[dict[str, Cell]] = {
@@ -64,32 +68,29 @@ SEEN: Final[Mapping[str, Cell]] = {
 def show_census(
     settings: Settings,
     name: TenantArgument,
-    which: Annotated[
-        str, typer.Option("--list", metavar="LIST", help=f"{', '.join(LISTS[:-1])} or {LISTS[-1]}.")
-    ] = "still",
-    protocol: Annotated[str | None, typer.Option(help="Instead, everyone seen by it: v2, v3, socketio or all.")] = None,
+    which: ListOption = "still",
+    protocol: ProtocolOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Who is still on V2, who has arrived on V3, who was moved and has not, and who is turned away.
 
     ```sh
-    aether-bridge tenants census acme
     aether-bridge tenants census acme --list not_arrived
     ```
     """
     if protocol not in (None, ALL, *PROTOCOLS):
         fail(f"a protocol is one of {', '.join(PROTOCOLS)}, or {ALL}")
     chosen = _list_of(which)
+    operate(settings, name, lambda at, tenant: _show(at, tenant, chosen, protocol, as_json=as_json))
 
-    async def show(at: TenantSession, tenant: Tenant) -> None:
-        if protocol is not None:
-            census = await at.reports.census(tenant, protocol)
-            _say(census, f"{_clients(census['total'])} in {census['days']} days", SEEN, as_json=as_json)
-        else:
-            found = await at.reports.whereabouts(tenant, chosen)
-            _say(found, _counts(found), COLUMNS[chosen], as_json=as_json)
 
-    operate(settings, name, show)
+async def _show(at: TenantSession, tenant: Tenant, chosen: ListName, protocol: str | None, *, as_json: bool) -> None:
+    if protocol is not None:
+        census = await at.reports.census(tenant, protocol)
+        _say(census, f"{_clients(census['total'])} in {census['days']} days", SEEN, as_json=as_json)
+        return
+    found = await at.reports.whereabouts(tenant, chosen)
+    _say(found, _counts(found), COLUMNS[chosen], as_json=as_json)
 
 
 @with_settings

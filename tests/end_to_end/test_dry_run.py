@@ -149,7 +149,8 @@ class Scene:
         before = await self.perform(set())
         api = self._apis[0]
         predicted = (await api.put(f"{self.path}/stage?dry_run=true", json=order)).json()
-        assert (await api.put(f"{self.path}/stage", json=order | {"confirm": self.path[9:]})).status_code == 200
+        confirmed = {**order, "confirm": self.path.rsplit("/", 1)[-1]}
+        assert (await api.put(f"{self.path}/stage", json=confirmed)).status_code == 200
         await eventually(lambda: self._is_obeyed(order), OBEYED_SECONDS)
         named = {_who(one) for one in predicted["refused"]}
         refused = {person.who for person in self._clients if person.who in named and await self._is_refused(person)}

@@ -35,17 +35,17 @@ const FILE_COLUMNS = {
   seen: ["client_id", "group_id", "protocol", "bucket", "messages", "first_seen", "last_seen", "user_agent"],
   list: [
     "client_id",
-    "user_agent",
     "group_id",
     "protocol",
+    "messages",
     "first_seen",
     "last_seen",
-    "messages",
     "moved_at",
     "arrived_at",
     "knocks",
     "refused",
     "code",
+    "user_agent",
   ],
 };
 const SEARCHED = ["client_id", "group_id", "user_agent"];

@@ -433,7 +433,14 @@ async def test_a_dry_run_says_what_a_step_would_change_and_changes_nothing(desk:
     ]
     pairs = [(one["speaker"]["client_id"], one["listener"]["client_id"]) for one in prediction["silenced"]]
     assert sorted(pairs) == [("42", "ann"), ("ann", "42")]
-    assert prediction["totals"] == {"refused": 1, "silenced": 2, "quieter": 0}
+    totals = prediction["totals"]
+    assert [totals[name] for name in ("refused", "silenced", "quieter")] == [1, 2, 0]
+    assert {name: totals["none"][name] for name in ("clients", "new", "listeners")} == {
+        "clients": 1,
+        "new": 1,
+        "listeners": 1,
+    }
+    assert (prediction["new"], prediction["on_v2"]) == ({"clients": 1, "pairs": 2}, 1)
     assert [guard["holds"] for guard in prediction["guards"]] == [False]
     assert prediction["traffic"] == {"messages": 4, "affected": 4, "share": 1.0}
     assert (prediction["complete"], prediction["version"]) == (True, before["version"])
