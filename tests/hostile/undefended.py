@@ -57,7 +57,7 @@ def the_longest_waiting(self: Any) -> Any:
     return next(iter(self._addresses))
 
 
-def as_a_program_does() -> None:
+def as_a_program_does(*_arguments: Any) -> None:
     """Whatever whoever began it does with a hangup."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
@@ -184,7 +184,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "log of its own thread": {"bridge.runtime.logs:LogWriter": logging.StreamHandler},
     "redaction": {"bridge.config.redaction:redact": str},
     "closed directory": {"bridge.broker.private_server:_keep_to_ourselves": nothing},
-    "hangups": {"bridge.cli.serve:_outlive_terminals": as_a_program_does},
+    "hangups": {"bridge.runtime.hangup:Hangup.install": as_a_program_does},
     "claims": {"bridge.handshake.authentication:Authentication._may_be_claimed": never},
     "origins": {"bridge.handshake.preflight:OriginCheck.passes_anonymously": always},
     "shares": {"bridge.budget.shares:Shares.has_room_for": while_there_is_any},

@@ -131,3 +131,20 @@ def test_a_holder_all_of_whose_work_was_withdrawn_has_none() -> None:
     assert (holder.has_work, holder.waiting) == (False, 0)
     with pytest.raises(KeyError):
         holder.next()
+
+
+def test_another_allowance_counts_at_once_and_what_is_overdrawn_stays_so() -> None:
+    accounts = Accounts(Allowance(1_000, 10, 5))
+    account = accounts.of("ann", 0.0)
+    account.spend(1_500, 1, 1)
+    accounts.allow(Allowance(100, 10, 0))
+    assert account.wait_seconds(0.0) == pytest.approx(5.0)
+    accounts.allow(UNBOUNDED)
+    assert account.wait_seconds(0.0) == 0
+    account.spend(10**9, 10**9, 10**9)
+    assert account.wait_seconds(0.0) == 0
+    accounts.allow(Allowance(100, 10, 5))
+    assert account.wait_seconds(0.0) == 0
+    account.spend(101, 0, 0)
+    assert account.wait_seconds(0.0) > 0
+    assert accounts.of("ben", 0.0).wait_seconds(0.0) == 0

@@ -89,3 +89,13 @@ def test_there_are_never_more_than_all_and_a_newcomer_finds_a_place(
         assert shares.taken == len(held) <= most
     if most >= 30 and {owner.tenant for owner in held} == {"a"}:
         assert shares.has_room_for(Owner("new", "new", "192.0.2.9"))
+
+
+def test_other_bounds_take_no_place_from_whoever_holds_one() -> None:
+    shares = Shares(100, {})
+    assert filled(shares, ROWDY) > 50
+    taken = shares.taken
+    shares.bound(10, SEVERAL)
+    assert (shares.taken, shares.is_full, shares.has_room_for(CALM)) == (taken, True, False)
+    shares.bound(1_000, SEVERAL)
+    assert shares.has_room_for(CALM)

@@ -141,3 +141,12 @@ def test_the_bounds_hold_whatever_comes_and_goes_in_whatever_order() -> None:
         assert max(waiting.values(), default=0) <= 15
         assert strangers._most_held == max(waiting.values(), default=0) or not waiting
         assert {holder: number for number, held in strangers._holding.items() for holder in held} == waiting
+
+
+def test_other_bounds_end_one_socket_for_each_new_one() -> None:
+    strangers = Strangers(10, 10, 10)
+    before = come(strangers, ATTACKER, 10)
+    strangers.bound(5, 5, 5)
+    assert aborted(before) == []
+    come(strangers, VICTIM, 2)
+    assert len(aborted(before)) == 2

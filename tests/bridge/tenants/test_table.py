@@ -394,3 +394,57 @@ async def test_whatever_goes_wrong_a_look_is_a_look_that_fails(
     with capture_logs() as logs:
         assert not await table.look_once()
     assert [line["event"] for line in logs] == ["tenants_unreadable"]
+
+
+async def test_another_configuration_is_taken_with_the_state_that_redis_holds(
+    table: TenantTable, redis: Redis, addresses: Addresses
+) -> None:
+    await write_state(redis, addresses, "acme", STATE)
+    await table.look()
+    told: list[tuple[Tenant, Tenant]] = []
+    table.changed.add(lambda before, after: told.append((before, after)))
+    table.configure({"acme": replace(ACME, hosts=("new.test",)), "gamma": Tenant("gamma", stage="legacy")})
+    acme = table.get("acme")
+    assert acme == replace(ACME, hosts=("new.test",), stage="drain", share=30, v2_routing="global", version=3)
+    assert acme is not None
+    assert acme.names.id_map == STATE.id_map
+    assert [after.name for _, after in told] == ["acme", "gamma"]
+    assert table.of_host("acme.test") is None
+
+
+async def test_a_tenant_that_is_configured_no_more_is_not_found_again_until_it_is(
+    table: TenantTable, redis: Redis, addresses: Addresses, here: set[str]
+) -> None:
+    await write_state(redis, addresses, "acme", STATE)
+    here.add("acme")
+    await table.look()
+    table.configure({"beta": Tenant("beta")})
+    for _ in range(3):
+        await table.look()
+        assert table.get("acme") is None
+    assert await read_state(redis, addresses, "acme") == replace(STATE, ids_version=None)
+    table.configure({"acme": ACME})
+    await table.look()
+    acme = table.get("acme")
+    assert acme is not None
+    assert (acme.stage, acme.version) == ("drain", 3)
+
+
+async def test_what_is_read_while_the_configuration_changes_is_read_again(
+    table: TenantTable, redis: Redis, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write_state(redis, addresses, "acme", STATE)
+    read = read_state
+
+    async def read_and_configure(*asked: object) -> TenantState:
+        state = await read(*asked)  # type: ignore[arg-type]
+        table.configure({"acme": replace(ACME, hosts=("new.test",))})
+        return state
+
+    monkeypatch.setattr(tenant_table_module, "read_state", read_and_configure)
+    await table.look()
+    monkeypatch.undo()
+    await table.look()
+    acme = table.get("acme")
+    assert acme is not None
+    assert (acme.hosts, acme.stage) == (("new.test",), "drain")
