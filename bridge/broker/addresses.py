@@ -34,8 +34,7 @@ class Addresses:
 
     def __init__(self, prefix: str, database: int = 0) -> None:
         self.prefix: Final = prefix
-        self.channels: Final = f"{prefix}@{database}" if database else prefix
-        """Begins the names of channels; `prefix` those of keys."""
+        self._channels: Final = f"{prefix}@{database}" if database else prefix
         self.tenants: Final = f"{prefix}:tenants"
         self.keys: Final = f"{prefix}:{{keys}}"
         """Hash: the API keys that live in Redis, and their version."""
@@ -44,26 +43,26 @@ class Addresses:
         self.memory: Final = f"{prefix}:{{processes}}:memory"
         self.loss: Final = f"{prefix}:{{processes}}:loss"
         self.processes: Final = f"{prefix}:{{processes}}"
-        self.platform: Final = f"{self.channels}:{{b}}".encode()
-        self.probe: Final = f"{self.channels}:{{probe}}".encode()
+        self.platform: Final = f"{self._channels}:{{b}}".encode()
+        self.probe: Final = f"{self._channels}:{{probe}}".encode()
         """A key and a channel that nobody uses, and the beginning of the channels of processes."""
-        self._before_tenant: Final = len(f"{self.channels}:{{")
+        self._before_tenant: Final = len(f"{self._channels}:{{")
 
     def group(self, tenant: str, group: str) -> bytes:
         """Channel: messages to a group."""
-        return f"{self.channels}:{{{tenant}:g:{group}}}".encode()
+        return f"{self._channels}:{{{tenant}:g:{group}}}".encode()
 
     def client(self, tenant: str, client: str) -> bytes:
         """Channel: messages to one client."""
-        return f"{self.channels}:{{{tenant}:c:{client}}}".encode()
+        return f"{self._channels}:{{{tenant}:c:{client}}}".encode()
 
     def broadcast(self, tenant: str) -> bytes:
         """Channel: messages to a whole tenant."""
-        return f"{self.channels}:{{{tenant}:b}}".encode()
+        return f"{self._channels}:{{{tenant}:b}}".encode()
 
     def everyone_on_v2(self, tenant: str) -> bytes:
         """Channel: messages to all V2 connections of a tenant, in all groups."""
-        return f"{self.channels}:{{{tenant}:v2}}".encode()
+        return f"{self._channels}:{{{tenant}:v2}}".encode()
 
     def tenant_of(self, channel: bytes) -> str:
         """The tenant that a channel belongs to; empty for the channel of the whole platform."""

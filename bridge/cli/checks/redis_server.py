@@ -101,9 +101,14 @@ def _refusal(server: Server, command: tuple[str | int, ...]) -> str | None:
     return None
 
 
+def _channels(addresses: Addresses) -> str:
+    """What the names of channels begin with."""
+    return addresses.platform.decode().removesuffix(":{b}")
+
+
 def _pubsub(server: Server, addresses: Addresses) -> Iterator[Finding]:
-    channel, said = f"{addresses.channels}:{{doctor:{secrets.token_hex(6)}}}", secrets.token_bytes(8)
-    remedy = f"let this user SUBSCRIBE and PUBLISH on &{addresses.channels}:*"
+    channel, said = f"{_channels(addresses)}:{{doctor:{secrets.token_hex(6)}}}", secrets.token_bytes(8)
+    remedy = f"let this user SUBSCRIBE and PUBLISH on &{_channels(addresses)}:*"
     try:
         with server.pubsub() as listener:
             listener.subscribe(channel)
@@ -208,10 +213,10 @@ def _other_databases(server: Server, addresses: Addresses) -> Iterator[Finding]:
         given = {**pool.connection_kwargs, "db": database}
         with redis.Redis(connection_pool=redis.ConnectionPool(pool.connection_class, **given)) as other:
             living = _living(other, addresses)
-        channels = Addresses(addresses.prefix, database).channels
+        channels = _channels(Addresses(addresses.prefix, database))
         if living:
             said = f"{living} more run under the prefix {addresses.prefix!r} in database {database}: they are apart, on"
-            yield ok(f"database {database}", f"{said} channels {channels}:… (these: {addresses.channels}:…)")
+            yield ok(f"database {database}", f"{said} channels {channels}:… (these: {_channels(addresses)}:…)")
 
 
 PARTS: Final[tuple[Look, ...]] = (

@@ -383,3 +383,36 @@ async def test_what_is_wanted_before_the_first_link_is_no_gap(ear: Ear, redis_ur
         await asyncio.wait_for(holding, ANSWER_SECONDS)
         assert subscriber.gaps == 0
         subscriber.release([b"c"])
+
+
+async def test_an_error_in_answer_to_a_ping_is_an_answer_and_the_link_lives(
+    redis_server: StartRedis, ear: Ear, impatient: float
+) -> None:
+    """As while a server is loading, or has no master. The error is told, and nobody hears of a gap."""
+    server = redis_server()
+    async with running_subscriber(server.url, ear) as subscriber:
+        await subscriber.hold([b"c"])
+        server.execute("ACL", "SETUSER", "default", "-ping")
+        await until(lambda: subscriber.trouble is not None)
+        assert str(subscriber.trouble).startswith("NOPERM")
+        await asyncio.sleep(3 * impatient)
+        server.execute("PUBLISH", "c", message("still heard").decode())
+        assert await ear.texts(1) == [(b"c", "still heard")]
+        assert (subscriber.is_up, subscriber.reconnects, subscriber.gaps) == (True, 0, 0)
+        server.execute("ACL", "SETUSER", "default", "+ping")
+        await until(lambda: subscriber.trouble is None)
+
+
+async def test_a_gap_begins_when_the_last_answered_ping_was_asked_and_not_when_something_was_last_read(
+    redis_server: StartRedis, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies between may be unread: Redis had it, and this process stood still."""
+    monkeypatch.setattr(subscriber_module, "PING_SECONDS", 60.0)  # none is asked here
+    server = redis_server()
+    async with running_subscriber(server.url, ear) as subscriber:
+        await subscriber.hold([b"c"])
+        await asyncio.sleep(0.5)  # since then nothing is certain
+        server.execute("PUBLISH", "c", message("heard").decode())
+        await ear.texts(1)
+        server.execute("CLIENT", "KILL", "TYPE", "pubsub")
+        assert await ear.gaps.next() >= 0.5
