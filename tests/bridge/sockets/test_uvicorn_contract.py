@@ -18,6 +18,7 @@ from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 
 from bridge.sockets.websocket_closing import WebSocketClosing
+from bridge.sockets.websocket_outbox import WebSocketOutbox
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 
 WEBSOCKET_METHODS = {
@@ -33,6 +34,7 @@ WEBSOCKET_METHODS = {
     "handle_parser_exception": [],
     "send_receive_event_to_app": [],
     "keepalive_timeout": [],
+    "send_keepalive_ping": [],
     "stop_keepalive": [],
     "pause_writing": [],
     "shutdown": [],
@@ -88,7 +90,7 @@ def test_uvicorns_websocket_protocol_keeps_the_handshake_where_we_forget_it(attr
 
 def test_our_protocol_overrides_nothing_that_uvicorn_does_not_have() -> None:
     """A method that was renamed there would never be called here."""
-    names = {*vars(WebSocketClosing), *vars(WebSocketProtocol)}
+    names = {*vars(WebSocketClosing), *vars(WebSocketOutbox), *vars(WebSocketProtocol)}
     ours = {name for name in names if name.startswith(("handle_", "connection_", "send_"))}
     assert ours <= set(dir(WebSocketsSansIOProtocol))
 
