@@ -51,7 +51,7 @@ _STALLS.start()
 
 
 def queued_seconds(others: Others) -> dict[int, float]:
-    """For how long these and this process, and those they started, could have run and got no processor (Linux alone)."""
+    """For how long these, this process, and those they started could have run and got no processor (Linux alone)."""
     seconds = {}
     for pid in (relative for elder in (os.getpid(), *others()) for relative in family(elder)):
         with suppress(OSError):  # it ended just now
