@@ -12,10 +12,12 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+Others = Callable[[], Iterable[int]]
 
 TICK_SECONDS: Final = 0.02
 LATE_SECONDS: Final = 0.1
@@ -48,10 +50,10 @@ _STALLS: Final = _Stalls()
 _STALLS.start()
 
 
-def queued_seconds() -> dict[int, float]:
-    """For how long this process, and each that it started, could have run and was given no processor (Linux alone)."""
+def queued_seconds(others: Others) -> dict[int, float]:
+    """For how long these, this process, and those they started could have run and got no processor (Linux alone)."""
     seconds = {}
-    for pid in family(os.getpid()):
+    for pid in (relative for elder in (os.getpid(), *others()) for relative in family(elder)):
         with suppress(OSError):  # it ended just now
             seconds[pid] = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
     return seconds
@@ -66,13 +68,19 @@ def family(pid: int) -> Iterator[int]:
                 yield from family(int(child))
 
 
-class Stopwatch:
-    """Runs from when it is made."""
+def nobody() -> Iterable[int]:
+    """No other processes."""
+    return ()
 
-    def __init__(self) -> None:
+
+class Stopwatch:
+    """Runs from when it is made. `others`: ids of processes that work for the test and that it did not start itself."""
+
+    def __init__(self, others: Others = nobody) -> None:
+        self._others = others
         self._begun_at = time.monotonic()
         self._stalled_before_seconds = _STALLS.seconds()
-        self._queued_before_seconds = queued_seconds()
+        self._queued_before_seconds = queued_seconds(others)
 
     @property
     def least_seconds(self) -> float:
@@ -88,13 +96,13 @@ class Stopwatch:
     def _queued(self) -> float:
         """As if the processes had waited one after the other: as they do where each waits for what another says."""
         before = self._queued_before_seconds
-        return sum(seconds - before.get(pid, 0.0) for pid, seconds in queued_seconds().items())
+        return sum(seconds - before.get(pid, 0.0) for pid, seconds in queued_seconds(self._others).items())
 
 
 @asynccontextmanager
-async def within(seconds: float) -> AsyncIterator[None]:
+async def within(seconds: float, others: Others = nobody) -> AsyncIterator[None]:
     """`asyncio.timeout`, by this measure: `TimeoutError` when so many seconds are over."""
-    stopwatch = Stopwatch()
+    stopwatch = Stopwatch(others)
     async with asyncio.timeout(None) as limit:
 
         async def end() -> None:

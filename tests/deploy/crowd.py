@@ -34,6 +34,8 @@ class House(Protocol):
     port: int
     tls: ssl.SSLContext
 
+    def processes(self) -> list[int]: ...
+
 
 class Person:
     """One client. `heard`: the texts of all that was said to it."""
@@ -180,7 +182,7 @@ class Crowd:
         """Wait until everybody is there and hears; after how many seconds."""
         began, self.is_whole = time.monotonic(), False
         with suppress(TimeoutError):
-            async with within(seconds):
+            async with within(seconds, self._speaker.house.processes):
                 while not self.is_whole:
                     await asyncio.sleep(0.05)
                     self.is_whole = await self.look()

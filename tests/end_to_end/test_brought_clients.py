@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -37,6 +38,7 @@ class Program:
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
         self.name = name
         self._process = process
+        self._lines: defaultdict[str, list[str]] = defaultdict(list)
 
     async def order(self, line: str) -> None:
         assert self._process.stdin is not None
@@ -44,13 +46,15 @@ class Program:
         await self._process.stdin.drain()
 
     async def until(self, word: str) -> str:
-        """The rest of the next line that begins with this word."""
+        """The rest of the next line that begins with this word; other lines are kept for whoever asks for them."""
         assert self._process.stdout is not None
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while line := (await self._process.stdout.readline()).decode().strip():
-                if line.startswith(word):
-                    return line.removeprefix(word).strip()
-        raise AssertionError(f"{self.name} ended, and never said {word!r}")
+            while not self._lines[word]:
+                line = (await self._process.stdout.readline()).decode()
+                assert line, f"{self.name} ended, and never said {word!r}: {dict(self._lines)}"
+                first, _, rest = line.strip().partition(" ")
+                self._lines[first].append(rest)
+        return self._lines[word].pop(0)
 
     async def say(self, text: str) -> None:
         await self.order(json.dumps({"msg_type": "msg", "target": "group", "msg": text}))
