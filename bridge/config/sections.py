@@ -10,6 +10,7 @@ from redis.asyncio.connection import Connection, ConnectionPool, parse_url
 from redis.exceptions import RedisError
 
 from bridge.budget.client_address import networks_of
+from bridge.config.hosts import origin_setting
 from bridge.config.tables import TenantName
 
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
@@ -44,7 +45,7 @@ class EndpointSettings(BaseModel):
 class AdmissionSettings(BaseModel):
     """Who may connect, and through which optional doors."""
 
-    allowed_origins: tuple[str, ...] = Field(
+    allowed_origins: tuple[Annotated[str, AfterValidator(origin_setting)], ...] = Field(
         (),
         description="Web origins that may connect; empty allows any with a key.",
         examples=[["https://app.example.com"]],

@@ -19,6 +19,7 @@ from bridge.api.authority import Authority
 from bridge.api.errors import handle_errors
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
+from bridge.handshake.own_name import OwnName, answers_every_name
 from bridge.handshake.preflight import Denied, answer_in_http
 from bridge.runtime import limits, v3
 from bridge.runtime.clock import WallClock
@@ -53,6 +54,8 @@ class Application(FastAPI):
         self.process: Process | None = None
         handle_errors(self)
         self.add_exception_handler(Denied, answer_in_http)
+        if not answers_every_name(settings):
+            self.add_middleware(OwnName)
 
 
 @asynccontextmanager
