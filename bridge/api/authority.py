@@ -24,7 +24,7 @@ from bridge.tenants.tenant import Tenant
 from v3.refusals import REFUSALS, payload_of
 
 API_KEY_HEADER: Final = "x-api-key"
-OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy", "rate_limited")
+OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy", "rate_limited", "keys_unavailable")
 """The refusal codes of `Authority`."""
 
 

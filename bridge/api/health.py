@@ -1,6 +1,7 @@
 """`/healthz`, `/readyz`, `/metrics`, `/v3/schema`: routes for operators and their programs. Nothing here is secret."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -11,6 +12,8 @@ from bridge.broker.subscriber import Subscriber
 from bridge.messaging.connections import Connections
 from v3.messages import json_schema
 
+KEYS_ARE_MISSING: Final = "the keys of jwks_url cannot be fetched: tokens by keys that are not known wait"
+
 
 def router(
     bus: Bus,
@@ -18,8 +21,12 @@ def router(
     leases: Leases,
     connections: Connections,
     exposition: Callable[[], Awaitable[bytes]],
+    keys_are_missing: Callable[[], bool],
 ) -> APIRouter:
-    """The routes. `exposition` returns the metrics in Prometheus' text format."""
+    """The routes. `exposition` returns the metrics in Prometheus' text format.
+
+    While `keys_are_missing` the process stays ready, since whoever needs no token is served: the trouble is named.
+    """
     routes = APIRouter()
 
     @routes.head("/healthz", include_in_schema=False)
@@ -31,7 +38,8 @@ def router(
     @routes.get("/readyz", summary="Whether the process can serve", responses={503: {"description": "It cannot."}})
     async def readiness() -> JSONResponse:
         trouble = [sentence for sentence, is_so in _troubles(bus, subscriber, leases, connections) if is_so]
-        return JSONResponse({"ready": not trouble, "trouble": trouble}, 503 if trouble else 200)
+        named = [*trouble, *([KEYS_ARE_MISSING] if keys_are_missing() else [])]
+        return JSONResponse({"ready": not trouble, "trouble": named}, 503 if trouble else 200)
 
     @routes.head("/metrics", include_in_schema=False)
     @routes.get("/metrics", summary="Prometheus metrics", response_class=Response)

@@ -48,6 +48,9 @@ class Handshakes(Part):
         )
         self.v3: Final = V3Handshake(self.preflight, self.authentication, tenants.table, self.connector, self.counts)
 
+    async def start(self) -> None:
+        self.authentication.prefetch_keys()
+
     def metrics(self) -> Iterable[Metric]:
         words = "Handshakes refused because of the tenant's stage."
         yield counters("bridge_handshakes_turned_away", words, ("tenant",), self.counts.turned_away)

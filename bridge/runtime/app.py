@@ -111,7 +111,11 @@ def _mount_api(app: Application, process: Process) -> None:
     app.include_router(presence.router(authority, process.broker.presence))
     broker, connections = process.broker, process.messaging.connections
     exposition = _exposition(process, app.worker_group)
-    app.include_router(health.router(broker.bus, broker.subscriber, broker.leases, connections, exposition))
+    authentication = handshakes.authentication
+    health_routes = health.router(
+        broker.bus, broker.subscriber, broker.leases, connections, exposition, lambda: authentication.keys_are_missing
+    )
+    app.include_router(health_routes)
     client_files.mount(app)
 
 
