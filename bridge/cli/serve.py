@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Never
 
+import structlog
 import typer
 
 from bridge.broker.private_server import EmbeddedError, PrivateServer
+from bridge.cli.about import version_installed
 from bridge.cli.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
 from bridge.config.settings import Settings
 from bridge.runtime import logs
@@ -24,6 +26,8 @@ from bridge.runtime.shutdown import threads_waited_for
 from bridge.runtime.worker_metrics import WorkerGroup
 from bridge.runtime.workers import Workers
 from bridge.system import open_files
+
+log = structlog.get_logger(__name__)
 
 UNREAD_BYTES: Final = 32_768
 """The kernel's receive buffer of each socket. The kernel keeps this much unread data, or up to half as much again; one
@@ -151,8 +155,19 @@ def _redis(settings: Settings) -> Iterator[str]:
 
 
 def _greet(settings: Settings, listener: socket.socket) -> None:
+    """Say where the bridge listens: one line of the log, and on a terminal some lines for a person."""
     host, port = listener.getsockname()[:2]
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    log.info(
+        "started",
+        address=f"http://{where}",
+        version=version_installed(),
+        workers=settings.workers,
+        is_open=settings.is_open,
+        socketio=settings.socketio,
+    )
+    if logs.are_json(settings.log_format):
+        return
     typer.echo(f"Aether Bridge on http://{where}")
     typer.echo(f"  V3  ws://{where}/v3/ws/group/{{group_id}}/client/{{client_id}}")
     typer.echo(f"  V2  ws://{where}/ws/group/{{group_id}}/client/{{client_id}}")

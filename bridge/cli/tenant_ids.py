@@ -15,6 +15,7 @@ from bridge.cli.id_map_file import read_id_map
 from bridge.cli.lines import opened
 from bridge.cli.options import fail, with_settings
 from bridge.cli.redis_connection import with_redis
+from bridge.cli.table import visible
 from bridge.cli.tenants import TenantArgument
 from bridge.config.settings import Settings
 from bridge.tenants.id_map import Replacement, replace_id_map
@@ -57,7 +58,7 @@ def _read(file: Path) -> dict[str, str]:
         fail(f"{file}: line {line} is not UTF-8; save the file as UTF-8")
     id_map, problems = read_id_map(text)
     for problem in problems:
-        typer.echo(f"{file}: line {problem.line}: {problem.sentence}", err=True)
+        typer.echo(f"{file}: line {problem.line}: {visible(problem.sentence)}", err=True)
     if problems:
         fail(f"{file} has {len(problems)} problem{'s' * (len(problems) > 1)}: nothing was changed")
     return id_map
