@@ -23,7 +23,7 @@ REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     403: {"model": RefusedOrder, "description": "`forbidden`: not an admin key"},
     404: {"model": RefusedOrder, "description": "`unknown_tenant`"},
     408: {"model": RefusedOrder, "description": "`unfinished`: its body took too long"},
-    409: {"model": RefusedOrder, "description": "`stale`, `guard_failed`, `nothing_to_roll_back`"},
+    409: {"model": RefusedOrder, "description": "`stale`, `guard_failed`, `nothing_to_roll_back`, `ids_in_conflict`"},
     413: {"model": RefusedOrder, "description": "`body_too_big`"},
     422: {"model": RefusedOrder, "description": "`invalid_order`, `invalid_ids`, `invalid_request`"},
     429: {"model": RefusedOrder, "description": "`rate_limited`: too many orders of this tenant"},

@@ -13,7 +13,7 @@ from bridge.cli.environment import environment
 from bridge.cli.keys import new_key
 from bridge.cli.schema import schema
 from bridge.cli.serve import serve
-from bridge.cli.tenant_ids import replace_ids  # V2
+from bridge.cli.tenant_ids import change_ids  # V2
 from bridge.cli.tenant_reports import show_census, show_guards, show_ledger  # V2
 from bridge.cli.tenant_stage import list_changes, roll_back, set_stage  # V2
 from bridge.cli.tenants import list_tenants, show_tenant
@@ -37,7 +37,7 @@ tenants.command("changes")(list_changes)  # V2
 tenants.command("census")(show_census)  # V2
 tenants.command("ledger")(show_ledger)  # V2
 tenants.command("guards")(show_guards)  # V2
-tenants.command("ids")(replace_ids)  # V2
+tenants.command("ids")(change_ids)  # V2
 app.add_typer(tenants)
 
 app.command()(convert)  # V2

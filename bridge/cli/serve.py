@@ -15,9 +15,11 @@ from typing import Annotated, Final, Never
 import structlog
 import typer
 
+from bridge.broker.cluster import SENTENCE, is_cluster
 from bridge.broker.private_server import EmbeddedError, PrivateServer
 from bridge.cli.about import version_installed
 from bridge.cli.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
+from bridge.config.redaction import redact
 from bridge.config.settings import Settings
 from bridge.runtime import logs
 from bridge.runtime.app import Application
@@ -145,6 +147,8 @@ def _listener(host: str, port: int, *, shared: bool) -> socket.socket:
 @contextlib.contextmanager
 def _redis(settings: Settings) -> Iterator[str]:
     if settings.redis_url is not None:
+        if is_cluster(settings.redis_url):
+            fail(f"{redact(settings.redis_url)}: {SENTENCE}")
         yield settings.redis_url
         return
     try:
