@@ -3,7 +3,7 @@
 All of the file, or nothing.
 
 Decided here: an unknown tenant is accepted only if it could have clients: a key opens every tenant, or no keys are
-configured. The command then says that the tenant is new. An empty file needs `--replace --clear`.
+configured. The command then says that the tenant is new. An empty file needs `--clear`, and then takes the map away.
 """
 
 import sys
@@ -69,11 +69,12 @@ def change_ids(
         fail("name a file of ids, or --undo: one of them")
     text = "" if file is None else _text(file)
     id_map = {} if file is None else _read(file, text)
-    if file is not None and not id_map and not (whole and clear):
-        fail(f"{file} holds no ids: to take the whole map of {name} away, add --replace --clear")
-    make = take_back_id_map if undo else partial(replace_id_map if whole else add_to_id_map, id_map=id_map)
+    if file is not None and not id_map and not clear:
+        fail(f"{file} holds no ids: to take the whole map of {name} away, add --clear")
+    clears, yes = not undo and not id_map, yes or undo or clear
+    make = take_back_id_map if undo else partial(replace_id_map if whole or clears else add_to_id_map, id_map=id_map)
     try:
-        with_redis(settings, lambda client: _order(client, settings, name, why, make, dry_run=dry_run, yes=yes or undo))
+        with_redis(settings, lambda client: _order(client, settings, name, why, make, dry_run=dry_run, yes=yes))
     except Conflicts as conflicts:
         _name_conflicts(file, text, conflicts)
     except NothingToTakeBack:

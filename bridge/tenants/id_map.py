@@ -56,7 +56,7 @@ def line_of(tenant: Tenant, who: str, when: str, why: str) -> Line:
     return lambda done: ids_changed(tenant, done.version, who, when, f"ids: {done}" + (f": {why}" if why else ""))
 
 
-class Conflicts(ValueError):
+class Conflicts(Exception):
     """Ids that cannot be added to the map that is there: V2 id -> a sentence."""
 
     def __init__(self, sentences: Mapping[str, str]) -> None:
@@ -64,7 +64,7 @@ class Conflicts(ValueError):
         self.sentences: Final = dict(sentences)
 
 
-class NothingToTakeBack(ValueError):
+class NothingToTakeBack(Exception):
     """No change of the map is left that could be taken back."""
 
 

@@ -145,11 +145,7 @@ def test_an_empty_file_clears_only_when_it_is_said_so(tenants: Command, stored: 
     stored.write("acme", ids={"42": "Xk3"})
     file.write_text("v2_id,vision_id\n")
     assert "--clear" in sentence(tenants("ids", "acme", file))
-    assert "--clear" in sentence(tenants("ids", "acme", file, "--replace", "--yes"))
-    assert (
-        tenants("ids", "acme", file, "--replace", "--clear", "--yes").stdout
-        == "acme: 0 ids: 0 added, 1 removed, 0 changed; version 2\n"
-    )
+    assert tenants("ids", "acme", file, "--clear").stdout == "acme: 0 ids: 0 added, 1 removed, 0 changed; version 2\n"
     assert stored.ids("acme") == {}
 
 
