@@ -3,6 +3,9 @@
 The map before the last change is kept beside it, so that the change can be taken back, once. Each change is in the
 tenant's record. A running bridge looks for a new map every second.
 
+The old map is compared, but not watched (WATCH) during the comparison: that takes so long that many changes by others
+could come in between. If the map itself was changed meanwhile, all begins anew.
+
 Decided here: to add is not to change. An id that is mapped to another name already is a conflict, as is a name that
 somebody else has: only a replacement changes them.
 """
@@ -28,6 +31,8 @@ ATTEMPTS: Final = 10
 IDS_VERSION: Final = "ids_version"
 CAN_BE_TAKEN_BACK: Final = "ids_previous"
 
+Wanted = Callable[[Mapping[str, str]], Mapping[str, str]]
+"""Makes the new map of the old one."""
 Line = Callable[["Replacement"], Change]
 """Makes the line of the record, with the tenant's new version."""
 
@@ -108,19 +113,11 @@ async def take_back_id_map(
 
 
 async def _change(
-    redis: Redis,
-    addresses: Addresses,
-    tenant: str,
-    wanted: Callable[[Mapping[str, str]], Mapping[str, str]],
-    line: Line | None,
-    *,
-    dry_run: bool,
+    redis: Redis, addresses: Addresses, tenant: str, wanted: Wanted, line: Line | None, *, dry_run: bool
 ) -> Replacement:
     """Make the map that `wanted` returns for the stored one. Raises what `wanted` and redis-py raise.
 
-    The old map is compared, but not watched (WATCH) during the comparison: that takes so long that many changes by
-    others could come in between. If the map itself was changed meanwhile, all begins anew. `WatchError` only if others
-    changed it, or the tenant during the last step, in each of `ATTEMPTS` attempts.
+    `WatchError` only if others changed the map, or the tenant during the last step, in each of `ATTEMPTS` attempts.
     """
     for _ in range(ATTEMPTS):
         seen = await redis.hget(addresses.tenant(tenant), IDS_VERSION)
@@ -129,14 +126,21 @@ async def _change(
         found = await run_in_background(_compare, stored, id_map)
         if found.is_empty or dry_run:
             return replace(found, version=await _version(redis, addresses, tenant) + 1)
-        waiting = await prepare_map(redis, addresses.id_map(tenant), id_map)
-        try:
-            with contextlib.suppress(_Overtaken):
-                return await _put_in_place(redis, addresses, tenant, _Prepared(waiting, seen, found, line))
-        finally:
-            if waiting:
-                await redis.unlink(waiting)
+        with contextlib.suppress(_Overtaken):
+            return await _write(redis, addresses, tenant, id_map, _Prepared("", seen, found, line))
     raise WatchError(f"the id map of {tenant} is changed by others all the time")
+
+
+async def _write(
+    redis: Redis, addresses: Addresses, tenant: str, id_map: Mapping[str, str], prepared: "_Prepared"
+) -> Replacement:
+    """Write the map beside the old one, and put it in place. Raises `_Overtaken`, and what redis-py raises."""
+    waiting = await prepare_map(redis, addresses.id_map(tenant), id_map)
+    try:
+        return await _put_in_place(redis, addresses, tenant, prepared._replace(waiting=waiting))
+    finally:
+        if waiting:
+            await redis.unlink(waiting)
 
 
 class _Overtaken(Exception):
