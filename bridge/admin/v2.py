@@ -27,16 +27,15 @@ from bridge.cutover.cutover import Cutover
 from bridge.handshake.authentication import Administrator
 from bridge.tenants.change_log import Stale
 from bridge.tenants.id_map import (
-    Conflicts,
     NothingToTakeBack,
     Replacement,
-    add_to_id_map,
     line_of,
     replace_id_map,
     take_back_id_map,
 )
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Routing, Stage, Tenant
+from bridge.tenants.v2 import Conflicts, add_to_id_map
 
 MOST_CONFLICTS: Final = 100
 IsWhole = Annotated[bool, Query(description="The body is the whole map: what it lacks goes.")]

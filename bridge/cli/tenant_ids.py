@@ -26,15 +26,14 @@ from bridge.cli.tenant_stage import who
 from bridge.cli.tenants import TenantArgument, read_tenants
 from bridge.config.settings import Settings
 from bridge.tenants.id_map import (
-    Conflicts,
     NothingToTakeBack,
     Replacement,
-    add_to_id_map,
     line_of,
     replace_id_map,
     take_back_id_map,
 )
 from bridge.tenants.tenant import TENANT_NAME, Tenant
+from bridge.tenants.v2 import Conflicts, add_to_id_map
 
 MOST_NAMED: Final = 20
 Made = Callable[..., Awaitable[Replacement]]

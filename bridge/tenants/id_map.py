@@ -5,15 +5,11 @@ tenant's record. A running bridge looks for a new map every second.
 
 The old map is compared, but not watched (WATCH) during the comparison: that takes so long that many changes by others
 could come in between. If the map itself was changed meanwhile, all begins anew.
-
-Decided here: to add is not to change. An id that is mapped to another name already is a conflict, as is a name that
-somebody else has: only a replacement changes them.
 """
 
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 from redis.asyncio import Redis
@@ -25,7 +21,6 @@ from bridge.tenants.change_log import Change, add_to_log, ids_changed
 from bridge.tenants.stored_map import prepare_map, put_in_place, read_map
 from bridge.tenants.tenant import Tenant
 from bridge.tenants.versions import number
-from compat.identity import check_id_map, encode
 
 ATTEMPTS: Final = 10
 IDS_VERSION: Final = "ids_version"
@@ -61,14 +56,6 @@ def line_of(tenant: Tenant, who: str, when: str, why: str) -> Line:
     return lambda done: ids_changed(tenant, done.version, who, when, f"ids: {done}" + (f": {why}" if why else ""))
 
 
-class Conflicts(Exception):
-    """Ids that cannot be added to the map that is there: V2 id -> a sentence."""
-
-    def __init__(self, sentences: Mapping[str, str]) -> None:
-        super().__init__(f"{len(sentences):,} ids are in conflict with those that are mapped already")
-        self.sentences: Final = dict(sentences)
-
-
 class NothingToTakeBack(Exception):
     """No change of the map is left that could be taken back."""
 
@@ -83,20 +70,7 @@ async def replace_id_map(
     dry_run: bool = False,
 ) -> Replacement:
     """Replace the whole map, unless both are equal or this is a dry run. Return the differences."""
-    return await _change(redis, addresses, tenant, lambda _stored: id_map, line, dry_run=dry_run)
-
-
-async def add_to_id_map(
-    redis: Redis,
-    addresses: Addresses,
-    tenant: str,
-    id_map: Mapping[str, str],
-    *,
-    line: Line | None = None,
-    dry_run: bool = False,
-) -> Replacement:
-    """Add ids to the map, or none of them. Raises `Conflicts`."""
-    return await _change(redis, addresses, tenant, partial(_added, given=id_map), line, dry_run=dry_run)
+    return await change_id_map(redis, addresses, tenant, lambda _stored: id_map, line, dry_run=dry_run)
 
 
 async def take_back_id_map(
@@ -109,10 +83,10 @@ async def take_back_id_map(
     if not await redis.hexists(addresses.tenant(tenant), CAN_BE_TAKEN_BACK):
         raise NothingToTakeBack
     previous = await read_map(redis, addresses.previous_id_map(tenant))
-    return await _change(redis, addresses, tenant, lambda _stored: previous, line, dry_run=dry_run)
+    return await change_id_map(redis, addresses, tenant, lambda _stored: previous, line, dry_run=dry_run)
 
 
-async def _change(
+async def change_id_map(
     redis: Redis, addresses: Addresses, tenant: str, wanted: Wanted, line: Line | None, *, dry_run: bool
 ) -> Replacement:
     """Make the map that `wanted` returns for the stored one. Raises what `wanted` and redis-py raise.
@@ -193,25 +167,6 @@ async def _version(redis: Any, addresses: Addresses, tenant: str) -> int:
         await redis.hget(addresses.tenants, tenant),
     ]
     return max(number(version or b"") for version in versions)
-
-
-def _added(stored: Mapping[str, str], given: Mapping[str, str]) -> Mapping[str, str]:
-    """Both maps in one. Raises `Conflicts`, and what `check_id_map` raises."""
-    owners = {name: v2_id for v2_id, name in stored.items()}
-    computed = {encode(v2_id): v2_id for v2_id in stored}
-    sentences = {}
-    for v2_id, name in given.items():
-        if stored.get(v2_id, name) != name:
-            sentences[v2_id] = f"{v2_id!r} is mapped to {stored[v2_id]!r} already"
-        elif owners.get(name, v2_id) != v2_id:
-            sentences[v2_id] = f"{name!r} is given to {owners[name]!r} already: one name, one person"
-        elif computed.get(name, v2_id) != v2_id or owners.get(encode(v2_id), v2_id) != v2_id:
-            sentences[v2_id] = f"{v2_id!r} and an id that is mapped already would share a name: choose another"
-    if sentences:
-        raise Conflicts(sentences)
-    id_map = {**stored, **given}
-    check_id_map(id_map)
-    return id_map
 
 
 def _compare(before: Mapping[str, str], after: Mapping[str, str]) -> Replacement:

@@ -1,6 +1,5 @@
 """An id map replaced in Redis while others write too."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -11,9 +10,7 @@ from bridge.broker.addresses import Addresses
 from bridge.tenants import id_map
 from bridge.tenants.id_map import (
     ATTEMPTS,
-    Conflicts,
     NothingToTakeBack,
-    add_to_id_map,
     replace_id_map,
     take_back_id_map,
 )
@@ -69,23 +66,6 @@ async def test_a_large_map_is_replaced_by_another_and_by_none(redis_url: str, ad
         kept = addresses.previous_id_map("acme")
         assert await redis.keys(f"{addresses.id_map('acme')}*") == [kept.encode()]
         assert (await read_map(redis, kept), await redis.ttl(kept)) == (fewer, -1)
-
-
-async def test_two_who_add_at_once_lose_nothing(redis_url: str, addresses: Addresses) -> None:
-    async with Redis.from_url(redis_url) as redis:
-        await asyncio.gather(*(add_to_id_map(redis, addresses, "acme", {f"{n}": f"Xk{n}"}) for n in range(5)))
-        assert await read_map(redis, addresses.id_map("acme")) == {f"{n}": f"Xk{n}" for n in range(5)}
-
-
-async def test_what_is_in_conflict_is_not_added(redis_url: str, addresses: Addresses) -> None:
-    async with Redis.from_url(redis_url) as redis:
-        await replace_id_map(redis, addresses, "acme", {"1": "ann", "2": "ben"})
-        with pytest.raises(Conflicts) as conflicts:
-            await add_to_id_map(redis, addresses, "acme", {"1": "eve", "3": "ben", "ann": "Xk1", "4": "Xk4"})
-        assert set(conflicts.value.sentences) == {"1", "3", "ann"}
-        with pytest.raises(ValueError, match="no Vision ID"):
-            await add_to_id_map(redis, addresses, "acme", {"5": "55"})
-        assert await read_map(redis, addresses.id_map("acme")) == {"1": "ann", "2": "ben"}
 
 
 async def test_what_was_never_changed_is_not_taken_back(redis_url: str, addresses: Addresses) -> None:
