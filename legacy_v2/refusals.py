@@ -36,6 +36,7 @@ REFUSALS: Final[Mapping[str, Refusal]] = {
         Refusal("unauthenticated", 4401, "Connect with a valid api_key, and a valid jwt where one is used."),
         Refusal("token_expired", 4401, "The jwt has expired: fetch a new one and connect again."),
         Refusal("forbidden", 4403, "This key or token may not use this tenant or client id."),
+        Refusal("keys_unavailable", 4503, "The keys that check the jwt cannot be had now: come back in a moment."),
         Refusal("message_too_big", 1009, "Send smaller messages; the limit is max_message_bytes."),
         Refusal("binary_not_supported", 1003, "Send text frames: binary frames are not supported."),
         Refusal("v2_retired", 4410, "V2 is retired for this tenant: connect to the successor."),

@@ -77,9 +77,15 @@ def _raw_path(websocket: WebSocket) -> str:
     return raw.decode("ascii") if raw else str(websocket.scope["path"])
 
 
+def first_offered(websocket: WebSocket) -> str | None:
+    """The subprotocol to answer with, as legacy did: browsers fail a connection that takes up none that they offer."""
+    return next(iter(websocket.scope.get("subprotocols") or ()), None)
+
+
 async def _refuse(websocket: WebSocket, refused: Refused) -> None:
     refusal = REFUSALS[refused.code]
     extra = {} if refused.successor is None else {"successor": refused.successor}
-    await websocket.accept(headers=[(name.encode(), value.encode()) for name, value in refused.headers.items()])
+    headers = [(name.encode(), value.encode()) for name, value in refused.headers.items()]
+    await websocket.accept(first_offered(websocket), headers)
     await websocket.send_text(refusal_frame(refusal, **extra).decode())
     await websocket.close(refusal.close or 1008, refused.code)

@@ -57,6 +57,13 @@ REFUSALS: Final[Mapping[str, Refusal]] = {
         Refusal("token_expired", 4401, False, 401, "The jwt has expired: fetch a new one and connect again."),
         Refusal("forbidden", 4403, False, 403, "This key or token may not use this tenant or client id."),
         Refusal(
+            "keys_unavailable",
+            4503,
+            True,
+            503,
+            "The keys that check the jwt cannot be had now: come back in a moment.",
+        ),
+        Refusal(
             "stage_legacy", 4404, False, 403, "This tenant is not on V3 yet: connect with V2, or ask the operator."
         ),
         Refusal("message_too_big", 1009, False, 413, "Send smaller messages; the limit is max_message_bytes."),

@@ -23,11 +23,12 @@ from bridge.handshake.tokens import NotAdmitted
 from bridge.records.cluster_counts import TenantCounts, read_cluster_counts
 from bridge.records.reports import Reports
 from bridge.sockets.ports import vouch
-from bridge.tenants.id_map import replace_id_map
+from bridge.tenants.id_map import Replacement
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 
 _BEARER: Final = HTTPBearer(scheme_name="Bearer", description="A key that has `admin = true`.", auto_error=False)
+JsonFact = dict[str, Any]
 
 
 class TenantService:
@@ -138,12 +139,12 @@ class TenantService:
             raise AdminRefusal(403, "forbidden", 'This is for keys of all tenants: `tenants = ["*"]`.')
         return ReportAnswer(self.reports.turns, "", administrator, make)
 
-    async def replace_ids(self, tenant: Tenant, ids: dict[str, str]) -> dict[str, Any]:
-        """Replace the id map. Return its size, the new version, and how many ids were added, removed and changed."""
-        done = await replace_id_map(self._redis, self._addresses, tenant.name, ids)
+    async def change_ids(self, tenant: Tenant, make: Callable[[Redis, Addresses], Awaitable[Replacement]]) -> JsonFact:
+        """Change the id map. Return its size, the new version, and how many ids were added, removed and changed."""
+        done = await make(self._redis, self._addresses)
         await self._table.look_once(tenant.name)
         counts = {"added": len(done.added), "removed": len(done.removed), "changed": len(done.changed)}
-        return {"tenant": tenant.name, "version": done.version, "ids": len(ids), **counts}
+        return {"tenant": tenant.name, "version": done.version, "ids": done.size, **counts}
 
     async def _facts(self) -> tuple[TenantCounts, str | None]:
         if not self._is_redis_there():

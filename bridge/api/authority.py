@@ -28,7 +28,7 @@ API_KEY_HEADER: Final = "X-Api-Key"
 _API_KEY: Final = APIKeyHeader(
     name=API_KEY_HEADER, scheme_name="ApiKey", description="The entry ticket, as in `?api_key=…`.", auto_error=False
 )
-OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy", "rate_limited")
+OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy", "rate_limited", "keys_unavailable")
 """The refusal codes of `Authority`."""
 
 

@@ -1,6 +1,7 @@
 """`/healthz`, `/readyz`, `/metrics`, `/v3/schema`: routes for operators and their programs. Nothing here is secret."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -20,6 +21,9 @@ class Readiness(BaseModel):
     trouble: list[str]
 
 
+KEYS_ARE_MISSING: Final = "the keys of jwks_url cannot be fetched: tokens by keys that are not known wait"
+
+
 def router(
     bus: Bus,
     subscriber: Subscriber,
@@ -27,8 +31,12 @@ def router(
     connections: Connections,
     exposition: Callable[[], Awaitable[bytes]],
     configuration_hash: Callable[[], str],
+    keys_are_missing: Callable[[], bool],
 ) -> APIRouter:
-    """The routes. `exposition` returns the metrics in Prometheus' text format."""
+    """The routes. `exposition` returns the metrics in Prometheus' text format.
+
+    While `keys_are_missing` the process stays ready, since whoever needs no token is served: the trouble is named.
+    """
     routes = APIRouter()
 
     @routes.head("/healthz", include_in_schema=False)
@@ -46,7 +54,8 @@ def router(
     async def readiness() -> JSONResponse:
         troubles = _troubles(bus, subscriber, leases, connections)
         trouble = list(dict.fromkeys(sentence for sentence, is_so in troubles if is_so))
-        said = {"ready": not trouble, "trouble": trouble, "configuration": configuration_hash()}
+        named = [*trouble, *([KEYS_ARE_MISSING] if keys_are_missing() else [])]
+        said = {"ready": not trouble, "trouble": named, "configuration": configuration_hash()}
         return JSONResponse(said, 503 if trouble else 200)
 
     @routes.head("/metrics", include_in_schema=False)

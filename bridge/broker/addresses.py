@@ -108,6 +108,10 @@ class Addresses:
         """Hash: a tenant's V2 ids -> Vision IDs."""
         return f"{self.prefix}:tenant:{tenant}:ids"
 
+    def previous_id_map(self, tenant: str) -> str:
+        """Hash: a tenant's id map as it was before its last change."""
+        return f"{self.prefix}:tenant:{tenant}:ids:previous"
+
     def roll(self, tenant: str, name: str) -> str:
         """Hash: the rows of one of a tenant's rolls.
 

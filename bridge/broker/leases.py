@@ -12,6 +12,7 @@ import structlog
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses, process_in
 from bridge.broker.bus import Bus
+from bridge.broker.cluster import explained
 from bridge.broker.link import pack
 from bridge.broker.presence import Presence
 from bridge.broker.scripts import Script
@@ -75,7 +76,7 @@ class Leases:
 
     def _renewed(self, reply: object) -> None:
         if not isinstance(reply, list):
-            self.trouble = "Redis cannot be reached" if reply is None else str(reply)
+            self.trouble = "Redis cannot be reached" if reply is None else explained(reply)
             return
         self.trouble = None
         state, expired = reply

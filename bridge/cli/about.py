@@ -11,11 +11,17 @@ NAME: Final = "aether-bridge"
 def _say_version(wanted: bool) -> None:
     if not wanted:
         return
-    try:
-        typer.echo(f"{NAME} {version(NAME)}")
-    except PackageNotFoundError:
-        typer.echo(f"{NAME}, run from its sources: no version is installed")
+    installed = version_installed()
+    typer.echo(f"{NAME} {installed}" if installed else f"{NAME}, run from its sources: no version is installed")
     raise typer.Exit
+
+
+def version_installed() -> str | None:
+    """The version of the installed package; `None` if the sources are run as they are."""
+    try:
+        return version(NAME)
+    except PackageNotFoundError:
+        return None
 
 
 def about(

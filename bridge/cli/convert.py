@@ -12,6 +12,7 @@ from bridge.audit.conversion import REFUSED, Converted, to_v2, to_v3
 from bridge.cli.dialect import DialectOption, read_dialect
 from bridge.cli.lines import read_lines
 from bridge.cli.options import STANDARD_INPUT, ConfigOption
+from bridge.cli.table import visible
 from compat.dialect import Dialect
 
 Direction = Literal["v2-to-v3", "v3-to-v2"]
@@ -60,7 +61,7 @@ def _convert(file: Path, conversion: Callable[[bytes, Dialect], Converted], dial
         converted = conversion(line, dialect)
         counts[converted.outcome] += 1
         if converted.problem:
-            typer.echo(f"aether-bridge: line {number} {converted.problem}", err=True)
+            typer.echo(f"aether-bridge: line {number} {visible(converted.problem)}", err=True)
         output.write((converted.line or NOTHING_TO_SAY) + b"\n")
         output.flush()
     return counts

@@ -39,6 +39,11 @@ def read_id_map(text: str) -> tuple[dict[str, str], list[Problem]]:
     return id_map, sorted(problems + _collisions(id_map, lines))
 
 
+def lines_in(text: str) -> dict[str, int]:
+    """V2 id -> the line on which it stands, in a file without problems."""
+    return {row[0]: line for line, row in _rows(text, [])}
+
+
 def _rows(text: str, problems: list[Problem]) -> Iterator[tuple[int, list[str]]]:
     """Each row with the line on which it begins, without the header and empty rows. Adds CSV errors to `problems`."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)

@@ -20,7 +20,7 @@ from bridge.cli.schema import schema
 from bridge.cli.serve import serve
 from bridge.cli.tenant_census import show_census, show_turned_away  # V2
 from bridge.cli.tenant_guards import guards  # V2
-from bridge.cli.tenant_ids import replace_ids  # V2
+from bridge.cli.tenant_ids import change_ids  # V2
 from bridge.cli.tenant_reports import show_ledger  # V2
 from bridge.cli.tenant_stage import list_changes, roll_back, set_stage  # V2
 from bridge.cli.tenants import list_tenants, show_tenant
@@ -45,7 +45,7 @@ tenants.command("census")(show_census)  # V2
 tenants.command("turned-away")(show_turned_away)  # V2
 tenants.command("ledger")(show_ledger)  # V2
 tenants.command("guards")(guards)  # V2
-tenants.command("ids")(replace_ids)  # V2
+tenants.command("ids")(change_ids)  # V2
 app.add_typer(tenants)
 
 app.command()(convert)  # V2

@@ -8,6 +8,7 @@ from typing import Annotated, Concatenate, Final, NoReturn, ParamSpec
 
 import typer
 
+from bridge.cli.table import visible
 from bridge.config.settings import Settings, SettingsError, load
 
 P = ParamSpec("P")
@@ -25,8 +26,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Say it in JSON, for a 
 
 
 def fail(message: str) -> NoReturn:
-    """Print the message on standard error and exit with status 1."""
-    typer.echo(f"aether-bridge: {message}", err=True)
+    """Print the message on standard error and exit with status 1. It may have several lines."""
+    typer.echo(f"aether-bridge: {chr(10).join(map(visible, message.split(chr(10))))}", err=True)
     raise typer.Exit(1)
 
 

@@ -14,8 +14,11 @@ from typing import Annotated, Final, Never
 import structlog
 import typer
 
+from bridge.broker.cluster import SENTENCE, is_cluster
 from bridge.broker.private_server import EmbeddedError, PrivateServer
+from bridge.cli.about import version_installed
 from bridge.cli.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
+from bridge.config.redaction import redact
 from bridge.config.reload import Source, read_anew
 from bridge.config.settings import Settings, SettingsError
 from bridge.runtime import logs
@@ -160,6 +163,8 @@ def _listener(host: str, port: int, *, shared: bool) -> socket.socket:
 @contextlib.contextmanager
 def _redis(settings: Settings) -> Iterator[str]:
     if settings.redis_url is not None:
+        if is_cluster(settings.redis_url):
+            fail(f"{redact(settings.redis_url)}: {SENTENCE}")
         yield settings.redis_url
         return
     try:
@@ -170,8 +175,19 @@ def _redis(settings: Settings) -> Iterator[str]:
 
 
 def _greet(settings: Settings, listener: socket.socket) -> None:
+    """Say where the bridge listens: one line of the log, and on a terminal some lines for a person."""
     host, port = listener.getsockname()[:2]
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    log.info(
+        "started",
+        address=f"http://{where}",
+        version=version_installed(),
+        workers=settings.workers,
+        is_open=settings.is_open,
+        socketio=settings.socketio,
+    )
+    if logs.are_json(settings.log_format):
+        return
     typer.echo(f"Aether Bridge on http://{where}")
     typer.echo(f"  V3  ws://{where}/v3/ws/group/{{group_id}}/client/{{client_id}}")
     typer.echo(f"  V2  ws://{where}/ws/group/{{group_id}}/client/{{client_id}}")

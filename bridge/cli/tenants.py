@@ -15,7 +15,7 @@ from bridge.broker.addresses import Addresses
 from bridge.cli.dialect import dialect_rules  # V2
 from bridge.cli.options import JsonOption, fail, with_settings
 from bridge.cli.redis_connection import warn_of_others, with_redis
-from bridge.cli.table import columns
+from bridge.cli.table import columns, visible
 from bridge.config.settings import Settings
 from bridge.tenants.stored_state import read_state
 from bridge.tenants.tenant import TENANT_NAME, Tenant, TenantState
@@ -57,7 +57,7 @@ def list_tenants(settings: Settings, as_json: JsonOption = False) -> None:
     typer.echo(columns([head, *map(_row, known)]))
     for one in known:
         if one.problem:
-            typer.echo(f"aether-bridge: {one.tenant.name}: {one.problem}", err=True)
+            typer.echo(f"aether-bridge: {one.tenant.name}: {visible(one.problem)}", err=True)
 
 
 @with_settings

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from bridge.budget.client_address import networks_of
 from bridge.budget.drain import OutboxBounds
+from bridge.config.hosts import origin_setting
 from bridge.config.tables import TenantName
 
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
@@ -47,7 +48,7 @@ class EndpointSettings(BaseModel):
 class AdmissionSettings(BaseModel):
     """Who may connect, and through which optional doors."""
 
-    allowed_origins: tuple[str, ...] = Field(
+    allowed_origins: tuple[Annotated[str, AfterValidator(origin_setting)], ...] = Field(
         (),
         description="Web origins that may connect; empty allows any with a key.",
         examples=[["https://app.example.com"]],

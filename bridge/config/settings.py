@@ -3,6 +3,7 @@
 They only hold and validate values: this module never connects to Redis, and starts nothing.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,9 +70,9 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
         """Raise `ValueError` if these settings contradict each other."""
         if len({key.sha256 for key in self.keys}) != len(self.keys):
             raise ValueError("two keys have the same sha256")
-        hosts = [host.lower() for table in self.tenants.values() for host in table.hosts]
-        if len(set(hosts)) != len(hosts):
-            raise ValueError("two tenants claim the same host")
+        hosts = Counter(host for table in self.tenants.values() for host in set(table.hosts))
+        if doubled := next((host for host, number in hosts.items() if number > 1), None):
+            raise ValueError(f"two tenants claim the same host, {doubled}: leave it with one of them")
         guarded = [name for name, table in self.tenants.items() if table.guard.any]
         if guarded and not self.records:
             raise ValueError(

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from bridge.config.hosts import host_setting
 from bridge.config.public_key import check_public_key
 from bridge.config.v2 import DialectRules, dialect_of  # V2
 from bridge.tenants.guard_rules import NO_GUARDS, GuardRules
@@ -44,7 +45,7 @@ class TenantSettings(_Table):
     stage: Stage = "bridge"
     share: Share | None = Field(None, description="In drain alone, which needs one.")
     v2_routing: Routing = "global"
-    hosts: tuple[str, ...] = Field((), examples=[["acme.example.com"]])
+    hosts: tuple[Annotated[str, AfterValidator(host_setting)], ...] = Field((), examples=[["acme.example.com"]])
     deprecated: date | None = None
     sunset: date | None = None
     dialect: DialectRules = {}  # V2
@@ -65,7 +66,7 @@ class TenantSettings(_Table):
             stage=self.stage,
             share=self.share or 0,
             v2_routing=self.v2_routing,
-            hosts=tuple(host.lower() for host in self.hosts),
+            hosts=tuple(dict.fromkeys(self.hosts)),
             deprecated=self.deprecated,
             sunset=self.sunset,
             dialect=dialect_of(self.dialect),  # V2

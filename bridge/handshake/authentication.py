@@ -15,10 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import structlog
+
 from bridge.config.settings import Settings
 from bridge.config.tables import EVERY_TENANT, ROLES, Grant, Jwt, Key, Role
 from bridge.handshake.api_keys import ApiKeys
-from bridge.handshake.tokens import Claims, NotAdmitted, Tokens
+from bridge.handshake.tokens import Claims, NotAdmitted, Tokens, text_of
 from bridge.messaging.connections import Ticket
 from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant
 
@@ -26,6 +28,8 @@ CREDENTIALS: Final = ("api_key", "jwt", "x_account_id")
 
 Query = Sequence[tuple[str, str]]
 Verdict = Literal["unauthenticated", "forbidden", "going_away"]
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,25 @@ class Authentication:
         return None if key.broadcast == ticket.grant else "going_away"
 
     async def identify(self, query: Query) -> Identity:
-        """The identity that these credentials prove. Raises `NotAdmitted`."""
+        """The identity that these credentials prove. Raises `NotAdmitted`. Why a token is refused is logged."""
+        try:
+            return await self._identify(query)
+        except NotAdmitted as refused:
+            if refused.reason:
+                log.info("token_refused", code=refused.code, reason=refused.reason)
+            raise
+
+    def prefetch_keys(self) -> None:
+        """Fetch the keys of tokens, if they are fetched, before the first token comes."""
+        if self._tokens is not None:
+            self._tokens.prefetch()
+
+    @property
+    def keys_are_missing(self) -> bool:
+        """Whether tokens cannot be checked now, because their keys cannot be fetched."""
+        return self._tokens is not None and self._tokens.keys_are_missing
+
+    async def _identify(self, query: Query) -> Identity:
         given = _credentials(query)
         if self.is_open:
             return await self._identify_openly(given)
@@ -181,7 +203,7 @@ class Authentication:
     def _identity(self, tenant: str, claims: Claims | None, key: Key | None) -> Identity:
         """The identity of who has this key; without a key, of somebody whom an open bridge lets in."""
         must = self._tokens is not None and self._tokens.client_claim is not None
-        subject = claims.get(self._tokens.client_claim) if claims and self._tokens and must else None  # type: ignore[arg-type]
+        subject = text_of(claims.get(self._tokens.client_claim)) if claims and self._tokens and must else None  # type: ignore[arg-type]
         return Identity(
             tenant=tenant,
             grant="tenant" if key is None else key.broadcast,
@@ -189,7 +211,7 @@ class Authentication:
             key_name="" if key is None else key.name,
             key_digest="" if key is None else key.sha256,
             expires_at=None if claims is None else claims["exp"],
-            subject=subject if isinstance(subject, str) and not subject.startswith(GENERATED_ID_PREFIX) else None,
+            subject=subject if subject and not subject.startswith(GENERATED_ID_PREFIX) else None,
             must_be_subject=must,
         )
 
@@ -204,23 +226,22 @@ class Authentication:
         if token is None:
             return None
         if self._tokens is None:
-            raise NotAdmitted("unauthenticated")
+            raise NotAdmitted("unauthenticated", "no [jwt] is configured")
         return await self._tokens.claims(token)
 
     def _account(self, claims: Claims) -> str | None:
-        account = claims.get(self._tokens.account_claim) if self._tokens is not None else None
-        return account if isinstance(account, str) else None
+        return text_of(claims.get(self._tokens.account_claim)) if self._tokens is not None else None
 
     def _tenant(self, key: Key, claims: Claims | None, x_account_id: str | None) -> str:
         account = x_account_id if claims is None else self._account(claims)
         if claims is not None and (account is None or x_account_id not in (None, account)):
-            raise NotAdmitted("forbidden")
+            raise NotAdmitted("forbidden", "no account in its claim, or another than x_account_id")
         if account is None:
             account = key.tenants[0] if len(key.tenants) == 1 and key.tenants[0] != EVERY_TENANT else None
         if account is None or not key.opens(account):
-            raise NotAdmitted("forbidden")
+            raise NotAdmitted("forbidden", "" if claims is None else "its account is not one of the key's tenants")
         if self._known(account) is None:
-            raise NotAdmitted("forbidden")
+            raise NotAdmitted("forbidden", "" if claims is None else "its account is no tenant that is known")
         return account
 
 

@@ -129,12 +129,16 @@ class AdmittedClient(Generic[Guest]):
 
 @dataclass(frozen=True, slots=True)
 class AdmittedWebSocket(Generic[Guest]):
-    """An admitted client whose WebSocket handshake is not answered yet. `headers` are sent with the 101 response."""
+    """An admitted client whose WebSocket handshake is not answered yet.
+
+    `headers` and `subprotocol` are sent with the 101 response.
+    """
 
     client: AdmittedClient[Guest]
     websocket: WebSocket
     renderer: Renderer
     headers: Mapping[str, str]
+    subprotocol: str | None = None
 
     @property
     def guest(self) -> Guest:
@@ -162,7 +166,8 @@ class AdmittedWebSocket(Generic[Guest]):
             connection.lost()
 
     async def _accept(self) -> None:
-        await self.websocket.accept(headers=[(name.encode(), value.encode()) for name, value in self.headers.items()])
+        headers = [(name.encode(), value.encode()) for name, value in self.headers.items()]
+        await self.websocket.accept(self.subprotocol, headers)
 
 
 def _other_server() -> Response:

@@ -3,7 +3,8 @@
 A known key is returned at once, and fetched again in the background when it is older than `KEPT_SECONDS`. A caller
 waits for a fetch in two cases only: its key is unknown, or the last fetch is longer ago than `SILENCE` times
 `KEPT_SECONDS`. At most one fetch runs at a time, and it ends after `ANSWER_SECONDS`. If it fails, known keys stay
-valid. For unknown keys there is at most one fetch in `PAUSE_SECONDS`, and nothing is stored for them.
+valid, and an unknown one is `Unreachable`: it may be good. For unknown keys there is at most one fetch in
+`PAUSE_SECONDS`, and nothing is stored for them.
 """
 
 import asyncio
@@ -28,6 +29,10 @@ PAUSE_SECONDS: Final = 3
 log = structlog.get_logger(__name__)
 
 
+class Unreachable(Exception):
+    """A key is not known, and the last fetch failed: it may be good."""
+
+
 class KeyCache:
     """The keys at one URL, fetched when they are needed."""
 
@@ -40,15 +45,30 @@ class KeyCache:
         self._fetch: Fetch[dict[str, AllowedPublicKeys]] | None = None
         self._is_well = True
 
+    @property
+    def is_well(self) -> bool:
+        """Whether the last fetch succeeded. If not, the next one is begun here, so that it shows when it does."""
+        if not self._is_well and time.monotonic() - self._asked_at > PAUSE_SECONDS:
+            self._begin()
+        return self._is_well
+
+    def prefetch(self) -> None:
+        """Begin the first fetch, before the first token comes."""
+        self._begin()
+
     async def key(self, name: str | None) -> AllowedPublicKeys | None:
-        """The key with this `kid`; `None` when there is none now."""
+        """The key with this `kid`; `None` when there is none. Raises `Unreachable` when that cannot be known now."""
+        if not name:
+            return None
         age = time.monotonic() - self._asked_at
         is_known = name in self._keys
         if age > (KEPT_SECONDS if is_known else PAUSE_SECONDS):
             self._begin()
         if self._asking is not None and not (is_known and age <= SILENCE * KEPT_SECONDS):
             await asyncio.shield(self._asking)
-        return self._keys.get(name or "")
+        if name not in self._keys and not self._is_well:
+            raise Unreachable
+        return self._keys.get(name)
 
     def _begin(self) -> None:
         """Start a fetch, unless one is under way or the thread of an earlier one, which ended too late, still runs."""
@@ -61,12 +81,17 @@ class KeyCache:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 self._keys = await asyncio.wrap_future(self._fetch.done)
-            self._is_well = True
+            self._tell_if_well_again()
         except Exception as error:  # noqa: BLE001 - a failing key server must not stop clients with known keys
             self._tell(error)
         finally:
             self._fetch.end()
             self._asked_at, self._asking = time.monotonic(), None
+
+    def _tell_if_well_again(self) -> None:
+        if not self._is_well:
+            log.info("keys_reachable", address=redact(self._url))
+        self._is_well = True
 
     def _tell(self, error: Exception) -> None:
         """Log the failure, once until a fetch succeeds again."""

@@ -97,6 +97,7 @@ class Handshakes(Part):
         return (self.key_watch,)
 
     async def start(self) -> None:
+        self.authentication.prefetch_keys()
         await self.key_watch.look_once()
 
     def metrics(self) -> Iterable[Metric]:

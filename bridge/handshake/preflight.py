@@ -6,7 +6,6 @@ handshake failed. That is enough here, since a correct client causes none of the
 
 from collections.abc import Callable, Collection
 from typing import Final, cast
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -15,14 +14,13 @@ from starlette.websockets import WebSocket
 from bridge.broker.bus import Bus
 from bridge.broker.subscriber import Subscriber
 from bridge.budget.shares import Shares
-from bridge.config.sections import LOOPBACK_HOSTS
+from bridge.config.hosts import host_in, is_loopback
 from bridge.config.settings import Settings
 from bridge.handshake.request import HandshakeRequest, request_in
 from bridge.handshake.subscriptions import Unavailable
 from bridge.messaging.connections import Connections
 from bridge.sockets.service_unavailable import service_unavailable
 
-_LOOPBACK: Final = frozenset(f"[{host}]" if ":" in host else host for host in LOOPBACK_HOSTS)
 _ORIGIN_SENTENCE: Final = "This web origin may not connect; add it to allowed_origins."
 _BUS_DOWN_SENTENCE: Final = "Redis cannot be reached; connect again in a moment."
 
@@ -62,27 +60,19 @@ class OriginCheck:
         """
         if self._allowed or self._only_loopback:
             return self.passes(headers)
-        own = {host_name(headers.get("host", "")), *hosts}
+        own = {host_in(headers.get("host", "")), *hosts}
         return all(_host_of(origin) in own for origin in headers.getlist("origin"))
 
 
-def host_name(host: str) -> str:
-    """The host of a Host header, in lower case and without the port."""
-    return host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host.lower()
-
-
 def _is_loopback(origin: str) -> bool:
-    return _host_of(origin) in _LOOPBACK
+    host = _host_of(origin)
+    return host is not None and is_loopback(host)
 
 
 def _host_of(origin: str) -> str | None:
     """The host of a web origin, written as in a Host header; `None` when this is no HTTP or HTTPS origin."""
-    try:
-        parts = urlsplit(origin)
-        name = parts.hostname if parts.scheme in ("http", "https") else None
-    except ValueError:
-        return None
-    return f"[{name}]" if name is not None and ":" in name else name
+    scheme, _, authority = origin.partition("://")
+    return host_in(authority) if scheme.lower() in ("http", "https") and authority else None
 
 
 class Preflight:

@@ -9,8 +9,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import Final
 
+from bridge.config.hosts import host_in
 from bridge.handshake.authentication import Authentication, Query
-from bridge.handshake.preflight import host_name
 from bridge.handshake.request import HandshakeRequest
 from bridge.records.refused_clients import NO_TENANT
 from bridge.tenants.table import TenantTable
@@ -47,7 +47,7 @@ class PresumedTenant:
         yield self._admitted.get(_digest_in(request.query) or b"", "")
         if key is None or key.opens(account):
             yield account
-        at_host = self._table.of_host(host_name(request.headers.get("host", "")))
+        at_host = self._table.of_host(host_in(request.headers.get("host", "")))
         yield NO_TENANT if at_host is None else at_host.name
         names = [tenant.name for tenant in self._table.all()]
         yield names[0] if len(names) == 1 else NO_TENANT

@@ -18,10 +18,11 @@ from starlette.datastructures import Headers
 from starlette.websockets import WebSocket
 
 from bridge.broker.presence import Place, Protocol
+from bridge.config.hosts import host_in
 from bridge.config.settings import Settings
 from bridge.handshake.authentication import Authentication, Identity
 from bridge.handshake.connect import AdmittedClient, AdmittedWebSocket, ClientInfo, Connector
-from bridge.handshake.preflight import Denied, OriginCheck, Preflight, foreign_origin, host_name
+from bridge.handshake.preflight import Denied, OriginCheck, Preflight, foreign_origin
 from bridge.handshake.refusal_record import RefusalRecord
 from bridge.handshake.request import HandshakeRequest
 from bridge.handshake.tokens import NotAdmitted
@@ -32,6 +33,7 @@ from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant, deprecation_headers, successor_path
 from legacy_v2 import ports as v2
 from legacy_v2.frames import DEFAULT_GROUP, MAX_ID_CHARACTERS
+from legacy_v2.websocket_door import first_offered
 
 
 class Credentials:
@@ -68,7 +70,7 @@ class Credentials:
         return self._authentication.anonymous(name)
 
     def _tenant_of(self, headers: Headers) -> str | None:
-        tenant = self._table.of_host(host_name(headers.get("host", "")))
+        tenant = self._table.of_host(host_in(headers.get("host", "")))
         return tenant.name if tenant is not None else self._anonymous_tenant
 
     def _is_page_allowed(self, headers: Headers, name: str | None) -> bool:
@@ -108,7 +110,8 @@ class V2Handshake:
         client = await self.identify(request, group_id, client_id, "v2")
         guest, tenant = client.guest, self._table.of(client.guest.tenant)
         headers = deprecation_headers(tenant, successor_path(guest.group_name, guest.client_name))
-        return AdmittedWebSocket(client, websocket, V2Renderer(guest.tenant, self._table, self._counts), headers)
+        renderer = V2Renderer(guest.tenant, self._table, self._counts)
+        return AdmittedWebSocket(client, websocket, renderer, headers, first_offered(websocket))
 
     async def identify(
         self, request: HandshakeRequest, group_id: str | None, client_id: str | None, protocol: Protocol

@@ -23,6 +23,7 @@ from bridge.api.errors import handle_errors
 from bridge.budget.budget import Budget
 from bridge.config.reload import Configuration, Reloaded, Source
 from bridge.config.settings import Settings
+from bridge.handshake.own_name import OwnName, answers_every_name
 from bridge.handshake.preflight import Denied, answer_in_http
 from bridge.runtime import limits, v3
 from bridge.runtime.clock import WallClock
@@ -74,6 +75,8 @@ class Application(FastAPI):
         self.configured.add(self._take)
         handle_errors(self)
         self.add_exception_handler(Denied, answer_in_http)
+        if not answers_every_name(settings):
+            self.add_middleware(OwnName)
 
     def _take(self, settings: Settings) -> None:
         self.settings = settings
@@ -147,8 +150,10 @@ def _mount_api(app: Application, process: Process, configuration_hash: Callable[
     app.include_router(presence.router(authority, process.broker.presence))
     broker, connections = process.broker, process.messaging.connections
     exposition = _exposition(process, app.worker_group)
+    authentication = process.handshakes.authentication
     facts = (broker.bus, broker.subscriber, broker.leases, connections)
-    app.include_router(health.router(*facts, exposition, configuration_hash))
+    keys_are_missing = lambda: authentication.keys_are_missing  # noqa: E731
+    app.include_router(health.router(*facts, exposition, configuration_hash, keys_are_missing))
     client_files.mount(app)
     docs.mount(app)
 

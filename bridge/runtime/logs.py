@@ -17,11 +17,19 @@ from bridge.config.redaction import CREDENTIAL_NAME, REDACTED, redact
 from bridge.runtime.log_restraint import Restraint
 from bridge.runtime.log_writer import LogWriter
 
+LogFormat = Literal["auto", "json", "console"]
 
-def configure(log_format: Literal["auto", "json", "console"], level: str) -> None:
+
+def are_json(log_format: LogFormat) -> bool:
+    """Whether each line of the log is a JSON object: then nothing else may be written between them."""
+    return log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
+
+
+def configure(log_format: LogFormat, level: str) -> None:
     """Send everything that any library logs through one formatter to standard error, from this level up."""
-    as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
-    renderer: Processor = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    renderer: Processor = (
+        structlog.processors.JSONRenderer() if are_json(log_format) else structlog.dev.ConsoleRenderer()
+    )
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -11,6 +11,7 @@ import socket
 from functools import partial
 from typing import Any, Final, cast
 
+import structlog
 import uvicorn
 
 from bridge.budget.client_address import client_address
@@ -21,6 +22,8 @@ from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.metered import Metered
 from bridge.sockets.websocket_protocol import WebSocketProtocol
+
+log = structlog.get_logger(__name__)
 
 PING_INTERVAL_SECONDS: Final = 20.0
 PING_TIMEOUT_SECONDS: Final = 20.0
@@ -59,6 +62,7 @@ class Server(uvicorn.Server):
         super().handle_exit(signal.SIGTERM, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        log.info("stopping", drain_seconds=self._drain_seconds)
         deadline = asyncio.get_running_loop().time() + seconds_for_parts(self._drain_seconds)
         for server in self.servers:
             server.close()
@@ -66,6 +70,7 @@ class Server(uvicorn.Server):
             await self._app.process.stop()
         await self._let_flush(deadline)
         await super().shutdown(sockets)
+        log.info("stopped")
 
     async def _let_flush(self, deadline: float) -> None:
         """Wait until all WebSockets have sent their queued data and closed. At the deadline, abort the rest."""

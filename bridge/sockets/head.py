@@ -1,5 +1,6 @@
 """Bounds on the head of an HTTP request, and the responses to a head that exceeds them or is no HTTP. Pure."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
@@ -16,8 +17,10 @@ LIST_HEADERS: Final = frozenset((b"connection", b"upgrade"))
 
 Together they may have `MAX_LISTED_BYTES` in one head.
 """
-DROPPED_HEADERS: Final = frozenset((b"cookie", b"sec-websocket-protocol", b"sec-websocket-extensions"))
-"""Headers that are dropped. The bridge uses no cookies, subprotocols or extensions; libraries would parse each item."""
+DROPPED_HEADERS: Final = frozenset((b"cookie", b"sec-websocket-extensions"))
+"""Headers that are dropped. The bridge uses no cookies and no extensions; libraries would parse each item."""
+SUBPROTOCOLS: Final = b"sec-websocket-protocol"
+_FIRST_TOKEN: Final = re.compile(rb"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]{1,128})[ \t]*(?:,|\Z)")
 _REST_OF_REQUEST_LINE: Final = len("  HTTP/1.1\r\n")
 _REST_OF_HEADER_LINE: Final = len(": \r\n")
 _SENTENCES: Final[Mapping[int, str]] = {
@@ -75,6 +78,12 @@ def origin_form(url: bytes) -> bytes:
 def is_used(name: bytes) -> bool:
     """Whether the bridge uses this header. Others are not passed on."""
     return name.lower() not in DROPPED_HEADERS
+
+
+def first_subprotocol(value: bytes) -> bytes | None:
+    """The first subprotocol that is offered, the only one that is ever used; `None` if it is no token (RFC 9110)."""
+    first = _FIRST_TOKEN.match(value)
+    return None if first is None else first[1]
 
 
 def refusal(status: int, headers: bytes = b"") -> bytes:

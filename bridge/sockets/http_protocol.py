@@ -14,7 +14,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from bridge.budget.turns import A_CONNECTION_SECONDS, A_READ_SECONDS
 from bridge.sockets.head import (
     MAX_HEADERS,
+    SUBPROTOCOLS,
     HeadSize,
+    first_subprotocol,
     has_too_many_fields,
     is_request_line_too_long,
     is_used,
@@ -201,8 +203,15 @@ class HttpProtocol(HttpClosing):
         if self._head_size.is_header_too_large(name, value) or len(self.headers) >= MAX_HEADERS:
             self._status = 431
             raise Unreadable
-        if is_used(name):
+        if name.lower() == SUBPROTOCOLS:
+            self._on_subprotocols(value)
+        elif is_used(name):
             super().on_header(name, value)
+
+    def _on_subprotocols(self, value: bytes) -> None:
+        first = first_subprotocol(value)
+        if first is not None and all(known != SUBPROTOCOLS for known, _ in self.headers):
+            super().on_header(SUBPROTOCOLS, first)
 
     def on_headers_complete(self) -> None:
         if self._is_resuming:

@@ -31,7 +31,7 @@ LOSER: Final = "aether-bridge"
 LOSS: Final = "Redis came back without its data: census, ledger, history and the record from before are lost"
 REPLACED: Final = "Something else stood in Redis under the name of the {}: what it held is lost"
 
-Kind = Literal["change", "rollback", "loss", "guards"]
+Kind = Literal["change", "rollback", "loss", "guards", "ids"]
 
 CHANGE: Final = Script.in_file("bridge.tenants", "change_log_make")
 ADOPT: Final = Script.in_file("bridge.tenants", "change_log_adopt")
@@ -209,6 +209,18 @@ def log_command(addresses: Addresses, change: Change) -> bytes:
 def newest_step(changes: Iterable[Change]) -> Change | None:
     """The newest of `changes` (newest first) that moved the tenant; `None` if none did."""
     return next((change for change in changes if change.before != change.after), None)
+
+
+def ids_changed(tenant: Tenant, version: int, who: str, when: str, why: str) -> Change:
+    """The line that says that the id map was changed. It moves nothing, so no rollback touches it."""
+    standing = Standing.of(tenant)
+    return Change(tenant.name, version, who, when, standing, standing, why, "ids")
+
+
+def add_to_log(pipeline: Any, addresses: Addresses, change: Change) -> None:
+    """Queue the command that adds a line to the log, at `change.version`, and changes nothing else."""
+    fields = {"tenant": change.tenant, "version": change.version, "change": _text(change)}
+    pipeline.xadd(addresses.record(change.tenant), fields, maxlen=RECORD_LENGTH, approximate=False)
 
 
 def standings(changes: Iterable[Change]) -> Iterator[Standing]:

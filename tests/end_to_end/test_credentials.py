@@ -366,3 +366,59 @@ async def test_credentials_are_in_no_line_of_the_log(keyed: BridgeProcess) -> No
     assert await why_refused(keyed, "api_key=a-secret-that-is-wrong") == ("unauthenticated", 4401)
     for told in (secret, api_key("acme"), "a-secret-that-is-wrong", SECRET):
         assert told not in keyed.log
+
+
+@pytest.fixture(scope="module")
+def keyless(module_bridge: StartBridge) -> BridgeProcess:
+    """Tokens are checked by keys at an address where nobody is."""
+    jwt_table = '[jwt]\nalgorithms = ["RS256"]\njwks_url = "http://127.0.0.1:1/jwks"\n'
+    return module_bridge(config=QUIET + "socketio = true\n" + key("acme", "acme") + jwt_table)
+
+
+@pytest.fixture(scope="module")
+def signed(private_key: rsa.RSAPrivateKey) -> str:
+    claims = {"exp": time.time() + 3_600, "account_id": "acme"}
+    return with_token(jwt.encode(claims, private_key, "RS256", {"kid": "first"}))
+
+
+async def test_while_keys_cannot_be_fetched_nobody_is_told_to_stay_away(keyless: BridgeProcess, signed: str) -> None:
+    error, close_code = await refused(keyless, v3_path("team", "ann", signed))
+    assert (error["payload"]["code"], error["payload"]["retry"], close_code) == ("keys_unavailable", True, 4503)
+    frame, close_code = await refused(keyless, f"/ws/42?{signed}")
+    assert (frame["bridge"]["error"], close_code) == ("keys_unavailable", 4503)
+    async with httpx.AsyncClient(base_url=keyless.url) as http:
+        query, headers = signed.partition("&")[2], {"X-Api-Key": api_key("acme")}
+        said = {"msg_type": "msg", "target": "group", "msg": "hi"}
+        answer = await http.post(f"/v3/messages?{query}", json=said, headers=headers)
+        assert (answer.status_code, answer.json()["code"], answer.json()["retry"]) == (503, "keys_unavailable", True)
+        assert int(answer.headers["retry-after"]) > 0
+        assert (await http.get(f"/v3/presence/group/team?{query}", headers=headers)).status_code == 503
+
+
+async def test_while_keys_cannot_be_fetched_socketio_is_told_the_same(keyless: BridgeProcess, signed: str) -> None:
+    credentials = dict(part.split("=", 1) for part in signed.split("&"))
+    async with poller(keyless) as one:
+        said = await one.enter("/v3", {"group_id": "team", "client_id": "ann", **credentials})
+        assert said.startswith("44/v3,")
+        assert '"keys_unavailable"' in said
+
+
+async def test_while_keys_cannot_be_fetched_who_needs_no_token_is_served_and_readiness_says_it(
+    keyless: BridgeProcess, signed: str
+) -> None:
+    async with client(keyless, v3_path("team", "ann", with_key("acme"))) as admitted:
+        assert await admitted.is_served()
+    await refused(keyless, v3_path("team", "ann", signed))
+    async with httpx.AsyncClient(base_url=keyless.url) as http:
+        answer = await http.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    assert "keys of jwks_url cannot be fetched" in answer.json()["trouble"][0]
+    assert "keys_unreachable" in keyless.log
+    assert '"event": "token_refused"' in keyless.log
+
+
+async def test_numbers_in_claims_are_ids(personal: BridgeProcess) -> None:
+    for sub in (42, 42.0, "42"):
+        async with client(personal, f"/ws/42?{with_token(token(account_id='acme', sub=sub))}") as admitted:
+            assert await admitted.ask({"msg": "hi"}) == {"msg": "hi"}
+    assert (await refused(personal, f"/ws/1?{with_token(token(account_id='acme', sub=True))}"))[1] == 4403

@@ -5,12 +5,18 @@ An id is refused in a way that a browser can read; what no client of ours causes
 
 from __future__ import annotations
 
+import json
+from typing import Any, cast
+
+import httpx
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.conftest import StartBridge
 from tests.end_to_end.clients import client, denied, eventually, refused, v3_path
-from tests.end_to_end.configuration import QUIET, key, with_key
+from tests.end_to_end.configuration import QUIET, api_key, key, with_key
+from tests.end_to_end.raw import HANDSHAKE, raw_socket, request
 from tests.servers import BridgeProcess
 
 ORIGIN = "https://app.example.com"
@@ -160,3 +166,101 @@ async def admits(bridge: BridgeProcess, path: str) -> bool:
             return True
     except InvalidStatus:
         return False
+
+
+V2_PATHS = ("/ws/group/team/client/42", "/ws_redis/42", "/ws")
+
+
+@pytest.mark.parametrize("path", V2_PATHS)
+@pytest.mark.parametrize("offered", [["chat"], ["chat", "superchat"], ["v1.json"]])
+async def test_v2_takes_up_the_first_subprotocol_that_is_offered(
+    open_bridge: BridgeProcess, path: str, offered: list[str]
+) -> None:
+    async with connect(f"ws://127.0.0.1:{open_bridge.port}{path}", subprotocols=cast(Any, offered)) as connection:
+        assert connection.subprotocol == offered[0]
+
+
+async def test_v2_takes_it_up_where_it_refuses_too(keyed: BridgeProcess) -> None:
+    url = f"ws://127.0.0.1:{keyed.port}/ws/group/team/client/42?api_key=bad"
+    async with connect(url, subprotocols=cast(Any, ["chat"])) as connection:
+        assert connection.subprotocol == "chat"
+        assert json.loads(await connection.recv())["bridge"]["error"] == "unauthenticated"
+
+
+@pytest.mark.parametrize("value", ["", ",", "a b", '"', "chat,", "x" * 4_000, "chat\r\nSec-WebSocket-Protocol: b"])
+async def test_an_odd_offer_ends_no_handshake(open_bridge: BridgeProcess, value: str) -> None:
+    for path in (*V2_PATHS, v3_path("team", "ann")):
+        async with raw_socket(open_bridge) as client:
+            await client.send(request(path, {**HANDSHAKE, "Sec-WebSocket-Protocol": value}))
+            assert (await client.answer()).status == 101
+
+
+async def test_v3_takes_up_none(open_bridge: BridgeProcess) -> None:
+    async with raw_socket(open_bridge) as client:
+        await client.send(request(v3_path("team", "ann"), {**HANDSHAKE, "Sec-WebSocket-Protocol": "chat"}))
+        answer = await client.answer()
+        assert (answer.status, answer.headers.get("sec-websocket-protocol")) == (101, None)
+
+
+FOREIGN_HOSTS = ("evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "0x7f.1", "")
+OWN_HOSTS = ("localhost", "localhost:8000", "LOCALHOST.", "a.localhost:1", "127.0.0.1", "127.9.9.9:80", "[::1]:8000")
+
+
+@pytest.mark.parametrize("host", FOREIGN_HOSTS)
+async def test_in_open_mode_a_name_that_is_not_loopbacks_is_answered_at_no_door(
+    open_bridge: BridgeProcess, host: str
+) -> None:
+    for path in ("/", "/healthz", "/metrics", "/v3/presence/group/team", "/admin", "/client/aether.js", "/nothing"):
+        async with raw_socket(open_bridge) as client:
+            await client.send(request(path, {"Host": host}))
+            answer = await client.answer()
+            assert (answer.status, json.loads(answer.body)["code"]) == (403, "forbidden_host")
+    for path in (*V2_PATHS, v3_path("team", "ann"), "/socket.io/?EIO=4&transport=websocket"):
+        async with raw_socket(open_bridge) as client:
+            await client.send(request(path, {**HANDSHAKE, "Host": host}))
+            assert (await client.answer()).status == 403
+
+
+@pytest.mark.parametrize("host", OWN_HOSTS)
+async def test_in_open_mode_loopback_names_are_answered(open_bridge: BridgeProcess, host: str) -> None:
+    async with raw_socket(open_bridge) as client:
+        await client.send(request("/healthz", {"Host": host}))
+        assert (await client.answer()).status == 200
+        await client.send(request(v3_path("team", "ann"), {**HANDSHAKE, "Host": host}))
+        assert (await client.answer()).status == 101
+
+
+async def test_with_a_key_or_open_admission_every_name_is_answered(keyed: BridgeProcess, bridge: StartBridge) -> None:
+    for process in (keyed, bridge(config=QUIET + "open_admission = true\n")):
+        async with raw_socket(process) as client:
+            await client.send(request("/healthz", {"Host": "bridge.example"}))
+            assert (await client.answer()).status == 200
+
+
+HOSTS = """
+[tenants.acme]
+hosts = ["ACME.example.com."]
+[tenants.umlaut]
+hosts = ["bücher.example"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "tenant"),
+    [
+        *(("acme.example.com", "acme"), ("acme.example.com.", "acme"), ("Acme.Example.Com.:8443", "acme")),
+        *(("xn--bcher-kva.example", "umlaut"), ("XN--BCHER-KVA.example.:80", "umlaut"), ("example.com", "other")),
+    ],
+)
+async def test_a_tenants_host_is_compared_as_hosts_are(module_bridge: StartBridge, host: str, tenant: str) -> None:
+    process = module_bridge(config=QUIET + 'v2_anonymous_tenant = "other"\n' + HOSTS + key("acme", "*"))
+    async with raw_socket(process) as one:
+        await one.send(request("/ws/42", {**HANDSHAKE, "Host": host}))
+        assert (await one.answer()).status == 101
+        asked = await http_get(process, "/v3/presence/group/lobby", tenant)
+        assert [member["client_id"] for member in asked["members"]] == ["v2-42"]
+
+
+async def http_get(process: BridgeProcess, path: str, tenant: str) -> Any:
+    async with httpx.AsyncClient(base_url=process.url, headers={"X-Api-Key": api_key("acme")}) as http:
+        return (await http.get(path, params={"x_account_id": tenant})).json()

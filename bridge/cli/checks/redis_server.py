@@ -12,6 +12,7 @@ import redis
 from redis.exceptions import RedisError, ResponseError
 
 from bridge.broker.addresses import Addresses
+from bridge.broker.cluster import SENTENCE, is_cluster
 from bridge.broker.link import database_in
 from bridge.broker.scripts import Script
 from bridge.cli.checks.finding import Finding, bad, ok, warn
@@ -40,6 +41,9 @@ def look(url: str, prefix: str, *, is_private: bool) -> Iterator[Finding]:
             began = time.monotonic()
             server.ping()
             yield ok("redis", f"{where} answers in {(time.monotonic() - began) * 1000:.1f} ms")
+            if is_cluster(url):
+                yield bad("cluster", f"{where}: {SENTENCE}", "mend --redis")
+                return
             addresses = Addresses(prefix, database_in(url))
             for part in PARTS:
                 yield from _guarded(part, server, addresses)

@@ -62,6 +62,7 @@ export type RefusalCode =
   | "rate_limited"
   | "slow_consumer"
   | "overloaded"
+  | "keys_unavailable"
   | "going_away"
   | "bus_down"
   | (string & {});

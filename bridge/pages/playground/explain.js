@@ -45,6 +45,10 @@ const REFUSALS = {
   ],
   slow_consumer: ["This client did not read fast enough.", "Connect again."],
   overloaded: ["This bridge serves as many as it can.", "Connect again after a pause."],
+  keys_unavailable: [
+    "The keys that check the jwt cannot be fetched now; it may be good.",
+    "Connect again in a moment, or ask the operator about jwks_url.",
+  ],
   going_away: ["The bridge is restarting, or this client got another name.", "Connect again in a moment."],
   bus_down: ["Redis cannot be reached: the message may not have been delivered.", "Send it again later."],
 };

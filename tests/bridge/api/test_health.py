@@ -9,7 +9,7 @@ from typing import cast
 import httpx
 import pytest
 
-from bridge.api.health import router
+from bridge.api.health import KEYS_ARE_MISSING, router
 from bridge.broker.bus import Bus
 from bridge.broker.leases import Leases
 from bridge.broker.subscriber import Subscriber
@@ -34,6 +34,7 @@ class House:
     def __init__(self) -> None:
         self.bus, self.subscriber, self.leases, self.connections = Parts(), Parts(), Parts(), Parts()
         self.times_scraped = 0
+        self.keys_are_missing = False
 
     async def exposition(self) -> bytes:
         self.times_scraped += 1
@@ -49,7 +50,8 @@ def house() -> House:
 async def http(house: House) -> AsyncIterator[httpx.AsyncClient]:
     bus, subscriber = cast(Bus, house.bus), cast(Subscriber, house.subscriber)
     leases, connections = cast(Leases, house.leases), cast(Connections, house.connections)
-    async with asking(router(bus, subscriber, leases, connections, house.exposition, lambda: "0123456789ab")) as client:
+    hashed, missing = lambda: "0123456789ab", lambda: house.keys_are_missing
+    async with asking(router(bus, subscriber, leases, connections, house.exposition, hashed, missing)) as client:
         yield client
 
 
@@ -78,6 +80,13 @@ async def test_each_trouble_is_named(http: httpx.AsyncClient, house: House) -> N
     assert await readiness(http) == (503, False, ["OOM"])  # once
     house.leases.trouble, house.bus.refusal, house.connections.is_closing = None, None, True
     assert await readiness(http) == (503, False, ["the process is stopping"])
+
+
+async def test_while_keys_are_missing_it_is_ready_and_says_so(http: httpx.AsyncClient, house: House) -> None:
+    house.keys_are_missing = True
+    assert await readiness(http) == (200, True, [KEYS_ARE_MISSING])
+    house.bus.is_up = False
+    assert await readiness(http) == (503, False, ["Redis does not take what is said", KEYS_ARE_MISSING])
 
 
 async def test_all_troubles_are_named_at_once(http: httpx.AsyncClient, house: House) -> None:

@@ -17,6 +17,7 @@ from bridge.broker.presence_events import SAY
 from bridge.broker.scripts import Script
 from bridge.broker.sweep import HELD_BY, SWEEP
 from bridge.cli.checks.redis_server import TRY
+from bridge.records.refused_clients import NOTE as REFUSE
 from bridge.records.store import NOTE
 from bridge.tenants.change_log import ADOPT, CHANGE
 from bridge.tenants.change_log_check import MAKE_ROOM

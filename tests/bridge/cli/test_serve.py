@@ -1,5 +1,6 @@
 """`aether-bridge serve`, where it cannot."""
 
+import json
 import resource
 import socket
 from pathlib import Path
@@ -89,3 +90,14 @@ def test_an_option_that_redis_cannot_have_is_one_sentence(command: tuple[str, ..
 def test_a_configuration_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     assert sentence(run("serve", "--config", tmp_path / "missing.toml")).endswith("missing.toml: no such file")
     assert sentence(run("serve", "--config", tmp_path)).startswith(f"{tmp_path}: this is a folder")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_line_is_one_json_object_from_start_to_end(bridge: StartBridge, workers: int) -> None:
+    running = bridge("--workers", str(workers))
+    assert running.terminate() == 0
+    lines = [json.loads(line) for line in running.log.splitlines()]
+    started = next(line for line in lines if line["event"] == "started")
+    assert (started["address"], started["workers"]) == (running.url, workers)
+    events = [line["event"] for line in lines]
+    assert events.count("stopping") == events.count("stopped") == workers

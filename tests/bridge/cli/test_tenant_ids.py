@@ -1,6 +1,7 @@
 """`aether-bridge tenants ids`."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,81 @@ def test_a_file_becomes_the_map(tenants: Command, stored: Stored, file: Path) ->
     assert (stored.ids("acme"), stored.version("acme")) == ({"42": "Xk3", "a, b": "Yk3"}, "1")
 
 
-def test_it_replaces_the_map_whole_and_counts_the_difference(tenants: Command, stored: Stored, file: Path) -> None:
+def test_with_replace_it_replaces_the_map_whole_and_counts_the_difference(
+    tenants: Command, stored: Stored, file: Path
+) -> None:
     stored.write("acme", stage="v3", version=6, ids={"42": "Old", "7": "Gone"})
-    assert tenants("ids", "acme", file).stdout == "acme: 2 ids: 1 added, 1 removed, 1 changed; version 7\n"
+    refused = tenants("ids", "acme", file, "--replace")
+    assert (refused.exit_code, stored.ids("acme")) == (1, {"42": "Old", "7": "Gone"})
+    assert "1 added, 1 removed, 1 changed; removed or changed: 42, 7" in refused.stderr
+    assert "add --yes, or leave out --replace to add alone" in refused.stderr
+    assert (
+        tenants("ids", "acme", file, "--replace", "--yes").stdout
+        == "acme: 2 ids: 1 added, 1 removed, 1 changed; version 7\n"
+    )
     assert (stored.ids("acme"), stored.version("acme")) == ({"42": "Xk3", "a, b": "Yk3"}, "7")
     assert stored.client.hget(f"{stored.prefix}:tenant:acme", "stage") == b"v3"
+
+
+def test_a_line_adds_to_the_map_and_takes_nothing_away(tenants: Command, stored: Stored, file: Path) -> None:
+    stored.write("acme", stage="v3", version=6, ids={"7": "Kept", "8": "Too"})
+    file.write_text("42,Xk3\n7,Kept\n")
+    assert tenants("ids", "acme", file).stdout == "acme: 3 ids: 1 added, 0 removed, 0 changed; version 7\n"
+    assert stored.ids("acme") == {"7": "Kept", "8": "Too", "42": "Xk3"}
+
+
+def test_what_is_in_conflict_with_the_map_is_named_with_its_line_and_nothing_is_added(
+    tenants: Command, stored: Stored, file: Path
+) -> None:
+    stored.write("acme", ids={"42": "Old", "7": "Xk9"})
+    file.write_text("1,New\n42,Xk3\n43,Xk9\nOld,Yk9\n")
+    result = tenants("ids", "acme", file)
+    *lines, last = result.stderr.splitlines()
+    assert lines == [
+        f"{file}: line 2: '42' is mapped to 'Old' already",
+        f"{file}: line 3: 'Xk9' is given to '7' already: one name, one person",
+        f"{file}: line 4: 'Old' and an id that is mapped already would share a name: choose another",
+    ]
+    assert last.startswith("aether-bridge: 3 ids are in conflict")
+    assert (result.exit_code, stored.ids("acme")) == (1, {"42": "Old", "7": "Xk9"})
+
+
+def test_a_change_is_taken_back_and_the_taking_back_too(tenants: Command, stored: Stored, file: Path) -> None:
+    assert "nothing can be taken back" in sentence(tenants("ids", "acme", "--undo"))
+    tenants("ids", "acme", file)
+    file.write_text("9,Zk9\n")
+    tenants("ids", "acme", file, "--replace", "--yes")
+    assert stored.ids("acme") == {"9": "Zk9"}
+    assert tenants("ids", "acme", "--undo", "--dry-run").stdout.startswith("acme: would have 2 ids: 2 added, 1 removed")
+    assert tenants("ids", "acme", "--undo").stdout == "acme: 2 ids: 2 added, 1 removed, 0 changed; version 3\n"
+    assert stored.ids("acme") == {"42": "Xk3", "a, b": "Yk3"}
+    tenants("ids", "acme", "--undo")
+    assert stored.ids("acme") == {"9": "Zk9"}
+
+
+def test_the_first_map_is_taken_back_to_none(tenants: Command, stored: Stored, file: Path) -> None:
+    tenants("ids", "acme", file)
+    assert tenants("ids", "acme", "--undo").exit_code == 0
+    assert stored.ids("acme") == {}
+
+
+def test_each_change_is_in_the_record_and_a_rollback_leaves_it_alone(
+    tenants: Command, stored: Stored, file: Path
+) -> None:
+    tenants("stage", "acme", "legacy")
+    tenants("ids", "acme", file, "--why", "the export of Monday")
+    newest, first = json.loads(tenants("changes", "acme", "--json").stdout)
+    assert (newest["kind"], newest["from"], newest["to"]) == ("ids", "legacy", "legacy")
+    assert newest["why"] == "ids: 2 added, 0 removed, 0 changed: the export of Monday"
+    assert newest["who"] == first["who"]
+    assert "2 added" in tenants("changes", "acme").stdout
+    tenants("rollback", "acme")
+    assert len(stored.ids("acme")) == 2
+
+
+def test_a_file_or_undo_is_named_and_not_both(tenants: Command, file: Path) -> None:
+    for arguments in ((), (file, "--undo")):
+        assert "name a file of ids, or --undo" in sentence(tenants("ids", "acme", *arguments))
 
 
 def test_the_same_map_again_changes_nothing(tenants: Command, stored: Stored, file: Path) -> None:

@@ -135,8 +135,8 @@ async def test_the_claim_that_names_the_client_is_told(subject: str | None, expe
     assert (identity.subject, identity.must_be_subject) == (expected, True)
 
 
-async def test_a_client_claim_that_is_no_text_names_nobody() -> None:
-    identity = await strict(client_claim="who").identify(query(api_key="one", jwt=token(claims(who=7))))
+async def test_a_client_claim_that_is_neither_text_nor_number_names_nobody() -> None:
+    identity = await strict(client_claim="who").identify(query(api_key="one", jwt=token(claims(who=["7"]))))
     assert (identity.subject, identity.must_be_subject) == (None, True)
 
 

@@ -12,7 +12,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bridge.handshake import key_cache
-from bridge.handshake.key_cache import KeyCache
+from bridge.handshake.key_cache import KeyCache, Unreachable
 from tests.bridge.broker.parts import until
 from tests.bridge.handshake.key_server import KeyServer, Mood, key_server
 from tests.stopwatch import Stopwatch
@@ -59,9 +59,12 @@ async def test_known_keys_are_good_at_once_whatever_the_server_does(server: KeyS
 async def test_whoever_waits_for_the_first_keys_waits_so_long_at_most(server: KeyServer, mood: Mood) -> None:
     server.mood, keys, stopwatch = mood, KeyCache(server.url, ALGORITHMS), Stopwatch()
     with structlog.testing.capture_logs() as logged:
-        assert set(await asyncio.gather(*(keys.key(f"name-{number}") for number in range(50)))) == {None}
+        asked = (keys.key(f"name-{number}") for number in range(50))
+        assert set(map(type, await asyncio.gather(*asked, return_exceptions=True))) == {Unreachable}
         assert stopwatch.least_seconds < 5
-        assert await keys.key("first") is None
+        with pytest.raises(Unreachable):
+            await keys.key("first")
+        assert not keys.is_well
         await until_idle(keys)
     assert len(server.asked) == 1
     assert [line["event"] for line in logged] == ["keys_unreachable"]
@@ -75,7 +78,7 @@ async def test_there_is_one_fetch_at_a_time_and_its_thread_ends(server: KeyServe
     server.mood, keys = "dripping", KeyCache(server.url, ALGORITHMS)
     for _ in range(3):
         make_old(keys, key_cache.PAUSE_SECONDS + 1)
-        await asyncio.gather(*(keys.key(f"name-{number}") for number in range(10)))
+        await asyncio.gather(*(keys.key(f"name-{number}") for number in range(10)), return_exceptions=True)
         await until_idle(keys)
     await until(lambda: server.gone == 3)
     assert len(server.asked) == 3
@@ -130,7 +133,8 @@ async def test_a_set_that_is_long_in_reading_is_given_up_and_no_other_is_read_me
 ) -> None:
     keys = KeyCache(server.url, ALGORITHMS)
     for _ in range(2):
-        assert await keys.key("first") is None
+        with pytest.raises(Unreachable):
+            await keys.key("first")
         make_old(keys, key_cache.PAUSE_SECONDS + 1)
     assert reading.begun == 1
     reading.go_on.set()
@@ -140,7 +144,8 @@ async def test_a_set_that_is_long_in_reading_is_given_up_and_no_other_is_read_me
 
 async def test_a_password_in_the_address_is_in_no_line_of_the_log() -> None:
     with structlog.testing.capture_logs() as logged:
-        assert await KeyCache("http://user:hush@127.0.0.1:1/?api_key=hush", ALGORITHMS).key("first") is None
-        assert await KeyCache("http://user:hush@[/", ALGORITHMS).key("first") is None
+        for address in ("http://user:hush@127.0.0.1:1/?api_key=hush", "http://user:hush@[/"):
+            with pytest.raises(Unreachable):
+                await KeyCache(address, ALGORITHMS).key("first")
     assert len(logged) == 2
     assert "hush" not in repr(logged)

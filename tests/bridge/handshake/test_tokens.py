@@ -1,6 +1,7 @@
 """Which tokens are believed, and by which keys."""
 
 import asyncio
+import itertools
 import json
 import threading
 import time
@@ -10,11 +11,16 @@ from typing import Any
 
 import jwt
 import pytest
+import structlog
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import SecretStr
 
+from bridge.config.settings import Settings
+from bridge.config.tables import Jwt
 from bridge.handshake.authentication import Authentication
 from bridge.handshake.tokens import LEEWAY_SECONDS
+from bridge.tenants.tenant import Tenant
 from tests.bridge.broker.parts import until
 from tests.bridge.handshake.credentials import (
     A_DAY,
@@ -25,6 +31,7 @@ from tests.bridge.handshake.credentials import (
     base64url,
     claims,
     forged,
+    key,
     query,
     refused,
     strict,
@@ -242,7 +249,7 @@ async def test_a_token_must_name_its_key_where_keys_are_fetched(
     by_address: Authentication, keys_at: KeyServer, signed: Sign
 ) -> None:
     assert await refused(by_address, KEY, signed(None)) == "unauthenticated"
-    assert keys_at.asked == ["/jwks"]
+    assert keys_at.asked == []
 
 
 @pytest.mark.parametrize("name", ["jku", "x5u"])
@@ -262,13 +269,14 @@ async def test_nothing_is_fetched_because_of_a_header(
 
 
 @pytest.mark.parametrize("mood", ["failing", "mute", "babbling", "cutting short", "empty"])
-async def test_an_address_that_gives_no_keys_refuses_and_is_asked_again(
+async def test_while_an_address_gives_no_keys_nobody_is_called_a_liar_and_it_is_asked_again(
     by_address: Authentication, keys_at: KeyServer, signed: Sign, mood: Mood, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys_at.mood = mood
-    assert await refused(by_address, KEY, signed("first")) == "unauthenticated"
-    assert await refused(by_address, KEY, signed("first")) == "unauthenticated"
+    assert await refused(by_address, KEY, signed("first")) == "keys_unavailable"
+    assert await refused(by_address, KEY, signed("first")) == "keys_unavailable"
     assert len(keys_at.asked) == 1
+    assert by_address.keys_are_missing
     await until(lambda: all(thread.name != "key fetch" for thread in threading.enumerate()))  # one at a time
     keys_at.mood = "well"
     monkeypatch.setattr("bridge.handshake.key_cache.PAUSE_SECONDS", 0)
@@ -288,9 +296,100 @@ async def test_known_keys_stay_good_while_their_address_gives_none(
     assert len(keys_at.asked) > 1
 
 
-async def test_an_address_where_nobody_is_refuses(signed: Sign) -> None:
-    with key_server() as server:
-        url = server.url
-    assert (
-        await refused(admission({"algorithms": ("RS256",), "jwks_url": url}), KEY, signed("first")) == "unauthenticated"
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/jwks", "http://no.such.host.invalid/jwks"])
+async def test_where_nobody_is_at_the_address_nobody_is_called_a_liar(signed: Sign, url: str) -> None:
+    door = admission({"algorithms": ("RS256",), "jwks_url": url})
+    assert await refused(door, KEY, signed("first")) == "keys_unavailable"
+    assert door.keys_are_missing
+    unsigned = ("jwt", forged({"alg": "none", "kid": "first"}, claims()))
+    assert await refused(door, KEY, unsigned) == await refused(door, KEY, signed(None)) == "unauthenticated"
+    assert await tenant_of(door, KEY) == "acme"
+
+
+async def test_a_name_that_is_unknown_is_no_key_while_the_address_answers(
+    by_address: Authentication, keys_at: KeyServer, signed: Sign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await refused(by_address, KEY, signed("unknown")) == "unauthenticated"
+    assert not by_address.keys_are_missing
+    keys_at.mood = "failing"
+    monkeypatch.setattr("bridge.handshake.key_cache.PAUSE_SECONDS", 0)
+    assert await refused(by_address, KEY, signed("unknown")) == "keys_unavailable"
+    assert await tenant_of(by_address, KEY, signed("first")) == "acme"
+    keys_at.mood = "well"
+    await until(lambda: not by_address.keys_are_missing)
+
+
+async def test_keys_are_there_before_the_first_token(by_address: Authentication, keys_at: KeyServer) -> None:
+    by_address.prefetch_keys()
+    await until(lambda: keys_at.asked == ["/jwks"])
+    admission().prefetch_keys()
+    strict().prefetch_keys()
+    assert not admission().keys_are_missing
+
+
+@pytest.mark.parametrize("iat", [time.time() + 30, 9e15, -1, None, "soon", [], True, 10**400], ids=itertools.count())
+async def test_when_it_was_issued_refuses_nobody(iat: Any) -> None:
+    assert await tenant_of(strict(), *query(api_key="one", jwt=forged(HS256, claims(iat=iat)))) == "acme"
+
+
+@pytest.mark.parametrize("odd", [7, 7.5, None, [], {}, True, ""])
+async def test_a_name_of_the_token_and_a_subject_that_nobody_needs_refuse_nobody(odd: Any) -> None:
+    assert await tenant_of(strict(), *query(api_key="one", jwt=forged(HS256, claims(jti=odd, sub=odd)))) == "acme"
+
+
+@pytest.mark.parametrize("exp", [int(time.time()) + A_DAY + 0.5, str(int(time.time()) + A_DAY)], ids=itertools.count())
+async def test_a_time_may_have_a_fraction(exp: Any) -> None:
+    late = forged(HS256, claims(exp=exp, nbf=time.time() - 0.5))
+    assert (await strict().identify(query(api_key="one", jwt=late))).expires_at == float(exp)
+
+
+NUMBERS: tuple[Any, ...] = ((1234, "1234"), (42.0, "42"), (0, "0"), (-5, "-5"), ("7", "7"))
+
+
+@pytest.mark.parametrize(("claim", "text"), NUMBERS)
+async def test_digits_in_claims_count_as_their_text(claim: Any, text: str) -> None:
+    door = Authentication(
+        Settings(keys=(key("one", "*"),), jwt=Jwt(secret=SecretStr(SECRET), client_claim="sub")),
+        lambda name: Tenant(name) if name == text else None,
     )
+    identity = await door.identify(query(api_key="one", jwt=forged(HS256, claims(account_id=claim, sub=claim))))
+    assert (identity.tenant, identity.subject) == (text, text)
+    assert identity.may_be(text)
+
+
+@pytest.mark.parametrize("claim", [True, False, None, 1.5, [], {}, [1], float("nan")])
+async def test_what_is_no_number_and_no_text_is_no_claim(claim: Any) -> None:
+    bad = query(api_key="one", jwt=forged(HS256, claims(account_id=claim)))
+    assert await refused(strict(), *bad) == "forbidden"
+    door = strict(client_claim="sub")
+    identity = await door.identify(query(api_key="one", jwt=forged(HS256, claims(sub=claim))))
+    assert (identity.subject, identity.may_be(str(claim))) == (None, False)
+
+
+REFUSED: tuple[tuple[dict[str, Any], bytes, str], ...] = (
+    (claims(exp=1), SECRET.encode(), "expired"),
+    (claims(nbf=9e9), SECRET.encode(), "not valid yet (nbf)"),
+    (claims(aud="other"), SECRET.encode(), "wrong audience (aud)"),
+    (claims(iss="other"), SECRET.encode(), "wrong issuer (iss)"),
+    (without("exp"), SECRET.encode(), "no claim exp"),
+    (claims(), b"another secret", "bad signature"),
+    (claims(account_id=None), SECRET.encode(), "no account in its claim, or another than x_account_id"),
+    (claims(account_id="beta"), SECRET.encode(), "its account is not one of the key's tenants"),
+)
+
+
+@pytest.mark.parametrize(("payload", "secret", "reason"), REFUSED, ids=[reason for _, _, reason in REFUSED])
+async def test_why_a_token_is_refused_is_in_the_log_without_the_token(
+    payload: dict[str, Any], secret: bytes, reason: str
+) -> None:
+    bad = forged(HS256, payload, secret)
+    with structlog.testing.capture_logs() as logged:
+        await refused(strict(), *query(api_key="one", jwt=bad))
+    assert [line["reason"] for line in logged] == [reason]
+    assert all(part not in str(logged) for part in bad.split("."))
+
+
+async def test_of_a_key_that_is_unknown_nothing_is_said_of_tokens() -> None:
+    with structlog.testing.capture_logs() as logged:
+        assert await refused(strict(), *query(api_key="bad", jwt="x")) == "unauthenticated"
+    assert logged == []

@@ -29,7 +29,7 @@ async def test_the_first_to_ask_waits_for_no_route_to_be_made(redis_url: str, mo
     async with app.router.lifespan_context(app):
         assert made
         made.clear()
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge") as stranger:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as stranger:
             answers = [await stranger.get(path) for path in ("/healthz", "/admin/api/tenants", "/nobody")]
         assert [answer.status_code for answer in answers] == [200, 401, 404]
         assert not made

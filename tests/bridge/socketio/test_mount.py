@@ -19,7 +19,7 @@ async def test_it_is_served_where_the_setting_is_on(redis_url: str, prefix: str,
     app = Application(Settings(prefix=prefix, socketio=is_served), redis_url)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge") as http,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http,
     ):
         assert (await http.get(f"/socket.io/?{POLLING}")).status_code == status
         counted = "bridge_socketio_sessions_total 1.0" in (await http.get("/metrics")).text

@@ -6,6 +6,7 @@ from bridge.sockets.head import (
     MAX_LINE_BYTES,
     MAX_LISTED_BYTES,
     HeadSize,
+    first_subprotocol,
     is_request_line_too_long,
     is_used,
     origin_form,
@@ -46,8 +47,19 @@ def test_what_is_read_item_by_item_is_short_on_however_many_lines_it_stands(name
 
 
 def test_what_nobody_asks_for_is_not_read() -> None:
-    assert not any(map(is_used, (b"Cookie", b"cookie", b"Sec-WebSocket-Protocol", b"sec-websocket-extensions")))
+    assert not any(map(is_used, (b"Cookie", b"cookie", b"Sec-WebSocket-Extensions", b"sec-websocket-extensions")))
     assert all(map(is_used, (b"Host", b"Origin", b"Connection", b"Sec-WebSocket-Key", b"X-Api-Key")))
+
+
+@pytest.mark.parametrize(
+    ("value", "first"),
+    [
+        *((b"chat", b"chat"), (b"chat, superchat", b"chat"), (b" v1.json ,b", b"v1.json"), (b"a," * 9_999, b"a")),
+        *((b"", None), (b",chat", None), (b"a b", None), (b'"chat"', None), (b"\xff", None), (b"x" * 129, None)),
+    ],
+)
+def test_of_the_subprotocols_the_first_is_read(value: bytes, first: bytes | None) -> None:
+    assert first_subprotocol(value) == first
 
 
 def test_a_refusal_is_a_whole_answer() -> None:

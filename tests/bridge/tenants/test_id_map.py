@@ -8,7 +8,12 @@ from redis.exceptions import WatchError
 
 from bridge.broker.addresses import Addresses
 from bridge.tenants import id_map
-from bridge.tenants.id_map import ATTEMPTS, replace_id_map
+from bridge.tenants.id_map import (
+    ATTEMPTS,
+    NothingToTakeBack,
+    replace_id_map,
+    take_back_id_map,
+)
 from bridge.tenants.stored_map import read_map
 
 
@@ -58,7 +63,15 @@ async def test_a_large_map_is_replaced_by_another_and_by_none(redis_url: str, ad
         done = await replace_id_map(redis, addresses, "acme", fewer)
         assert (len(done.removed), done.changed, done.version) == (3_498, frozenset({"2"}), 2)
         assert (await replace_id_map(redis, addresses, "acme", {})).removed == {"1", "2"}
-        assert await redis.keys(f"{addresses.id_map('acme')}*") == []
+        kept = addresses.previous_id_map("acme")
+        assert await redis.keys(f"{addresses.id_map('acme')}*") == [kept.encode()]
+        assert (await read_map(redis, kept), await redis.ttl(kept)) == (fewer, -1)
+
+
+async def test_what_was_never_changed_is_not_taken_back(redis_url: str, addresses: Addresses) -> None:
+    async with Redis.from_url(redis_url) as redis:
+        with pytest.raises(NothingToTakeBack):
+            await take_back_id_map(redis, addresses, "acme")
 
 
 @pytest.mark.parametrize("version", [b"9" * 5_000, b"x", b"\xff", b"-1", b""])

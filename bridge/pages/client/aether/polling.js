@@ -17,6 +17,7 @@ const CLOSES = {
   rate_limited: 4429,
   slow_consumer: 4508,
   overloaded: 4503,
+  keys_unavailable: 4503,
   going_away: 1012,
 };
 
