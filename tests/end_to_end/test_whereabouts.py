@@ -63,7 +63,7 @@ class Operator:
         await eventually(is_so)
 
     async def move(self, stage: str, **more: Any) -> None:
-        answer = await self._http.put("/acme/stage", json={"stage": stage, "why": "a test", **more})
+        answer = await self._http.put("/acme/stage", json={"stage": stage, "why": "a test", "confirm": "acme", **more})
         assert answer.status_code == 200, answer.text
 
 
