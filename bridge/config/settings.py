@@ -111,15 +111,15 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
     @property
     def limits(self) -> Limits:
         """The limits for `bridge/budget`. A key or a tenant is limited only if another one is configured."""
-        return self.limits_with()
+        return self.limits_among(len(self.keys), len(self.known_tenants()))
 
-    def limits_with(self, more_keys: int = 0) -> Limits:
-        """The same limits where there are so many more keys than those configured."""
+    def limits_among(self, keys: int, tenants: int) -> Limits:
+        """The same limits where there are so many keys (others than the configured ones too), and tenants."""
         budget = self.budget
         return Limits(
             connection=budget.of_connection(self.messages_per_second, self.max_message_bytes),
-            key=budget.key.allowance if len(self.keys) + more_keys > 1 else UNBOUNDED,
-            tenant=budget.tenant.allowance if len(self.known_tenants()) > 1 else UNBOUNDED,
+            key=budget.key.allowance if keys > 1 else UNBOUNDED,
+            tenant=budget.tenant.allowance if tenants > 1 else UNBOUNDED,
             address=budget.address.allowance,
             everybody=budget.process.allowance,
             turn_seconds=budget.turn_milliseconds / 1_000,

@@ -126,8 +126,9 @@ async def _discard(_message: Message) -> None: ...
 
 def _reload(app: Application, process: Process) -> Reload:
     """What reads the configuration anew, and has every part go by it."""
-    parts = Reconfiguration(app.settings, process, app.budget, app.sockets, app.configured)
-    reload = Reload(app.source, Configuration.of(app.settings), parts.take, process.broker)
+    now = Configuration.of(app.settings)
+    parts = Reconfiguration(now, process, app.budget, app.sockets, app.configured)
+    reload = Reload(app.source, now, parts.take, process.broker)
     process.parts.append(reload)
     return reload
 

@@ -21,13 +21,13 @@ class Reconfiguration:
 
     def __init__(
         self,
-        settings: Settings,
+        now: Configuration,
         process: Process,
         budget: Budget,
         sockets: Sockets,
         taken: Callable[[Settings], object],
     ) -> None:
-        self._settings = settings
+        self._now = now
         self._process = process
         self._budget = budget
         self._sockets = sockets
@@ -52,7 +52,7 @@ class Reconfiguration:
         process.broker.subscriber.bound(settings.max_message_bytes * FACTOR_OF_MAX_MESSAGE_BYTES)
         process.broker.events.most_members = settings.presence_events_members
         self._sockets.strangers.bound(*socket_bounds(settings))
-        self._settings = settings
+        self._now = configuration
         self._allow()
         logs.set_level(settings.log_level)
         self._taken(settings)
@@ -60,5 +60,5 @@ class Reconfiguration:
 
     def _allow(self) -> None:
         """Give everybody what the settings allow. A key is limited only if there is another, in Redis too."""
-        more_keys = len(self._process.handshakes.authentication.keys) - len(self._settings.keys)
-        self._budget.allow(self._settings.limits_with(more_keys))
+        keys = len(self._process.handshakes.authentication.keys)
+        self._budget.allow(self._now.settings.limits_among(keys, len(self._now.tenants)))

@@ -22,7 +22,7 @@ async def test_every_part_goes_by_it(redis_url: str, prefix: str) -> None:
     settings, told = Settings(prefix=prefix), list[Settings]()
     budget, sockets = Budget(settings.limits), Sockets(strangers(settings))
     async with assembled(redis_url, prefix) as process:
-        parts = Reconfiguration(settings, process, budget, sockets, told.append)
+        parts = Reconfiguration(Configuration.of(settings), process, budget, sockets, told.append)
         after = configuration(
             prefix=prefix,
             keys=KEYS,
@@ -44,7 +44,7 @@ async def test_a_key_has_its_share_as_soon_as_there_is_another_in_redis_too(redi
     settings = Settings(prefix=prefix, keys=KEYS[:1])
     budget, sockets = Budget(settings.limits), Sockets(strangers(settings))
     async with assembled(redis_url, prefix, keys=KEYS[:1]) as process:
-        Reconfiguration(settings, process, budget, sockets, lambda _: None)
+        Reconfiguration(Configuration.of(settings), process, budget, sockets, lambda _: None)
         holder = budget.key("acme", "the key one")
         holder.spend(0, 0, 1_000_000)
         assert holder.wait_seconds(0) == 0
