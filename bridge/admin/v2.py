@@ -8,7 +8,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Final, Self
 
@@ -31,6 +30,7 @@ from bridge.cutover.changes import (
     Unconfirmed,
     WantedChange,
     carry_out,
+    now,
 )
 from bridge.cutover.cutover import Cutover
 from bridge.cutover.guards import report
@@ -289,7 +289,7 @@ async def _change_ids(
     *,
     dry_run: bool,
 ) -> JsonObject:
-    line = line_of(tenant, admin.name, datetime.now(UTC).isoformat(), why)
+    line = line_of(tenant, admin.name, now(), why)
     make = partial(change, tenant=tenant.name, line=line, dry_run=dry_run)
     try:
         return await service.change_ids(tenant, make)

@@ -120,7 +120,7 @@ def _read(body: str) -> dict[str, object]:
 def _guest(said: dict[str, object], identity: Identity, tenant: Tenant) -> Guest:
     group = _name(said, "group_id", DEFAULT_GROUP, tenant)
     client = SERVER_ID if said.get("from_id") in (None, SERVER_ID) else _name(said, "from_id", SERVER_ID, tenant)
-    if not (identity.admin or identity.may_be(client, said.get("from_id"))):
+    if not (identity.admin or identity.may_be(said.get("from_id"), *tenant.names_of(client))):
         raise HttpRefusal("forbidden")
     return Guest(tenant.name, group, client, identity.grant)
 

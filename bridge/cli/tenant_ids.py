@@ -8,7 +8,6 @@ configured. The command then says that the tenant is new. An empty file needs `-
 
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -25,6 +24,7 @@ from bridge.cli.table import visible
 from bridge.cli.tenants import TenantArgument, read_tenants
 from bridge.cli.user import who
 from bridge.config.settings import Settings
+from bridge.cutover.changes import now
 from bridge.tenants.id_map import (
     NothingToTakeBack,
     Replacement,
@@ -92,9 +92,7 @@ async def _order(
             typer.echo(_sentence(name, foreseen, dry_run=dry_run))
             return
         _ask(name, foreseen)
-    typer.echo(
-        _sentence(name, await change(line=line_of(tenant, who(), datetime.now(UTC).isoformat(), why)), dry_run=False)
-    )
+    typer.echo(_sentence(name, await change(line=line_of(tenant, who(), now(), why)), dry_run=False))
 
 
 async def _tenant(redis: Redis, settings: Settings, addresses: Addresses, name: str) -> Tenant:

@@ -82,6 +82,6 @@ class V3Handshake:
         if group is None or client is None:
             self._record.refused(request, asked, "invalid_id", tenant.name)
             raise v3.Refused("invalid_id", named)
-        if not identity.may_be(client_id, client):
+        if not identity.may_be(client_id, *tenant.names_of(client)):
             raise NotAdmitted("forbidden")
         return v3.Guest(tenant.name, group, client, identity.grant, asked.protocol)

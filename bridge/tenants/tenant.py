@@ -5,7 +5,7 @@ only gives the initial values. The dialect and the dates of a tenant come from t
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
@@ -62,6 +62,11 @@ class Tenant:
         if self.names.is_from_v2(name):  # V2
             return self.names.resolve(name)  # V2
         return name if is_vision_id(name) else None
+
+    def names_of(self, client: str) -> Iterator[str]:
+        """Every name of the client with this V3 name: V2 client `42` and V3 client `v2-42` are one person."""
+        yield client
+        yield str(self.names.v2_id_of(client))  # V2
 
     def with_state(
         self,

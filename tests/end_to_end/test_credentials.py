@@ -239,7 +239,12 @@ def personal(module_bridge: StartBridge) -> BridgeProcess:
 
 
 async def test_where_a_claim_names_the_client_the_path_must_name_it_too(personal: BridgeProcess) -> None:
-    for client_id, sub, is_admitted in (("ann", "ann", True), ("ben", "ann", False), ("v2-42", "42", False)):
+    for client_id, sub, is_admitted in (
+        ("ann", "ann", True),
+        ("ben", "ann", False),
+        ("v2-42", "42", True),
+        ("v2-43", "42", False),
+    ):
         path = v3_path("team", client_id, with_token(token(account_id="acme", sub=sub)))
         if is_admitted:
             async with client(personal, path) as admitted:
