@@ -17,6 +17,7 @@ PREFIX: Final = "/admin/api"
 ROLE_OF: Final[Mapping[tuple[str, str], Role]] = {
     ("GET", "/me"): "viewer",
     ("GET", "/events"): "viewer",
+    ("GET", "/turned-away"): "viewer",  # V2
     ("GET", "/tenants"): "viewer",
     ("GET", "/tenants/{tenant}"): "viewer",
     ("GET", "/tenants/{tenant}/census"): "viewer",
@@ -26,7 +27,9 @@ ROLE_OF: Final[Mapping[tuple[str, str], Role]] = {
     ("GET", "/tenants/{tenant}/guards"): "viewer",  # V2
     ("PUT", "/tenants/{tenant}/stage"): "operator",  # V2
     ("POST", "/tenants/{tenant}/rollback"): "operator",  # V2
+    ("PUT", "/tenants/{tenant}/guards"): "admin",  # V2
     ("PUT", "/tenants/{tenant}/ids"): "admin",  # V2
+    ("POST", "/tenants/{tenant}/ids/undo"): "admin",  # V2
     ("GET", "/keys"): "admin",
     ("POST", "/keys"): "admin",
     ("DELETE", "/keys/{name:path}"): "admin",

@@ -76,8 +76,8 @@ class V2(Part):
         self.cutover: Final = Cutover(records.reader, records.reports.turns)
         self.evictions: Final = Evictions(messaging.connections, tenants.table.get, settings.moves_per_second)
         tenants.table.changed.add(self.evictions.apply)
-        self._change_lines = ChangeLines(broker.redis, broker.addresses)
-        tenants.table.changed.add(self._change_lines.changed)
+        self.change_lines: Final = ChangeLines(broker.redis, broker.addresses)
+        tenants.table.changed.add(self.change_lines.changed)
         self.guard_watch: Final = GuardWatch(broker.redis, broker.addresses, tenants.table, self.cutover.guards)
         self.ports: Final = ports.Ports(
             publisher, V2Presence(broker.presence), WallClock(), Refusals(records.counts, "v2")
@@ -97,7 +97,7 @@ class V2(Part):
         self.evictions.set_pace(settings.moves_per_second)
 
     def tasks(self) -> Iterable[Task]:
-        return self.evictions, self.guard_watch, self._change_lines
+        return self.evictions, self.guard_watch, self.change_lines
 
     def metrics(self) -> Iterable[Metric]:
         labels = ("tenant", "direction", "outcome")

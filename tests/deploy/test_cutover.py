@@ -10,25 +10,26 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import StartRedis
 from tests.console import Step, steps
 from tests.documents import CUTOVER, ROOT
 from tests.end_to_end.clients import client, eventually
-from tests.end_to_end.migrants import Migrant, Way, living
-from tests.servers import PROJECT, BridgeProcess, RedisServer
-from tests.conftest import StartRedis
+from tests.end_to_end.migrants import Migrant, Way
+from tests.servers import BridgeProcess, RedisServer
 
 CLIENTS: Mapping[str, Way] = {
     **{f"page-{number}": "follows" for number in range(1, 9)},
     **{f"kiosk-{number}": "knocks" for number in (1, 2)},
 }
 CHANGES = re.compile(
-    r"keys new|tenants stage(?!.*--dry-run)|rollback|--why|--undo|ids acme \\S+$|record |export |printf |echo |systemctl"
+    r"keys new|tenants stage(?!.*--dry-run)|rollback|--why|--undo|ids acme \S+$"
+    r"|record |export |printf |echo |systemctl"
 )
 KEY_OF_CLIENTS = re.compile(r"(aether_\S+)")
 CHATTER_SECONDS = 0.3
@@ -84,23 +85,21 @@ async def test_the_runbook_does_what_it_says(redis: RedisServer, tmp_path: Path)
 
 
 async def follow(terminal: Terminal, bridge: BridgeProcess, redis: RedisServer) -> None:
-    """Do what the page says, from its first command to its last."""
+    """Do what the page says, from its first command to its last. The clients come once there is a key for them."""
     everybody: list[Migrant] = []
-    async with asyncio.TaskGroup() as tasks:
-        lives: list[asyncio.Task[None]] = []
+    async with AsyncExitStack() as ends:
         for step in steps(CUTOVER):
             printed = await do(terminal, step, redis)
-            found = KEY_OF_CLIENTS.search(printed) if "keys new" in step.command and not everybody else None
-            if found is not None:
-                everybody = [Migrant("acme", name, way, found[1], [bridge]) for name, way in CLIENTS.items()]
-                lives = [tasks.create_task(one.live()) for one in everybody]
-                await eventually(lambda: are_in(everybody))
-                lives.append(tasks.create_task(chatter(bridge, found[1])))
-        for life in lives:
-            life.cancel()
+            if "keys new" in step.command and not everybody:
+                (api_key,) = KEY_OF_CLIENTS.findall(printed)
+                everybody += (Migrant("acme", name, way, api_key, [bridge]) for name, way in CLIENTS.items())
+                await ends.enter_async_context(living(everybody))
+                await eventually(partial(are_in, everybody))
+                talk = asyncio.create_task(chatter(bridge, api_key))
+                ends.callback(talk.cancel)
 
 
-async def are_in(everybody: list[Migrant]) -> bool:
+async def are_in(everybody: Sequence[Migrant]) -> bool:
     return all(one.place == "v2" for one in everybody)
 
 

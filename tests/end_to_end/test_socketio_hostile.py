@@ -478,7 +478,7 @@ async def test_a_poll_that_half_asks_for_an_upgrade_is_a_poll(shared: BridgeProc
     async with poller(shared) as io, raw_socket(shared) as raw:
         await io.enter("/v3", v3_ids("hostile"))
         await io.post(ECHO)
-        lines = f"Host: x\r\nConnection: {first}\r\nUpgrade: websocket\r\nConnection: keep-alive\r\n\r\n"
+        lines = f"Host: localhost\r\nConnection: {first}\r\nUpgrade: websocket\r\nConnection: keep-alive\r\n\r\n"
         await raw.send(f"GET /socket.io/?{POLLING}&sid={io.sid} HTTP/1.1\r\n{lines}".encode())
         assert (await raw.answer()).status in (200, 400)
 

@@ -12,7 +12,7 @@ import pytest
 from bridge.broker.presence import Place
 from bridge.budget.accounts import Holder
 from bridge.messaging import connections as connections_module
-from bridge.messaging.connections import Connection, ConnectionInfo, Connections
+from bridge.messaging.connections import Connection, ConnectionInfo, Connections, Ticket
 from bridge.messaging.hub import Hub, Listener
 from bridge.messaging.renderers import V3Renderer
 from bridge.records.counters import Counts
@@ -64,9 +64,13 @@ class Touches:
         self.touched.append(place)
 
 
+ANYBODY = Ticket(needs_no_key=True)
+"""Whoever the tenant of a test admits."""
+
+
 def facts_of(place: Place, path_ids: tuple[str | None, str | None], expires_at: float | None = None) -> ConnectionInfo:
     visitor = Visitor("v2" if place.protocol == "v2" else "v3", place.protocol, *reversed(path_ids))  # type: ignore[arg-type]
-    return ConnectionInfo(place, path_ids, visitor, 0.0, "test", expires_at)
+    return ConnectionInfo(place, path_ids, visitor, 0.0, "test", expires_at, ticket=ANYBODY)
 
 
 class World:

@@ -52,6 +52,10 @@ async def listening(anyio_backend: Any) -> Listening:
     return Listening()
 
 
+def gaps(listening: Listening, tenant: str) -> list[dict[str, Any]]:
+    return [heard for heard in listening.heard(tenant) if heard.get("cmd") == "GAP"]
+
+
 async def test_everyone_is_told_since_when_the_bus_was_silent(listening: Listening) -> None:
     listening.inbound.say_gap(1.5)
     for tenant in TENANTS:
@@ -67,9 +71,10 @@ async def test_where_messages_are_left_out_those_are_told_who_might_have_heard_t
     listening.budget.tenant(tenant).spend(0, 0, 1_350)
     channel = ADDRESSES.broadcast(tenant) if tenant else ADDRESSES.platform
     with capture_logs() as logs:
-        listening.inbound.deliveries.deliver(channel, [said(target="broadcast")])
-        await until(lambda: listening.heard("acme"))
-    assert [name for name in TENANTS if listening.heard(name)] == told
-    (gap,) = listening.heard("acme")
+        for _ in range(2):  # the first waits, however large it is, for nothing waits before it
+            listening.inbound.deliveries.deliver(channel, [said(target="broadcast")])
+        await until(lambda: gaps(listening, "acme"))
+    assert [name for name in TENANTS if gaps(listening, name)] == told
+    (gap,) = gaps(listening, "acme")
     assert (gap["cmd"], gap["payload"]) == ("GAP", {"from": NOW, "to": AFTER})
     assert [(line["event"], line["tenant"]) for line in logs] == [("messages_left_out", tenant)]

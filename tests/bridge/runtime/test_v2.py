@@ -66,7 +66,7 @@ async def test_a_tenant_that_changes_moves_its_connections(process: Process) -> 
 
 
 async def test_moves_and_guards_go_on_by_themselves(process: Process) -> None:
-    assert list(process.v2.tasks()) == [process.v2.evictions, process.v2.guard_watch]
+    assert list(process.v2.tasks()) == [process.v2.evictions, process.v2.guard_watch, process.v2.change_lines]
 
 
 async def test_all_that_is_counted_here_is_told(process: Process) -> None:
