@@ -30,9 +30,9 @@ KEYS_PER_PAGE: Final = 500
 VERSION: Final = b""
 """The field that holds the version: no key has the empty name."""
 NO_HASH: Final = b"no hash"
-ADD: Final = Script.in_file("bridge.handshake", "keys_add")
-REVOKE: Final = Script.in_file("bridge.handshake", "keys_revoke")
-RESTORE: Final = Script.in_file("bridge.handshake", "keys_restore")
+ADD: Final = Script.in_file("bridge.handshake", "stored_keys_add")
+REVOKE: Final = Script.in_file("bridge.handshake", "stored_keys_revoke")
+RESTORE: Final = Script.in_file("bridge.handshake", "stored_keys_restore")
 
 
 class StoredKey(Key):

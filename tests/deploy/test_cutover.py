@@ -10,8 +10,9 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tests.conftest import StartRedis
 from tests.console import Step, steps
 from tests.documents import CUTOVER, ROOT
 from tests.end_to_end.clients import client, eventually
-from tests.end_to_end.migrants import Migrant, Way
+from tests.end_to_end.migrants import Migrant, Way, living
 from tests.servers import BridgeProcess, RedisServer
 
 CLIENTS: Mapping[str, Way] = {

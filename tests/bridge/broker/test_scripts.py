@@ -17,6 +17,7 @@ from bridge.broker.presence_events import SAY
 from bridge.broker.scripts import Script
 from bridge.broker.sweep import HELD_BY, SWEEP
 from bridge.cli.checks.redis_server import TRY
+from bridge.handshake.stored_keys import ADD, RESTORE, REVOKE
 from bridge.records.refused_clients import NOTE as REFUSE
 from bridge.records.store import NOTE
 from bridge.tenants.change_log import ADOPT, CHANGE
@@ -29,7 +30,7 @@ ROOMS = Path(bridge.__file__).parent
 FILES = sorted(ROOMS.rglob("*.lua"))
 ALL = [
     *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, FORGET, REMEMBER, SAY),
-    *(NOTE, REFUSE, MAKE_ROOM),
+    *(NOTE, REFUSE, MAKE_ROOM, ADD, REVOKE, RESTORE),
 ]
 NAMED = re.compile(r'Script\.in_file\("([\w.]+)", "(\w+)"\)')
 INCLUDED = re.compile(r'^--- @include "(\w+)"$', re.MULTILINE)

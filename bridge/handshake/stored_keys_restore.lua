@@ -4,7 +4,7 @@
 -- Returns  1 if they were written, 0 if Redis has a later version
 -- Never    writes an older version over a later one: a key that was revoked does not come back.
 
---- @include "keys_version"
+--- @include "stored_keys_version"
 local version = redis.call('TYPE', KEYS[1]).ok == 'hash' and version_of(KEYS[1]) or 0
 if version > tonumber(ARGV[1]) then return 0 end
 redis.call('UNLINK', KEYS[1])

@@ -4,7 +4,7 @@
 -- Returns  the new version; 0 if there is no key of that name
 -- Never    deletes anything else.
 
---- @include "keys_version"
+--- @include "stored_keys_version"
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return 0 end
 if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
 local version = version_of(KEYS[1]) + 1

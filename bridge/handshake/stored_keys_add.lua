@@ -4,7 +4,7 @@
 -- Returns  the new version; 0 if a key of that name is there, -1 if there are too many
 -- Never    replaces a key. A value of another type is removed: it is no table of keys.
 
---- @include "keys_version"
+--- @include "stored_keys_version"
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= 'hash' and kind ~= 'none' then redis.call('UNLINK', KEYS[1]) end
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 0 end
