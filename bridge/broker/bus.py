@@ -80,6 +80,8 @@ class Bus:
         self.refused: Final = Observers[[]]()
         """Called when Redis refuses what it took before; the link has ended."""
         self._late_seconds = 0.0
+        self.lost_at = self._loop.time()
+        """When the last link ended: by the time of the event loop. Nothing was said on it later."""
         self.published = 0
         self.failed = 0
         """How many publishes got `None`."""
@@ -196,6 +198,7 @@ class Bus:
         self._ask()
 
     def _lost(self) -> None:
+        self.lost_at = self._loop.time()
         self._unsent.clear()
         waiting, self._waiting = self._waiting, deque()
         for receipt in waiting:

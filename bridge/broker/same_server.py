@@ -6,8 +6,8 @@ subscriber's present link listens: that server is the same if it counts a listen
 new connection, made by the address: if another server takes writes there, this process follows.
 
 When the servers differ both links end, and others are made by the address. What was said since they last agreed may be
-lost: the subscriber announces it, once, when they agree again. The other processes are told too, since what this one
-said meanwhile did not reach them. This module decides nothing about messages.
+lost: the subscriber announces it, once, when they agree again. The other processes are told too (`Moves`), since what
+this one said meanwhile did not reach them. This module decides nothing about messages.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from bridge.broker.bus import Bus
 from bridge.broker.link import CONNECT_SECONDS, end_if_cancelled, give_up, open_connection, pack
+from bridge.broker.moves import Missed, Moves
 from bridge.broker.notices import CANARY
 from bridge.broker.refusal import LinkError
 from bridge.broker.subscriber import Subscriber
@@ -31,9 +32,6 @@ AGAIN_SECONDS: Final = 0.2
 FLAPPING_SECONDS: Final = 10.0
 """Refusals with less between them are one: it is over when there was none for `STEADY_SECONDS`."""
 STEADY_SECONDS: Final = 3.0
-ARRIVAL: Final = b":arrival"
-ARRIVAL_SECONDS: Final = 900
-"""For so long two processes may be apart, as when a change of DNS reaches one of them late, and it is all announced."""
 ELSEWHERE: Final = "its links, or its address, lead to different Redis servers"
 
 log = structlog.get_logger(__name__)
@@ -52,12 +50,12 @@ class SameServer:
         self._agreed: bytes | None = None
         self._unheard: bytes | None = None
         self._certain_until = self._by_address_until = self._now()
-        self._spoke_elsewhere: tuple[float, float] | None = None
         self._trouble: str | None = None
         self._refused_at = self._now() - FLAPPING_SECONDS
         self._steady_from = self._now()
         self.parted = 0
         """How often the servers differed."""
+        self._moves = Moves(bus, probe, self._now)
         self._attend(bus, subscriber)
 
     def _attend(self, bus: Bus, subscriber: Subscriber) -> None:
@@ -66,14 +64,14 @@ class SameServer:
         bus.refused.add(self._refused)
         subscriber.is_trusted = self._do_agree
         self._notices.listens.add(self._compare)
-        self._notices.others_moved.add(self._others_moved)
 
     async def run(self) -> None:
-        """Look at where the address leads every `BY_ADDRESS_SECONDS`, until cancelled."""
+        """Look at where the address leads, and who has moved here, every `BY_ADDRESS_SECONDS`, until cancelled."""
         while True:
             await asyncio.sleep(BY_ADDRESS_SECONDS)
             canary = self._notices.canary
             if canary is not None and self._do_agree():
+                self._moves.ask(self._certain_since(), self._others_moved)
                 await self._look_by_address(canary)
 
     def _do_agree(self) -> bool:
@@ -91,7 +89,7 @@ class SameServer:
 
     def _doubt(self) -> None:
         self._agreed = None
-        self._subscriber.doubt(min(self._certain_until, self._by_address_until))
+        self._subscriber.doubt(self._certain_since())
 
     def _compare(self, asked_at: float | None = None) -> None:
         canary, at = self._notices.canary, self._now() if asked_at is None else asked_at
@@ -112,51 +110,37 @@ class SameServer:
         self._unheard = None
         if self._now() < self._steady_from:
             return
-        if self._spoke_elsewhere is not None:
-            self._arrive(canary)
-            return
-        self._certain_until = asked_at
-        if self._agreed != canary:
-            if self._subscriber.reconnects:
-                self._mark_arrival()
-            self._agreed, self._by_address_until = canary, asked_at
+        if self._agreed == canary:
+            self._certain_until = asked_at
+        else:
+            self._moves.ask(self._certain_since(), lambda missed: self._arrived(canary, asked_at, missed))
+
+    def _certain_since(self) -> float:
+        return min(self._certain_until, self._by_address_until)
+
+    def _arrived(self, canary: bytes, asked_at: float, missed: Missed) -> None:
+        """What the processes noted at this server is known: now all is heard here."""
+        for since, _ in missed:
+            self._subscriber.doubt(since)
+        if canary == self._notices.canary:
+            self._agreed, self._certain_until, self._by_address_until = canary, asked_at, asked_at
             self._subscriber.announce_if_whole()
+
+    def _others_moved(self, missed: Missed) -> None:
+        """Others spoke elsewhere: who listens here may have missed what they said."""
+        for since, until in missed:
+            if not self._subscriber.has_announced(since, until):
+                self._subscriber.doubt(since)
+        self._subscriber.announce_if_whole()
 
     def _part(self) -> None:
         """The servers differ: make both links anew, by the address."""
         log.warning("redis_servers_differ", reason=ELSEWHERE)
         self.parted += 1
-        self._spoke_elsewhere = min(self._certain_until, self._by_address_until), self._now()
+        self._moves.leave()
         self._doubt()
         self._bus.leave(ELSEWHERE)
         self._subscriber.end_link()
-
-    def _arrive(self, canary: bytes) -> None:
-        """Ask when the first of our processes came to this server: since then it was apart from this one."""
-        self._mark_arrival()
-        self._bus.command(pack("PTTL", self._probe + ARRIVAL), lambda reply: self._arrived(canary, reply))
-
-    def _mark_arrival(self) -> None:
-        """The first that comes leaves a key for `ARRIVAL_SECONDS`. Its rest of life says when that was, by no clock."""
-        self._bus.command(pack("SET", self._probe + ARRIVAL, b"", "NX", "EX", ARRIVAL_SECONDS), _ignore)
-
-    def _arrived(self, canary: bytes, left: object) -> None:
-        if left is None or self._spoke_elsewhere is None or canary != self._notices.canary:
-            return  # asked again with the next write that Redis takes
-        age = ARRIVAL_SECONDS - left / 1_000 if isinstance(left, int) and left > 0 else 0.0
-        (since, until), self._spoke_elsewhere = self._spoke_elsewhere, None
-        since = min(since, self._now() - age)
-        self._subscriber.doubt(since)
-        self._agree(canary, self._now())
-        ago = self._notices.moved(self._now() - since, self._now() - until)
-        self._bus.command(pack("PUBLISH", self._notices.moved_channel, ago), _ignore)
-
-    def _others_moved(self, since_seconds: float, until_seconds: float) -> None:
-        """Another process spoke elsewhere: who listens here may have missed what it said."""
-        since, until = self._now() - since_seconds, self._now() - until_seconds
-        if not self._subscriber.has_announced(since, until):
-            self._subscriber.doubt(since)
-            self._subscriber.announce_if_whole()
 
     async def _look_by_address(self, canary: bytes) -> None:
         """Ask over a new connection whether it leads to the server at which the subscriber listens.
@@ -208,7 +192,3 @@ async def _reply(connection: AbstractConnection, *command: bytes | str | int) ->
         return cast(object, await connection.read_response())
     except ResponseError as error:
         return error
-
-
-def _ignore(reply: object) -> None:
-    """Nothing to do: what was not told or marked makes a gap shorter, and the next write shows whether Redis lives."""

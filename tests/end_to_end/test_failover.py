@@ -55,6 +55,14 @@ class Pair:
 
         await eventually(arrived, BACK_SECONDS)
 
+    async def all_read_the_moves(self) -> None:
+        """What others said elsewhere is announced: each process has read the notes since all have written theirs."""
+
+        async def announced() -> bool:
+            return self.unannounced_to_others() == []
+
+        await eventually(announced, BACK_SECONDS)
+
     def unannounced_to_others(self) -> list[tuple[str, str, int]]:
         """Listener, speaker and number of what the speaker's own process heard, and the listener did not."""
         members = self.conversation.members
@@ -80,6 +88,8 @@ async def pair(bridge: StartBridge, redis_server: StartRedis) -> AsyncIterator[P
             pair = Pair(old, new, proxies, bridges, conversation)
             await pair.all_hear()
             yield pair
+            await ready(*bridges)  # what each of them missed is announced
+            await pair.all_read_the_moves()
             await pair.all_hear(*range(len(conversation.members)))  # so that nothing is under way
             holds(conversation)
             assert pair.unannounced_to_others() == []

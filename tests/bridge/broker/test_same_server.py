@@ -151,10 +151,39 @@ async def test_who_has_announced_it_already_does_not_again(servers: list[RedisSe
     async with side(servers[0].url) as one:
         servers[0].execute("CLIENT", "KILL", "TYPE", "pubsub")
         seconds = await one.ear.gaps.next()
-        one.same_server._others_moved(seconds, 0.1)
+        now = asyncio.get_running_loop().time()
+        one.same_server._others_moved([(now - seconds, now - 10.0)])
         assert one.subscriber.gaps == 1
-        one.same_server._others_moved(seconds + 5.0, 0.1)
+        one.same_server._others_moved([(now - seconds - 5.0, now - 10.0)])
         assert one.subscriber.gaps == 2
+
+
+async def test_who_loses_both_links_and_finds_another_server_tells_the_others(servers: list[RedisServer]) -> None:
+    """No link ever saw that the servers differ."""
+    old, new = servers
+    async with proxy_to(old.port) as late, side(late.url) as last, side(new.url) as first:
+        late.lead_to(new.port)
+        late.reset()
+        await until_at(new, first, last)
+        await last.ear.gaps.next()
+        await first.ear.gaps.next()
+        assert last.same_server.parted == 0
+
+
+async def test_who_is_between_two_links_when_another_comes_is_told_all_the_same(servers: list[RedisServer]) -> None:
+    old, new = servers
+    async with proxy_to(old.port) as late, proxy_to(new.port) as way, side(late.url) as last, side(way.url) as first:
+        now = asyncio.get_running_loop().time
+        apart_at = now()
+        await asyncio.sleep(3.0)  # so long they do not hear each other
+        way.swallow()
+        way.reset()
+        await until(lambda: readiness(first) == (False, False))
+        late.lead_to(new.port)
+        await until_at(new, last)
+        way.up.swallows = way.down.swallows = False
+        await until_at(new, first, last)
+        assert await first.ear.gaps.next() >= now() - apart_at - 1.0
 
 
 async def test_refusals_that_come_and_go_are_one_gap_when_they_are_over(
