@@ -1,4 +1,4 @@
-"""Routes that move a tenant from V2 to V3: stage, share, routing, guards and id map; also its change log.
+"""Routes that move a tenant from V2 to V3: stage, share, routing and guards; also its change log.
 
 The rules are in `cutover/changes.py`. This module decides who may change a tenant, how fast, and what is answered if a
 change is not made. To be deleted together with V2.
@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Self
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field, ValidationError, model_validator
 
-from bridge.admin.ids import Ids, Maps
+from bridge.admin import id_routes
 from bridge.admin.order_bodies import Body, body_of, described
 from bridge.admin.pace import Party, party_of
 from bridge.admin.refusals import REFUSED
@@ -30,28 +30,16 @@ from bridge.cutover.changes import (
     Unconfirmed,
     WantedChange,
     carry_out,
-    now,
 )
 from bridge.cutover.cutover import Cutover
 from bridge.cutover.guards import report
 from bridge.handshake.authentication import Administrator
 from bridge.tenants.change_log import Change, Stale
 from bridge.tenants.guard_rules import GuardLimits, GuardRules
-from bridge.tenants.id_map import (
-    NothingToTakeBack,
-    Replacement,
-    line_of,
-    replace_id_map,
-    take_back_id_map,
-)
 from bridge.tenants.share import Share
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Routing, Stage, Tenant
-from bridge.tenants.v2 import Conflicts, add_to_id_map
 
-MOST_CONFLICTS: Final = 100
-IsWhole = Annotated[bool, Query(description="The body is the whole map: what it lacks goes.")]
-Why = Annotated[str, Query(max_length=1_000, description="The reason, for the record.")]
 IsDryRun = Annotated[bool, Query(description="Say what would happen, and change nothing.")]
 
 
@@ -187,7 +175,7 @@ def router(changes: TenantChanges) -> APIRouter:
     _add_stage(routes, changes, Admin)
     _add_rollback(routes, changes, Admin)
     _add_guards(routes, changes, Admin)
-    _add_ids(routes, changes.service, Admin)
+    id_routes.add_to(routes, changes.service, Admin)
     _add_reports(routes, changes, Admin)
     return routes
 
@@ -259,46 +247,6 @@ def _add_guards(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None: 
             admin, tenant, limits.version, lambda known: limits.made(known, admin.name, changes.cutover.changes)
         )
         return changes.service.report(admin, tenant, guards)
-
-
-def _add_ids(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
-    maps = Maps()
-    path = "/tenants/{tenant}/ids"
-
-    @routes.put(path, summary="Add to the id map, or replace it", openapi_extra=described(Ids, is_required=True))
-    async def ids(
-        tenant: str, request: Request, admin: Admin, replace: IsWhole = False, why: Why = "", dry_run: IsDryRun = False
-    ) -> JsonObject:
-        known = service.ordered(admin, tenant)
-        change = replace_id_map if replace else add_to_id_map
-        async with maps.taken(request, party_of(admin, known.name)) as taken:
-            return await _change_ids(service, known, partial(change, id_map=taken), admin, why, dry_run=dry_run)
-
-    @routes.post(f"{path}/undo", summary="Put back the id map from before its last change")
-    async def undo(tenant: str, admin: Admin, why: Why = "", dry_run: IsDryRun = False) -> JsonObject:
-        known = service.ordered(admin, tenant)
-        return await _change_ids(service, known, take_back_id_map, admin, why, dry_run=dry_run)
-
-
-async def _change_ids(
-    service: TenantService,
-    tenant: Tenant,
-    change: Callable[..., Awaitable[Replacement]],
-    admin: Administrator,
-    why: str,
-    *,
-    dry_run: bool,
-) -> JsonObject:
-    line = line_of(tenant, admin.name, now(), why)
-    make = partial(change, tenant=tenant.name, line=line, dry_run=dry_run)
-    try:
-        return await service.change_ids(tenant, make)
-    except Conflicts as conflicts:
-        detail = [{"field": v2_id, "problem": sentence} for v2_id, sentence in conflicts.sentences.items()]
-        sentence = f"{conflicts}: nothing was changed. Send ?replace=true to replace the whole map."
-        raise AdminRefusal(409, "ids_in_conflict", sentence, detail=detail[:MOST_CONFLICTS]) from None
-    except NothingToTakeBack:
-        raise AdminRefusal(409, "nothing_to_roll_back", "No change of the id map can be taken back.") from None
 
 
 def _add_reports(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None:  # noqa: N803 - a type
