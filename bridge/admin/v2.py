@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any, Final, Self
 
+import structlog
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field, ValidationError, model_validator
 
@@ -24,6 +25,7 @@ from bridge.api.errors import AdminRefusal, unreadable
 from bridge.cutover.changes import (
     Changes,
     GuardFailed,
+    NoFacts,
     NothingToRollBack,
     ReasonMissing,
     ShareRefused,
@@ -40,6 +42,7 @@ from bridge.tenants.share import Share
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Routing, Stage, Tenant
 
+log = structlog.get_logger(__name__)
 IsDryRun = Annotated[bool, Query(description="Say what would happen, and change nothing.")]
 
 
@@ -120,13 +123,20 @@ class TenantChanges:
         service.ordered(administrator, name)
         async with self._turns[party_of(administrator, name)]:
             with said_as_refusals():
-                await carry_out(partial(service.fresh, administrator, name), partial(self._obeyed, change), version)
+                await carry_out(
+                    partial(service.fresh, administrator, name),
+                    partial(self._obeyed, administrator.name, change),
+                    version,
+                )
             return await service.state(administrator, name)
 
-    async def _obeyed(self, change: Callable[[Tenant], Awaitable[object]], tenant: Tenant) -> None:
+    async def _obeyed(self, who: str, change: Callable[[Tenant], Awaitable[object]], tenant: Tenant) -> None:
         """Make the change, and then read the tenant from Redis, even if the change has failed."""
         try:
             await change(tenant)
+        except GuardFailed as held:
+            log.info("guard_held", tenant=tenant.name, who=who, guards=[verdict.name for verdict in held.failing])
+            raise
         finally:
             await self.service.look(tenant.name)
 
@@ -166,6 +176,8 @@ def said_as_refusals() -> Iterator[None]:
         raise AdminRefusal(400, "reason_missing", "A step that is forced needs a reason: send `why`.") from None
     except NothingToRollBack as refused:
         raise AdminRefusal(409, "nothing_to_roll_back", f"{refused}.") from None
+    except NoFacts as refused:
+        raise AdminRefusal(409, "no_records", f"{refused}.") from None
 
 
 def router(changes: TenantChanges) -> APIRouter:
