@@ -63,13 +63,17 @@ async def _change_ids(
     line = line_of(tenant, admin.name, now(), why)
     make = partial(change, tenant=tenant.name, line=line, dry_run=dry_run)
     try:
-        done = await service.change_ids(tenant, make)
+        return await _answer(tenant, await service.change_ids(tenant, make))
     except Conflicts as conflicts:
         detail = [{"field": v2_id, "problem": sentence} for v2_id, sentence in conflicts.sentences.items()]
         sentence = f"{conflicts}: nothing was changed. Send ?replace=true to replace the whole map."
         raise AdminRefusal(409, "ids_in_conflict", sentence, detail=detail[:MOST_CONFLICTS]) from None
     except NothingToTakeBack:
         raise AdminRefusal(409, "nothing_to_roll_back", "No change of the id map can be taken back.") from None
+
+
+async def _answer(tenant: Tenant, done: Replacement) -> JsonObject:
+    """The size of the map, the tenant's version, and how many ids are added, removed and changed; the first by name."""
     counts = {"added": len(done.added), "removed": len(done.removed), "changed": len(done.changed)}
     named = await run_in_background(_named, done)
     return {"tenant": tenant.name, "version": done.version, "ids": done.size, **counts, "named": named}

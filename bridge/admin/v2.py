@@ -6,7 +6,7 @@ change is not made. To be deleted together with V2.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any, Final, Self
@@ -41,6 +41,13 @@ from bridge.tenants.guard_rules import GuardLimits, GuardRules
 from bridge.tenants.share import Share
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Routing, Stage, Tenant
+
+ANSWERS: Final[Mapping[type[Exception], tuple[int, str]]] = {
+    ShareRefused: (422, "invalid_order"),
+    NothingToRollBack: (409, "nothing_to_roll_back"),
+    NoFacts: (409, "no_records"),
+}
+"""Of the errors that say all in their own words: the status and the code."""
 
 log = structlog.get_logger(__name__)
 IsDryRun = Annotated[bool, Query(description="Say what would happen, and change nothing.")]
@@ -162,8 +169,8 @@ def said_as_refusals() -> Iterator[None]:
         yield
     except Stale as stale:
         raise AdminRefusal(409, "stale", f"{stale}: look again, and decide anew.", version=stale.version) from None
-    except ShareRefused as refused:
-        raise AdminRefusal(422, "invalid_order", f"{refused}.") from None
+    except (ShareRefused, NothingToRollBack, NoFacts) as refused:
+        raise AdminRefusal(*ANSWERS[type(refused)], f"{refused}.") from None
     except Unconfirmed as closing:
         sentence = f"{closing}: send `confirm` with the name of the tenant, {closing.tenant!r}."
         raise AdminRefusal(409, "unconfirmed", sentence, sockets=closing.sockets) from None
@@ -174,10 +181,6 @@ def said_as_refusals() -> Iterator[None]:
         ) from None
     except ReasonMissing:
         raise AdminRefusal(400, "reason_missing", "A step that is forced needs a reason: send `why`.") from None
-    except NothingToRollBack as refused:
-        raise AdminRefusal(409, "nothing_to_roll_back", f"{refused}.") from None
-    except NoFacts as refused:
-        raise AdminRefusal(409, "no_records", f"{refused}.") from None
 
 
 def router(changes: TenantChanges) -> APIRouter:
