@@ -67,10 +67,11 @@ export class Ids {
     }
   }
 
-  // Its text comes into the field, so that what is sent is what is seen.
+  // Its text comes into the field, so that what is sent is what is seen. The same file may be chosen again once it is mended.
   async #read(input) {
     const [file] = input.files;
     if (file === undefined) return;
+    input.value = "";
     if (file.size > MOST_BYTES) return this.#complain(TOO_BIG);
     try {
       this.#form.elements.text.value = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
