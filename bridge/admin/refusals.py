@@ -26,7 +26,7 @@ REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     409: {
         "model": RefusedOrder,
         "description": "`stale`, `guard_failed`, `unconfirmed`, `nothing_to_roll_back`, `nothing_to_read`, "
-        "`name_taken`, `key_in_file`, `too_many_keys`, `ids_in_conflict`",
+        "`name_taken`, `key_in_file`, `too_many_keys`, `ids_in_conflict`, `no_records`",
     },
     413: {"model": RefusedOrder, "description": "`body_too_big`"},
     422: {"model": RefusedOrder, "description": "`invalid_order`, `invalid_ids`, `invalid_request`"},

@@ -139,12 +139,13 @@ class TenantService:
             raise AdminRefusal(403, "forbidden", 'This is for keys of all tenants: `tenants = ["*"]`.')
         return ReportAnswer(self.reports.turns, "", administrator, make)
 
-    async def change_ids(self, tenant: Tenant, make: Callable[[Redis, Addresses], Awaitable[Replacement]]) -> JsonFact:
-        """Change the id map. Return its size, the new version, and how many ids were added, removed and changed."""
+    async def change_ids(
+        self, tenant: Tenant, make: Callable[[Redis, Addresses], Awaitable[Replacement]]
+    ) -> Replacement:
+        """Change the id map, and apply it in this process at once."""
         done = await make(self._redis, self._addresses)
         await self._table.look_once(tenant.name)
-        counts = {"added": len(done.added), "removed": len(done.removed), "changed": len(done.changed)}
-        return {"tenant": tenant.name, "version": done.version, "ids": done.size, **counts}
+        return done
 
     async def _facts(self) -> tuple[TenantCounts, str | None]:
         if not self._is_redis_there():

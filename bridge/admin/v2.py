@@ -1,4 +1,4 @@
-"""Routes that move a tenant from V2 to V3: stage, share, routing, guards and id map; also its change log.
+"""Routes that move a tenant from V2 to V3: stage, share, routing and guards; also its change log.
 
 The rules are in `cutover/changes.py`. This module decides who may change a tenant, how fast, and what is answered if a
 change is not made. To be deleted together with V2.
@@ -6,15 +6,16 @@ change is not made. To be deleted together with V2.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any, Final, Self
 
+import structlog
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field, ValidationError, model_validator
 
-from bridge.admin.ids import Ids, Maps
+from bridge.admin import id_routes
 from bridge.admin.order_bodies import Body, body_of, described
 from bridge.admin.pace import Party, party_of
 from bridge.admin.refusals import REFUSED
@@ -24,34 +25,31 @@ from bridge.api.errors import AdminRefusal, unreadable
 from bridge.cutover.changes import (
     Changes,
     GuardFailed,
+    NoFacts,
     NothingToRollBack,
     ReasonMissing,
     ShareRefused,
     Unconfirmed,
     WantedChange,
     carry_out,
-    now,
 )
 from bridge.cutover.cutover import Cutover
 from bridge.cutover.guards import report
 from bridge.handshake.authentication import Administrator
 from bridge.tenants.change_log import Change, Stale
 from bridge.tenants.guard_rules import GuardLimits, GuardRules
-from bridge.tenants.id_map import (
-    NothingToTakeBack,
-    Replacement,
-    line_of,
-    replace_id_map,
-    take_back_id_map,
-)
 from bridge.tenants.share import Share
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Routing, Stage, Tenant
-from bridge.tenants.v2 import Conflicts, add_to_id_map
 
-MOST_CONFLICTS: Final = 100
-IsWhole = Annotated[bool, Query(description="The body is the whole map: what it lacks goes.")]
-Why = Annotated[str, Query(max_length=1_000, description="The reason, for the record.")]
+ANSWERS: Final[Mapping[type[Exception], tuple[int, str]]] = {
+    ShareRefused: (422, "invalid_order"),
+    NothingToRollBack: (409, "nothing_to_roll_back"),
+    NoFacts: (409, "no_records"),
+}
+"""Of the errors that say all in their own words: the status and the code."""
+
+log = structlog.get_logger(__name__)
 IsDryRun = Annotated[bool, Query(description="Say what would happen, and change nothing.")]
 
 
@@ -132,13 +130,20 @@ class TenantChanges:
         service.ordered(administrator, name)
         async with self._turns[party_of(administrator, name)]:
             with said_as_refusals():
-                await carry_out(partial(service.fresh, administrator, name), partial(self._obeyed, change), version)
+                await carry_out(
+                    partial(service.fresh, administrator, name),
+                    partial(self._obeyed, administrator.name, change),
+                    version,
+                )
             return await service.state(administrator, name)
 
-    async def _obeyed(self, change: Callable[[Tenant], Awaitable[object]], tenant: Tenant) -> None:
+    async def _obeyed(self, who: str, change: Callable[[Tenant], Awaitable[object]], tenant: Tenant) -> None:
         """Make the change, and then read the tenant from Redis, even if the change has failed."""
         try:
             await change(tenant)
+        except GuardFailed as held:
+            log.info("guard_held", tenant=tenant.name, who=who, guards=[verdict.name for verdict in held.failing])
+            raise
         finally:
             await self.service.look(tenant.name)
 
@@ -164,8 +169,8 @@ def said_as_refusals() -> Iterator[None]:
         yield
     except Stale as stale:
         raise AdminRefusal(409, "stale", f"{stale}: look again, and decide anew.", version=stale.version) from None
-    except ShareRefused as refused:
-        raise AdminRefusal(422, "invalid_order", f"{refused}.") from None
+    except (ShareRefused, NothingToRollBack, NoFacts) as refused:
+        raise AdminRefusal(*ANSWERS[type(refused)], f"{refused}.") from None
     except Unconfirmed as closing:
         sentence = f"{closing}: send `confirm` with the name of the tenant, {closing.tenant!r}."
         raise AdminRefusal(409, "unconfirmed", sentence, sockets=closing.sockets) from None
@@ -176,8 +181,6 @@ def said_as_refusals() -> Iterator[None]:
         ) from None
     except ReasonMissing:
         raise AdminRefusal(400, "reason_missing", "A step that is forced needs a reason: send `why`.") from None
-    except NothingToRollBack as refused:
-        raise AdminRefusal(409, "nothing_to_roll_back", f"{refused}.") from None
 
 
 def router(changes: TenantChanges) -> APIRouter:
@@ -187,7 +190,7 @@ def router(changes: TenantChanges) -> APIRouter:
     _add_stage(routes, changes, Admin)
     _add_rollback(routes, changes, Admin)
     _add_guards(routes, changes, Admin)
-    _add_ids(routes, changes.service, Admin)
+    id_routes.add_to(routes, changes.service, Admin)
     _add_reports(routes, changes, Admin)
     return routes
 
@@ -259,46 +262,6 @@ def _add_guards(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None: 
             admin, tenant, limits.version, lambda known: limits.made(known, admin.name, changes.cutover.changes)
         )
         return changes.service.report(admin, tenant, guards)
-
-
-def _add_ids(routes: APIRouter, service: TenantService, Admin: Any) -> None:  # noqa: N803 - a type
-    maps = Maps()
-    path = "/tenants/{tenant}/ids"
-
-    @routes.put(path, summary="Add to the id map, or replace it", openapi_extra=described(Ids, is_required=True))
-    async def ids(
-        tenant: str, request: Request, admin: Admin, replace: IsWhole = False, why: Why = "", dry_run: IsDryRun = False
-    ) -> JsonObject:
-        known = service.ordered(admin, tenant)
-        change = replace_id_map if replace else add_to_id_map
-        async with maps.taken(request, party_of(admin, known.name)) as taken:
-            return await _change_ids(service, known, partial(change, id_map=taken), admin, why, dry_run=dry_run)
-
-    @routes.post(f"{path}/undo", summary="Put back the id map from before its last change")
-    async def undo(tenant: str, admin: Admin, why: Why = "", dry_run: IsDryRun = False) -> JsonObject:
-        known = service.ordered(admin, tenant)
-        return await _change_ids(service, known, take_back_id_map, admin, why, dry_run=dry_run)
-
-
-async def _change_ids(
-    service: TenantService,
-    tenant: Tenant,
-    change: Callable[..., Awaitable[Replacement]],
-    admin: Administrator,
-    why: str,
-    *,
-    dry_run: bool,
-) -> JsonObject:
-    line = line_of(tenant, admin.name, now(), why)
-    make = partial(change, tenant=tenant.name, line=line, dry_run=dry_run)
-    try:
-        return await service.change_ids(tenant, make)
-    except Conflicts as conflicts:
-        detail = [{"field": v2_id, "problem": sentence} for v2_id, sentence in conflicts.sentences.items()]
-        sentence = f"{conflicts}: nothing was changed. Send ?replace=true to replace the whole map."
-        raise AdminRefusal(409, "ids_in_conflict", sentence, detail=detail[:MOST_CONFLICTS]) from None
-    except NothingToTakeBack:
-        raise AdminRefusal(409, "nothing_to_roll_back", "No change of the id map can be taken back.") from None
 
 
 def _add_reports(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None:  # noqa: N803 - a type

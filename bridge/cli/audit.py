@@ -14,7 +14,7 @@ from bridge.audit.proposals import propose
 from bridge.cli.dialect import DialectOption, read_dialect
 from bridge.cli.lines import read_lines
 from bridge.cli.options import ConfigOption, JsonOption
-from bridge.cli.table import columns
+from bridge.cli.table import columns, counted
 from bridge.cli.toml import toml_key, toml_text
 from compat.dialect import Dialect, Rule
 
@@ -112,7 +112,7 @@ def _named(ledger: Ledger, rules: dict[str, Rule]) -> str:
     rows = [(toml_key(name), f"{key.frames:,}", _types(key), _meaning(key, rules.get(name))) for name, key in shown]
     lines = [columns([head, *rows])]
     if len(shown) < len(ledger.keys):
-        more = _counted(len(ledger.keys) - len(shown), "key")
+        more = counted(len(ledger.keys) - len(shown), "key")
         lines.append(f"and {more} more, all without a rule: --json lists them")
     return "\n".join(lines)
 
@@ -121,7 +121,7 @@ def _nameless(members: int) -> str:
     if not members:
         return ""
     kept = f"names longer than {LONGEST_KEY} characters are not kept, nor what comes after the first {MOST_KEYS:,} keys"
-    return f"{_counted(members, 'member')} counted without a name: {kept}"
+    return f"{counted(members, 'member')} counted without a name: {kept}"
 
 
 def _types(key: KeyUsage) -> str:
@@ -135,18 +135,14 @@ def _meaning(key: KeyUsage, rule: Rule | None) -> str:
         return _data(key)
     meaning = f"another spelling of {rule.field}" if rule.cmd is None else f"the command {toml_key(rule.cmd)}"
     mended = key.mended[rule.meaning]
-    return f"perhaps {meaning}" + (f": by itself it makes {_counted(mended, 'stashed frame')} exact" if mended else "")
+    return f"perhaps {meaning}" + (f": by itself it makes {counted(mended, 'stashed frame')} exact" if mended else "")
 
 
 def _data(key: KeyUsage) -> str:
     if not key.stashed:
         return "data: needs no rule, it crosses in the payload under its name"
-    times = _counted(key.stashed, "time")
+    times = counted(key.stashed, "time")
     return f"data: stashed {times}, since its place in the payload was taken, and no rule by itself can help"
-
-
-def _counted(number: int, one: str) -> str:
-    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
 
 
 def _stashed_words(ledger: Ledger) -> str:

@@ -26,6 +26,11 @@ def visible(text: str) -> str:
     return "".join(map(_shown, text))
 
 
+def counted(number: int, one: str) -> str:
+    """`1 id`, `2 ids`, `1,234 ids`: a number of things whose plural ends with s."""
+    return f"{number:,} {one}" + ("" if number == 1 else "s")
+
+
 def _shown(character: str) -> str:
     is_seen = character.isprintable() and character not in _EMPTY_GLYPHS
     return character if is_seen else f"\\u{{{ord(character):x}}}"

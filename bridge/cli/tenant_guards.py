@@ -54,7 +54,7 @@ def guards(
     ```
     """
     given = _given((stashed_percent, quiet_days, lost_percent, grace_seconds, watch_minutes), off)
-    operate(settings, name, partial(_work, given, why, has_records=settings.records, as_json=as_json))
+    operate(settings, name, partial(_work, given, why, as_json=as_json))
 
 
 def _given(limits: Iterable[float | None], off: Iterable[str]) -> Limits:
@@ -71,18 +71,14 @@ def _given(limits: Iterable[float | None], off: Iterable[str]) -> Limits:
     return given | dict.fromkeys(names)
 
 
-async def _work(
-    given: Limits, why: str, at: TenantSession, tenant: Tenant, *, has_records: bool, as_json: bool
-) -> None:
+async def _work(given: Limits, why: str, at: TenantSession, tenant: Tenant, *, as_json: bool) -> None:
     if given:
-        tenant = await _set(at, tenant.name, given, why, has_records=has_records)
+        tenant = await _set(at, tenant.name, given, why)
     await _show(at, tenant, as_json=as_json)
 
 
-async def _set(at: TenantSession, name: str, given: Limits, why: str, *, has_records: bool) -> Tenant:
+async def _set(at: TenantSession, name: str, given: Limits, why: str) -> Tenant:
     """The tenant with its new limits."""
-    if not has_records:
-        fail("guards judge by the records, and records = false: no limit was set")
     changes = at.cutover.changes
     made = carry_out(
         lambda: at.tenant(name), lambda tenant: changes.set_guards(tenant, who(), _rules(tenant, given), why)

@@ -20,7 +20,7 @@ from bridge.cli.id_map_file import lines_in, read_id_map
 from bridge.cli.lines import opened
 from bridge.cli.options import fail, with_settings
 from bridge.cli.redis_connection import with_redis
-from bridge.cli.table import visible
+from bridge.cli.table import counted, visible
 from bridge.cli.tenants import TenantArgument, read_tenants
 from bridge.cli.user import who
 from bridge.config.settings import Settings
@@ -110,7 +110,7 @@ def _ask(name: str, foreseen: Replacement) -> None:
     named = ", ".join(map(visible, gone[:MOST_NAMED])) + (", …" if len(gone) > MOST_NAMED else "")
     typer.echo(f"{name}: {foreseen}; removed or changed: {named}", err=True)
     if not sys.stdin.isatty():
-        fail(f"{len(gone):,} ids would be removed or changed: add --yes, or leave out --replace to add alone")
+        fail(f"{counted(len(gone), 'id')} would be removed or changed: add --yes, or leave out --replace to add alone")
     if not typer.confirm("Do it?", err=True):
         fail("nothing was changed")
 
@@ -139,7 +139,7 @@ def _read(file: Path, text: str) -> dict[str, str]:
     for problem in problems:
         typer.echo(f"{file}: line {problem.line}: {visible(problem.sentence)}", err=True)
     if problems:
-        fail(f"{file} has {len(problems)} problem{'s' * (len(problems) > 1)}: nothing was changed")
+        fail(f"{file} has {counted(len(problems), 'problem')}: nothing was changed")
     return id_map
 
 
@@ -153,8 +153,9 @@ def _accept_new(name: str, settings: Settings) -> None:
 
 
 def _sentence(name: str, done: Replacement, *, dry_run: bool) -> str:
+    ids = counted(done.size, "id")
     if done.is_empty:
-        return f"{name}: {done.size:,} ids, as before: nothing to change"
+        return f"{name}: {ids}, as before: nothing to change"
     if dry_run:
-        return f"{name}: would have {done.size:,} ids: {done}; nothing was changed"
-    return f"{name}: {done.size:,} ids: {done}; version {done.version}"
+        return f"{name}: would have {ids}: {done}; nothing was changed"
+    return f"{name}: {ids}: {done}; version {done.version}"

@@ -22,6 +22,7 @@ from bridge.cli.user import who
 from bridge.config.settings import Settings
 from bridge.cutover.changes import (
     GuardFailed,
+    NoFacts,
     NothingToRollBack,
     ReasonMissing,
     ShareRefused,
@@ -205,5 +206,5 @@ async def stepped(done: Awaitable[T], name: str) -> T:
         fail(f"{name} is held back by its guards. {failed} Mend that, or add --force and --why")
     except ReasonMissing:
         fail("a step that is forced needs a reason: add --why")
-    except (NothingToRollBack, ShareRefused) as refused:
+    except (NoFacts, NothingToRollBack, ShareRefused) as refused:
         fail(str(refused))

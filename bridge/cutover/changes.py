@@ -100,6 +100,13 @@ class Unconfirmed(Exception):
         self.sockets = sockets
 
 
+class NoFacts(Exception):
+    """Limits of guards are to be set where nothing is recorded that they could judge by."""
+
+    def __init__(self) -> None:
+        super().__init__("guards judge by the records, and records = false: no limit was set")
+
+
 class NothingToRollBack(Exception):
     """The tenant cannot go further towards `legacy`; the text says where it stands, and what its last step was."""
 
@@ -120,11 +127,14 @@ class WayBack(NamedTuple):
 class Changes:
     """Makes changes to the tenants of one deployment."""
 
-    def __init__(self, redis: Redis, addresses: Addresses, guards: Guards, closings: Closings) -> None:
+    def __init__(
+        self, redis: Redis, addresses: Addresses, guards: Guards, closings: Closings, *, has_records: bool
+    ) -> None:
         self._redis = redis
         self._addresses = addresses
         self._guards = guards
         self._closings = closings
+        self._has_records = has_records
         self.unreadable = 0
         """Lines of change logs that could not be read and were skipped."""
 
@@ -169,7 +179,9 @@ class Changes:
     async def set_guards(
         self, tenant: Tenant, who: str, rules: GuardRules, why: str, version: int | None = None
     ) -> Change:
-        """Set the limits of the tenant's guards. Raises `Stale`, and what redis-py raises."""
+        """Set the limits of the tenant's guards. Raises `NoFacts`, `Stale`, and what redis-py raises."""
+        if not self._has_records:
+            raise NoFacts
         here, seen = Standing.of(tenant), tenant.version if version is None else version
         guards = (tenant.guard, rules)
         change = Change(tenant.name, seen, who, now(), here, here, why, "guards", guards=guards)

@@ -13,8 +13,12 @@ from bridge.records.store_reader import StoreReader
 class Cutover:
     """Guards, changes and dry runs of the tenants of one deployment."""
 
-    def __init__(self, reader: StoreReader, turns: ReportTurns) -> None:
-        """`turns`: a dry run takes one of the places for reports, so both share one bound."""
+    def __init__(self, reader: StoreReader, turns: ReportTurns, *, has_records: bool) -> None:
+        """`turns`: a dry run takes one of the places for reports, so both share one bound.
+
+        `has_records`: whether anything is recorded that guards can judge.
+        """
         self.guards: Final = Guards(reader)
-        self.changes: Final = Changes(reader.redis, reader.addresses, self.guards, Closings(reader))
+        closings = Closings(reader)
+        self.changes: Final = Changes(reader.redis, reader.addresses, self.guards, closings, has_records=has_records)
         self.dry_run: Final = DryRun(reader, self.guards, turns)

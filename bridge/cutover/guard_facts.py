@@ -52,9 +52,9 @@ class Guards:
         step = None
         if tenant.guard.lost_percent is not None:
             step = await latest_step(self._reader.redis, self._reader.addresses, tenant.name)
-        if step is None or step.kind != "change" or not is_guarded(step.before, step.after):
+        if step is None or step.change.kind != "change" or not is_guarded(step.change.before, step.change.after):
             return Losses(0, 0)
-        return await self._losses_of(tenant, Moved(_moment(step.when), now, round(tenant.guard.grace_seconds * 1_000)))
+        return await self._losses_of(tenant, Moved(step.at, now, round(tenant.guard.grace_seconds * 1_000)))
 
     async def _losses_of(self, tenant: Tenant, moved: Moved) -> Losses:
         """The whole census is read only if somebody knocks again and again, because it can be large."""
@@ -92,9 +92,5 @@ def _converted(rows: Iterable[Noted], days: set[str]) -> tuple[Counter[str], int
 
 
 def _milliseconds(at: str | None) -> int | None:
-    return None if at is None else _moment(at)
-
-
-def _moment(at: str) -> int:
     """A time in ISO 8601 as milliseconds since the epoch."""
-    return round(datetime.fromisoformat(at).timestamp() * 1_000)
+    return None if at is None else round(datetime.fromisoformat(at).timestamp() * 1_000)

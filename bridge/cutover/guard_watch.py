@@ -1,24 +1,23 @@
 """Watches a tenant's guards for `watch_minutes` after each step, and takes the step back when one no longer holds.
 
 Every process watches. A change is made by version, so one process takes the step back and the others find that it is
-done. Taking back only ever goes towards `legacy`. The guards of a step that was forced are not watched.
+done. Redis' clock says how long ago a step was, not that of its author. Taking back only ever goes towards `legacy`.
+The guards of a step that was forced are not watched.
 """
 
 import asyncio
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Final
 
 import structlog
-from redis.asyncio import Redis
 
-from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled
 from bridge.cutover.changes import now
 from bridge.cutover.guard_facts import Guards
 from bridge.cutover.guards import Verdict
-from bridge.tenants.change_log import Change, Stale, back, latest, latest_step, make
+from bridge.records.store_reader import StoreReader
+from bridge.tenants.change_log import Change, Stale, back, latest_step, make
 from bridge.tenants.standing import Standing
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
@@ -34,9 +33,10 @@ log = structlog.get_logger(__name__)
 class GuardWatch:
     """Watches the guards of all tenants that one process knows."""
 
-    def __init__(self, redis: Redis, addresses: Addresses, table: TenantTable, guards: Guards) -> None:
-        self._redis = redis
-        self._addresses = addresses
+    def __init__(self, reader: StoreReader, table: TenantTable, guards: Guards) -> None:
+        self._redis = reader.redis
+        self._addresses = reader.addresses
+        self._milliseconds_now = reader.milliseconds_now
         self._table = table
         self._guards = guards
         self.rolled_back = 0
@@ -77,12 +77,9 @@ class GuardWatch:
 
     async def _watched_step(self, tenant: Tenant) -> Change | None:
         """The last step, if it was no rollback and is still watched. A later change that moved nothing is no step."""
-        newest = await latest(self._redis, self._addresses, tenant.name)
-        if newest is None or not _is_watched(newest, tenant):
-            return None
-        step = await latest_step(self._redis, self._addresses, tenant.name)
-        is_step = step is not None and step.kind == "change" and _is_watched(step, tenant)
-        return step if is_step else None
+        since = self._milliseconds_now() - round(tenant.guard.watch_minutes * 60_000)
+        step = await latest_step(self._redis, self._addresses, tenant.name, since)
+        return None if step is None or step.change.kind != "change" else step.change
 
     async def _roll_back(self, tenant: Tenant, step: Change, breached: Iterable[Verdict]) -> None:
         why = "taken back by guard: " + " ".join(f"{verdict.name}: {verdict.sentence}" for verdict in breached)
@@ -94,8 +91,3 @@ class GuardWatch:
         self.rolled_back += 1
         log.warning("guard_rolled_back", tenant=tenant.name, why=why)
         await self._table.look_once()
-
-
-def _is_watched(change: Change, tenant: Tenant) -> bool:
-    age = datetime.now(UTC) - datetime.fromisoformat(change.when)
-    return age < timedelta(minutes=tenant.guard.watch_minutes)

@@ -73,12 +73,12 @@ class V2(Part):
             records.counts,
             handshakes.record,
         )
-        self.cutover: Final = Cutover(records.reader, records.reports.turns)
+        self.cutover: Final = Cutover(records.reader, records.reports.turns, has_records=settings.records)
         self.evictions: Final = Evictions(messaging.connections, tenants.table.get, settings.moves_per_second)
         tenants.table.changed.add(self.evictions.apply)
         self.change_lines: Final = ChangeLines(broker.redis, broker.addresses)
         tenants.table.changed.add(self.change_lines.changed)
-        self.guard_watch: Final = GuardWatch(broker.redis, broker.addresses, tenants.table, self.cutover.guards)
+        self.guard_watch: Final = GuardWatch(records.reader, tenants.table, self.cutover.guards)
         self.ports: Final = ports.Ports(
             publisher, V2Presence(broker.presence), WallClock(), Refusals(records.counts, "v2")
         )

@@ -7,7 +7,7 @@ a change is wise.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple, cast
 
@@ -97,6 +97,13 @@ class NewestChanges(NamedTuple):
     unreadable: int
 
 
+class Step(NamedTuple):
+    """A change that moved the tenant. `at`: when Redis took it (ms since the epoch), by its clock, not its author's."""
+
+    change: Change
+    at: int
+
+
 class _Said(BaseModel):
     """A line of the log as it is in Redis. It is validated, because another program may have written it."""
 
@@ -150,24 +157,10 @@ async def make(redis: Redis, addresses: Addresses, change: Change) -> Change:
 
 
 async def newest(redis: Redis, addresses: Addresses, tenant: str, most: int = RECORD_LENGTH) -> NewestChanges:
-    """The newest `most` lines of a tenant's log; none if its key has another type. Raises what redis-py raises.
-
-    It reads `PAGE` lines at a time, so that a long log does not hold up other work.
-    """
-    await _adopt(redis, addresses)
-    found: list[Change] = []
-    unreadable, last = 0, "+"
-    for start in range(0, most, PAGE):
-        count = min(PAGE, most - start)
-        asked = redis.xrevrange(addresses.record(tenant), max=last, count=count)
-        page: list[tuple[bytes, Mapping[bytes, bytes]]] = await answer_of(asked, [])
-        read = [change for _, fields in page if (change := _change_in(tenant, fields)) is not None]
-        found += read
-        unreadable += len(page) - len(read)
-        if len(page) < count:
-            break
-        last = f"({page[-1][0].decode()}"
-    return NewestChanges(found, unreadable)
+    """The newest `most` lines of a tenant's log; none if its key has another type. Raises what redis-py raises."""
+    read = [change async for _, change in _lines(redis, addresses, tenant, most)]
+    found = [change for change in read if change is not None]
+    return NewestChanges(found, len(read) - len(found))
 
 
 async def latest(redis: Redis, addresses: Addresses, tenant: str) -> Change | None:
@@ -179,12 +172,37 @@ async def latest(redis: Redis, addresses: Addresses, tenant: str) -> Change | No
     return said.change(tenant, said.version + 1)  # the text has the version before the change
 
 
-async def latest_step(redis: Redis, addresses: Addresses, tenant: str) -> Change | None:
-    """The last change that moved the tenant, or `None`. Raises `ValueError` if the last change cannot be read."""
-    change = await latest(redis, addresses, tenant)
-    if change is None or change.before != change.after:
-        return change
-    return newest_step((await newest(redis, addresses, tenant)).changes)
+async def latest_step(redis: Redis, addresses: Addresses, tenant: str, since: int = 0) -> Step | None:
+    """The last change that moved the tenant, if Redis took it at `since` (ms since the epoch) or later.
+
+    Raises `ValueError` if the last change cannot be read.
+    """
+    if await latest(redis, addresses, tenant) is None:
+        return None
+    async for at, change in _lines(redis, addresses, tenant, RECORD_LENGTH, since):
+        if change is not None and change.before != change.after:
+            return Step(change, at)
+    return None
+
+
+async def _lines(
+    redis: Redis, addresses: Addresses, tenant: str, most: int, since: int = 0
+) -> AsyncIterator[tuple[int, Change | None]]:
+    """When Redis took each of the newest lines (ms since the epoch), and its change; `None` if it cannot be read.
+
+    It reads `PAGE` lines at a time, so that a long log does not hold up other work.
+    """
+    await _adopt(redis, addresses)
+    last = "+"
+    for start in range(0, most, PAGE):
+        count = min(PAGE, most - start)
+        asked = redis.xrevrange(addresses.record(tenant), max=last, min=since, count=count)
+        page: list[tuple[bytes, Mapping[bytes, bytes]]] = await answer_of(asked, [])
+        for name, fields in page:
+            yield int(name.partition(b"-")[0]), _change_in(tenant, fields)
+        if len(page) < count:
+            return
+        last = f"({page[-1][0].decode()}"
 
 
 async def _adopt(redis: Redis, addresses: Addresses) -> None:

@@ -19,7 +19,8 @@ class Conflicts(Exception):
     """Ids that cannot be added to the map that is there: V2 id -> a sentence."""
 
     def __init__(self, sentences: Mapping[str, str]) -> None:
-        super().__init__(f"{len(sentences):,} ids are in conflict with those that are mapped already")
+        ids = "1 id is" if len(sentences) == 1 else f"{len(sentences):,} ids are"
+        super().__init__(f"{ids} in conflict with those that are mapped already")
         self.sentences: Final = dict(sentences)
 
 

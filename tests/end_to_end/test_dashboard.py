@@ -439,6 +439,24 @@ def test_ids_that_cannot_be_seen_are_shown_and_long_ones_are_broken(bridge: Star
     assert scroller.evaluate("one => one.scrollWidth - one.clientWidth") <= 0
 
 
+def test_a_panel_holds_every_list_of_the_census_however_long_its_times_are(
+    bridge: StartBridge, open_page: OpenPage
+) -> None:
+    running = bridge(config=CONFIG)
+    with v2_client(running, "w" * 128, user_agent_header="Mozilla/5.0 " * 16):
+        pass
+    await_census(running, 1)
+    page = open_page(running)
+    census = panel(page, "Census")
+    for whom in ("list=still", "protocol=all"):
+        census.get_by_role("combobox").select_option(whom)
+        expect(census.locator("tbody time")).to_have_count(2)
+        page.evaluate(LONGEST_TIMES)
+        assert census.locator(".scroller").evaluate("one => one.scrollWidth - one.clientWidth") <= 0
+        assert_fits(page, DESK)
+
+
+LONGEST_TIMES = "document.querySelectorAll('time').forEach((one) => { one.textContent = '59 minutes ago'; })"
 WIDEST = "name => Math.max(...[...document.querySelectorAll(name)].map((one) => one.getBoundingClientRect().width))"
 FORMULAS = [
     "=1+1",

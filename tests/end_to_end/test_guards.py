@@ -221,3 +221,14 @@ async def test_whatever_stands_in_redis_guards_end_no_process(
 
         await eventually(looked)
         assert running.is_running
+
+
+async def test_a_bridge_that_records_nothing_sets_no_limit(bridge: StartBridge) -> None:
+    boss = key("boss", "*").replace("broadcast", "admin = true\nbroadcast")
+    running = bridge(config=f"records = false\n[tenants.acme]\n{boss}")
+    headers = {"Authorization": f"Bearer {api_key('boss')}"}
+    async with httpx.AsyncClient(base_url=f"{running.url}/admin/api/tenants/acme", headers=headers) as http:
+        answer = await http.put("/guards", json={"lost_percent": 5})
+        assert (answer.status_code, answer.json()["code"]) == (409, "no_records")
+        assert "records = false" in answer.json()["msg"]
+        assert (await http.get("/guards")).json()["lost_percent"] is None

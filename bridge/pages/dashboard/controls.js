@@ -47,7 +47,7 @@ export class Controls {
   // Who may not move a tenant sees how it stands, and why nothing can be pressed.
   showRole(role) {
     this.#mayMove = mayMove(role);
-    part(this.#root, "role").textContent = this.#mayMove ? "" : lookingOnly(role);
+    part(this.#root, "role").textContent = this.#mayMove ? "" : lookingOnly("Moving a tenant", "operator", role);
     part(this.#root, "role").hidden = this.#mayMove;
     this.#lock();
   }

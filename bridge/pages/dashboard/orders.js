@@ -1,7 +1,7 @@
-// What an operator may order: to move a tenant, or to go back towards legacy. Pure: each is what the API is to be
-// asked, and how it is called. Nothing here carries it out.
+// What an operator may order: to move a tenant, to go back towards legacy, or to change its id map. Pure: each is what the
+// API is to be asked, and how it is called. Nothing here carries it out.
 
-import { isSameStanding, ROUTINGS, standing } from "./words.js";
+import { counted, isSameStanding, ROUTINGS, standing } from "./words.js";
 
 // `wanted` = {stage, share, v2_routing}; what is left out stays.
 export function move(tenant, wanted) {
@@ -23,6 +23,26 @@ export function rollBack(tenant) {
     words: ({ to }) => `Roll ${tenant} back to ${standing(to)}`,
     done: ({ to }) => `${tenant} is rolled back to ${standing(to)}.`,
   };
+}
+
+export function addIds(tenant, ids) {
+  const words = ({ added }) => `Add ${counted(added, "id")}`;
+  return idsOrder(tenant, "What would be added to", words, { method: "PUT", path: "ids", body: { ids } });
+}
+
+// The ids are the whole map: what is not among them goes.
+export function replaceIds(tenant, ids) {
+  const words = ({ removed }) => (removed > 0 ? `Replace it: ${counted(removed, "id goes", "ids go")}` : "Replace it");
+  return idsOrder(tenant, "What would become of", words, { method: "PUT", path: "ids", body: { ids } }, { replace: true });
+}
+
+export function takeBackIds(tenant) {
+  return idsOrder(tenant, "Taking back the last change of", () => "Take it back", { method: "POST", path: "ids/undo", body: {} });
+}
+
+function idsOrder(tenant, asks, words, request, always = {}) {
+  const query = (how) => `?${new URLSearchParams({ ...always, ...how })}`;
+  return { tenant, asks: `${asks} the id map of ${tenant}`, words, request, query };
 }
 
 function moveInWords(tenant, from, to) {

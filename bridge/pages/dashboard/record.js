@@ -7,6 +7,7 @@ import { ago } from "./time.js";
 import { visible } from "./visible.js";
 import { isSameStanding } from "./words.js";
 
+const IDS = /^ids: (?<added>[\d,]+) added, (?<removed>[\d,]+) removed, (?<changed>[\d,]+) changed(?:: |$)/;
 const COLUMNS = [
   ["No.", ({ version }) => String(version), "number"],
   ["When", ({ when }) => ago(when), "unbroken"],
@@ -32,7 +33,7 @@ export class Record {
 
 function whatOf(change) {
   const { from, from_share, from_v2_routing, to, share, v2_routing } = change;
-  if (change.kind === "ids") return [mark("ids", "id map"), " replaced"];
+  if (change.kind === "ids") return [mark("ids", "id map"), ` ${idsInWords(change)}`];
   if (change.kind === "guards") return [mark("guards", "guards"), ` ${limitsInWords(change)}`];
   const before = { stage: from, share: from_share };
   const after = { stage: to, share };
@@ -58,11 +59,19 @@ function mark(kind, words) {
   return element("span", { class: `mark ${kind}` }, words);
 }
 
+// The line of such a change begins with its counts.
+function idsInWords({ why }) {
+  const counts = why.match(IDS)?.groups;
+  if (counts === undefined) return "changed";
+  const said = Object.entries(counts).filter(([, count]) => count !== undefined && count !== "0");
+  return said.map(([kind, count]) => `${count} ${kind}`).join(", ") || "unchanged";
+}
+
 function limitsInWords({ from_guards: before, guards: after }) {
   const changed = Object.keys(after).filter((name) => before[name] !== after[name]);
   return changed.map((name) => `${name} ${before[name] ?? "off"} → ${after[name] ?? "off"}`).join(", ");
 }
 
-function whyOf({ why }) {
-  return why || element("span", { class: "quiet" }, "–");
+function whyOf({ kind, why }) {
+  return (kind === "ids" ? why.replace(IDS, "") : why) || element("span", { class: "quiet" }, "–");
 }

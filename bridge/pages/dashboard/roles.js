@@ -16,8 +16,9 @@ export function mayManage(role) {
   return isAtLeast(role, "admin");
 }
 
-export function lookingOnly(role) {
-  return `Moving a tenant takes a key with the role operator. This key’s is ${role}: ${MAY[role]}.`;
+// `what` takes a key with the role `needed`, and this key's is another one.
+export function lookingOnly(what, needed, role) {
+  return `${what} takes a key with the role ${needed}. This key’s is ${role}: ${MAY[role]}.`;
 }
 
 export function roleInWords({ name, role }) {

@@ -6,6 +6,8 @@ import { Census } from "./census.js";
 import { Confirmation } from "./confirmation.js";
 import { Controls } from "./controls.js";
 import { cloneOf, ownId, part } from "./element.js";
+import { Ids } from "./ids.js";
+import { IdsQuestion } from "./ids_question.js";
 import { Ledger } from "./ledger.js";
 import { Loader } from "./loader.js";
 import { lossInWords, Overview } from "./overview.js";
@@ -28,16 +30,19 @@ export class TenantView {
     (body) => this.#api.order(this.tenant, { method: "PUT", path: "guards", body }),
   );
   #census = new Census(this.#panel("census"), () => this.#loaders.census.load());
+  #ids = new Ids(this.#panel("ids"), (order, why) => this.#idsQuestion.open(order, why));
   #ledger = new Ledger(this.#panel("ledger"));
   #record = new Record(this.#panel("record"));
   #confirmation;
+  #idsQuestion;
   #loaders;
   #timer = setInterval(() => this.#again(), AGAIN_MILLISECONDS);
   #becomesVisible = () => this.#again();
 
   constructor(api, state) {
     this.#api = api;
-    this.#confirmation = new Confirmation(this.element.querySelector("dialog"), api, (...done) => this.#done(...done));
+    this.#confirmation = new Confirmation(part(this.element, "confirmation"), api, (...done) => this.#done(...done));
+    this.#idsQuestion = new IdsQuestion(part(this.element, "ids-question"), api, (sentence) => this.#idsChanged(sentence));
     this.#loaders = this.#loadersOf(state.tenant);
     this.element.querySelector("h2").textContent = state.tenant;
     this.#name();
@@ -56,11 +61,14 @@ export class TenantView {
     this.#progress.showState(state);
     this.#controls.showState(state);
     this.#confirmation.saw(state);
+    this.#ids.showState(state);
+    this.#idsQuestion.saw(state);
     if (isChanged) this.#changed();
   }
 
   showRole(role) {
     this.#controls.showRole(role);
+    this.#ids.showRole(role);
   }
 
   focusHeading() {
@@ -72,6 +80,7 @@ export class TenantView {
     document.removeEventListener("visibilitychange", this.#becomesVisible);
     for (const loader of Object.values(this.#loaders)) loader.stop();
     this.#confirmation.close();
+    this.#idsQuestion.close();
     this.element.remove();
   }
 
@@ -128,6 +137,12 @@ export class TenantView {
     this.#announcer.say(sentence);
     this.showState(state);
     this.#controls.settle();
+  }
+
+  // The new state comes by itself, as after a change by somebody else.
+  #idsChanged(sentence) {
+    this.#announcer.say(sentence);
+    this.#ids.settle();
   }
 }
 

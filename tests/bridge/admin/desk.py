@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio import Redis
 
@@ -57,7 +57,7 @@ class Desk:
         self.tables = Tables.bounded(100_000, 35)
         reader = StoreReader(redis, addresses, self.tables)
         self.reports = Reports(reader)
-        self.cutover = Cutover(reader, self.reports.turns)
+        self.cutover = Cutover(reader, self.reports.turns, has_records=True)
         self.changes = self.cutover.changes
         self.guards = self.cutover.guards
         self.dry_run = self.cutover.dry_run
@@ -68,6 +68,15 @@ class Desk:
         store.note(self.bus, self.addresses, table, TENANT, rows, failed)
         await self.settled()
         assert failed.empty()
+
+    async def made_at(self, at: int) -> None:
+        """The newest line of the tenant's record was taken by Redis at this time (ms since the epoch)."""
+        record = self.addresses.record(TENANT)
+        lines: Any = await self.redis.xrange(record)
+        *earlier, (_, fields) = lines
+        await self.redis.delete(record)
+        for name, line in [*earlier, (f"{at}-0", fields)]:
+            await self.redis.xadd(record, line, id=name)
 
     async def settled(self) -> None:
         """Redis has done what it was asked, also a script that it had to be sent whole."""

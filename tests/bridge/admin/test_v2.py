@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any, cast
 
 import pytest
+import structlog
 from starlette.responses import Response
 
 from bridge.admin.order_bodies import described
 from bridge.admin.pace import ORDERS_AT_ONCE
 from bridge.admin.service import TenantService
 from bridge.admin.sign_ins import SignIns
-from bridge.admin.v2 import NewStage, StepBack, TenantChanges, said_as_refusals
+from bridge.admin.v2 import NewLimits, NewStage, StepBack, TenantChanges, said_as_refusals
 from bridge.api.errors import AdminRefusal
 from bridge.cutover.changes import (
     ATTEMPTS,
@@ -26,8 +27,10 @@ from bridge.cutover.changes import (
     Unconfirmed,
     WantedChange,
 )
+from bridge.cutover.cutover import Cutover
 from bridge.cutover.guards import Verdict
 from bridge.handshake.authentication import Administrator, Authentication
+from bridge.records.store_reader import StoreReader
 from bridge.tenants.change_log import Stale
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
@@ -86,6 +89,27 @@ class Overtaken:
         if self.remaining:
             self.remaining -= 1
             raise Stale(7)
+
+
+async def test_a_step_that_guards_hold_up_is_one_line_of_the_log(two: list[TenantChanges]) -> None:
+    async def held(_tenant: Tenant) -> None:
+        raise GuardFailed([VERDICT])
+
+    with structlog.testing.capture_logs() as logged, pytest.raises(AdminRefusal):
+        await two[0].carry_out(BOSS, TENANT, None, held)
+    line = {"event": "guard_held", "log_level": "info", "tenant": TENANT, "who": "boss", "guards": [VERDICT.name]}
+    assert [one for one in logged if one["event"] == "guard_held"] == [line]
+
+
+async def test_where_nothing_is_recorded_no_limit_is_set(two: list[TenantChanges], desk: Desk) -> None:
+    at = two[0]
+    without = Cutover(StoreReader(desk.redis, desk.addresses, desk.tables), desk.reports.turns, has_records=False)
+    limits = NewLimits(lost_percent=5)
+    with pytest.raises(AdminRefusal) as refused:
+        await at.carry_out(BOSS, TENANT, None, lambda known: limits.made(known, "boss", without.changes))
+    assert (refused.value.status, refused.value.body["code"]) == (409, "no_records")
+    assert "records = false" in refused.value.body["msg"]
+    assert not at.service.tenant(BOSS, TENANT).guard.any
 
 
 async def test_an_order_that_is_overtaken_is_given_again_but_not_for_ever(two: list[TenantChanges]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
+from redis.asyncio import Redis
 
 from bridge.broker import redis_clock as module
 from bridge.broker.bus import Bus
 from bridge.broker.link import pool
-from bridge.broker.redis_clock import RedisClock
+from bridge.broker.redis_clock import RedisClock, seconds_ahead
 from tests.bridge.broker.parts import ANSWER_SECONDS, running, until
 
 DAYS = 86_400.0
@@ -57,3 +58,13 @@ async def test_a_clock_that_is_set_while_the_process_runs_is_noticed(
         for seconds in (3_600.0, 0.0, -3_600.0):
             shifted(monkeypatch, seconds)
             await until(lambda: abs(clock.seconds() - REAL()) < 2)
+
+
+@pytest.mark.parametrize("seconds", [36 * DAYS, -300.0, 0.0])
+async def test_who_asks_once_is_told_the_difference(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    async with Redis.from_url(redis_url) as redis:
+        await redis.ping()
+        shifted(monkeypatch, seconds)
+        assert await seconds_ahead(redis) == pytest.approx(-seconds, abs=ANSWER_SECONDS)

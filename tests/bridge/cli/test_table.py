@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.cli.table import columns, visible
+from bridge.cli.table import columns, counted, visible
 
 
 def test_each_column_is_as_wide_as_its_widest_cell_and_no_line_ends_in_blanks() -> None:
@@ -44,3 +44,8 @@ def test_no_cell_makes_a_row(rows: list[tuple[str, str]]) -> None:
     text = columns(rows)
     assert text.count("\n") == len(rows) - 1
     assert all(line.isprintable() for line in text.split("\n"))
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 ids"), (1, "1 id"), (2, "2 ids"), (12_345, "12,345 ids")])
+def test_a_number_of_things_is_said_as_people_say_it(number: int, said: str) -> None:
+    assert counted(number, "id") == said

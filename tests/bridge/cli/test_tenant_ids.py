@@ -111,6 +111,18 @@ def test_the_same_map_again_changes_nothing(tenants: Command, stored: Stored, fi
     assert stored.version("acme") == "1"
 
 
+def test_one_id_is_said_as_one(tenants: Command, tmp_path: Path) -> None:
+    one = tmp_path / "one.csv"
+    one.write_text("42,Xk3vT9\n")
+    would = tenants("ids", "acme", one, "--dry-run").stdout
+    assert would == "acme: would have 1 id: 1 added, 0 removed, 0 changed; nothing was changed\n"
+    assert tenants("ids", "acme", one).stdout == "acme: 1 id: 1 added, 0 removed, 0 changed; version 1\n"
+    assert tenants("ids", "acme", one).stdout == "acme: 1 id, as before: nothing to change\n"
+    one.write_text("42,Other\n")
+    assert "1 id is in conflict" in tenants("ids", "acme", one).stderr
+    assert "1 id would be removed or changed" in tenants("ids", "acme", one, "--replace").stderr
+
+
 def test_a_dry_run_says_what_would_change_and_changes_nothing(tenants: Command, stored: Stored, file: Path) -> None:
     result = tenants("ids", "acme", file, "--dry-run")
     assert result.stdout == "acme: would have 2 ids: 2 added, 0 removed, 0 changed; nothing was changed\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -72,3 +73,17 @@ def test_while_redis_cannot_be_reached_the_command_ends_with_its_address(
     said = capsys.readouterr().err
     assert "127.0.0.1:1" in said
     assert "secret" not in said
+
+
+def test_the_clock_of_whoever_asks_does_not_matter(
+    redis_url: str, prefix: str, stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored.write(TENANT, stage="v3")
+    real, found = time.time, list[float]()
+
+    async def work(at: TenantSession, _tenant: Tenant) -> None:
+        found.append(at.reader.milliseconds_now() / 1_000 - real())
+
+    monkeypatch.setattr(time, "time", lambda: real() + 300)
+    operate(settings_of(redis_url, prefix), TENANT, work)
+    assert found == [pytest.approx(0, abs=30)]

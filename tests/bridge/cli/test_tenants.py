@@ -99,11 +99,15 @@ async def test_what_running_bridges_have_not_read_yet_is_not_said_to_be_in_effec
     running = bridge(config=CONFIGURATION)
     place = {"BRIDGE_PREFIX": prefix, "BRIDGE_REDIS_URL": redis_url}
 
-    def said() -> str:
-        return run("tenants", "list", "--config", running.config_file, environment=place).stderr
+    def said() -> set[str]:
+        asked = (("list",), ("guards", "acme"))
+        return {
+            run("tenants", *words, "--config", running.config_file, environment=place).stderr or "nothing"
+            for words in asked
+        }
 
     async def is_said(expected: str) -> bool:
-        return expected in (await asyncio.to_thread(said) or "nothing")
+        return all(expected in text for text in await asyncio.to_thread(said))
 
     running.config_file.write_text(CONFIGURATION + "[tenants.third]\n")
     await eventually(lambda: is_said("1 of 1 running processes go by another configuration"))

@@ -7,6 +7,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+import pytest
+
 from bridge.records.rows import Facts, Noted, RefusedName
 from bridge.tenants.change_log import Change, make
 from bridge.tenants.guard_rules import GuardRules
@@ -51,10 +53,13 @@ BRIDGE, DRAIN, V3 = Standing("bridge", 0, "global"), Standing("drain", 50, "glob
 MINUTE = 60_000
 
 
-async def step(desk: Desk, version: int, before: Standing, after: Standing, ago: int, **more: Any) -> None:
-    """A step that was made so many milliseconds ago."""
-    change = Change(TENANT, version, "ann", moment(now() - ago), before, after, "", **more)
+async def step(
+    desk: Desk, version: int, before: Standing, after: Standing, ago: int, *, wrong_by: int = 0, **more: Any
+) -> None:
+    """A step that was made so many milliseconds ago, by an author whose clock is wrong by so many."""
+    change = Change(TENANT, version, "ann", moment(now() - ago + wrong_by), before, after, "", **more)
     await make(desk.redis, desk.addresses, change)
+    await desk.made_at(now() - ago)
 
 
 async def move(desk: Desk, client_id: str, ago: int, knocks: int = 0, *, is_known: bool = True) -> None:
@@ -83,6 +88,14 @@ async def test_of_those_whom_a_step_moved_whoever_knocks_on_and_on_is_lost(desk:
     assert await lost(desk) == (25.0, False)
     await desk.met(v3("loop"), now(), now())
     assert await lost(desk) == (0.0, True)
+
+
+@pytest.mark.parametrize("wrong_by", [-60 * MINUTE, -5 * MINUTE, 5 * MINUTE, 60 * MINUTE])
+async def test_the_clock_of_who_made_the_step_does_not_matter(desk: Desk, wrong_by: int) -> None:
+    await step(desk, 0, BRIDGE, DRAIN, 2 * MINUTE, wrong_by=wrong_by)
+    await move(desk, "earlier", 4 * MINUTE, knocks=9)
+    await move(desk, "loop", 100_000, knocks=9)
+    assert await lost(desk) == (100.0, False)
 
 
 async def test_nobody_is_lost_within_the_grace_and_nobody_who_was_not_known_before(desk: Desk) -> None:

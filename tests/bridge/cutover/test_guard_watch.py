@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from bridge.cutover import guard_watch
 from bridge.cutover.changes import WantedChange
 from bridge.cutover.guard_watch import WATCHER, GuardWatch
+from bridge.records.store_reader import StoreReader
 from bridge.tenants.change_log import Change, back, make
 from bridge.tenants.guard_rules import GuardRules
 from bridge.tenants.standing import Standing
@@ -34,7 +35,7 @@ class Watch:
 
     def __init__(self, desk: Desk, redis: Redis) -> None:
         self.table = TenantTable(redis, desk.addresses, {TENANT: Tenant(TENANT, guard=GUARD)})
-        self.watch = GuardWatch(redis, desk.addresses, self.table, desk.guards)
+        self.watch = GuardWatch(StoreReader(redis, desk.addresses, desk.tables), self.table, desk.guards)
 
     @property
     def tenant(self) -> Tenant:
@@ -69,10 +70,12 @@ async def step(
     before: Standing = BRIDGE,
     after: Standing = V3,
     forced: Any = (),
+    wrong_by: float = 0,
 ) -> Change:
-    """A step that was made so long ago, and is known to these watches."""
-    change = Change(TENANT, 0, "ann", ago(seconds_ago), before, after, "because", forced=forced)
+    """A step that was made so long ago, by an author whose clock is wrong by so many seconds."""
+    change = Change(TENANT, 0, "ann", ago(seconds_ago - wrong_by), before, after, "because", forced=forced)
     made = await make(desk.redis, desk.addresses, change)
+    await desk.made_at(now() - round(seconds_ago * 1_000))
     for each in watches:
         await each.table.look()
     return made
@@ -170,14 +173,16 @@ async def test_taking_back_never_goes_forward(desk: Desk, watch: Watch) -> None:
     assert taken_back.after == Standing("drain", 25, "global")
 
 
+@pytest.mark.parametrize("wrong_by", [-3_600, -300, 0, 300, 3_600])
 @pytest.mark.parametrize(("seconds_ago", "is_taken_back"), [(WATCHED_SECONDS - 30, True), (WATCHED_SECONDS + 1, False)])
-async def test_a_step_is_watched_for_ten_minutes(
+async def test_a_step_is_watched_for_ten_minutes_whatever_the_clock_of_its_author_says(
     desk: Desk,
     watch: Watch,
     seconds_ago: float,
     is_taken_back: bool,  # noqa: FBT001 - a row of the table
+    wrong_by: float,
 ) -> None:
-    await step(desk, watch, seconds_ago=seconds_ago)
+    await step(desk, watch, seconds_ago=seconds_ago, wrong_by=wrong_by)
     await stash(desk)
     await watch.look()
     assert watch.watch.rolled_back == is_taken_back

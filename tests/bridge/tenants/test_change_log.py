@@ -16,6 +16,7 @@ from bridge.tenants.change_log import (
     RECORD_LENGTH,
     Change,
     Stale,
+    Step,
     back,
     latest,
     latest_step,
@@ -142,6 +143,19 @@ async def test_lines_from_when_all_tenants_had_one_record_go_to_those_whom_they_
         mine = [each for each in reversed(old) if each.tenant == name]
         assert await newest(redis, addresses, name) == (later + mine, 0)
     assert await redis.exists(addresses.changes) == 0
+
+
+async def test_a_line_from_before_keeps_its_time_unless_a_later_one_is_there_already(
+    redis: Redis, addresses: Addresses
+) -> None:
+    fields = {"tenant": "acme", "version": 1, "change": json.dumps(step(1, BRIDGE, HALF).as_json())}
+    await redis.xadd(addresses.changes, cast(Any, fields), id="5000-3")
+    await newest(redis, addresses, "acme")
+    await redis.xadd(addresses.changes, cast(Any, fields), id="4000-0")
+    await newest(redis, addresses, "acme")
+    lines: Any = await redis.xrange(addresses.record("acme"))
+    assert lines[0][0] == b"5000-3"
+    assert len(lines) == 2
 
 
 async def test_what_is_no_line_is_in_nobodys_way_among_those_from_before(redis: Redis, addresses: Addresses) -> None:
@@ -301,7 +315,11 @@ async def test_new_limits_of_guards_are_recorded_and_leave_the_standing_alone(
     assert await newest(redis, addresses, "acme") == ([changed, made], 0)
     assert changed.as_json()["from_guards"]["quiet_days"] is None
     assert changed.as_json()["guards"]["quiet_days"] == 7
-    assert await latest_step(redis, addresses, "acme") == made
+    lines: Any = await redis.xrange(addresses.record("acme"))
+    at = int(lines[0][0].split(b"-")[0])
+    assert await latest_step(redis, addresses, "acme") == Step(made, at)
+    assert await latest_step(redis, addresses, "acme", at) == Step(made, at)
+    assert await latest_step(redis, addresses, "acme", at + 1) is None
 
 
 async def test_limits_that_are_set_leave_a_configured_stage_to_the_configuration(
