@@ -31,7 +31,7 @@ _FAR_ENOUGH: Final = 8_192
 _TOKEN: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(?:\s*(:))?|[\[\]{}]')
 _TOO_DEEP: Final = f"is nested deeper than {MAX_PAYLOAD_DEPTH}; flatten it"
 _NO_FIELD: Final = "is no field of WS_Message_V3: put your own data into payload"
-_NO_MESSAGE: Final = "should be one object: over Socket.IO the one argument of the event `message`"
+_NO_MESSAGE: Final = "should be an object (over Socket.IO: the one argument of the event `message`)"
 _TOO_MUCH: Final = f"holds too many values (their weight is over {form.MAX_WEIGHT}); say it in several messages"
 
 

@@ -1,7 +1,7 @@
 """`/healthz`, `/readyz`, `/metrics`, `/v3/schema`: routes for operators and their programs. Nothing here is secret."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -19,24 +19,40 @@ class Readiness(BaseModel):
 
     ready: bool
     trouble: list[str]
+    configuration: str
+    """The hash of the configuration that the process goes by."""
 
 
 KEYS_ARE_MISSING: Final = "the keys of jwks_url cannot be fetched: tokens by keys that are not known wait"
 
 
-def router(
-    bus: Bus,
-    subscriber: Subscriber,
-    leases: Leases,
-    connections: Connections,
-    exposition: Callable[[], Awaitable[bytes]],
-    configuration_hash: Callable[[], str],
-    keys_are_missing: Callable[[], bool],
-) -> APIRouter:
-    """The routes. `exposition` returns the metrics in Prometheus' text format.
+class Vitals(NamedTuple):
+    """What tells whether the process can serve."""
 
-    While `keys_are_missing` the process stays ready, since whoever needs no token is served: the trouble is named.
-    """
+    bus: Bus
+    subscriber: Subscriber
+    leases: Leases
+    connections: Connections
+    configuration_hash: Callable[[], str]
+    keys_are_missing: Callable[[], bool]
+
+    def readiness(self) -> Readiness:
+        """Whether it can. While keys are missing it can: whoever needs no token is served. The trouble is named."""
+        trouble = list(dict.fromkeys(sentence for sentence, is_so in self._troubles() if is_so))
+        named = [*trouble, KEYS_ARE_MISSING] if self.keys_are_missing() else trouble
+        return Readiness(ready=not trouble, trouble=named, configuration=self.configuration_hash())
+
+    def _troubles(self) -> Iterable[tuple[str, object]]:
+        """Each reason for which the process may not be able to serve, and whether it is so."""
+        yield "Redis does not take what is said", not self.bus.is_up
+        yield "not all channels are heard", not self.subscriber.is_up
+        for said_by_redis in (self.bus.refusal, self.subscriber.trouble, self.leases.trouble):
+            yield said_by_redis or "", said_by_redis
+        yield "the process is stopping", self.connections.is_closing
+
+
+def router(vitals: Vitals, exposition: Callable[[], Awaitable[bytes]]) -> APIRouter:
+    """The routes. `exposition` returns the metrics in Prometheus' text format."""
     routes = APIRouter()
 
     @routes.head("/healthz", include_in_schema=False)
@@ -52,11 +68,8 @@ def router(
         responses={503: {"model": Readiness, "description": "It cannot."}},
     )
     async def readiness() -> JSONResponse:
-        troubles = _troubles(bus, subscriber, leases, connections)
-        trouble = list(dict.fromkeys(sentence for sentence, is_so in troubles if is_so))
-        named = [*trouble, *([KEYS_ARE_MISSING] if keys_are_missing() else [])]
-        said = {"ready": not trouble, "trouble": named, "configuration": configuration_hash()}
-        return JSONResponse(said, 503 if trouble else 200)
+        said = vitals.readiness()
+        return JSONResponse(said.model_dump(), 200 if said.ready else 503)
 
     @routes.head("/metrics", include_in_schema=False)
     @routes.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
@@ -69,14 +82,3 @@ def router(
         return json_schema()
 
     return routes
-
-
-def _troubles(
-    bus: Bus, subscriber: Subscriber, leases: Leases, connections: Connections
-) -> Iterable[tuple[str, object]]:
-    """Each reason for which the process may not be able to serve, and whether it is so."""
-    yield "Redis does not take what is said", not bus.is_up
-    yield "not all channels are heard", not subscriber.is_up
-    for said_by_redis in (bus.refusal, subscriber.trouble, leases.trouble):
-        yield said_by_redis or "", said_by_redis
-    yield "the process is stopping", connections.is_closing

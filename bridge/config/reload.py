@@ -27,6 +27,7 @@ RELOADABLE: Final = frozenset(
         "messages_per_second",
         "burst",
         "outbox_bytes",
+        "outbox_drain_bytes_per_second",
         "outboxes_bytes",
         "moves_per_second",
         "max_connections",

@@ -63,10 +63,8 @@ class Handshakes(Part):
         presumed = PresumedTenant(self.authentication, tenants.table)
         self.record: Final = RefusalRecord(self.counts, refused_clients, presumed)
         self.v3: Final = V3Handshake(self.preflight, self.authentication, tenants.table, self.connector, self.record)
-
-        self.limits: Final[dict[str, int | float]] = {}
+        self.limits: Final[dict[str, int | float]] = _limits(settings)
         """What one connection may say. Clients are told so when they ask."""
-        self._limit(settings)
         self.expulsions: Final = Expulsions(messaging.connections, self.authentication)
         self.authentication.keys.changed.add(self._share)
         self.authentication.keys.changed.add(self.expulsions.look_at_all)
@@ -79,14 +77,7 @@ class Handshakes(Part):
         self._share()
         self.preflight.origins.configure(settings)
         self.connector.new_meter = partial(Meter, settings.messages_per_second, settings.burst)
-        self._limit(settings)
-
-    def _limit(self, settings: Settings) -> None:
-        self.limits.update(
-            max_message_bytes=settings.max_message_bytes,
-            messages_per_second=settings.messages_per_second,
-            burst=settings.burst,
-        )
+        self.limits.update(_limits(settings))
 
     def _share(self) -> None:
         """Have the process shared among tenants, and among keys, where there are several of them."""
@@ -106,3 +97,7 @@ class Handshakes(Part):
         keys = {"all": len(self.authentication.keys), "redis": len(self.key_watch.table.keys)}
         yield gauges("bridge_api_keys", "API keys that are known.", ("where",), keys)
         yield counter("bridge_connections_expelled", "Connections whose key or tenant went.", self.expulsions.expelled)
+
+
+def _limits(settings: Settings) -> dict[str, int | float]:
+    return {name: getattr(settings, name) for name in ("max_message_bytes", "messages_per_second", "burst")}

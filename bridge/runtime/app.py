@@ -152,9 +152,9 @@ def _mount_api(app: Application, process: Process, configuration_hash: Callable[
     broker, connections = process.broker, process.messaging.connections
     exposition = _exposition(process, app.worker_group)
     authentication = process.handshakes.authentication
-    facts = (broker.bus, broker.subscriber, broker.leases, connections)
-    keys_are_missing = lambda: authentication.keys_are_missing  # noqa: E731
-    app.include_router(health.router(*facts, exposition, configuration_hash, keys_are_missing))
+    parts = (broker.bus, broker.subscriber, broker.leases, connections)
+    vitals = health.Vitals(*parts, configuration_hash, lambda: authentication.keys_are_missing)
+    app.include_router(health.router(vitals, exposition))
     client_files.mount(app)
     docs.mount(app)
 

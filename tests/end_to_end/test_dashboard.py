@@ -193,7 +193,7 @@ def test_a_wrong_key_is_explained_and_the_right_one_opens(
     page = open_page(bridge(config=CONFIG), signed_in=False)
     for wrong, status in (("nobody", 401), (api_key("web"), 403)):
         sign_in(page, wrong)
-        expect(page.get_by_role("alert")).to_contain_text("with a key that has `admin = true`")
+        expect(page.get_by_role("alert")).to_contain_text("with a key that has a `role`")
         assert f"status of {status}" in complaints.pop()
     sign_in(page, "two words")
     expect(page.get_by_role("alert")).to_contain_text("look at what was pasted")

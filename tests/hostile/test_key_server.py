@@ -56,7 +56,7 @@ async def the_known_come_in_meanwhile(bridge: Attacked, server: KeyServer, patie
         await eventually(lambda: is_asked(server, asked))
         async with asyncio.timeout(patience_seconds):
             await is_let_in(bridge)
-            assert await stranger == 4401
+            assert await stranger == 4503
     finally:
         stranger.cancel()
         await asyncio.gather(stranger, return_exceptions=True)
@@ -91,7 +91,7 @@ async def keys_without_end_take_no_memory(bridge: Attacked, server: KeyServer) -
 
     async def attack() -> None:
         _, close_code = await refused(bridge, path_with("known"))
-        assert close_code == 4401
+        assert close_code == 4503
 
     await stays_small(bridge, attack)
 

@@ -41,10 +41,12 @@ NAMES: dict[str, Callable[[], Any]] = {
     "tenant": lambda: ADDRESSES.tenant("rowdy"),
     "record": lambda: ADDRESSES.record("rowdy"),
     "id_map": lambda: ADDRESSES.id_map("rowdy"),
+    "previous_id_map": lambda: ADDRESSES.previous_id_map("rowdy"),
+    "configuration": lambda: ADDRESSES.configuration(EVIL),
     "roll": lambda: ADDRESSES.roll("rowdy", "census"),
 }
 """Names of one tenant or of one process, which nobody else's depend on."""
-SHARED = {name: getattr(ADDRESSES, name) for name in ("tenants", "changes", "memory", "loss", "processes")}
+SHARED = {name: getattr(ADDRESSES, name) for name in ("tenants", "changes", "memory", "loss", "processes", "keys")}
 CHANNELS = {"group", "client", "broadcast", "everyone_on_v2", "platform", "probe", "tenant_of", "prefix"}
 
 

@@ -16,7 +16,7 @@ NEIGHBOUR, CROWD = "192.0.2.1", "198.51.100.1"
 
 
 def of(address: str) -> dict[str, str]:
-    return {"Host": "a", "X-Forwarded-For": address}
+    return {"Host": "localhost", "X-Forwarded-For": address}
 
 
 async def begin(raw: RawSocket, address: str, number: int = 1) -> bytes:

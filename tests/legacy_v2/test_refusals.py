@@ -13,6 +13,7 @@ CLOSES = {
     "unauthenticated": 4401,
     "token_expired": 4401,
     "forbidden": 4403,
+    "keys_unavailable": 4503,
     "message_too_big": 1009,
     "binary_not_supported": 1003,
     "v2_retired": 4410,

@@ -14,6 +14,7 @@ CLOSES = {
     "unauthenticated": 4401,
     "token_expired": 4401,
     "forbidden": 4403,
+    "keys_unavailable": 4503,
     "stage_legacy": 4404,
     "message_too_big": 1009,
     "binary_not_supported": 1003,

@@ -9,7 +9,7 @@ from typing import cast
 import httpx
 import pytest
 
-from bridge.api.health import KEYS_ARE_MISSING, router
+from bridge.api.health import KEYS_ARE_MISSING, Vitals, router
 from bridge.broker.bus import Bus
 from bridge.broker.leases import Leases
 from bridge.broker.subscriber import Subscriber
@@ -50,8 +50,9 @@ def house() -> House:
 async def http(house: House) -> AsyncIterator[httpx.AsyncClient]:
     bus, subscriber = cast(Bus, house.bus), cast(Subscriber, house.subscriber)
     leases, connections = cast(Leases, house.leases), cast(Connections, house.connections)
-    hashed, missing = lambda: "0123456789ab", lambda: house.keys_are_missing
-    async with asking(router(bus, subscriber, leases, connections, house.exposition, hashed, missing)) as client:
+    parts = bus, subscriber, leases, connections
+    vitals = Vitals(*parts, lambda: "0123456789ab", lambda: house.keys_are_missing)
+    async with asking(router(vitals, house.exposition)) as client:
         yield client
 
 

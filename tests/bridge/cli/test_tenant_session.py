@@ -28,9 +28,9 @@ async def test_a_tenant_is_as_redis_says_with_the_guards_of_its_configuration(
 ) -> None:
     at = TenantSession(desk.redis, settings_of(redis_url, prefix))
     assert await at.tenant(TENANT) == Tenant(TENANT, "drain", 25, guard=GuardRules(quiet_days=7))
-    before, after = Standing("drain", 25, "global"), Standing("v3", 25, "group")
+    before, after = Standing("drain", 25, "global"), Standing("v3", 0, "group")
     await make(desk.redis, desk.addresses, Change(TENANT, 0, "ann", "", before, after, ""))
-    assert await at.tenant(TENANT) == Tenant(TENANT, "v3", 25, "group", guard=GuardRules(quiet_days=7), version=1)
+    assert await at.tenant(TENANT) == Tenant(TENANT, "v3", 0, "group", guard=GuardRules(quiet_days=7), version=1)
 
 
 async def test_a_tenant_that_nobody_knows_ends_the_command(

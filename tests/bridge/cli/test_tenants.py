@@ -21,11 +21,11 @@ def test_what_is_configured_is_listed(tenants: Command) -> None:
 
 
 def test_what_redis_holds_wins(tenants: Command, stored: Stored) -> None:
-    stored.write("acme", stage="v3", share=7, v2_routing="group", ids={"42": "Xk3"})
+    stored.write("acme", stage="drain", share=7, v2_routing="group", ids={"42": "Xk3"})
     acme, _ = json.loads(tenants("list", "--json").stdout)
     assert acme == {
         "name": "acme",
-        "stage": "v3",
+        "stage": "drain",
         "share": 7,
         "v2_routing": "group",
         "ids": 1,
