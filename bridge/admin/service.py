@@ -62,6 +62,14 @@ class TenantService:
         reached, because all answers come from there. It awaits nothing, but is `async` because FastAPI would call it in
         a thread otherwise, and sockets belong to the event loop.
         """
+        found = self._holder_of_key(request)
+        if not self._is_redis_there():
+            raise redis_away()
+        vouch(request.scope)
+        self._sign_ins.admitted(request, found.name)
+        return found
+
+    def _holder_of_key(self, request: Request) -> Administrator:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         try:
             found = self._authentication.administrator(key.strip() if scheme.lower() == "bearer" else "")
@@ -69,11 +77,11 @@ class TenantService:
             self._sign_ins.refused(request, refused.code)
             sentence = "Send `Authorization: Bearer <key>` with a key that has a `role` (`admin = true` is one)."
             raise AdminRefusal(401 if refused.code == "unauthenticated" else 403, refused.code, sentence) from None
-        check_role(found, request)
-        if not self._is_redis_there():
-            raise redis_away()
-        vouch(request.scope)
-        self._sign_ins.admitted(request, found.name)
+        try:
+            check_role(found, request)
+        except AdminRefusal:
+            self._sign_ins.refused(request, "forbidden")
+            raise
         return found
 
     def still_knows(self, administrator: Administrator) -> bool:

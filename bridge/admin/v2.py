@@ -242,10 +242,8 @@ def _add_rollback(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None
 
 
 def _add_guards(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None:  # noqa: N803 - a type
-    judged = changes.cutover.guards
-
     async def guards(known: Tenant) -> JsonObject:
-        return report(known.guard, await judged.verdicts(known))
+        return report(known.guard, await changes.cutover.guards.verdicts(known))
 
     add_report(routes, changes.service, Admin, "guards", "The limits of the guards, and what they say now", guards)
 
@@ -257,7 +255,6 @@ def _add_guards(routes: APIRouter, changes: TenantChanges, Admin: Any) -> None: 
     )
     async def set_limits(tenant: str, request: Request, admin: Admin) -> Response:
         limits = NewLimits.in_body(await body_of(request))
-
         await changes.carry_out(
             admin, tenant, limits.version, lambda known: limits.made(known, admin.name, changes.cutover.changes)
         )

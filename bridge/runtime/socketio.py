@@ -23,14 +23,13 @@ def mount(app: FastAPI, settings: Settings, budget: Budget, process: Process) ->
     from legacy_v2.socketio_door import NAMESPACE as V2  # V2
     from v3.socketio_door import NAMESPACE as V3
 
-    preflight = process.handshakes.preflight
+    preflight, connections = process.handshakes.preflight, process.messaging.connections
     v2 = process.v2  # V2
     doors: dict[str, Door] = {
         V3: v3_door(preflight, process.handshakes.v3, v3_ports(process)),
         V2: v2_door(preflight, v2.handshake, process.tenants.table, process.records.counts, v2.ports),  # V2
     }
     sessions = mount_sessions(app, settings, budget, process.records.counts, preflight, doors)
-    connections = process.messaging.connections
     connections.flushes.append(sessions.flushed)
     connections.cutting_off.add(sessions.end_all)
     process.parts.append(sessions)

@@ -52,14 +52,12 @@ class Sessions(Part):
         trusted_proxies: tuple[str, ...] = (),
     ) -> None:
         """`now` returns the time of the event loop's clock, in seconds."""
-        self.budget: Final = budget
-        self.counts: Final = counts
+        self.budget, self.counts, self.now = budget, counts, now
         self._sessions: Final[dict[str, Session]] = {}
         self._trusted_proxies = trusted_proxies
         self._framed: tuple[bytes, bytes] = (b"", b"")
         self.doors: Final[dict[str, Door]] = {}
         self.pending: Final = PendingSessions()
-        self.now = now
         self.bound(outbox_bounds, max_message_bytes)
         self.begun = self.displaced = self.broken = 0
         """Sessions that began, that ended because others began, and that ended because of an invalid packet."""

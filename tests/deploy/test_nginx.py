@@ -39,7 +39,7 @@ SAID = {"msg_type": "msg", "target": "group", "msg": "hi"}
 ECHO = {"msg_type": "msg", "target": "echo", "msg": "still here"}
 SECONDS_THAT_NGINX_KEEPS = 60  # where its configuration says nothing
 TIMEOUT = "            proxy_read_timeout 2100s;\n"
-DEFAULT_TIMEOUT_OF_ONE_SECOND = {"proxy_connect_timeout 2s;": "proxy_connect_timeout 2s; proxy_read_timeout 1s;"}
+DEFAULT_TIMEOUT_OF_ONE_SECOND = {"proxy_connect_timeout 500ms;": "proxy_connect_timeout 500ms; proxy_read_timeout 1s;"}
 
 
 @pytest.fixture(scope="module")

@@ -45,13 +45,18 @@ class Operator:
         assert done.exit_code == 0, done.output
         return done.stdout
 
-    async def reads(self, path: str) -> Any:
-        """A report, from either bridge."""
+    async def reads(self, path: str, of: int = -1) -> Any:
+        """A report, from one of the bridges."""
         headers = {"Authorization": f"Bearer {api_key('operator')}"}
         async with httpx.AsyncClient(headers=headers) as http:
-            answer = await http.get(f"{self.bridges[-1].url}/admin/api/tenants/{path}")
+            answer = await http.get(f"{self.bridges[of].url}/admin/api/tenants/{path}")
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def sees_bridge(self) -> bool:
+        """Whether every process has opened V3: who is moved at once must not come where it is still closed."""
+        stages = [(await self.reads("acme", number))["stage"] for number in range(len(self.bridges))]
+        return set(stages) == {"bridge"}
 
     async def listed(self, tenant: str, which: str) -> dict[str, dict[str, Any]]:
         """A list of the census by client id."""
@@ -173,6 +178,7 @@ async def test_the_lists_of_the_operator_say_what_the_front_ends_did(
     async with living(migration.everybody):
         await until(lambda: all(one.place == "v2" for one in migration.everybody))
         await operator.orders("tenants", "stage", "acme", "bridge", "--yes")
+        await eventually(operator.sees_bridge, SETTLED_SECONDS)
         await migration.drain(5.5)
         await migration.drain(30)
         await migration.take_back(30, 5.5)

@@ -135,9 +135,7 @@ async def test_every_worker_reads_it_and_a_later_one_begins_with_it(bridge: Star
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_a_hangup_ends_no_process_while_it_starts_serves_or_stops(bridge: StartBridge, workers: str) -> None:
     running = bridge("--workers", workers, config=FILE, wait=False)
-    await has_logged(
-        running, "Aether Bridge on"
-    )  # long before it is ready; earlier, see `tests/bridge/cli/test_early.py`
+    await has_logged(running, '"event": "started"')  # before it is ready; earlier, see `tests/bridge/cli/test_early.py`
     hangups = asyncio.create_task(hang_up_for_ever(running))
     await asyncio.to_thread(running.wait_until_ready)
     async with client(running, v3_path("g", "ann", with_key("acme"))) as ann:
@@ -170,7 +168,7 @@ def test_without_a_file_it_says_that_there_is_nothing_to_read(tmp_path: Path) ->
     command = [sys.executable, "-m", "bridge.cli.main", "serve", "--port", "0", "--data-dir", str(tmp_path / "data")]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         assert running.stdout is not None
-        assert "Aether Bridge" in running.stdout.readline()
+        assert '"event": "started"' in running.stdout.readline()
         running.send_signal(signal.SIGHUP)
         line = next(line for line in running.stdout if "configuration_refused" in line)
         assert "nothing to read" in line

@@ -86,9 +86,7 @@ async def test_where_everyone_waits_for_it_nobody_comes_in(attacked: StartAttack
         await the_known_come_in_meanwhile(bridge, server, TWIN_SECONDS)
 
 
-async def keys_without_end_take_no_memory(bridge: Attacked, server: KeyServer) -> None:
-    server.mood = "endless"
-
+async def keys_without_end_take_no_memory(bridge: Attacked) -> None:
     async def attack() -> None:
         _, close_code = await refused(bridge, path_with("known"))
         assert close_code == 4503
@@ -97,13 +95,15 @@ async def keys_without_end_take_no_memory(bridge: Attacked, server: KeyServer) -
 
 
 async def test_keys_without_end_take_no_memory(attacked: StartAttacked, server: KeyServer) -> None:
-    await keys_without_end_take_no_memory(attacked(config=configuration(server)), server)
+    server.mood = "endless"
+    await keys_without_end_take_no_memory(attacked(config=configuration(server)))
 
 
 async def test_where_they_are_read_to_their_end_they_do(attacked: StartAttacked, server: KeyServer) -> None:
+    server.mood = "endless"
     bridge = attacked(config=configuration(server), without="size of keys")
     with pytest.raises(TookMore):
-        await keys_without_end_take_no_memory(bridge, server)
+        await keys_without_end_take_no_memory(bridge)
 
 
 async def cpu_seconds_of_a_fetch(bridge: Attacked, server: KeyServer) -> float:

@@ -161,7 +161,6 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "short lists": {
         "bridge.sockets.head:MAX_LISTED_BYTES": 1_000_000_000,
         "bridge.sockets.http_protocol:is_used": always,
-        "bridge.sockets.http_protocol:first_subprotocol": bytes,
     },
     "leaving the line": {"bridge.sockets.metered:_WaitingRequest.leave": nothing},
     "files from memory": {"bridge.pages.memory_files:MemoryFiles.mount": from_disk},

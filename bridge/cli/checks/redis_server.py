@@ -88,11 +88,11 @@ def _permissions(server: Server, addresses: Addresses) -> Iterator[Finding]:
         ("UNLINK", f"{key}:hash", f"{key}:set", f"{key}:zset"),
     )
     refused = {command[0]: problem for command in commands if (problem := _refusal(server, command)) is not None}
-    if not refused:
+    if refused:
+        remedy = f"mend the server, or let this user give these commands on ~{addresses.prefix}:*"
+        yield bad("permissions", f"refused: {', '.join(refused)} ({list(refused.values())[-1]})", remedy)
+    else:
         yield ok("permissions", f"scripts, sets and hashes may be written under {addresses.prefix}:")
-        return
-    remedy = f"mend the server, or let this user give these commands on ~{addresses.prefix}:*"
-    yield bad("permissions", f"refused: {', '.join(refused)} ({list(refused.values())[-1]})", remedy)
 
 
 def _refusal(server: Server, command: tuple[str | int, ...]) -> str | None:
