@@ -21,7 +21,7 @@ from tests.conftest import StartRedis
 from tests.console import Step, steps
 from tests.documents import CUTOVER, ROOT
 from tests.end_to_end.clients import client, eventually
-from tests.end_to_end.migrants import Migrant, Way, living
+from tests.end_to_end.migrants import Migrant, Way, is_known, living
 from tests.servers import BridgeProcess, RedisServer
 
 CLIENTS: Mapping[str, Way] = {
@@ -93,6 +93,7 @@ async def follow(terminal: Terminal, bridge: BridgeProcess, redis: RedisServer) 
             printed = await do(terminal, step, redis)
             if "keys new" in step.command and not everybody:
                 (api_key,) = KEY_OF_CLIENTS.findall(printed)
+                await eventually(partial(is_known, bridge, api_key))
                 everybody += (Migrant("acme", name, way, api_key, [bridge]) for name, way in CLIENTS.items())
                 await ends.enter_async_context(living(everybody))
                 await eventually(partial(are_in, everybody))

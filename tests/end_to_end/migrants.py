@@ -15,13 +15,14 @@ from zlib import crc32
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.end_to_end.clients import Client, Server, client
+from tests.end_to_end.clients import Client, Server, client, refused
 
 Way = Literal["follows", "knocks", "leaves"]
 """What a client does that is told to move: it goes where it is told, comes back to V2 again and again, or goes home."""
 KNOCK_SECONDS = 0.3
 HERE = {"msg_type": "msg", "msg": "here"}
 MOVED = (4410, 4426)
+STAGE_LEGACY = 4404
 COME_BACK = range(4500, 5000)
 
 
@@ -116,3 +117,8 @@ async def living(migrants: Sequence[Migrant]) -> AsyncIterator[None]:
         for ended in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(ended, BaseException) and not isinstance(ended, asyncio.CancelledError):
                 raise ended
+
+
+async def is_known(server: Server, api_key: str) -> bool:
+    """Whether a key that was just made works here. Its tenant is in stage `legacy`: for that V3 refuses it then."""
+    return (await refused(server, f"/v3/ws/group/floor/client/nobody?api_key={api_key}"))[1] == STAGE_LEGACY

@@ -17,7 +17,7 @@ from tests.bridge.cli.running import run
 from tests.conftest import StartBridge
 from tests.end_to_end.clients import client, eventually, refused
 from tests.end_to_end.configuration import QUIET, api_key, key
-from tests.end_to_end.migrants import Migrant, Way, living
+from tests.end_to_end.migrants import Migrant, Way, is_known, living
 from tests.servers import BridgeProcess
 
 SETTLED_SECONDS = 60.0
@@ -175,6 +175,8 @@ async def test_the_lists_of_the_operator_say_what_the_front_ends_did(
     operator = Operator([bridge(config=CONFIG) for _ in range(2)], redis_url, prefix)
     made = await operator.orders("keys", "new", "--name", "old", "--tenant", "acme")
     migration = Migration(operator, re.findall(r"aether_\S+", made)[0])
+    for one in operator.bridges:
+        await eventually(partial(is_known, one, migration.old_key))
     async with living(migration.everybody):
         await until(lambda: all(one.place == "v2" for one in migration.everybody))
         await operator.orders("tenants", "stage", "acme", "bridge", "--yes")
