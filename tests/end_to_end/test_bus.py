@@ -16,7 +16,7 @@ import redis.asyncio
 
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import Client, client, denied, eventually, v3_path
-from tests.end_to_end.configuration import QUIET
+from tests.end_to_end.configuration import QUIET, UNHURRIED
 from tests.servers import BridgeProcess, RedisServer
 
 BARE = {"version": "3", "msg_type": "cmd", "target": "group", "cmd": "RELOAD", "payload": {"force": True}}
@@ -269,7 +269,7 @@ async def test_a_redis_that_is_loading_is_waited_for(bridge: StartBridge, redis_
     """Its loading takes half a second: 250 keys, and a pause for each."""
     slowly = ("--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024")
     server = redis_server("--enable-debug-command", "local", *slowly)
-    process = bridge(config=QUIET, redis=server.url)
+    process = bridge(config=QUIET + UNHURRIED, redis=server.url)
     server.execute("DEBUG", "POPULATE", 250)
     async with client(process, v3_path("team", "ann")) as ann:
         loading = asyncio.create_task(asyncio.to_thread(server.execute, "DEBUG", "RELOAD"))

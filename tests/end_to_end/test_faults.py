@@ -211,6 +211,8 @@ async def test_a_black_hole_before_one_process_is_noticed_by_it_alone(bridge: St
                 assert await metric(bridges[0], "bridge_bus_up") == 0
                 proxies[0].up.swallows = proxies[0].down.swallows = False
             await conversation.until_all_hear(outside, 2 * SAID_SECONDS)
+            for member in conversation.members[0::2]:  # a GAP is told once both links are known to be whole
+                await member.until(lambda one: bool(one.gaps), SAID_SECONDS)
             holds(conversation)
             assert [bool(member.gaps) for member in conversation.members] == [True, False] * 3
             assert all(member.refusals == [] for member in others)
