@@ -27,7 +27,7 @@ TOKEN_BYTES: Final = 8
 _WHICH: Final = pack("INFO", "server")
 _NAME: Final = re.compile(rb"run_id:(\w+)")
 _UNKNOWN: Final = b"?"
-_SCRIPT: Final = Script.in_file("bridge.broker", "moves")
+MOVES: Final = Script.in_file("bridge.broker", "moves")
 
 Missed = Sequence[tuple[float, float]]
 """Since when and until when something may have been missed, by the event loop's time."""
@@ -68,7 +68,7 @@ class Moves:
                 moved = self._moved(token.encode(), since)
                 done([*moved, *self._unread(notes, asked_at)] if isinstance(notes, list) else moved)
 
-        _SCRIPT.run(self._bus, [self._key], arguments, answered)
+        MOVES.run(self._bus, [self._key], arguments, answered)
 
     def _begin(self) -> None:
         """The bus has a new link. As replies keep order, it is known where it leads before anything counts as said."""

@@ -333,9 +333,12 @@ async def test_it_ends_with_its_token(shared: BridgeProcess, transports: str) ->
 async def test_what_exceeds_the_rate_is_refused_and_who_goes_on_is_sent_away(bridge: StartBridge) -> None:
     running = bridge("--socketio", config=QUIET + "messages_per_second = 5\nburst = 20\n")
     async with visitor(running, **v3_ids("loud")) as polling, visitor(running, "/v2", "websocket") as websocket:
-        answers = [await websocket.ask({"n": number}) for number in range(25)]
-        assert answers[0]["ok"]
-        assert answers[-1]["bridge"]["error"] == "rate_limited"
+        answer = await websocket.ask({"n": 0})
+        assert answer["ok"]
+        while answer.get("ok"):  # five a second come back, on a slow machine meanwhile
+            answers = await asyncio.gather(*(websocket.ask({"n": number}) for number in range(25)))
+            answer = answers[-1]
+        assert answer["bridge"]["error"] == "rate_limited"
         stopwatch = Stopwatch()
         while not (polling.is_over.is_set() and websocket.is_over.is_set()) and stopwatch.least_seconds < 15:
             for io in (polling, websocket):

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 import bridge
 from bridge.broker.data_loss import REMEMBER
 from bridge.broker.leases import CLAIM, FORGET, LEASE
+from bridge.broker.moves import MOVES
 from bridge.broker.presence import ENTER, EXPIRE, HELD, LEAVE, MEMBERS
 from bridge.broker.presence_events import SAY
 from bridge.broker.scripts import Script
@@ -29,7 +30,7 @@ from tests.servers import RedisServer
 ROOMS = Path(bridge.__file__).parent
 FILES = sorted(ROOMS.rglob("*.lua"))
 ALL = [
-    *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, FORGET, REMEMBER, SAY),
+    *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, FORGET, REMEMBER, SAY, MOVES),
     *(NOTE, REFUSE, MAKE_ROOM, ADD, REVOKE, RESTORE),
 ]
 NAMED = re.compile(r'Script\.in_file\("([\w.]+)", "(\w+)"\)')
