@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bridge.config.hosts import host_in
-from bridge.handshake.authentication import Authentication, Query
+from bridge.handshake.authentication import Authentication
 from bridge.handshake.request import HandshakeRequest
 from bridge.records.refused_clients import NO_TENANT
 from bridge.tenants.table import TenantTable
@@ -24,14 +24,13 @@ class PresumedTenant:
     def __init__(self, authentication: Authentication, table: TenantTable) -> None:
         self._authentication = authentication
         self._table = table
-        self._admitted: dict[bytes, str] = {}
+        self._admitted: dict[str, str] = {}
         """SHA-256 of an API key -> the tenant that it last admitted a client to."""
 
-    def admitted(self, request: HandshakeRequest, tenant: str) -> None:
-        """Remember the API key of a client that was admitted."""
-        digest = _digest_in(request.query)
-        if digest is not None:
-            self._admitted[digest] = tenant
+    def admitted(self, key_digest: str, tenant: str) -> None:
+        """Remember the API key of a client that was admitted, by its SHA-256; it is empty without a key."""
+        if key_digest:
+            self._admitted[key_digest] = tenant
             if len(self._admitted) > MOST_KEYS:
                 del self._admitted[next(iter(self._admitted))]
 
@@ -44,7 +43,7 @@ class PresumedTenant:
         key, account = self._authentication.known_key(query.get("api_key", "")), query.get("x_account_id", "")
         if key is not None and len(key.tenants) == 1:
             yield key.tenants[0]
-        yield self._admitted.get(_digest_in(request.query) or b"", "")
+        yield self._admitted.get(_digest_of(query.get("api_key", "")), "")
         if key is None or key.opens(account):
             yield account
         at_host = self._table.of_host(host_in(request.headers.get("host", "")))
@@ -53,7 +52,6 @@ class PresumedTenant:
         yield names[0] if len(names) == 1 else NO_TENANT
 
 
-def _digest_in(query: Query) -> bytes | None:
-    """The SHA-256 of the API key in a query; `None` without one."""
-    key = dict(query).get("api_key")
-    return None if not key else hashlib.sha256(key.encode(errors="replace")).digest()
+def _digest_of(api_key: str) -> str:
+    """The SHA-256 of an API key, in hexadecimal digits."""
+    return hashlib.sha256(api_key.encode(errors="replace")).hexdigest()

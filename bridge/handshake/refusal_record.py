@@ -30,6 +30,6 @@ class RefusalRecord:
         self._counts.turned_away[tenant] += 1
         self.refused(request, visitor, code, tenant)
 
-    def admitted(self, request: HandshakeRequest, tenant: str) -> None:
-        """Remember who was admitted, for the case that its key is revoked."""
-        self._presumed.admitted(request, tenant)
+    def admitted(self, key_digest: str, tenant: str) -> None:
+        """Remember whom a key let in, for the case that it is revoked. `key_digest` is empty without a key."""
+        self._presumed.admitted(key_digest, tenant)

@@ -124,7 +124,7 @@ class V2Handshake:
         except NotAdmitted as refused:
             self._record.refused(request, visitor, refused.code)
             raise v2.Refused(refused.code) from None
-        self._record.admitted(request, guest.tenant)
+        self._record.admitted(identity.key_digest, guest.tenant)
         place = Place(guest.tenant, guest.group_name, guest.client_name, protocol)
         ids = group_id, client_id
         info = ClientInfo(identity, request.address, place, ids, visitor, request.user_agent)

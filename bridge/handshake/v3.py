@@ -64,7 +64,7 @@ class V3Handshake:
         except NotAdmitted as refused:
             self._record.refused(request, asked, refused.code)
             raise v3.Refused(refused.code, named) from None
-        self._record.admitted(request, guest.tenant)
+        self._record.admitted(identity.key_digest, guest.tenant)
         place = Place(guest.tenant, guest.group_id, guest.client_id, protocol)
         visitor = Visitor("v3", protocol, guest.client_id, guest.group_id)
         ids = group_id, client_id

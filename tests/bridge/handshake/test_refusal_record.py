@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from bridge.config.settings import Settings
 from bridge.handshake.authentication import Authentication
 from bridge.records.counters import Counts
@@ -20,7 +22,7 @@ def test_a_refusal_is_counted_where_it_is_proven_and_recorded_where_it_seems_to_
     record, told = record_of(counts, Authentication(Settings(keys=KEYS), table.get), table)
     record.refused(asked(api_key="one"), ANN, "unauthenticated")
     record.refused_by_stage(asked(api_key="one"), ANN, "stage_legacy", "other")
-    record.admitted(asked(api_key="revoked"), "acme")
+    record.admitted(hashlib.sha256(b"revoked").hexdigest(), "acme")
     record.refused(asked(api_key="revoked"), ANN, "unauthenticated")
     assert counts.refusals == {("", "v3", "unauthenticated"): 2, ("other", "v3", "stage_legacy"): 1}
     assert counts.turned_away == {"other": 1}
