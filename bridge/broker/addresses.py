@@ -69,6 +69,14 @@ class Addresses:
         tenant, colon, _ = channel[self._before_tenant :].partition(b":")
         return tenant.decode() if colon else ""
 
+    def audience_of(self, channel: bytes) -> str:
+        """Who listens on a channel, in words for a person: `group lobby`, `client ann`, `everybody`, …"""
+        _, colon, rest = channel[self._before_tenant : -1].decode().partition(":")
+        kind, _, name = rest.partition(":")
+        if not colon:
+            return "everybody, of every tenant"
+        return {"g": f"group {name}", "c": f"client {name}", "v2": "everybody on V2"}.get(kind, "everybody")
+
     def presence(self, tenant: str, group: str) -> str:
         """Sorted set: client -> when its presence entry expires, in seconds since the epoch."""
         return f"{self.prefix}:{{{tenant}:g:{group}}}:presence"

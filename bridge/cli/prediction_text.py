@@ -100,7 +100,7 @@ def _refused(clients: list[Fact], total: int) -> str:
             client["last_seen"][:19],
             f"{client['messages']:,}",
             client["user_agent"][:32],
-            client["successor"] or client["channel"],
+            client["successor"] or ("" if client["client_id"] else "(V3 wants an id)"),
         )
         for client in clients[:MOST_ROWS]
     ]
@@ -110,9 +110,9 @@ def _refused(clients: list[Fact], total: int) -> str:
 def _pairs(title: str, pairs: list[Fact], total: int) -> str:
     if not pairs:
         return ""
-    head = ("IF NONE ARRIVES", title, "MESSAGES", "SAID ON")
+    head = ("IF NONE ARRIVES", title, "MESSAGES", "SAID TO")
     rows = [
-        (_who(pair["listener"]), _who(pair["speaker"]), f"{pair['messages']:,} of {pair['of']:,}", pair["channel"])
+        (_who(pair["listener"]), _who(pair["speaker"]), f"{pair['messages']:,} of {pair['of']:,}", pair["said_to"])
         for pair in pairs[:MOST_ROWS]
     ]
     return columns([head, *rows]) + _rest(total)

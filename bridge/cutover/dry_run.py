@@ -143,4 +143,5 @@ def _pair(speaker: Speaker, listener: Visitor, pair: Pair) -> dict[str, Any]:
         "messages": pair.lost,
         "of": pair.heard,
         "channel": pair.channel,
+        "said_to": pair.said_to,
     }

@@ -50,12 +50,14 @@ Speaker = tuple[str, str | None, str]
 class Pair:
     """How many messages a listener received from a speaker (`heard`), and how many of them it would lose (`lost`).
 
-    `channel`: the Redis channel to which the listener would have to listen for the messages that it loses.
+    `channel`: the Redis channel to which the listener would have to listen for the messages that it loses;
+    `said_to`: who listens there, in words.
     """
 
     heard: int = 0
     lost: int = 0
     channel: str = ""
+    said_to: str = ""
 
 
 @dataclass(slots=True)

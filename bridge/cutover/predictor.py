@@ -161,6 +161,7 @@ class Predictor:
         is_lost = step.speaker_goes or listener.goes or not self._hears(visitor, visitor.language, step.after)
         if is_lost:
             pair.lost, pair.channel = pair.lost + said.times, step.before[0].decode()
+            pair.said_to = self._addresses.audience_of(step.before[0])
         return is_lost
 
     def _hears_arrived(self, speech: Speech, listener: Recipient, step: "_Step") -> bool:

@@ -117,7 +117,7 @@ const PAIR_COLUMNS = [
   ["Speaker", ({ speaker }) => person(speaker)],
   ["Listener", ({ listener }) => [element("span", { "aria-hidden": true }, "→ "), ...person(listener)]],
   ["Messages", ({ messages, of }) => (messages === of ? number(of) : `${number(messages)} of ${number(of)}`), "number"],
-  ["Channel to move to", ({ channel }) => element("code", {}, visible(channel))],
+  ["Said to", ({ said_to }) => element("bdi", {}, visible(said_to))],
 ];
 
 function person({ client_id: id, protocol, group_id: group }) {

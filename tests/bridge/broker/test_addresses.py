@@ -90,3 +90,12 @@ def test_the_number_of_the_database_is_in_the_names_of_channels_and_of_nothing_e
     assert two.tenant_of(two.platform) == ""
     assert two.presence("acme", "x") == zero.presence("acme", "x")
     assert two.tenant("acme") == zero.tenant("acme")
+
+
+@pytest.mark.parametrize("addresses", [ADDRESSES, Addresses("staging", 2)])
+def test_who_listens_on_a_channel_is_said_in_words(addresses: Addresses) -> None:
+    assert addresses.audience_of(addresses.group("acme", "lobby")) == "group lobby"
+    assert addresses.audience_of(addresses.client("acme", "ann")) == "client ann"
+    assert addresses.audience_of(addresses.broadcast("acme")) == "everybody"
+    assert addresses.audience_of(addresses.everyone_on_v2("acme")) == "everybody on V2"
+    assert addresses.audience_of(addresses.platform) == "everybody, of every tenant"

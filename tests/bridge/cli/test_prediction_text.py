@@ -34,6 +34,7 @@ def pair(messages: int = 2, of: int = 5, speaker: str | None = "42") -> dict[str
         "messages": messages,
         "of": of,
         "channel": "aether:{acme:c:ann}",
+        "said_to": "client ann",
     }
 
 
@@ -141,14 +142,14 @@ def test_a_refused_client_is_named_with_where_it_goes() -> None:
     head, named, unnamed = (cells(line) for line in said.splitlines() if "lobby" in line or "GOES TO" in line)
     assert head == ["WOULD BE REFUSED", "GROUP", "LAST SEEN", "MESSAGES", "USER AGENT", "GOES TO"]
     assert named == ["42", "lobby", "2026-11-24T20:03:04", "1,234", "kiosk/1", "/v3/ws/group/lobby/client/v2-42"]
-    assert (unnamed[0], unnamed[-1]) == ("(no id)", "aether:{acme:g:lobby}")
+    assert (unnamed[0], unnamed[-1]) == ("(no id)", "(V3 wants an id)")
 
 
-def test_a_silence_names_both_and_how_much_is_lost_and_on_which_channel() -> None:
+def test_a_silence_names_both_and_how_much_is_lost_and_to_whom_it_was_said() -> None:
     said = text(silenced=[pair(5, 5)], quieter=[pair(speaker=None)])
     silenced, quieter = (cells(line) for line in said.splitlines() if line.startswith("ann"))
-    assert silenced == ["ann (v3, lobby)", "42 (v2, lobby)", "5 of 5", "aether:{acme:c:ann}"]
-    assert quieter == ["ann (v3, lobby)", "(no id) (v2, lobby)", "2 of 5", "aether:{acme:c:ann}"]
+    assert silenced == ["ann (v3, lobby)", "42 (v2, lobby)", "5 of 5", "client ann"]
+    assert quieter == ["ann (v3, lobby)", "(no id) (v2, lobby)", "2 of 5", "client ann"]
     assert said.index("WOULD NO LONGER HEAR") < said.index("WOULD HEAR LESS OF")
 
 

@@ -94,7 +94,7 @@ async def test_a_prediction_says_everything_that_an_operator_decides_by(desk: De
     on = {"channel": f"{desk.addresses.prefix}:{{acme:g:lobby}}"}
     assert prediction == FROM_BRIDGE_TO_V3 | {
         "refused": [REFUSED_42 | on | {"first_seen": moment(first), "last_seen": moment(last)}],
-        "silenced": [ANN_HEARS_42_NO_MORE | on],
+        "silenced": [ANN_HEARS_42_NO_MORE | on | {"said_to": "group lobby"}],
         "since": moment(first),
     }
 

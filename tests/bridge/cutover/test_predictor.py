@@ -328,13 +328,19 @@ def test_a_refused_client_is_told_from_others_by_its_bucket_name_successor_and_c
 
 
 @pytest.mark.parametrize(
-    ("target", "to_id", "channel"),
-    [("group", None, "aether:{acme:g:v2-7}"), ("direct", "ann", "aether:{acme:c:ann}")],
+    ("target", "to_id", "channel", "said_to"),
+    [
+        ("group", None, "aether:{acme:g:v2-7}", "group v2-7"),
+        ("direct", "ann", "aether:{acme:c:ann}", "client ann"),
+    ],
 )
-def test_a_silence_says_on_which_channel_it_would_be_heard(target: str, to_id: str | None, channel: str) -> None:
+def test_a_silence_says_on_which_channel_it_would_be_heard(
+    target: str, to_id: str | None, channel: str, said_to: str
+) -> None:
     prediction = step([v2(), v3()], [said(v2(), target, to_id)], after=Where("v3", 0, "global"))
     ((speaker, listener, pair),) = prediction.silenced.first
     assert (speaker, listener.client_id, pair.channel) == (("v2", "42", "7"), "ann", channel)
+    assert pair.said_to == said_to
 
 
 def test_who_loses_most_comes_first() -> None:
