@@ -70,7 +70,7 @@ class Addresses:
         return tenant.decode() if colon else ""
 
     def audience_of(self, channel: bytes) -> str:
-        """Who listens on a channel, in words for a person: `group lobby`, `client ann`, `everybody`, …"""
+        """Who listens on a channel, in words for a person, such as `group lobby`, `client ann`, `everybody`."""
         _, colon, rest = channel[self._before_tenant : -1].decode().partition(":")
         kind, _, name = rest.partition(":")
         if not colon:
