@@ -1,7 +1,7 @@
 // Where an operator says what a tenant is to become. Nothing is ordered from here: each button asks for the
 // confirmation, which shows the dry run first.
 
-import { part } from "./element.js";
+import { element, part } from "./element.js";
 import { guardItems } from "./guards.js";
 import { Limits } from "./limits.js";
 import { move, rollBack } from "./orders.js";
@@ -58,7 +58,8 @@ export class Controls {
   }
 
   showGuards(guards) {
-    part(this.#root, "guards").replaceChildren(...guardItems(guards.verdicts));
+    const items = guardItems(guards.verdicts);
+    part(this.#root, "guards").replaceChildren(...(items.length ? items : [element("li", {}, "None: no step is held.")]));
     this.#limits.show(guards);
   }
 
