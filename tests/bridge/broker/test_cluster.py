@@ -5,8 +5,12 @@ import pytest
 from bridge.broker.cluster import SENTENCE, explained, is_cluster, is_of_cluster
 from tests.bridge.cli.running import run, sentence
 from tests.conftest import StartRedis
+from tests.ports import free_port
 
-CLUSTER = ("--cluster-enabled", "yes")
+
+def cluster() -> tuple[str, ...]:
+    """The options of a cluster's node; its own second port would be one that the system gives to anybody."""
+    return "--cluster-enabled", "yes", "--cluster-port", str(free_port())
 
 
 @pytest.mark.parametrize(
@@ -29,14 +33,14 @@ def test_another_error_is_said_as_it_is(error: str) -> None:
 
 
 def test_a_server_is_asked_what_it_is(redis_server: StartRedis) -> None:
-    assert is_cluster(redis_server(*CLUSTER).url)
+    assert is_cluster(redis_server(*cluster()).url)
     assert not is_cluster(redis_server().url)
     assert not is_cluster("redis://127.0.0.1:1/0")
 
 
 @pytest.mark.usefixtures("loggers_as_they_were")
 def test_start_and_doctor_say_that_it_is_a_cluster_and_what_to_do(redis_server: StartRedis) -> None:
-    url = redis_server(*CLUSTER).url
+    url = redis_server(*cluster()).url
     assert SENTENCE in sentence(run("serve", "--port", "0", "--redis", url))
     said = run("doctor", "--redis", url)
     assert said.exit_code == 1
