@@ -95,7 +95,7 @@ async def test_one_that_waits_to_go_on_can_be_cancelled() -> None:
 
 async def test_who_has_spent_all_waits_and_others_do_not() -> None:
     served = Served(0, LITTLE)
-    served.budget.stranger(ADDRESS).spend(0, 0, 12)
+    served.budget.stranger(ADDRESS).spend(0, 0, 20)
     waiting = asyncio.create_task(served.ask("/waits"))
     await served.ask("/other", "192.0.2.2")
     assert served.done == ["/other"]
@@ -115,7 +115,7 @@ async def test_those_who_wait_are_served_in_order() -> None:
 async def test_too_many_that_wait_are_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metered, "MOST_WAITING", 3)
     served = Served(0, LITTLE)
-    served.budget.stranger(ADDRESS).spend(0, 0, 15)
+    served.budget.stranger(ADDRESS).spend(0, 0, 20)
     waiting = [asyncio.create_task(served.ask()) for _ in range(3)]
     await until(lambda: served.budget.stranger(ADDRESS).waiting == 3)
     await served.ask("/fourth")
@@ -129,7 +129,7 @@ async def test_too_many_that_wait_are_answered_at_once(monkeypatch: pytest.Monke
 async def test_whoever_is_gone_leaves_the_line_at_once_and_is_not_served() -> None:
     served, leave = Served(0, LITTLE), list[Any]()
     holder = served.budget.stranger(ADDRESS)
-    holder.spend(0, 0, 11)
+    holder.spend(0, 0, 20)
     gone = asyncio.create_task(served.ask("/gone", told=leave.append))
     stays = asyncio.create_task(served.ask("/stays"))
     await until(lambda: holder.waiting == 2)
