@@ -13,11 +13,14 @@ Decided here:
 - Of a doubled key the last value counts, as in strict JSON.
 - A text is read token by token where no JSON parser reads it, up to `MOST_TOKENS`. If its structure is not clear even
   then, and it mentions a recipient somewhere, it is for nobody.
+- What lenient readers skip before an object is skipped: comments, a BOM (also one that was read as Latin-1), and the
+  prefixes that keep JSON from being run as a script. UTF-16 in a binary frame is the text without its NULs.
 """
 
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -38,18 +41,28 @@ _UNREADABLE: Final = math.nan
 _LENIENT: Final = json.JSONDecoder(strict=False)
 _INVISIBLE: Final = r"\s\x00-\x20\x7f-\xa0\u200b-\u200f\u2060\ufeff\ufffe"
 _COMMENT: Final = r"/\*(?:[^*]++|\*(?!/))*+(?:\*/)?|//[^\n]*+"
-_BEGIN: Final = re.compile(rf"(?:[({_INVISIBLE}]++|{_COMMENT})*+\{{")
+_BEFORE: Final = rf"[({_INVISIBLE}]++|{_COMMENT}|#[^\n]*+|<!--|ï»¿|\)\]\}}'?+,?+|(?:for\(;;\)|while\(1\));"
+_BEGIN: Final = re.compile(rf"(?:{_BEFORE})*+\{{")
+_UTF_16: Final = "{\x00"
 _END: Final = re.compile(rf"[);{_INVISIBLE}]*+\Z")
+_QUOTES: Final = "\"'"
 _STRING: Final = "\"[^\"]*+\"|'[^']*+'"
 _WORD: Final = r"[A-Za-z_$\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff-]*+"
 _NUMBER: Final = r"[+-]?[0-9.][A-Za-z0-9_.+-]*+"
+_SPACE: Final = rf"(?:[{_INVISIBLE}]++|{_COMMENT})*+"
+_PYTHON: Final = "(?:[ubUB](?=[\"']))?+"
+"""What Python 2 writes before a text, and Python 3 before bytes."""
 _TOKEN: Final = re.compile(
-    r"[^\[\]{}\"'/A-Za-z_$\x80-\U0010ffff]*+"
+    r"[^\[\]{}\"'\\/A-Za-z_$\x80-\U0010ffff]*+"
     rf"(?:(?P<open>[\[{{]++)|(?P<close>[\]}}]++)|{_COMMENT}|/"
-    rf"|(?P<name>{_STRING}|{_WORD})(?:\s*+[:=]>?\s*+(?P<value>{_STRING}|{_WORD}|{_NUMBER}|[+-]{_WORD}|))?+"
-    r"|(?P<broken>[\"'])|\Z)"
+    rf"|{_PYTHON}(?P<name>{_STRING}|{_WORD})"
+    rf"(?:{_SPACE}[:=]>?{_SPACE}{_PYTHON}(?P<value>{_STRING}|{_WORD}|{_NUMBER}|[+-]{_WORD}|))?+"
+    r"|(?P<broken>[\"'\\])|\Z)"
 )
-_MENTIONS: Final = ('"%s"', "'%s'", '"%s\\"', "{%s", ",%s")
+_ESCAPE: Final = re.compile(
+    r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|[^bfnrtv0-9ux])", re.DOTALL
+)
+"""An escape of JavaScript that means a character which could stand there by itself."""
 _ESCAPED_LETTERS: Final = tuple(rf"\u00{digit}" for digit in "4567")
 _NO_NAMES: Final = frozenset({"true", "false", "null", "undefined", "True", "False", "None"})
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -66,6 +79,8 @@ def address_of(
     if begin is None:
         return {}
     text, words = text[begin.end() - 1 :], (*recipients, *targets)
+    if text.startswith(_UTF_16):
+        text = text.replace("\x00", "")
     members = _found(text, words) if is_heavy else _parsed(text, words)
     if members is None:
         return _scanned(text, recipients, words)
@@ -136,7 +151,7 @@ def _scan(text: str, words: frozenset[str]) -> tuple[Members, bool]:
             depth += token.end() - token.start(kind)
         elif kind == "close":
             depth -= token.end() - token.start(kind)
-        elif kind == "value" and depth == 1 and (name := _text_of(_written(token, "name", text))) in words:
+        elif kind and depth == 1 and (name := _name_of(token, text)) in words:
             found[name] = token
         if depth < 0 or kind == "broken" or (kind in ("name", "value") and not depth):
             depth, is_clear = max(0, depth), False
@@ -157,6 +172,23 @@ def _written(token: re.Match[str], part: str, text: str) -> str:
     return text[slice(*token.span(part))]
 
 
+def _name_of(token: re.Match[str], text: str) -> str:
+    """The name in a token, also where it is written with escapes that JSON does not have; empty if it has none.
+
+    A bare word is a name only where something separates it from a value.
+    """
+    if not token["name"] or (token["value"] is None and token["name"][0] not in _QUOTES):
+        return ""
+    written = _written(token, "name", text)
+    name = _text_of(written)
+    return name if isinstance(name, str) else _ESCAPE.sub(_unescaped, written.strip(_QUOTES))
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    digits = escape[1] or escape[2] or escape[3]
+    return chr(min(int(digits, 16), sys.maxunicode)) if digits else escape[0][1:]
+
+
 def _value_of(token: re.Match[str], text: str) -> object:
     if token["value"]:
         return _scalar(_written(token, "value", text))
@@ -164,7 +196,7 @@ def _value_of(token: re.Match[str], text: str) -> object:
 
 
 def _scalar(written: str) -> object:
-    if written[0] in "\"'":
+    if written[0] in _QUOTES:
         return _text_of(written)
     if written in _NO_NAMES:
         return None
@@ -180,7 +212,7 @@ def _number(written: str) -> object:
 
 def _text_of(written: str) -> Any:
     """The text of a string token or of a bare word; `_UNREADABLE` if an escape in it cannot be read."""
-    if written[0] not in "\"'":
+    if written[0] not in _QUOTES:
         return written
     if "\\" not in written:
         return _well_formed(written[1:-1])
@@ -198,4 +230,10 @@ def _mentions(text: str, recipients: Iterable[str]) -> bool:
     """Whether a recipient's key may stand anywhere in the text: in quotes, in escapes, or after a brace or a comma."""
     if r"\u" in text and any(form in text for form in (*_ESCAPED_LETTERS, *map(json.dumps, recipients))):
         return True
-    return any(word in text and any(form % word in text for form in _MENTIONS) for word in recipients)
+    return _mention_of(*recipients).search(text) is not None
+
+
+@lru_cache
+def _mention_of(*words: str) -> re.Pattern[str]:
+    any_word = "|".join(map(re.escape, words))
+    return re.compile(rf"[\"'`](?:{any_word})\\?[\"'`]|[{{,;]\s*+(?:{any_word})\s*+[:=]")

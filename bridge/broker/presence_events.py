@@ -1,7 +1,8 @@
 """Announces JOIN and LEAVE to a group: delayed, several at a time, and not at all in large groups.
 
 While Redis is unreachable the events wait. Processes announce what happened to their own clients, each after a delay of
-its own: so Redis says no LEAVE of a client that has come back elsewhere by then, and the last word on a client is true.
+its own: so Redis says no LEAVE of a client that has come back elsewhere by then, and no JOIN of one that has left
+elsewhere. The last word on a client is true.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ class PresenceEvents:
         self._addresses = addresses
         self._microseconds = microseconds
         self.most_members = most_members
-        self._waiting: dict[tuple[str, str], list[tuple[str, bytes | str, bytes]]] = {}
+        self._waiting: dict[tuple[str, str], list[tuple[Event, str, bytes | str, bytes]]] = {}
         self.suppressed = 0
         """How many events were dropped: the group was too large, or too many waited."""
 
@@ -42,7 +43,8 @@ class PresenceEvents:
     ) -> None:
         """Announce an event later. `who` is `{client_id, protocol, since}`; `members`: how many the group has now.
 
-        `holder`: the entry with which the client leaves; while another one holds it present, no LEAVE is said.
+        `holder`: the entry with which the client joins or leaves. While another one holds it present, no LEAVE is said;
+        when none does, no JOIN.
         """
         if self._is_suppressed(event, (tenant, group), members):
             return
@@ -51,8 +53,8 @@ class PresenceEvents:
             self._later(tenant, group)
         sent_at = timestamp(self._microseconds())
         content: Any = {"msg_type": "presence", "target": "group", "cmd": event, "payload": who}
-        left = who["client_id"] if event == "LEAVE" else ""
-        self._waiting[tenant, group].append((left, holder, write(content, who["client_id"], group, sent_at)))
+        client = who["client_id"]
+        self._waiting[tenant, group].append((event, client, holder, write(content, client, group, sent_at)))
 
     def _is_suppressed(self, event: Event, group: tuple[str, str], members: int) -> bool:
         """Whether the group is too large, or too many of its events wait. Counts what is not said."""

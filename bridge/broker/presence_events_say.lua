@@ -1,30 +1,45 @@
 -- Announces JOIN and LEAVE to a group, in this order. A LEAVE is not said if the client is present by another holder: it
--- has come back meanwhile, perhaps in another process, and its JOIN may have been said already.
+-- has come back meanwhile, perhaps in another process, and its JOIN may have been said already. Nor is a JOIN of a client
+-- that is not present, unless its LEAVE follows: it has left elsewhere, and its LEAVE may have been said already.
 -- KEYS     1 presence, 2 holders
--- ARGV     1 the channel of the group; then for each event: the client that left (empty for a JOIN), the holder with
---          which it left, the message
+-- ARGV     1 the channel of the group; then for each event: JOIN or LEAVE, the client, the holder with which it joined
+--          or left (may be empty for an event that needs no entry), the message
 -- Returns  how many events were not said
--- Never    lets LEAVE be the last word about a client that is present.
+-- Never    lets LEAVE be the last word about a client that is present, or JOIN about one that is not.
 
 --- @include "sorted_sets"
 --- @include "presence_holders"
 
-local now, unsaid = tonumber(redis.call('TIME')[1]), 0
+local now, unsaid, last_leave = tonumber(redis.call('TIME')[1]), 0, {}
+
+for i = 2, #ARGV, 4 do
+  if ARGV[i] == 'LEAVE' then last_leave[ARGV[i + 1]] = i end
+end
+
+local function is_present(client)
+  local expires = redis.call('ZSCORE', KEYS[1], client)
+  return expires and tonumber(expires) > now
+end
 
 local function is_back(client, holder)
-  local expires = redis.call('ZSCORE', KEYS[1], client)
-  if not expires or tonumber(expires) <= now then return false end
+  if not is_present(client) then return false end
   for _, other in ipairs(others(client)) do
     if other ~= holder then return true end
   end
   return false
 end
 
-for i = 2, #ARGV, 3 do
-  if ARGV[i] ~= '' and is_back(ARGV[i], ARGV[i + 1]) then
-    unsaid = unsaid + 1
+local function is_true(i)
+  local client, holder = ARGV[i + 1], ARGV[i + 2]
+  if ARGV[i] == 'LEAVE' then return not is_back(client, holder) end
+  return holder == '' or is_present(client) or (last_leave[client] or 0) > i
+end
+
+for i = 2, #ARGV, 4 do
+  if is_true(i) then
+    redis.call('PUBLISH', ARGV[1], ARGV[i + 3])
   else
-    redis.call('PUBLISH', ARGV[1], ARGV[i + 2])
+    unsaid = unsaid + 1
   end
 end
 return unsaid

@@ -61,6 +61,13 @@ TO_ALICE = [
         '{"msg":"it\'s","to":"alice",}',
         "{'msg':'it\\'s','to':'alice'}",
     ),
+    *('ï»¿{"to":"alice"}', '# c\n{"to":"alice"}', '<!--\n{"to":"alice",}', ')]}\',\n{"to":"alice"}'),
+    *('for(;;);{"to":"alice"}', 'while(1);{"to":"alice"}', '{\\"to\\":\\"alice\\"}'),
+    *(form.encode("utf-16-le").decode() for form in ('{"to":"alice"}', '{"a":NaN,"to":"alice"}', "{'to':'alice'}")),
+    '{"to":"alice"}'.encode("utf-16-be").decode(),
+    *('{"\\x74o":"alice"}', "{'t\\u006f':'alice'}", '{"t\\u{6f}":"alice","a":NaN}', '{"\\t\\o":"eve","t\\o":"alice"}'),
+    *('{"to"/*c*/:"alice",}', '{"to": // c\n "alice",}', '{"to"\u2028:\ufeff"alice"}', "{u'to': u'alice', b'a': None}"),
+    "{'to': b'alice'}",
 ]
 
 
@@ -118,6 +125,7 @@ def test_a_number_that_equals_an_integer_and_half_an_emoji_are_names(written: st
             '{"a":{"b":NaN,"to":"alice"}',
             '{"a":"\\"","b":"x\\"to\\":',
         ),
+        *('{"to" "alice"}', '{"to";"alice"}', '{"a":1,"to"', '{t\\u006f:"alice"}', '{"a":1], to: 7}'),
         *('{"a":{"\\u0074o":1,"b":', '{"é":{"\\u00e9":1', '{"a":"' + '","' * 2 * MOST_TOKENS + '","to":"alice"}'),
         *('{"a":[' + '{"to":1},' * 5 * MOST_TOKENS + "NaN]}", '{"a":[{"to":1}],"b":NaN'),
     ],
@@ -155,6 +163,9 @@ def test_nobody_is_a_name_that_nobody_can_have() -> None:
         *(
             (r'{"msg":"reply to: bob \ud83d"}', "group"),
             ('{"msg":"say \\"to\\":1","a":NaN}', "group"),
+            ('{"msg":"reply, to all', "group"),
+            ('{"t\\\\o":"a","\\to":"b",}', "group"),
+            ('{"a":"to",}', "group"),
             ('{"msg":"x', "group"),
         ),
         *(

@@ -132,6 +132,28 @@ async def test_the_last_word_about_a_client_that_moves_to_another_process_is_tru
             assert heard[-1] == ("JOIN", "ann")
 
 
+async def test_the_last_word_about_a_client_that_leaves_elsewhere_is_true(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its JOIN still waits in one process when another, the timer of which began before, has said its LEAVE."""
+    monkeypatch.setattr(presence_events_module, "DELAY_SECONDS", 3_600.0)
+    async with (
+        running_process(redis_url, prefix, "p1") as first,
+        running_process(redis_url, prefix, "p2") as second,
+        witnessing(redis_url, prefix) as witness,
+    ):
+        for one, other in [(first, second), (second, first)]:
+            await one.enter(place("ann"))
+            await other.enter(place("ann"))
+            await one.leave(place("ann"))
+            await other.leave(place("ann"))
+            heard = [*await witness.heard_of(other), *await witness.heard_of(one)]
+            assert heard[-1] == ("LEAVE", "ann")
+        await first.enter(place("ben"))
+        await first.leave(place("ben"))
+        assert await witness.heard_of(first) == [("JOIN", "ben"), ("LEAVE", "ben")]
+
+
 async def test_a_client_that_came_and_went_everywhere_is_gone_in_the_end(redis_url: str, prefix: str) -> None:
     """However the processes' words interleave, the last is true for each client."""
     async with (
