@@ -12,9 +12,9 @@ import structlog
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses, process_in
 from bridge.broker.bus import Bus
-from bridge.broker.cluster import explained
 from bridge.broker.link import pack
 from bridge.broker.presence import Presence
+from bridge.broker.refusal import refusal_in
 from bridge.broker.scripts import Script
 from bridge.broker.sweep import SWEEP_SECONDS, Sweep
 from bridge.system.observers import Observers
@@ -41,7 +41,7 @@ class Leases:
         self._presence = presence
         self._has_ended = False
         self.trouble: str | None = None
-        """Why the last renewal failed; `None` if it did not."""
+        """What Redis said when it refused the last renewal, if it did. Where it does not answer, the bus says so."""
         self.swept = 0
         self.forgotten: Final = Observers[[]]()
         """Told when Redis is found not to know us: it came back empty, or was flushed."""
@@ -76,7 +76,7 @@ class Leases:
 
     def _renewed(self, reply: object) -> None:
         if not isinstance(reply, list):
-            self.trouble = "Redis cannot be reached" if reply is None else explained(reply)
+            self.trouble = refusal_in(reply)
             return
         self.trouble = None
         state, expired = reply
