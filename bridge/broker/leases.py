@@ -68,6 +68,11 @@ class Leases:
             self._claims_from = self._now() + PATIENCE_SECONDS
         self.renew()
 
+    @property
+    def is_patient(self) -> bool:
+        """Whether this process was away until lately: then it takes nobody for dead."""
+        return self._now() < self._claims_from
+
     def end(self) -> None:
         """Delete the lease. Only after this process has announced LEAVE for all of its clients."""
         self._has_ended = True
@@ -86,7 +91,7 @@ class Leases:
             self._presence.rebuild()
             self.forgotten()
         self._presence.settle()
-        for member in expired if self._now() >= self._claims_from else ():
+        for member in () if self.is_patient else expired:
             self._look_after(member)
 
     def _look_after(self, member: bytes) -> None:
