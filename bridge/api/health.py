@@ -44,6 +44,7 @@ class Vitals(NamedTuple):
 
     def _troubles(self) -> Iterable[tuple[str, object]]:
         """Each reason for which the process may not be able to serve, and whether it is so."""
+        yield "Redis does not answer", not self.bus.is_linked
         yield "Redis does not take what is said", not self.bus.is_up
         yield "not all channels are heard", not self.subscriber.is_up
         for said_by_redis in (self.bus.refusal, self.subscriber.trouble, self.leases.trouble):

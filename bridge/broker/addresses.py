@@ -64,6 +64,10 @@ class Addresses:
         """Channel: messages to all V2 connections of a tenant, in all groups."""
         return f"{self._channels}:{{{tenant}:v2}}".encode()
 
+    def listening_process(self, process: str) -> bytes:
+        """Channel: on it a process listens to nothing, so that others can see whether it listens."""
+        return b"%b:of:%b" % (self.probe, process.encode())
+
     def tenant_of(self, channel: bytes) -> str:
         """The tenant that a channel belongs to; empty for the channel of the whole platform."""
         tenant, colon, _ = channel[self._before_tenant :].partition(b":")

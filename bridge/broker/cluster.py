@@ -4,7 +4,14 @@ import re
 from typing import Final
 
 import redis
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    AskError,
+    ClusterCrossSlotError,
+    ClusterDownError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 
 SENTENCE: Final = (
     "this is a node of a Redis Cluster, which answers for a part of the keys alone: name a single Redis or Valkey "
@@ -12,13 +19,15 @@ SENTENCE: Final = (
 )
 LOOK_SECONDS: Final = 2.0
 _ERROR: Final = re.compile(
-    r"(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN|CROSSSLOT)\b|.*(?:Hash slot not served|hash to the same slot)"
+    r"(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN|CROSSSLOT)\b|.*(?:Hash slot not served|hash to the same slot|in cluster mode)"
 )
+_EXCEPTIONS: Final = (AskError, ClusterDownError, ClusterCrossSlotError, TryAgainError)
+"""Of redis-py, which cuts off the first word of the error. A MovedError is an AskError."""
 
 
 def is_of_cluster(error: object) -> bool:
     """Whether only a server in cluster mode answers with this error."""
-    return _ERROR.match(str(error)) is not None
+    return isinstance(error, _EXCEPTIONS) or _ERROR.match(str(error)) is not None
 
 
 def explained(error: object) -> str:
@@ -31,5 +40,7 @@ def is_cluster(url: str) -> bool:
     try:
         with redis.Redis.from_url(url, socket_timeout=LOOK_SECONDS, socket_connect_timeout=LOOK_SECONDS) as server:
             return bool(int(server.info("cluster").get("cluster_enabled", 0)))
+    except ResponseError as error:  # it has no other database than 0
+        return is_of_cluster(error)
     except (RedisError, OSError, ValueError):
         return False

@@ -12,9 +12,9 @@ import structlog
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses, process_in
 from bridge.broker.bus import Bus
-from bridge.broker.cluster import explained
 from bridge.broker.link import pack
 from bridge.broker.presence import Presence
+from bridge.broker.refusal import refusal_in
 from bridge.broker.scripts import Script
 from bridge.broker.sweep import SWEEP_SECONDS, Sweep
 from bridge.system.observers import Observers
@@ -41,7 +41,7 @@ class Leases:
         self._presence = presence
         self._has_ended = False
         self.trouble: str | None = None
-        """Why the last renewal failed; `None` if it did not."""
+        """What Redis said when it refused the last renewal, if it did. Where it does not answer, the bus says so."""
         self.swept = 0
         self.forgotten: Final = Observers[[]]()
         """Told when Redis is found not to know us: it came back empty, or was flushed."""
@@ -68,6 +68,11 @@ class Leases:
             self._claims_from = self._now() + PATIENCE_SECONDS
         self.renew()
 
+    @property
+    def is_patient(self) -> bool:
+        """Whether this process was away until lately: then it takes nobody for dead."""
+        return self._now() < self._claims_from
+
     def end(self) -> None:
         """Delete the lease. Only after this process has announced LEAVE for all of its clients."""
         self._has_ended = True
@@ -76,7 +81,7 @@ class Leases:
 
     def _renewed(self, reply: object) -> None:
         if not isinstance(reply, list):
-            self.trouble = "Redis cannot be reached" if reply is None else explained(reply)
+            self.trouble = refusal_in(reply)
             return
         self.trouble = None
         state, expired = reply
@@ -86,7 +91,7 @@ class Leases:
             self._presence.rebuild()
             self.forgotten()
         self._presence.settle()
-        for member in expired if self._now() >= self._claims_from else ():
+        for member in () if self.is_patient else expired:
             self._look_after(member)
 
     def _look_after(self, member: bytes) -> None:

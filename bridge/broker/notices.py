@@ -1,7 +1,8 @@
 """The canary: the channel on which one subscriber listens for itself alone, and what is said there. Pure.
 
-It is new with each link of a subscriber: who counts a listener there is at the same server. A notice begins with a zero
-byte, so it is never a message; nothing of it reaches a client.
+It is new with each link of a subscriber: who counts a listener there is at the same server. Another channel is under
+the name of the process, and stays: others look there whether it listens. A notice begins with a zero byte, so it is
+never a message; nothing of it reaches a client.
 """
 
 from secrets import token_hex
@@ -20,24 +21,26 @@ class Notices:
     def __init__(self, probe: bytes) -> None:
         self._probe: Final = probe
         self._wanted = b""
+        self.own = b""
+        """The channel under the name of this process: who publishes there sees whether it listens."""
         self.canary: bytes | None = None
         """The channel on which nobody listens but the link that is open now; `None` until Redis has confirmed it."""
         self.listens: Final = Observers[[]]()
         """Called when the canary's channel is confirmed on a new link."""
 
     def begin(self) -> bytes:
-        """The packed command that subscribes to it on a new link."""
+        """The packed command that subscribes to both on a new link."""
         self._wanted = b"%b:%b" % (self._probe, token_hex(CANARY_NAME_BYTES).encode())
-        return pack("SUBSCRIBE", self._wanted) if self._probe else b""
+        return pack("SUBSCRIBE", *filter(None, (self._wanted, self.own))) if self._probe else b""
 
     def confirm(self, channel: bytes) -> bool:
-        """Redis has confirmed a channel; returns whether it is this one."""
+        """Redis has confirmed a channel; returns whether it is one of these."""
         if channel != self._wanted:
-            return False
+            return bool(channel) and channel == self.own
         self.canary = channel
         self.listens()
         return True
 
     def read(self, channel: bytes, data: bytes) -> bool:
-        """Whether this is what is said on the canary, and no message."""
-        return channel == self.canary and data == CANARY
+        """Whether this is what is said on one of them, and no message."""
+        return channel in (self.canary, self.own) and data == CANARY

@@ -11,6 +11,7 @@ from prometheus_client.core import Metric
 
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses
+from bridge.broker.attendance import Attendance
 from bridge.broker.bus import Bus
 from bridge.broker.data_loss import DataLossMark
 from bridge.broker.leases import Leases
@@ -80,6 +81,8 @@ class Broker(Part):
             self.bus, self.addresses, self.process, self.events, self.clock.microseconds, options.presence_seconds
         )
         self.leases: Final = Leases(self.bus, self.addresses, self.process, self.presence)
+        self.attendance: Final = Attendance(self.bus, self.addresses, self.leases)
+        self.subscriber.notices.own = self.addresses.listening_process(self.process)
         self.data_loss_mark: Final = DataLossMark(self.bus, self.addresses, self.now)
         self.leases.forgotten.add(self.data_loss_mark.look)
         self.bus.back.add(lambda: renew(self.redis))

@@ -5,6 +5,8 @@ from typing import Final
 import hiredis
 from redis.exceptions import AuthenticationError, BusyLoadingError, ResponseError
 
+from bridge.broker.cluster import explained
+
 
 class LinkError(ConnectionError):
     """Redis could not be reached, or refused the connection; the message says which and why.
@@ -18,6 +20,9 @@ class LinkError(ConnectionError):
 
 
 def refusal_in(reply: object) -> str | None:
-    """What Redis said, if this reply, or exception of redis-py, is a refusal of Redis; else `None`."""
+    """What Redis said, if this reply, or exception of redis-py, is a refusal of Redis; else `None`.
+
+    Where only a cluster says so, that it is one, and what to do.
+    """
     said_by_redis = isinstance(reply, (hiredis.ReplyError, ResponseError, AuthenticationError, BusyLoadingError))
-    return str(reply) if said_by_redis else None
+    return explained(reply) if said_by_redis else None

@@ -89,8 +89,8 @@ class Subscriber:
 
     @property
     def trouble(self) -> str | None:
-        """What Redis said instead of an answer to the last PING."""
-        return self._pings.trouble
+        """What Redis said when it refused the last link, a subscription or the last PING, if it did."""
+        return self._keeper.refusal or self._pings.trouble
 
     @property
     def reconnects(self) -> int:
@@ -190,7 +190,7 @@ class Subscriber:
         """A PING was answered, perhaps with an error. An answer too many means that a subscription was refused."""
         if not self._pings.answered(asked_at if isinstance(asked_at, bytes) else None, trouble):
             log.error("subscription_refused", reason=trouble)
-            self._keeper.end_link()
+            self._keeper.end_link(trouble)
 
     async def _watch(self) -> None:
         """Check every `PING_SECONDS`; end a link that does not even answer a PING.

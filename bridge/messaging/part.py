@@ -1,6 +1,6 @@
 """The messaging room, assembled: from the bus to listeners, from clients to the bus, and the connections. No rules."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from prometheus_client.core import Metric
@@ -37,13 +37,14 @@ class Messaging(Part):
             tenants.table,
             records.counts,
             records.recorder,
-            self._is_missed_here,
+            self._is_absent,
             broker.subscriber.expect,
         )
         self._counts = records.counts
         self._recorder = records.recorder
         self._refused_clients = records.refused_clients
         self._subscriber = broker.subscriber
+        self._attendance = broker.attendance
         self._drain_seconds = drain_seconds
         connections.begun.add(self._note_begin)
         connections.ended.add(self._note_end)
@@ -54,9 +55,12 @@ class Messaging(Part):
         await self.connections.close_all(self._drain_seconds)
         await self.connections.cut_off()
 
-    def _is_missed_here(self, channel: bytes) -> bool:
-        """Whether this process has listeners on a channel, but its subscription to it may be lost at the moment."""
-        return not self._subscriber.is_up and self.inbound.hub.has(channel)
+    def _is_absent(self, channel: bytes, done: Callable[[bool], None]) -> None:
+        """Tell whether nobody listens on a channel for certain: not here, nor in a process that has lost its link."""
+        if not self._subscriber.is_up and self.inbound.hub.has(channel):
+            done(False)
+        else:
+            self._attendance.ask(done)
 
     def _note_begin(self, one: Connection) -> None:
         info = one.info

@@ -31,10 +31,10 @@ class Publisher:
         table: TenantTable,
         counts: Counts,
         recorder: Recorder,
-        is_here: Callable[[bytes], bool],
+        is_absent: Callable[[bytes, Callable[[bool], None]], None],
         expect: Callable[[bytes, BusMessage], None],
     ) -> None:
-        """`is_here`: whether this process has listeners on a channel, but its subscription may be lost at the moment.
+        """`is_absent` tells its callback whether it is certain that nobody who listens on a channel is connected.
 
         `expect` is called with the bytes and the message before they are published, so that this process need not
         parse its own message when Redis sends it back.
@@ -44,7 +44,7 @@ class Publisher:
         self._table = table
         self.counts: Final = counts
         self._recorder = recorder
-        self._is_here: Final = is_here
+        self._is_absent: Final = is_absent
         self._expect: Final = expect
 
     def say(
@@ -66,15 +66,15 @@ class Publisher:
     ) -> None:
         """Publish a message on these channels. `to_one`: refuse it as `not_connected` when no process receives it.
 
-        It is refused as `bus_down` when Redis cannot be reached, or when its recipient is connected here and the
-        subscription of this process may be lost.
+        It is refused as `bus_down` when Redis cannot be reached, or when its recipient may be connected to a process
+        whose subscription is lost at the moment.
         """
 
         def receipt(heard_by: int | None) -> None:
-            if heard_by is None or (to_one and heard_by == 0 and self._is_here(channels[0])):
+            if heard_by is None:
                 refused("bus_down")
             elif to_one and heard_by == 0:
-                refused("not_connected")
+                self._is_absent(channels[0], lambda is_so: refused("not_connected" if is_so else "bus_down"))
             elif heard is not None:
                 heard()
 

@@ -120,7 +120,7 @@ class Stage:
             self.table,
             self.counts,
             recorder,
-            lambda name: name in here,
+            lambda channel, done: done(channel not in here),
             self.expected.__setitem__,
         )
         self.v2_publisher = V2Publisher(self.publisher, ADDRESSES, self.table, self.counts, recorder)

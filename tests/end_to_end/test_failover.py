@@ -218,3 +218,19 @@ async def test_a_password_that_changes_costs_only_those_links_that_are_made_anew
     await pair.ask(with_password, "CONFIG", "SET", "requirepass", "")
     await pair.all_hear()
     assert pair.each_has_heard_one_gap()
+
+
+async def test_who_is_there_is_not_called_absent_while_its_process_does_not_hear(pair: Pair) -> None:
+    """One link only: what is said reaches Redis, and nobody listens for the recipient there."""
+    speaker, recipient = pair.conversation.members[:2]  # of two processes
+    await pair.ask(pair.old, "ACL", "SETUSER", "default", "-subscribe")
+    await pair.ask(pair.old, "CLIENT", "KILL", "TYPE", "pubsub")
+    await until_not_ready(pair.bridges, "NOPERM")
+    await speaker.own.say({"msg_type": "msg", "target": "direct", "to_id": recipient.name, "msg": "hi"})
+    await speaker.until(lambda member: member.refusals, NOTICED_SECONDS)
+    assert speaker.refusals == ["bus_down"]
+    await pair.ask(pair.old, "ACL", "SETUSER", "default", "+subscribe")
+    await pair.all_hear()
+    await speaker.own.say({"msg_type": "msg", "target": "direct", "to_id": "nobody", "msg": "hi"})
+    await speaker.until(lambda member: member.refusals[1:] == ["not_connected"], NOTICED_SECONDS)
+    assert pair.each_has_heard_one_gap()

@@ -35,15 +35,15 @@ def look(url: str, prefix: str, *, is_private: bool) -> Iterator[Finding]:
     """All findings about the server at `url`. If it cannot be reached, that is the only one."""
     where = redact(url)
     try:
+        if is_cluster(url):
+            yield bad("cluster", f"{where}: {SENTENCE}", "mend --redis")
+            return
         with redis.Redis.from_url(
             url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, protocol=2
         ) as server:
             began = time.monotonic()
             server.ping()
             yield ok("redis", f"{where} answers in {(time.monotonic() - began) * 1000:.1f} ms")
-            if is_cluster(url):
-                yield bad("cluster", f"{where}: {SENTENCE}", "mend --redis")
-                return
             addresses = Addresses(prefix, database_in(url))
             for part in PARTS:
                 yield from _guarded(part, server, addresses)

@@ -23,6 +23,7 @@ class Parts:
     """As much of the bus, the subscriber, the leases and the connections as readiness is made of."""
 
     is_up: bool = True
+    is_linked: bool = True
     refusal: str | None = None
     trouble: str | None = None
     is_closing: bool = False
@@ -69,7 +70,10 @@ async def test_a_process_that_is_well_is_ready(http: httpx.AsyncClient) -> None:
 async def test_each_trouble_is_named(http: httpx.AsyncClient, house: House) -> None:
     house.bus.is_up = False
     assert await readiness(http) == (503, False, ["Redis does not take what is said"])
-    house.bus.is_up, house.subscriber.is_up = True, False
+    house.bus.is_linked = False
+    assert await readiness(http) == (503, False, ["Redis does not answer", "Redis does not take what is said"])
+    house.bus.is_linked = house.bus.is_up = True
+    house.subscriber.is_up = False
     assert await readiness(http) == (503, False, ["not all channels are heard"])
     house.subscriber.is_up, house.leases.trouble = True, "READONLY You can't write"
     assert await readiness(http) == (503, False, ["READONLY You can't write"])

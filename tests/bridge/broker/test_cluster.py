@@ -1,6 +1,7 @@
 """A Redis Cluster behind a plain address."""
 
 import pytest
+from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, MovedError, TryAgainError
 
 from bridge.broker.cluster import SENTENCE, explained, is_cluster, is_of_cluster
 from tests.bridge.cli.running import run, sentence
@@ -20,11 +21,17 @@ def cluster() -> tuple[str, ...]:
         "CLUSTERDOWN Hash slot not served",
         "CROSSSLOT Keys in request",
         "Hash slot not served",
+        "SELECT is not allowed in cluster mode",
     ],
 )
 def test_what_only_a_cluster_answers_is_known(error: str) -> None:
     assert is_of_cluster(error)
     assert explained(error) == f"{SENTENCE} ({error})"
+
+
+@pytest.mark.parametrize("kind", [MovedError, AskError, TryAgainError, ClusterDownError, ClusterCrossSlotError])
+def test_so_it_is_where_redis_py_has_cut_off_the_first_word(kind: type[Exception]) -> None:
+    assert is_of_cluster(kind("3999 127.0.0.1:6381"))
 
 
 @pytest.mark.parametrize("error", ["READONLY You can't write", "NOPERM this user", "MOVEDX", ""])
@@ -33,16 +40,28 @@ def test_another_error_is_said_as_it_is(error: str) -> None:
 
 
 def test_a_server_is_asked_what_it_is(redis_server: StartRedis) -> None:
-    assert is_cluster(redis_server(*cluster()).url)
+    url = redis_server(*cluster()).url
+    assert is_cluster(url)
+    assert is_cluster(url.replace("/0", "/2"))
     assert not is_cluster(redis_server().url)
     assert not is_cluster("redis://127.0.0.1:1/0")
 
 
 @pytest.mark.usefixtures("loggers_as_they_were")
 def test_start_and_doctor_say_that_it_is_a_cluster_and_what_to_do(redis_server: StartRedis) -> None:
-    url = redis_server(*cluster()).url
-    assert SENTENCE in sentence(run("serve", "--port", "0", "--redis", url))
-    said = run("doctor", "--redis", url)
-    assert said.exit_code == 1
-    assert SENTENCE in said.stdout
-    assert "permissions" not in said.stdout
+    whole = redis_server(*cluster()).url
+    for url in (whole, whole.replace("/0", "/2")):
+        assert SENTENCE in sentence(run("serve", "--port", "0", "--redis", url))
+        said = run("doctor", "--redis", url)
+        assert said.exit_code == 1
+        assert SENTENCE in said.stdout
+        assert "permissions" not in said.stdout
+
+
+def test_so_does_each_command_that_it_refuses(redis_server: StartRedis) -> None:
+    server = redis_server(*cluster())
+    stage = ("tenants", "stage", "default", "v3", "--yes")
+    for command in (stage, ("tenants", "list"), ("keys", "list")):
+        assert SENTENCE in sentence(run(*command, "--redis", server.url))
+    server.execute("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
+    assert SENTENCE in sentence(run(*stage, "--redis", server.url))  # its keys are not of one slot

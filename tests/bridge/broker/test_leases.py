@@ -220,8 +220,18 @@ async def test_trouble_says_why_the_lease_is_not_renewed(redis_server: StartRedi
         await until(lambda: "NOREPLICAS" in str(process.leases.trouble))
         server.execute("CONFIG", "SET", "min-replicas-to-write", 0)
         await until(lambda: process.leases.trouble is None)
-        server.kill()
-        await until(lambda: process.leases.trouble == "Redis cannot be reached")
+
+
+async def test_a_redis_that_is_away_has_refused_nothing(redis_server: StartRedis, prefix: str) -> None:
+    """That it is away, or why it takes nothing, the bus says."""
+    server = redis_server()
+    async with running_process(server.url, prefix) as process:
+        await process.settled()
+        server.execute("REPLICAOF", "127.0.0.1", 1)
+        await until(lambda: not process.bus.is_up)
+        process.leases.renew()
+        await process.settled()
+        assert process.leases.trouble is None
 
 
 async def test_only_one_process_may_clean_up(redis_url: str, prefix: str, redis: Redis) -> None:

@@ -45,6 +45,18 @@ def test_the_canary_is_a_notice_on_its_own_channel_alone() -> None:
     assert not notices.read(b"a:{acme:b}", CANARY)
 
 
+def test_the_channel_of_the_process_is_asked_for_too_and_stays() -> None:
+    notices, told = Notices(b"a:{probe}"), Answers()
+    notices.own = b"a:{probe}:of:p"
+    notices.listens.add(told)
+    assert notices.own in notices.begin()
+    assert notices.own in notices.begin()
+    assert notices.confirm(notices.own)
+    assert told.empty()
+    assert notices.read(notices.own, CANARY)
+    assert not notices.read(notices.own, b"{}")
+
+
 @given(st.binary())
 def test_whatever_is_written_there_harms_nobody(data: bytes) -> None:
     notices = listening()

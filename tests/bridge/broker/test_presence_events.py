@@ -12,6 +12,7 @@ from bridge.broker import presence_events as presence_events_module
 from tests.bridge.broker.parts import until
 from tests.bridge.broker.people import GROUP, TENANT, place, running_process, witnessing
 from tests.conftest import StartRedis
+from tests.proxy import proxy_to
 from tests.stopwatch import Stopwatch
 
 PROMISED_SECONDS = 0.25
@@ -99,14 +100,19 @@ async def test_what_waits_for_one_group_is_bounded_and_the_rest_counted(
 async def test_what_cannot_be_said_while_redis_is_away_is_said_when_it_is_back(
     redis_server: StartRedis, prefix: str
 ) -> None:
+    """Away for who speaks. Who hears has links of its own, which may come back later: that is announced to it."""
     server = redis_server()
-    async with running_process(server.url, prefix) as process, witnessing(server.url, prefix) as witness:
-        server.kill()
+    async with (
+        proxy_to(server.port) as proxy,
+        running_process(proxy.url, prefix) as process,
+        witnessing(server.url, prefix) as witness,
+    ):
+        proxy.swallow()
+        proxy.reset()
         await until(lambda: not process.bus.is_up)
         process.events.say("LEAVE", TENANT, GROUP, who("ann"), 1)
         await asyncio.sleep(2 * presence_events_module.DELAY_SECONDS)
-        server.start()
-        await until(lambda: witness.subscriber.is_up)
+        proxy.up.swallows = proxy.down.swallows = False
         assert await witness.event() == ("LEAVE", "ann")
         assert await witness.heard_of(process) == []
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hiredis
 import pytest
-from redis.exceptions import AuthenticationError, BusyLoadingError, ReadOnlyError
+from redis.exceptions import AuthenticationError, BusyLoadingError, MovedError, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from bridge.broker.cluster import SENTENCE
 from bridge.broker.refusal import LinkError, refusal_in
 
 
 @pytest.mark.parametrize("kind", [hiredis.ReplyError, ReadOnlyError, AuthenticationError, BusyLoadingError])
 def test_an_error_that_redis_says_is_a_refusal_in_its_words(kind: type[Exception]) -> None:
     assert refusal_in(kind("READONLY no")) == "READONLY no"
+
+
+@pytest.mark.parametrize("error", [hiredis.ReplyError("MOVED 3999 127.0.0.1:6381"), MovedError("3999 127.0.0.1:6381")])
+def test_a_refusal_of_a_cluster_says_that_it_is_one(error: Exception) -> None:
+    assert SENTENCE in str(refusal_in(error))
 
 
 @pytest.mark.parametrize("reply", [None, 0, b"OK", [b"pong", b""], OSError("reset"), RedisTimeoutError("late")])

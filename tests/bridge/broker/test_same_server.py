@@ -180,11 +180,12 @@ async def test_who_is_between_two_links_when_another_comes_is_told_all_the_same(
         way.reset()
         await until(lambda: readiness(first) == (False, False))
         late.lead_to(new.port)
-        await until_at(new, last)
+        await last.ear.gaps.next()  # not before its note is there; that it listens somewhere was so all the while
         way.up.swallows = way.down.swallows = False
+        came_at = now()
         await until_at(new, first, last)
-        while await first.ear.gaps.next() < now() - apart_at - 1.0:
-            pass  # what its own links missed is told first, where the note of the other comes later
+        assert await first.ear.gaps.next() > came_at - apart_at - 1.0
+        assert first.subscriber.gaps == 1
 
 
 async def test_refusals_that_come_and_go_are_one_gap_when_they_are_over(

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 import bridge
+from bridge.broker.attendance import ATTENDANCE
 from bridge.broker.data_loss import REMEMBER
 from bridge.broker.leases import CLAIM, FORGET, LEASE
 from bridge.broker.moves import MOVES
@@ -31,6 +32,7 @@ ROOMS = Path(bridge.__file__).parent
 FILES = sorted(ROOMS.rglob("*.lua"))
 ALL = [
     *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, FORGET, REMEMBER, SAY, MOVES),
+    ATTENDANCE,
     *(NOTE, REFUSE, MAKE_ROOM, ADD, REVOKE, RESTORE),
 ]
 NAMED = re.compile(r'Script\.in_file\("([\w.]+)", "(\w+)"\)')

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+import redis
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
@@ -227,6 +228,7 @@ async def test_a_loss_before_everything_was_heard_again_is_the_same_gap(redis_se
         server.execute("ACL", "SETUSER", "default", "resetchannels")  # also ends whoever listens
         await until(lambda: subscriber.reconnects >= 3)
         assert not subscriber.is_up
+        await until(lambda: "NOPERM" in str(subscriber.trouble))
         assert ear.gaps.empty()
         away_seconds = time.monotonic() - begun_at
         server.execute("ACL", "SETUSER", "default", "allchannels")
@@ -234,6 +236,20 @@ async def test_a_loss_before_everything_was_heard_again_is_the_same_gap(redis_se
         await subscriber.hold([b"other"])
         assert ear.gaps.empty()
         assert subscriber.gaps == 1
+
+
+async def test_a_subscriber_that_is_not_let_in_says_why(redis_server: StartRedis, ear: Ear) -> None:
+    server = redis_server()
+    async with running_subscriber(server.url, ear) as subscriber:
+        await subscriber.hold([b"c"])
+        assert subscriber.trouble is None
+        server.execute("CONFIG", "SET", "requirepass", "another")
+        with redis.Redis(port=server.port, password="another") as owner:
+            owner.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            await until(lambda: "Authentication required" in str(subscriber.trouble))
+            owner.config_set("requirepass", "")
+        await until(lambda: subscriber.is_up)
+        assert subscriber.trouble is None
 
 
 async def test_a_gap_is_announced_also_where_nothing_is_wanted(redis_server: StartRedis, ear: Ear) -> None:

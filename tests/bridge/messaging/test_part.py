@@ -17,7 +17,7 @@ from bridge.runtime.process import Process
 from bridge.sockets.outbox import Outbox
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 from tests.bridge.assembled import assembled, numbers, started
-from tests.bridge.broker.parts import ANSWER_SECONDS, until
+from tests.bridge.broker.parts import ANSWER_SECONDS, Answers, until
 from tests.bridge.messaging.rendering import said
 from tests.bridge.messaging.test_connections import Session, Wire, facts_of
 from tests.stopwatch import within
@@ -89,12 +89,13 @@ async def test_who_begins_and_who_ends_is_recorded(process: Process) -> None:
 
 async def test_whoever_listens_here_is_not_called_absent_while_redis_may_not_know_of_it(process: Process) -> None:
     opened(process, [])
-    is_here, addresses = process.messaging.publisher._is_here, process.broker.addresses
-    assert is_here(addresses.group("acme", "team"))
-    assert not is_here(addresses.group("acme", "nobody"))
+    is_absent, addresses, told = process.messaging.publisher._is_absent, process.broker.addresses, Answers()
+    is_absent(addresses.group("acme", "team"), told)
+    assert await told.next() is False
     async with started(process):
         await until(lambda: process.broker.subscriber.is_up)
-        assert not is_here(addresses.group("acme", "team"))
+        is_absent(addresses.group("acme", "team"), told)
+        assert await told.next() is True
 
 
 async def test_connections_messages_and_what_went_wrong_are_told(
