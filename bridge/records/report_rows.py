@@ -227,8 +227,8 @@ def group_of(visitor: Visitor, tenant: Tenant) -> str:
 def is_here(visitor: Visitor, last: int, tenant: Tenant, here: Here, now: int) -> bool:
     """Whether the presence of a client says that it is connected. `last`: when its row was last noted.
 
-    A client of Socket.IO may speak V2 or V3, which its presence does not say: its own row must be fresh, too. Of clients
-    without an id it says nothing: they are told apart by their user agents, and each row is noted again every minute.
+    A client of Socket.IO may speak V2 or V3, which its presence does not say: its own row must be fresh, too. It says
+    nothing of clients without an id: they are told apart by their user agents, and their rows are noted each minute.
     """
     name = visitor.client_id
     if name is None:
