@@ -116,6 +116,10 @@ class Addresses:
         """Stream: the changes of a tenant's stage, share and routing."""
         return f"{self.prefix}:{{{tenant}:record}}"
 
+    def held_step(self, tenant: str) -> str:
+        """String, kept for a minute: the last step of a tenant that guards held up at a command line."""
+        return f"{self.prefix}:{{{tenant}:record}}:held"
+
     def id_map(self, tenant: str) -> str:
         """Hash: a tenant's V2 ids -> Vision IDs."""
         return f"{self.prefix}:tenant:{tenant}:ids"

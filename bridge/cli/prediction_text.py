@@ -55,6 +55,8 @@ def _totals(prediction: Fact) -> str:
 def _moving(number: int, prediction: Fact) -> str:
     if prediction["to"]["stage"] == "legacy":
         return f"{_clients(number)} would be refused by this step: V3 ends."
+    if not prediction["on_v2"] and not number:
+        return "No client is on V2 any more: this step moves nobody."
     of = f"{number:,} of {_clients(prediction['on_v2'])}" if number else f"None of {_clients(prediction['on_v2'])}"
     return f"{of} on V2 would have to move to V3 with this step."
 

@@ -104,7 +104,8 @@ async def _step(at: TenantSession, tenant: Tenant, wanted: WantedChange, *, yes:
     """Make the step. If the operator was asked, then only at the version that was shown."""
     changes, after = at.cutover.changes, _standing(wanted, tenant)
     wanted = replace(wanted, confirm=tenant.name)
-    await stepped(changes.check(tenant, after, wanted), tenant.name)
+    held_steps = at.cutover.held_steps
+    await stepped(held_steps.noted(tenant.name, who(), changes.check(tenant, after, wanted)), tenant.name)
     if after.is_ahead_of(Standing.of(tenant)) and not yes:
         await ask(at, tenant, after)
         wanted = replace(wanted, version=tenant.version)

@@ -6,6 +6,7 @@ from bridge.cutover.changes import Changes
 from bridge.cutover.closings import Closings
 from bridge.cutover.dry_run import DryRun
 from bridge.cutover.guard_facts import Guards
+from bridge.cutover.held_steps import HeldSteps
 from bridge.records.report_turns import ReportTurns
 from bridge.records.store_reader import StoreReader
 
@@ -21,4 +22,5 @@ class Cutover:
         self.guards: Final = Guards(reader)
         closings = Closings(reader)
         self.changes: Final = Changes(reader.redis, reader.addresses, self.guards, closings, has_records=has_records)
+        self.held_steps: Final = HeldSteps(reader.redis, reader.addresses)
         self.dry_run: Final = DryRun(reader, self.guards, turns)

@@ -2,7 +2,7 @@
 
 Every process watches. A change is made by version, so one process takes the step back and the others find that it is
 done. Redis' clock says how long ago a step was, not that of its author. Taking back only ever goes towards `legacy`.
-The guards of a step that was forced are not watched.
+The guards of a step that was forced are not watched. It also tells of steps that guards held up at a command line.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from bridge.broker.link import end_if_cancelled
 from bridge.cutover.changes import now
 from bridge.cutover.guard_facts import Guards
 from bridge.cutover.guards import Verdict
+from bridge.cutover.held_steps import HeldSteps
 from bridge.records.store_reader import StoreReader
 from bridge.tenants.change_log import Change, Stale, back, latest_step, make
 from bridge.tenants.standing import Standing
@@ -39,6 +40,7 @@ class GuardWatch:
         self._milliseconds_now = reader.milliseconds_now
         self._table = table
         self._guards = guards
+        self._held = HeldSteps(reader.redis, reader.addresses)
         self.rolled_back = 0
         self.failures = 0
         self._blind: set[str] = set()
@@ -57,6 +59,7 @@ class GuardWatch:
     async def _look_once(self, tenant: Tenant) -> None:
         """Look at one tenant. A failure is logged once for each tenant, until a look succeeds again."""
         try:
+            await self._held.tell(tenant.name)
             await self.look(tenant)
             self._blind.discard(tenant.name)
         except Exception as error:  # noqa: BLE001 - any data in Redis: the process goes on

@@ -62,7 +62,7 @@ class Census:
             await run_in_background(found.see, clients)
 
     async def _present(self, tenant: Tenant, groups: set[str]) -> report_rows.Here:
-        """The connected clients; clients that gave no id have the name `""`, too."""
+        """The connected clients."""
         here: report_rows.Here = {}
         names = sorted(groups)
         for start in range(0, len(names), GROUPS_PER_COMMAND):

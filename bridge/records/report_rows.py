@@ -12,7 +12,7 @@ from bridge.broker.presence_entries import holder_in
 from bridge.records.rows import Conversion, Noted, ProprietaryKey, Sample, Seen, Visitor
 from bridge.records.whereabouts import Client
 from bridge.tenants.share import bucket
-from bridge.tenants.tenant import GENERATED_ID_PREFIX, Tenant
+from bridge.tenants.tenant import Tenant
 from v3.messages import timestamp
 
 MILLISECONDS_PER_MINUTE: Final = 60_000
@@ -76,13 +76,12 @@ def seen_until(rows: list[tuple[Noted, Visitor]], tenant: Tenant, here: Here, no
 
 
 def holders(groups: list[str], answers: Sequence[Sequence[bytes]]) -> Here:
-    """The clients with a presence entry in these groups, by all names of `called`."""
+    """The clients with a presence entry in these groups."""
     here: Here = {}
     for group, holders in zip(groups, answers, strict=True):
         for client, protocol, since in filter(None, map(holder_in, holders)):
-            for name in called(client):
-                entry = group, name, protocol
-                here[entry] = min(since // 1_000, here.get(entry, since))
+            entry = group, client, protocol
+            here[entry] = min(since // 1_000, here.get(entry, since))
     return here
 
 
@@ -226,22 +225,20 @@ def group_of(visitor: Visitor, tenant: Tenant) -> str:
 
 
 def is_here(visitor: Visitor, last: int, tenant: Tenant, here: Here, now: int) -> bool:
-    """Whether the client of a row is connected. `last`: when the row was last noted.
+    """Whether the presence of a client says that it is connected. `last`: when its row was last noted.
 
-    A client of Socket.IO may speak V2 or V3, which its presence does not say: its own row must be fresh, too.
+    A client of Socket.IO may speak V2 or V3, which its presence does not say: its own row must be fresh, too. It says
+    nothing of clients without an id: they are told apart by their user agents, and their rows are noted each minute.
     """
-    name = visitor.client_id or ""
-    if name and visitor.language == "v2":  # V2
+    name = visitor.client_id
+    if name is None:
+        return False
+    if visitor.language == "v2":  # V2
         name = str(tenant.names.name_of(name))  # V2
     since = here.get((group_of(visitor, tenant), name, visitor.protocol))
     if since is None or visitor.protocol != "socketio":
         return since is not None
     return since <= last and now - last < FRESH_MILLISECONDS
-
-
-def called(name: str) -> tuple[str, ...]:
-    """The names of a connected client in the census: with a generated id it also stands for one without an id, `""`."""
-    return (name, "") if name.startswith(GENERATED_ID_PREFIX) else (name,)
 
 
 def moment(milliseconds: int | None) -> str | None:

@@ -5,6 +5,7 @@ result. It knows no setting: `reconfiguration.py` does.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
@@ -22,6 +23,8 @@ from bridge.system.part import Part, Task
 PAUSE_SECONDS: Final = 1.0
 OUTCOMES: Final = ("taken", "unchanged", "refused")
 NO_FILE: Final = "this bridge was started without a configuration file (--config, BRIDGE_CONFIG): nothing to read anew"
+_PLACE: Final = re.compile(r"(?m)^([\w.]+): ")
+"""Where a mistake is, at the beginning of its sentence."""
 
 Take = Callable[[Configuration], Awaitable[None]]
 log = structlog.get_logger(__name__)
@@ -85,7 +88,8 @@ class Reload(Part):
         """A line in the log, and a count, of how it ended."""
         if reloaded.problem:
             self._outcomes["refused"] += 1
-            log.error("configuration_refused", who=who, reason=reloaded.problem, hash=reloaded.hash)
+            reason = _PLACE.sub(r"\1 – ", reloaded.problem)  # of `jwt: word` the log would take the word for a token
+            log.error("configuration_refused", who=who, reason=reason, hash=reloaded.hash)
             return
         self._outcomes["taken" if reloaded.changed else "unchanged"] += 1
         log.info("configuration_reloaded", who=who, changed=", ".join(reloaded.changed), hash=reloaded.hash)

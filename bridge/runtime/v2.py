@@ -77,7 +77,6 @@ class V2(Part):
         self.evictions: Final = Evictions(messaging.connections, tenants.table.get, settings.moves_per_second)
         tenants.table.changed.add(self.evictions.apply)
         self.change_lines: Final = ChangeLines(broker.redis, broker.addresses)
-        tenants.table.changed.add(self.change_lines.changed)
         self.guard_watch: Final = GuardWatch(records.reader, tenants.table, self.cutover.guards)
         self.ports: Final = ports.Ports(
             publisher, V2Presence(broker.presence), WallClock(), Refusals(records.counts, "v2")
@@ -95,6 +94,9 @@ class V2(Part):
         """Go by these settings from now on."""
         self.handshake.credentials.configure(settings)
         self.evictions.set_pace(settings.moves_per_second)
+
+    async def start(self) -> None:
+        self._table.changed.add(self.change_lines.changed)  # where the tenants stand at the start is no change
 
     def tasks(self) -> Iterable[Task]:
         return self.evictions, self.guard_watch, self.change_lines

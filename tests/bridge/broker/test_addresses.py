@@ -35,6 +35,7 @@ def every_name(addresses: Addresses, tenant: str, other: str) -> list[str]:
         *(channel(tenant, other).decode() for channel in channels),
         addresses.broadcast(tenant).decode(),
         addresses.everyone_on_v2(tenant).decode(),
+        addresses.held_step(tenant),
         addresses.presence(tenant, other),
         addresses.holders(tenant, other),
         addresses.held_by(other),

@@ -110,6 +110,8 @@ def test_one_client_is_one_client_and_a_step_to_legacy_ends_v3() -> None:
 def test_a_share_that_reaches_nobody_new_says_so() -> None:
     totals = {**LISTS, "all": total(3), "none": total(3)}
     assert "None of 140 clients on V2 would have to move" in text(totals=totals)
+    nobody_left = text(totals=totals, on_v2=0)
+    assert "No client is on V2 any more: this step moves nobody.\n3 clients had to move before this step" in nobody_left
 
 
 def test_totals_are_told_by_user_agent_and_by_group() -> None:

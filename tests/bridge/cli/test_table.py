@@ -39,6 +39,25 @@ def test_a_name_is_shown_without_its_effect(name: str, shown: str) -> None:
     assert columns([(name, "x")]) == f"{shown}  x"
 
 
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        *(("漢字", 4), ("😀", 2), ("한글", 4), ("🇩🇪", 2), ("é", 1), ("e\u0301", 1), ("कि", 2), ("ﷺ", 1), ("=1+1", 4)),
+        *(("👩\u200d👧", 4 + len(r"\u{200d}")), ("\u0301", len(r"\u{301}"))),
+    ],
+)
+def test_a_column_is_as_wide_as_a_terminal_shows_it(name: str, places: int) -> None:
+    first, second = columns([(name, "x"), ("a" * 20, "x")]).split("\n")
+    assert first == f"{visible(name)}{' ' * (20 - places)}  x"
+    assert second == f"{'a' * 20}  x"
+
+
+def test_accents_do_not_pile_up_over_other_lines() -> None:
+    assert visible("e\u0301\u0323") == "e\u0301\u0323"
+    assert visible("Z" + "\u0300" * 4) == "Z\u0300\u0300" + r"\u{300}" * 2
+    assert visible("\u0300a") == r"\u{300}a"
+
+
 @given(st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9)), min_size=1))
 def test_no_cell_makes_a_row(rows: list[tuple[str, str]]) -> None:
     text = columns(rows)

@@ -222,6 +222,7 @@ async def test_a_guard_holds_a_step_back_until_it_is_forced_for_a_reason(recorde
     held = await asyncio.to_thread(partial(say, "stage", "acme", "v3", status=1))
     assert "acme is held back by its guards. 25 % of what V2 said" in held
     assert "add --force and --why" in held
+    assert b"stashed_percent" in (await recorded.redis.get(recorded.addresses.held_step("acme")) or b"")
     without = await asyncio.to_thread(partial(say, "stage", "acme", "v3", "--force", status=1))
     assert "a step that is forced needs a reason: add --why" in without
     assert json.loads(await asyncio.to_thread(say, "changes", "acme", "--json")) == []

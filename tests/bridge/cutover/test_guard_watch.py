@@ -268,3 +268,15 @@ async def test_it_looks_by_itself_and_one_look_that_fails_is_one_look_less(
         "guards_unreadable",
         "guard_rolled_back",
     ]
+
+
+async def test_a_step_that_was_held_up_at_a_command_line_is_told(
+    desk: Desk, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard_watch, "LOOK_SECONDS", 0.01)
+    note = json.dumps({"when": ago(0), "who": "ann@desk", "guards": ["lost_percent"]})
+    await desk.redis.set(desk.addresses.held_step(TENANT), note)
+    with structlog.testing.capture_logs() as logged:
+        async with running(watch.watch):
+            await until(lambda: bool(logged))
+    assert [(line["event"], line["who"]) for line in logged] == [("guard_held", "ann@desk")]

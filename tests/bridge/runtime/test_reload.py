@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.part import Broker
+from bridge.config.redaction import REDACTED, redact
 from bridge.config.reload import Configuration, Source
 from bridge.config.settings import load
 from bridge.runtime import reload as reload_module
@@ -85,6 +88,26 @@ async def test_a_mistake_leaves_all_as_it_was(house: House) -> None:
     said = await house.reload.ask("boss")
     assert "burst" in said.problem
     assert (said.hash, house.reload.now, house.taken) == (before.hash, before, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('algorithms = ["RS256"]\npublic_key_file = "/nowhere.pem"', "public_key_file: /nowhere.pem is no file"),
+        ('algorithms = ["HS256"]\nsecret = "short"', "at least 32 bytes"),
+        ('algorithms = ["HS256"]\nsecret = ["hush"]', "Input should be a valid string"),
+    ],
+)
+async def test_the_log_says_what_is_wrong_with_a_secret_and_not_the_secret(
+    house: House, text: str, sentence: str
+) -> None:
+    house.write(f"[jwt]\n{text}\n")
+    with capture_logs() as logged:
+        await house.reload.ask("boss")
+    (reason,) = [redact(line["reason"]) for line in logged if line["event"] == "configuration_refused"]
+    assert sentence in reason
+    assert REDACTED not in reason
+    assert not {"short", "hush"} & set(re.findall(r"\w+", reason))
 
 
 @pytest.mark.parametrize("problem", [OSError("gone"), RuntimeError("a bug")])

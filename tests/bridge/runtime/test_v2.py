@@ -9,14 +9,16 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from bridge.admin.service import TenantService
 from bridge.broker.presence import Place
+from bridge.cutover.changes import WantedChange
 from bridge.cutover.evictions import Eviction
 from bridge.runtime.process import Process
 from legacy_v2.ports import Guest
 from tests.bridge.assembled import assembled, numbers, started
-from tests.bridge.broker.parts import Answers
+from tests.bridge.broker.parts import Answers, until
 from tests.bridge.messaging.test_part import opened
 
 OLD = Guest("acme", "team", "42", "team", "v2-42", "none")
@@ -96,3 +98,15 @@ async def test_its_paths_ask_for_an_upgrade_and_the_playground_is_there_where_it
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge") as http:
         assert (await http.get("/ws/group/team/client/42")).status_code == 426
         assert (await http.get("/")).status_code == status
+
+
+async def test_where_a_tenant_stands_at_the_start_is_no_change_and_what_comes_after_is(process: Process) -> None:
+    changes, table = process.v2.cutover.changes, process.tenants.table
+    await changes.make(table.of("acme"), "ann", WantedChange(stage="legacy", why="before the start"))
+    with capture_logs() as logged:
+        async with started(process):
+            assert table.of("acme").stage == "legacy"
+            await changes.make(table.of("acme"), "ann", WantedChange(stage="bridge", why="after it"))
+            await table.look_once()
+            await until(lambda: "tenant_moved" in [line["event"] for line in logged])
+    assert [line["why"] for line in logged if line["event"] == "tenant_moved"] == ["after it"]
