@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.cli.table import columns, counted, visible
+from bridge.cli.table import columns, counted
 
 
 def test_each_column_is_as_wide_as_its_widest_cell_and_no_line_ends_in_blanks() -> None:
@@ -17,26 +17,6 @@ def test_each_line_is_indented() -> None:
 
 def test_no_rows_are_no_lines() -> None:
     assert columns([]) == ""
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        *(("alice", "alice"), ("a b", "a b"), ("é🜁漢", "é🜁漢"), ("", "")),
-        *(("\x1b]0;x\x07", r"\u{1b}]0;x\u{7}"), ("a\nb\r\tc", r"a\u{a}b\u{d}\u{9}c"), ("\x9b31m", r"\u{9b}31m")),
-        *(("\u202eabc", r"\u{202e}abc"), ("\u2066a\u2069", r"\u{2066}a\u{2069}"), ("a\u200bb", r"a\u{200b}b")),
-        *(
-            ("\u2028", r"\u{2028}"),
-            ("\xa0", r"\u{a0}"),
-            ("\u3164", r"\u{3164}"),
-            ("\ufe0f", r"\u{fe0f}"),
-            ("\x7f", r"\u{7f}"),
-        ),
-    ],
-)
-def test_a_name_is_shown_without_its_effect(name: str, shown: str) -> None:
-    assert visible(name) == shown
-    assert columns([(name, "x")]) == f"{shown}  x"
 
 
 @given(st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9)), min_size=1))

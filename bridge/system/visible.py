@@ -1,0 +1,25 @@
+r"""Text that strangers chose, shown to a person without its effect: `\u{1b}` for what a terminal obeys. Pure."""
+
+from typing import Final
+
+_EMPTY_GLYPHS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+    chr(code) for code in (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+}
+"""Characters that count as printable and show nothing: fillers and variation selectors."""
+
+
+def visible(text: str) -> str:
+    r"""The text with `\u{1b}` for each character that a terminal obeys, hides or breaks the line at."""
+    if text.isprintable() and _EMPTY_GLYPHS.isdisjoint(text):
+        return text
+    return "".join(map(_shown, text))
+
+
+def visible_lines(text: str) -> str:
+    """The same of a text of several lines, which stay lines."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def _shown(character: str) -> str:
+    is_seen = character.isprintable() and character not in _EMPTY_GLYPHS
+    return character if is_seen else f"\\u{{{ord(character):x}}}"
