@@ -109,7 +109,12 @@ class Authentication:
     @property
     def is_open(self) -> bool:
         """Whether everyone is let in: no key is configured, and none lives in Redis."""
-        return self._is_open_by_file and self.keys.are_read and not self.keys.are_live
+        return self.keys.are_read and not self.has_keys
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether everyone is asked for a key: one is configured, or lives in Redis, or ever did."""
+        return not self._is_open_by_file or self.keys.are_live
 
     def verdict(self, ticket: Ticket, tenant: str) -> Verdict | None:
         """The code with which a connection must end that was admitted with this ticket; `None` if it may go on."""

@@ -52,6 +52,7 @@ class Handshakes(Part):
             messaging.connections,
             self._shares,
             lambda: self.authentication.keys.are_read,
+            lambda: self.authentication.has_keys,
         )
         self.connector: Final = Connector(
             Subscriptions(self._shares, broker.subscriber, broker.presence, broker.addresses),

@@ -78,6 +78,20 @@ async def test_what_is_new_in_the_file_is_there_at_once_for_everybody(bridge: St
             assert (await http.get("/admin/api/tenants/gamma", headers=boss)).json()["stage"] == "bridge"
 
 
+async def test_an_open_bridge_answers_every_name_once_the_file_has_a_key_or_says_so(bridge: StartBridge) -> None:
+    running = bridge(config=QUIET)
+    elsewhere = {"Host": "acme.example.com", "X-Api-Key": api_key("acme")}
+    async with httpx.AsyncClient(base_url=running.url, headers=elsewhere) as http:
+        for text, status in ((QUIET, 403), ("open_admission = true\n", 200), (QUIET, 403), (FILE, 200)):
+            running.config_file.write_text(text)
+            running.process.send_signal(signal.SIGHUP)
+
+            async def is_obeyed(status: int = status) -> bool:
+                return (await http.get("/v3/presence/group/g")).status_code == status
+
+            await eventually(is_obeyed)
+
+
 async def test_a_mistake_is_said_and_what_was_goes_on(bridge: StartBridge) -> None:
     running = bridge(config=FILE)
     before = await configuration_of(running)
