@@ -57,8 +57,17 @@ class Identity:
         return Ticket(self.key_digest, self.grant, self.needs_no_key)
 
     def may_be(self, *names: object) -> bool:
-        """Whether this identity may connect as a client with one of these names."""
-        return not self.must_be_subject or (self.subject is not None and self.subject in names)
+        """Whether this identity may connect as a client with one of these names. Why not is logged."""
+        if not self.must_be_subject or (self.subject is not None and self.subject in names):
+            return True
+        log.info("token_refused", code="forbidden", reason=self._why_not)
+        return False
+
+    @property
+    def _why_not(self) -> str:
+        if self.expires_at is None:
+            return "no token, whose client claim would name the client"
+        return "no client in its claim" if self.subject is None else "its claim names another client"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class Handshakes(Part):
     def configure(self, settings: Settings, most_connections: int, tenants: int) -> None:
         """Go by these settings from now on; `tenants`: how many are configured. Raises `OSError`, as a whole."""
         self.authentication.configure(settings)
+        self.authentication.prefetch_keys()
         self._bounds = most_connections, tenants
         self._share()
         self.preflight.origins.configure(settings)

@@ -92,6 +92,13 @@ async def test_an_open_bridge_answers_every_name_once_the_file_has_a_key_or_says
             await eventually(is_obeyed)
 
 
+async def test_keys_of_tokens_are_fetched_as_soon_as_their_address_is_read(bridge: StartBridge) -> None:
+    running = bridge(config=FILE)
+    running.config_file.write_text(FILE + '[jwt]\nalgorithms = ["RS256"]\njwks_url = "http://127.0.0.1:1/jwks"\n')
+    assert (await reload(running)).status_code == 200
+    await has_logged(running, "keys_unreachable")
+
+
 async def test_a_mistake_is_said_and_what_was_goes_on(bridge: StartBridge) -> None:
     running = bridge(config=FILE)
     before = await configuration_of(running)

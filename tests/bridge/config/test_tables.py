@@ -87,6 +87,22 @@ def test_tokens_are_believed_by_one_kind_of_key_that_is_long_enough(
     assert sentence in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["", "jwks", "ftp://a.example/jwks", "https://", "https:///jwks", "//a.example", "http://a:hush@b:c/jwks"],
+)
+def test_an_address_at_which_no_key_can_ever_be_had_is_refused(configure: Configure, address: str) -> None:
+    with pytest.raises(SettingsError, match=r"jwt.jwks_url: no web address: write all of it, as in https://") as caught:
+        configure(f'[jwt]\nalgorithms = ["ES256"]\njwks_url = "{address}"')
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["issuer", "audience", "account_claim", "client_claim"])
+def test_an_empty_word_that_would_refuse_every_token_is_refused_itself(configure: Configure, name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"jwt.{name}: it is empty, and no token could ever have it: leave it out"):
+        configure(f'[jwt]\nsecret = "{"s" * 32}"\n{name} = " "')
+
+
 @pytest.mark.parametrize("algorithm", ["RS256", "PS512", "ES256", "EdDSA"])
 def test_public_keys_may_come_from_an_address(configure: Configure, algorithm: str) -> None:
     settings = configure(f'[jwt]\nalgorithms = ["{algorithm}"]\njwks_url = "https://accounts.example.com/jwks"')
