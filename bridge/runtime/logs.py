@@ -29,11 +29,6 @@ def are_json(log_format: LogFormat) -> bool:
 
 def configure(log_format: LogFormat, level: str) -> None:
     """Send everything that any library logs through one formatter to standard error, from this level up."""
-    renderers: list[Processor] = (
-        [structlog.processors.JSONRenderer()]
-        if are_json(log_format)
-        else [_show_without_effect, structlog.dev.ConsoleRenderer()]
-    )
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -47,8 +42,14 @@ def configure(log_format: LogFormat, level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    last: list[Processor] = [_say_held_back, structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers]
-    _send_all_to(_handler(shared, last), level)
+    last: list[Processor] = [_say_held_back, structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    _send_all_to(_handler(shared, last + _renderers(log_format)), level)
+
+
+def _renderers(log_format: LogFormat) -> list[Processor]:
+    if are_json(log_format):
+        return [structlog.processors.JSONRenderer()]
+    return [_show_without_effect, structlog.dev.ConsoleRenderer()]
 
 
 def _handler(first: list[Processor], last: list[Processor]) -> logging.Handler:
