@@ -172,14 +172,16 @@ async def hang_up_for_ever(bridge: BridgeProcess) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_limits_count_for_who_connects_later(bridge: StartBridge) -> None:
+async def test_a_rate_counts_at_once_and_the_size_of_messages_for_who_connects_later(bridge: StartBridge) -> None:
     running = bridge(config=FILE)
     running.config_file.write_text("max_message_bytes = 200\nmessages_per_second = 0.001\nburst = 1\n" + FILE)
     async with client(running, v3_path("g", "ann", with_key("acme"))) as before:
         assert (await reload(running)).status_code == 200
         async with client(running, v3_path("g", "ben", with_key("acme"))) as after:
-            for one, answers in ((before, [True, True]), (after, [True, False])):
-                assert [await one.is_served() for _ in range(2)] == answers
+            for one in (before, after):
+                assert [await one.is_served() for _ in range(2)] == [True, False]
+            refusal = await before.ask({"msg_type": "msg", "target": "echo", "msg": "x" * 300})
+            assert refusal["payload"]["code"] == "rate_limited"
             await after.say("x" * 300)
             assert await after.close_code() == 1009
 
