@@ -53,7 +53,16 @@ def serve(
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Serve V2 and V3 until SIGTERM. Without --redis a private Valkey server comes and goes with this command."""
+    """Serve V2 and V3 until SIGTERM. Without --redis a private Valkey server comes and goes with this command.
+
+    Every setting is a line of the file, or BRIDGE_NAME in the environment; the command line wins over both. SIGHUP has
+    the file read anew, and ends nobody's connection. Without keys it serves this machine alone.
+
+    ```sh
+    aether-bridge serve
+    aether-bridge serve --config bridge.toml --redis redis://127.0.0.1:6379/0 --workers 4
+    ```
+    """
     _take_signals()
     given = {"host": host, "port": port, "workers": workers, "redis_url": redis, "socketio": socketio}
     settings = read_settings(config, **given, data_dir=data_dir)
