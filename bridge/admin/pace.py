@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Final
 
 from bridge.api.errors import AdminRefusal
-from bridge.budget.rate import Bucket
+from bridge.budget.rate import Bucket, Rate
 from bridge.handshake.authentication import Administrator
 
 ORDERS_AT_ONCE: Final = 100
 ORDERS_PER_SECOND: Final = 5
 """Of each party, on one process. So is `ORDERS_AT_ONCE`."""
+_RATE: Final = Rate(ORDERS_PER_SECOND, ORDERS_AT_ONCE)
 
 Party = tuple[str, bool]
 """A tenant, and whether the key is for the whole platform. The administrators of one party share one limit.
@@ -39,7 +40,7 @@ class Pace:
         now = self._seconds()
         bucket = self._buckets.get(party)
         if bucket is None:
-            bucket = self._buckets[party] = Bucket(ORDERS_PER_SECOND, ORDERS_AT_ONCE, now)
+            bucket = self._buckets[party] = Bucket(_RATE, now)
         if bucket.spend(now) != "within":
             sentence = f"A tenant takes {ORDERS_AT_ONCE} orders at once, then {ORDERS_PER_SECOND} a second; try again."
             raise AdminRefusal(429, "rate_limited", sentence)

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, documented
+from bridge.budget.rate import Rate
 from bridge.config.settings import Settings
 from bridge.handshake.authentication import Identity
 from bridge.messaging.meter import Meter
@@ -91,7 +92,9 @@ class Meters:
             self._meters.clear()
         meter = self._meters.get(identity.key_name)
         if meter is None:
-            meter = self._meters[identity.key_name] = Meter(self._settings.messages_per_second, self._settings.burst)
+            meter = self._meters[identity.key_name] = Meter(
+                Rate(self._settings.messages_per_second, self._settings.burst)
+            )
         self._meters.move_to_end(identity.key_name)
         if len(self._meters) > MAX_METERS:
             self._meters.popitem(last=False)

@@ -4,6 +4,7 @@ Each message over the rate is refused. A connection whose messages are refused f
 `FORGIVEN_SECONDS` without a refused message reset that time.
 """
 
+from dataclasses import dataclass
 from math import inf
 from typing import Final, Literal
 
@@ -33,23 +34,34 @@ class Excess:
         return 0.0 if now_seconds - self._over_at > FORGIVEN_SECONDS else now_seconds - self._over_since
 
 
+@dataclass(slots=True)
+class Rate:
+    """So many messages on average, and `burst` at once; with `per_second` 0 everything is allowed.
+
+    Buckets share it: what is changed here counts for all of them at once.
+    """
+
+    per_second: float
+    burst: int
+
+
 class Bucket(Excess):
-    """Allows `per_second` messages on average and `burst` at once; with `per_second` 0 everything is allowed."""
+    """Allows what `rate` says."""
 
-    __slots__ = ("_at", "_burst", "_per_second", "_tokens")
+    __slots__ = ("_at", "_rate", "_tokens")
 
-    def __init__(self, per_second: float, burst: int, now_seconds: float) -> None:
+    def __init__(self, rate: Rate, now_seconds: float) -> None:
         super().__init__()
-        self._per_second = per_second
-        self._burst = burst
-        self._tokens = float(burst)
+        self._rate = rate
+        self._tokens = float(rate.burst)
         self._at = now_seconds
 
     def spend(self, now_seconds: float) -> Pace:
         """Count one message, and return whether it is within the rate."""
-        if self._per_second == 0:
+        rate = self._rate
+        if rate.per_second == 0:
             return "within"
-        self._tokens = min(self._burst, self._tokens + (now_seconds - self._at) * self._per_second)
+        self._tokens = min(rate.burst, self._tokens + (now_seconds - self._at) * rate.per_second)
         self._at = now_seconds
         if self._tokens >= 1:
             self._tokens -= 1

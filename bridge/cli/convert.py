@@ -12,7 +12,7 @@ from bridge.audit.conversion import REFUSED, Converted, to_v2, to_v3
 from bridge.cli.dialect import DialectOption, read_dialect
 from bridge.cli.lines import read_lines
 from bridge.cli.options import STANDARD_INPUT, ConfigOption
-from bridge.cli.table import visible
+from bridge.system.visible import visible
 from compat.dialect import Dialect
 
 Direction = Literal["v2-to-v3", "v3-to-v2"]

@@ -8,8 +8,8 @@ from typing import Annotated, Concatenate, Final, NoReturn, ParamSpec
 
 import typer
 
-from bridge.cli.table import visible
 from bridge.config.settings import Settings, SettingsError, load
+from bridge.system.visible import visible
 
 P = ParamSpec("P")
 

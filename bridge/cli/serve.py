@@ -5,6 +5,7 @@ If no Redis is named, it also runs a private server.
 
 import contextlib
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import typer
 from bridge.broker.cluster import SENTENCE, is_cluster
 from bridge.broker.private_server import EmbeddedError, PrivateServer
 from bridge.cli.about import version_installed
+from bridge.cli.early import import_is_over
 from bridge.cli.options import ConfigOption, DataDirOption, RedisOption, fail, read_settings
 from bridge.config.redaction import redact
 from bridge.config.reload import Source, read_anew
@@ -28,11 +30,13 @@ from bridge.runtime.reload import NO_FILE
 from bridge.runtime.server import serve as run_server
 from bridge.runtime.shutdown import threads_waited_for
 from bridge.runtime.worker_metrics import WorkerGroup
-from bridge.runtime.workers import Workers
+from bridge.runtime.workers import ENDS, Workers
 from bridge.system import open_files
 
 log = structlog.get_logger(__name__)
 
+NOT_FOR_US: Final = (signal.SIGUSR1, signal.SIGUSR2)
+"""Nothing answers to these. A script that sends one (to have a log opened anew, say) shall not end everybody."""
 UNREAD_BYTES: Final = 32_768
 """The kernel's receive buffer of each socket. The kernel keeps this much unread data, or up to half as much again; one
 read does not return more than that."""
@@ -49,8 +53,17 @@ def serve(
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Serve V2 and V3 until SIGTERM. Without --redis a private Valkey server comes and goes with this command."""
-    HANGUP.install()
+    """Serve V2 and V3 until SIGTERM. Without --redis a private Valkey server comes and goes with this command.
+
+    Every setting is a line of the file, or BRIDGE_NAME in the environment; the command line wins over both. SIGHUP has
+    the file read anew, and ends nobody's connection. Without keys it serves this machine alone.
+
+    ```sh
+    aether-bridge serve
+    aether-bridge serve --config bridge.toml --redis redis://127.0.0.1:6379/0 --workers 4
+    ```
+    """
+    _take_signals()
     given = {"host": host, "port": port, "workers": workers, "redis_url": redis, "socketio": socketio}
     settings = read_settings(config, **given, data_dir=data_dir)
     source = Source(config and config.absolute(), {**given, "data_dir": data_dir})
@@ -65,9 +78,21 @@ def serve(
     _leave(status)
 
 
+def _take_signals() -> None:
+    HANGUP.install()
+    import_is_over()
+    for number in NOT_FOR_US:
+        signal.signal(number, lambda _number, _frame: None)
+
+
 def _leave(status: int) -> Never:
-    """Exit with this status at once. Python would wait for threads that still run, but nobody needs their results."""
+    """Exit with this status at once. Python would wait for threads that still run, but nobody needs their results.
+
+    A second signal changes nothing about it: Python would give it its fatal meaning back before the end.
+    """
     HANGUP.ignore()
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)
     if threads_waited_for():
         logs.flush()
         os._exit(status)
@@ -156,7 +181,9 @@ def _listener(host: str, port: int, *, shared: bool) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
+        raise PortTaken(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port or --host"
+        ) from None
     return listener
 
 

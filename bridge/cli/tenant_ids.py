@@ -20,11 +20,12 @@ from bridge.cli.id_map_file import lines_in, read_id_map
 from bridge.cli.lines import opened
 from bridge.cli.options import fail, with_settings
 from bridge.cli.redis_connection import with_redis
-from bridge.cli.table import counted, visible
+from bridge.cli.table import counted
 from bridge.cli.tenants import TenantArgument, read_tenants
 from bridge.cli.user import who
 from bridge.config.settings import Settings
 from bridge.cutover.changes import now
+from bridge.system.visible import visible
 from bridge.tenants.id_map import (
     NothingToTakeBack,
     Replacement,

@@ -15,8 +15,9 @@ from bridge.broker.addresses import Addresses
 from bridge.cli.dialect import dialect_rules  # V2
 from bridge.cli.options import JsonOption, fail, with_settings
 from bridge.cli.redis_connection import warn_of_others, with_redis
-from bridge.cli.table import columns, visible
+from bridge.cli.table import columns
 from bridge.config.settings import Settings
+from bridge.system.visible import visible
 from bridge.tenants.stored_state import read_state
 from bridge.tenants.tenant import TENANT_NAME, Tenant, TenantState
 

@@ -20,6 +20,8 @@ NO_ORIGIN: Final = "null"
 _PORT: Final = re.compile(r":[0-9]*\Z")
 _MOST_CHARACTERS: Final = 512
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""A name that ends in one is an IPv4 address for browsers, who write it in four decimal parts, or no address at all."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*", re.ASCII)
 
@@ -74,7 +76,7 @@ def _canonical(name: str) -> str:
     name = _ascii(name[:_MOST_CHARACTERS]).lower().removesuffix(".")
     if _NAME.fullmatch(name) is None:
         raise ValueError(name)
-    return name
+    return str(ipaddress.IPv4Address(name)) if _NUMBER.fullmatch(name.rpartition(".")[2]) else name
 
 
 def _ascii(name: str) -> str:

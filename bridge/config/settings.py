@@ -5,7 +5,7 @@ They only hold and validate values: this module never connects to Redis, and sta
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -136,6 +136,13 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
         return {name: tables.get(name, TenantSettings()).tenant(name) for name in sorted(names.union(tables))}
 
 
+_SENTENCES: Final = {
+    "extra_forbidden": "there is no such setting here: correct its name, or take it out",
+    "tuple_type": "write a list, also of one: [...]",
+}
+"""By the type of a problem, what is said in place of pydantic's words for programmers."""
+
+
 class SettingsError(ValueError):
     """The configuration is invalid; the message has one line for each problem: where, and why."""
 
@@ -179,4 +186,5 @@ def _check_file(config: Path) -> None:
 
 def _line(problem: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in problem["loc"]) or "settings"
-    return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
+    said = _SENTENCES.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+    return f"{where}: {said}"

@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -32,7 +33,26 @@ def _tenant_name(name: str) -> str:
     return name
 
 
+def _web_address(url: str) -> str:
+    """The message quotes nothing of it: there may be a password in it."""
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable()
+    except ValueError:
+        is_one = False
+    if not is_one or " " in url:
+        raise ValueError("no web address: write all of it, as in https://accounts.example.com/.well-known/jwks.json")
+    return url
+
+
+def _word(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty, and no token could ever have it: leave it out, or say what it must be")
+    return text
+
+
 TenantName = Annotated[str, AfterValidator(_tenant_name)]
+Word = Annotated[str, AfterValidator(_word)]
 
 
 class _Table(BaseModel):
@@ -114,11 +134,11 @@ class Jwt(_Table):
     algorithms: tuple[Algorithm, ...] = Field(("HS256",), examples=[["RS256"]])
     secret: SecretStr | None = None
     public_key_file: Path | None = None
-    jwks_url: str | None = None
-    issuer: str | None = None
-    audience: str | None = None
-    account_claim: str = "account_id"
-    client_claim: str | None = None
+    jwks_url: Annotated[str, AfterValidator(_web_address)] | None = None
+    issuer: Word | None = None
+    audience: Word | None = None
+    account_claim: Word = "account_id"
+    client_claim: Word | None = None
 
     @model_validator(mode="after")
     def _one_source_of_keys(self) -> Self:

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Final, NamedTuple
 
 from bridge.broker.presence import Place
-from bridge.budget.rate import Bucket
+from bridge.budget.rate import Bucket, Rate
 from bridge.messaging.connections import Connection, Connections
 from bridge.tenants.tenant import Tenant, successor_path
 from legacy_v2.frames import DEFAULT_GROUP
@@ -49,7 +49,7 @@ class Evictions:
     def set_pace(self, per_second: float) -> None:
         """Evict so many per second from now on; 0: without a pause."""
         at_once = max(1, ceil(per_second * TICK_SECONDS))  # one tick's worth: idle time is not caught up
-        self._pace = Bucket(per_second, at_once, self._clock_seconds())
+        self._pace = Bucket(Rate(per_second, at_once), self._clock_seconds())
 
     @property
     def waiting(self) -> int:

@@ -57,8 +57,17 @@ class Identity:
         return Ticket(self.key_digest, self.grant, self.needs_no_key)
 
     def may_be(self, *names: object) -> bool:
-        """Whether this identity may connect as a client with one of these names."""
-        return not self.must_be_subject or (self.subject is not None and self.subject in names)
+        """Whether this identity may connect as a client with one of these names. Why not is logged."""
+        if not self.must_be_subject or (self.subject is not None and self.subject in names):
+            return True
+        log.info("token_refused", code="forbidden", reason=self._why_not)
+        return False
+
+    @property
+    def _why_not(self) -> str:
+        if self.expires_at is None:
+            return "no token, whose client claim would name the client"
+        return "no client in its claim" if self.subject is None else "its claim names another client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,12 @@ class Authentication:
     @property
     def is_open(self) -> bool:
         """Whether everyone is let in: no key is configured, and none lives in Redis."""
-        return self._is_open_by_file and self.keys.are_read and not self.keys.are_live
+        return self.keys.are_read and not self.has_keys
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether everyone is asked for a key: one is configured, or lives in Redis, or ever did."""
+        return not self._is_open_by_file or self.keys.are_live
 
     def verdict(self, ticket: Ticket, tenant: str) -> Verdict | None:
         """The code with which a connection must end that was admitted with this ticket; `None` if it may go on."""

@@ -65,7 +65,7 @@ class Connector:
         budget: Budget,
         new_meter: Callable[[], Meter],
     ) -> None:
-        """`new_meter` makes the meter of each new connection; it may be replaced."""
+        """`new_meter` makes the meter of each new connection."""
         self._subscriptions = subscriptions
         self._connections = connections
         self._addresses = addresses

@@ -4,7 +4,8 @@ A known key is returned at once, and fetched again in the background when it is 
 waits for a fetch in two cases only: its key is unknown, or the last fetch is longer ago than `SILENCE` times
 `KEPT_SECONDS`. At most one fetch runs at a time, and it ends after `ANSWER_SECONDS`. If it fails, known keys stay
 valid, and an unknown one is `Unreachable`: it may be good. For unknown keys there is at most one fetch in
-`PAUSE_SECONDS`, and nothing is stored for them.
+`PAUSE_SECONDS`, and nothing is stored for them. The first unknown one after any other fetch has one at once: a new
+key may be in use as soon as it is published.
 """
 
 import asyncio
@@ -41,6 +42,8 @@ class KeyCache:
         self._algorithms = tuple(algorithms)
         self._keys: dict[str, AllowedPublicKeys] = {}
         self._asked_at = float("-inf")
+        self._was_for_unknown = False
+        """Whether the last fetch was made for a key that was not known."""
         self._asking: asyncio.Task[None] | None = None
         self._fetch: Fetch[dict[str, AllowedPublicKeys]] | None = None
         self._is_well = True
@@ -62,17 +65,18 @@ class KeyCache:
             return None
         age = time.monotonic() - self._asked_at
         is_known = name in self._keys
-        if age > (KEPT_SECONDS if is_known else PAUSE_SECONDS):
-            self._begin()
+        if age > KEPT_SECONDS if is_known else (age > PAUSE_SECONDS or not self._was_for_unknown):
+            self._begin(is_for_unknown=not is_known)
         if self._asking is not None and not (is_known and age <= SILENCE * KEPT_SECONDS):
             await asyncio.shield(self._asking)
         if name not in self._keys and not self._is_well:
             raise Unreachable
         return self._keys.get(name)
 
-    def _begin(self) -> None:
+    def _begin(self, *, is_for_unknown: bool = False) -> None:
         """Start a fetch, unless one is under way or the thread of an earlier one, which ended too late, still runs."""
         if self._asking is None and (self._fetch is None or not self._fetch.is_running):
+            self._was_for_unknown = is_for_unknown
             self._asking = asyncio.create_task(self._ask())
 
     async def _ask(self) -> None:

@@ -6,7 +6,7 @@ Decided here: a request without a Host header passes, since every browser sends 
 `open_admission`, the bridge is meant for others, under names that it cannot know: then every name passes.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from bridge.config.hosts import host_in, is_loopback
-from bridge.config.settings import Settings
 
 SENTENCE: Final = (
     "Without keys this bridge answers to localhost alone: open it under that name, configure a key, or set "
@@ -23,19 +22,18 @@ SENTENCE: Final = (
 )
 
 
-def answers_every_name(settings: Settings) -> bool:
-    """Whether requests are answered whatever their Host is."""
-    return not settings.is_open or settings.open_admission
-
-
 class OwnName:
-    """Wraps `application`: a request for a name that is not loopback's is answered with 403."""
+    """Wraps `application`: a request for a name that is not loopback's is answered with 403.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `answers_every_name` is asked at each request: the first key, or a configuration that is read anew, changes it.
+    """
+
+    def __init__(self, app: ASGIApp, answers_every_name: Callable[[], bool]) -> None:
         self._application = app
+        self._answers_every_name = answers_every_name
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "lifespan" or _is_ours(Headers(scope=scope)):
+        if scope["type"] == "lifespan" or self._answers_every_name() or _is_ours(Headers(scope=scope)):
             return self._application(scope, receive, send)
         return _refuse(scope, receive, send)
 

@@ -8,6 +8,7 @@ from prometheus_client.core import Metric
 
 from bridge.broker.part import Broker
 from bridge.budget.budget import Budget
+from bridge.budget.rate import Rate
 from bridge.budget.shares import Shares
 from bridge.config.settings import Settings
 from bridge.handshake.authentication import Authentication
@@ -28,7 +29,10 @@ from bridge.tenants.part import Tenants
 
 
 class Handshakes(Part):
-    """The handshakes of one process. `most_connections`: the connections that it may hold."""
+    """The handshakes of one process. `most_connections`: the connections that it may hold.
+
+    `limits`: what one connection may say; clients are told so when they ask.
+    """
 
     def __init__(
         self,
@@ -52,19 +56,20 @@ class Handshakes(Part):
             messaging.connections,
             self._shares,
             lambda: self.authentication.keys.are_read,
+            lambda: self.authentication.has_keys,
         )
+        self._rate: Final = Rate(settings.messages_per_second, settings.burst)
         self.connector: Final = Connector(
             Subscriptions(self._shares, broker.subscriber, broker.presence, broker.addresses),
             messaging.connections,
             broker.addresses,
             budget,
-            partial(Meter, settings.messages_per_second, settings.burst),
+            partial(Meter, self._rate),
         )
         presumed = PresumedTenant(self.authentication, tenants.table)
         self.record: Final = RefusalRecord(self.counts, refused_clients, presumed)
         self.v3: Final = V3Handshake(self.preflight, self.authentication, tenants.table, self.connector, self.record)
         self.limits: Final[dict[str, int | float]] = _limits(settings)
-        """What one connection may say. Clients are told so when they ask."""
         self.expulsions: Final = Expulsions(messaging.connections, self.authentication)
         self.authentication.keys.changed.add(self._share)
         self.authentication.keys.changed.add(self.expulsions.look_at_all)
@@ -73,10 +78,11 @@ class Handshakes(Part):
     def configure(self, settings: Settings, most_connections: int, tenants: int) -> None:
         """Go by these settings from now on; `tenants`: how many are configured. Raises `OSError`, as a whole."""
         self.authentication.configure(settings)
+        self.authentication.prefetch_keys()
         self._bounds = most_connections, tenants
         self._share()
         self.preflight.origins.configure(settings)
-        self.connector.new_meter = partial(Meter, settings.messages_per_second, settings.burst)
+        self._rate.per_second, self._rate.burst = settings.messages_per_second, settings.burst
         self.limits.update(_limits(settings))
 
     def _share(self) -> None:

@@ -36,13 +36,19 @@ class Denied(Exception):
 class OriginCheck:
     """Decides which web origins may connect. A request without an Origin header does not come from a browser."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, has_keys: Callable[[], bool] = lambda: False) -> None:
+        """`has_keys`: whether everyone is asked for a key, though the settings name none."""
+        self._has_keys = has_keys
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
         """Go by these settings from now on."""
         self._allowed = frozenset(settings.allowed_origins)
-        self._only_loopback = settings.is_open and not settings.allowed_origins
+        self._is_open_by_file = settings.is_open
+
+    @property
+    def _only_loopback(self) -> bool:
+        return not self._allowed and self._is_open_by_file and not self._has_keys()
 
     def passes(self, headers: Headers) -> bool:
         origins = headers.getlist("origin")
@@ -86,9 +92,10 @@ class Preflight:
         connections: Connections,
         shares: Shares,
         knows_keys: Callable[[], bool] = lambda: True,
+        has_keys: Callable[[], bool] = lambda: False,
     ) -> None:
         """`knows_keys`: whether the keys that live in Redis were read. Nobody is refused for a key before that."""
-        self.origins: Final = OriginCheck(settings)
+        self.origins: Final = OriginCheck(settings, has_keys)
         self._trusted_proxies = settings.trusted_proxies
         self._bus = bus
         self._subscriber = subscriber

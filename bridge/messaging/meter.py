@@ -2,15 +2,15 @@
 
 import asyncio
 
-from bridge.budget.rate import Bucket, Pace
+from bridge.budget.rate import Bucket, Pace, Rate
 
 
 class Meter:
-    """The rate of one sender. `messages_per_second`: 0 means no limit. `burst`: messages that may come at once."""
+    """What one sender has spent of its rate."""
 
-    def __init__(self, messages_per_second: float, burst: int) -> None:
+    def __init__(self, rate: Rate) -> None:
         self._now_seconds = asyncio.get_running_loop().time
-        self._bucket = Bucket(messages_per_second, burst, self._now_seconds())
+        self._bucket = Bucket(rate, self._now_seconds())
 
     def spend(self) -> Pace:
         """Count one message, and return how the sender's rate stands to its limit."""

@@ -23,7 +23,7 @@ from bridge.api.errors import handle_errors
 from bridge.budget.budget import Budget
 from bridge.config.reload import Configuration, Reloaded, Source
 from bridge.config.settings import Settings
-from bridge.handshake.own_name import OwnName, answers_every_name
+from bridge.handshake.own_name import OwnName
 from bridge.handshake.preflight import Denied, answer_in_http
 from bridge.runtime import limits, v3
 from bridge.runtime.clock import WallClock
@@ -75,11 +75,16 @@ class Application(FastAPI):
         self.configured.add(self._take)
         handle_errors(self)
         self.add_exception_handler(Denied, answer_in_http)
-        if not answers_every_name(settings):
-            self.add_middleware(OwnName)
+        if settings.is_open:
+            self.add_middleware(OwnName, answers_every_name=self._answers_every_name)
 
     def _take(self, settings: Settings) -> None:
         self.settings = settings
+
+    def _answers_every_name(self) -> bool:
+        """Whether requests are answered whatever their Host is: not where anybody may speak without a key."""
+        has_keys = self.process is not None and self.process.handshakes.authentication.has_keys
+        return has_keys or self.settings.open_admission
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document, which FastAPI serves at `/openapi.json`."""

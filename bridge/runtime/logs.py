@@ -1,6 +1,7 @@
 """Configures logging: one line for each event, as JSON or for a terminal, with credentials cut out of every line.
 
-Everything that any library logs passes through here, uvicorn's lines too. A query string is never written. Logging
+Everything that any library logs passes through here, uvicorn's lines too. A query string is never written, and what a
+stranger named has no effect on a terminal. Logging
 never waits for the reader of the log. Lines with the same cause are written at most once a second; the next one says
 how many were held back. Critical lines are always written.
 """
@@ -16,6 +17,7 @@ from structlog.typing import EventDict, Processor
 from bridge.config.redaction import CREDENTIAL_NAME, REDACTED, redact
 from bridge.runtime.log_restraint import Restraint
 from bridge.runtime.log_writer import LogWriter
+from bridge.system.visible import visible, visible_lines
 
 LogFormat = Literal["auto", "json", "console"]
 
@@ -27,9 +29,6 @@ def are_json(log_format: LogFormat) -> bool:
 
 def configure(log_format: LogFormat, level: str) -> None:
     """Send everything that any library logs through one formatter to standard error, from this level up."""
-    renderer: Processor = (
-        structlog.processors.JSONRenderer() if are_json(log_format) else structlog.dev.ConsoleRenderer()
-    )
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -43,8 +42,14 @@ def configure(log_format: LogFormat, level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    last: list[Processor] = [_say_held_back, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
-    _send_all_to(_handler(shared, last), level)
+    last: list[Processor] = [_say_held_back, structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    _send_all_to(_handler(shared, last + _renderers(log_format)), level)
+
+
+def _renderers(log_format: LogFormat) -> list[Processor]:
+    if are_json(log_format):
+        return [structlog.processors.JSONRenderer()]
+    return [_show_without_effect, structlog.dev.ConsoleRenderer()]
 
 
 def _handler(first: list[Processor], last: list[Processor]) -> logging.Handler:
@@ -92,7 +97,7 @@ def lost_lines() -> dict[str, int]:
 
 
 class _Restrained(logging.Filter):
-    """Holds back a line if one with the same cause was just written: same level, logger, message, tenant and code."""
+    """Holds back a line if one of the same cause was just written: level, logger, message, tenant, code and reason."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +107,7 @@ class _Restrained(logging.Filter):
         if record.levelno >= logging.CRITICAL:
             return True
         told = record.msg if isinstance(record.msg, dict) else {"event": record.msg}
-        words = [str(told.get(name)) for name in ("event", "tenant", "code")]
+        words = [str(told.get(name)) for name in ("event", "tenant", "code", "reason")]
         held_back = self.restraint.may_say((record.levelno, record.name, *words), time.monotonic())
         record.held_back = held_back
         return held_back is not None
@@ -111,6 +116,14 @@ class _Restrained(logging.Filter):
 def _say_held_back(_logger: object, _method: str, event: EventDict) -> EventDict:
     held_back = getattr(event["_record"], "held_back", 0)
     return {**event, "suppressed": held_back} if held_back else event
+
+
+def _show_without_effect(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """On a terminal, which would obey what a stranger named. JSON escapes by itself. A traceback keeps its lines."""
+    return {
+        name: (visible_lines if name in ("exception", "stack") else visible)(value) if isinstance(value, str) else value
+        for name, value in event.items()
+    }
 
 
 def _redact_event(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -255,6 +255,19 @@ async def test_where_a_claim_names_the_client_the_path_must_name_it_too(personal
         assert (await refused(personal, v3_path("team", "ann", query)))[1] in (4401, 4403)
 
 
+async def test_why_a_client_is_not_whom_its_token_names_is_in_the_log(module_bridge: StartBridge) -> None:
+    claim = '[jwt]\nclient_claim = "sub"\n'
+    bridge = module_bridge(config=QUIET + key("acme", "acme") + claim, environment={"BRIDGE_JWT_SECRET": SECRET})
+    for query, why in (
+        (with_token(token(account_id="acme", sub="ann")), "its claim names another client"),
+        (with_token(token(account_id="acme", sub=True)), "no client in its claim"),
+        (with_key("acme"), "no token, whose client claim would name the client"),
+    ):
+        assert (await refused(bridge, f"/ws/ben?{query}"))[1] == 4403
+        assert (await refused(bridge, v3_path("team", "ben", query)))[1] == 4403
+        assert why in bridge.log
+
+
 async def test_where_a_claim_names_the_client_v2_is_held_to_it_as_well(personal: BridgeProcess) -> None:
     query = with_token(token(account_id="acme", sub="42"))
     async with client(personal, f"/ws/42?{query}") as admitted:

@@ -242,5 +242,8 @@ async def test_an_open_bridge_asks_for_keys_once_there_are_any(bridge: StartBrid
         assert await ann.close_code(SOON_SECONDS) == 4401
     async with client(running, v3_path("g", "ann", f"api_key={text}")) as ann:
         assert await ann.is_served()
+    elsewhere = {"Host": "acme.example.com", "Origin": "https://acme.example.com", "X-Api-Key": text}
+    async with httpx.AsyncClient(base_url=running.url, headers=elsewhere) as http:
+        assert (await http.get("/v3/presence/group/g")).status_code == 200
     later = bridge()
     assert (await refused(later, v3_path("g", "ann")))[1] == 4401

@@ -78,6 +78,27 @@ async def test_what_is_new_in_the_file_is_there_at_once_for_everybody(bridge: St
             assert (await http.get("/admin/api/tenants/gamma", headers=boss)).json()["stage"] == "bridge"
 
 
+async def test_an_open_bridge_answers_every_name_once_the_file_has_a_key_or_says_so(bridge: StartBridge) -> None:
+    running = bridge(config=QUIET)
+    elsewhere = {"Host": "acme.example.com", "X-Api-Key": api_key("acme")}
+    async with httpx.AsyncClient(base_url=running.url, headers=elsewhere) as http:
+        for text, status in ((QUIET, 403), ("open_admission = true\n", 200), (QUIET, 403), (FILE, 200)):
+            running.config_file.write_text(text)
+            running.process.send_signal(signal.SIGHUP)
+
+            async def is_obeyed(status: int = status) -> bool:
+                return (await http.get("/v3/presence/group/g")).status_code == status
+
+            await eventually(is_obeyed)
+
+
+async def test_keys_of_tokens_are_fetched_as_soon_as_their_address_is_read(bridge: StartBridge) -> None:
+    running = bridge(config=FILE)
+    running.config_file.write_text(FILE + '[jwt]\nalgorithms = ["RS256"]\njwks_url = "http://127.0.0.1:1/jwks"\n')
+    assert (await reload(running)).status_code == 200
+    await has_logged(running, "keys_unreachable")
+
+
 async def test_a_mistake_is_said_and_what_was_goes_on(bridge: StartBridge) -> None:
     running = bridge(config=FILE)
     before = await configuration_of(running)
@@ -151,14 +172,16 @@ async def hang_up_for_ever(bridge: BridgeProcess) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_limits_count_for_who_connects_later(bridge: StartBridge) -> None:
+async def test_a_rate_counts_at_once_and_the_size_of_messages_for_who_connects_later(bridge: StartBridge) -> None:
     running = bridge(config=FILE)
     running.config_file.write_text("max_message_bytes = 200\nmessages_per_second = 0.001\nburst = 1\n" + FILE)
     async with client(running, v3_path("g", "ann", with_key("acme"))) as before:
         assert (await reload(running)).status_code == 200
         async with client(running, v3_path("g", "ben", with_key("acme"))) as after:
-            for one, answers in ((before, [True, True]), (after, [True, False])):
-                assert [await one.is_served() for _ in range(2)] == answers
+            for one in (before, after):
+                assert [await one.is_served() for _ in range(2)] == [True, False]
+            refusal = await before.ask({"msg_type": "msg", "target": "echo", "msg": "x" * 300})
+            assert refusal["payload"]["code"] == "rate_limited"
             await after.say("x" * 300)
             assert await after.close_code() == 1009
 

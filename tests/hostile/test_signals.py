@@ -26,6 +26,27 @@ async def test_a_hangup_ends_nobodys_connection(attacked: StartAttacked, workers
     await a_hangup_ends_nobody(attacked("--workers", workers, config=CONFIG))
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_signals_that_nothing_answers_to_end_nobodys_connection(attacked: StartAttacked, workers: str) -> None:
+    bridge = attacked("--workers", workers, config=CONFIG)
+    async with victims(bridge) as talking:
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            bridge.process.send_signal(number)
+        await talking.talk()
+    assert bridge.is_running
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_however_often_it_is_told_to_end_it_ends_well(attacked: StartAttacked, workers: str) -> None:
+    bridge = attacked("--workers", workers, config=CONFIG)
+    while bridge.is_running:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            bridge.process.send_signal(number)
+        await asyncio.sleep(0.005)
+    assert bridge.process.returncode == 0
+    assert "Traceback" not in bridge.log
+
+
 async def test_where_it_does_what_python_has_it_do_it_ends_them_all(attacked: StartAttacked) -> None:
     bridge = attacked(config=CONFIG, without="hangups")
     with pytest.raises(ConnectionClosed):

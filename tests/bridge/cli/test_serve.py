@@ -19,7 +19,7 @@ def test_a_port_that_is_taken_is_one_sentence() -> None:
         port = taken.getsockname()[1]
         said = sentence(run("serve", "--port", str(port), "--redis", "redis://127.0.0.1:1/0"))
     assert said.startswith(f"cannot listen on 127.0.0.1:{port}: ")
-    assert said.endswith("choose another with --port")
+    assert said.endswith("choose another with --port or --host")
 
 
 def test_too_few_open_files_are_one_sentence_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

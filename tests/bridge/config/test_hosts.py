@@ -56,6 +56,7 @@ def test_every_header_is_read(header: str) -> None:
             "acme.example.com?x",
             "[::1]:80",
         ),
+        *("127.1", "0x7f.1", "2130706433", "010.0.0.1", "256.1.1.1", "acme.7", "1.2.3.4.5"),
         *("[::1", "::g", "a,b", "a" * 64, "a." * 130, "\ud83d", "xn--\u00fc.example", "null\n.x"),
     ],
 )
@@ -100,6 +101,7 @@ def test_an_origin_is_written_as_browsers_send_it(written: str, origin: str) -> 
         ),
         *("https://user@app.example.com", "wss://app.example.com", "ws://a.example", "https:app.example.com", "None"),
         *("https://a.example https://b.example", "https://a.example,https://b.example", "https://a.example:99999"),
+        *("https://127.1", "http://2130706433", "https://a.0x1:8443", "https://256.1.1.1"),
         *("https://a.example:x", "https://[::1", "file://x/y", "https://a..b", "https://a.example:0x50", "1://a"),
     ],
 )

@@ -76,7 +76,11 @@ def test_a_share_or_a_guard_that_makes_no_sense_is_refused_with_a_sentence(
         pytest.param('algorithms = ["none"]\njwks_url = "http://x"', "jwt.algorithms.0: ", id="alg none"),
         pytest.param('algorithms = ["RS256", "none"]\njwks_url = "http://x"', "jwt.algorithms.1: ", id="alg none too"),
         pytest.param('algorithms = ["hs256"]\njwks_url = "http://x"', "jwt.algorithms.0: ", id="no algorithm's name"),
-        pytest.param(f'algorithm = "HS256"\nsecret = "{"s" * 32}"', "jwt.algorithm: Extra", id="an unknown field"),
+        pytest.param(
+            f'algorithm = "HS256"\nsecret = "{"s" * 32}"',
+            "jwt.algorithm: there is no such setting here",
+            id="an unknown field",
+        ),
     ],
 )
 def test_tokens_are_believed_by_one_kind_of_key_that_is_long_enough(
@@ -85,6 +89,22 @@ def test_tokens_are_believed_by_one_kind_of_key_that_is_long_enough(
     with pytest.raises(SettingsError) as caught:
         configure(f"[jwt]\n{text}")
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "jwks", "ftp://a.example/jwks", "https://", "https:///jwks", "//a.example", "http://a:hush@b:c/jwks"],
+)
+def test_an_address_at_which_no_key_can_ever_be_had_is_refused(configure: Configure, address: str) -> None:
+    with pytest.raises(SettingsError, match=r"jwt.jwks_url: no web address: write all of it, as in https://") as caught:
+        configure(f'[jwt]\nalgorithms = ["ES256"]\njwks_url = "{address}"')
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["issuer", "audience", "account_claim", "client_claim"])
+def test_an_empty_word_that_would_refuse_every_token_is_refused_itself(configure: Configure, name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"jwt.{name}: it is empty, and no token could ever have it: leave it out"):
+        configure(f'[jwt]\nsecret = "{"s" * 32}"\n{name} = " "')
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS512", "ES256", "EdDSA"])

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from bridge.broker.presence import Place
+from bridge.budget.rate import Rate
 from bridge.handshake.authentication import Identity
 from bridge.handshake.connect import ClientInfo, Connector
 from bridge.handshake.subscriptions import Subscriptions
@@ -98,7 +99,7 @@ class Held:
 def connector(app: Application, held: Held) -> Connector:
     subscriptions, process = cast(Subscriptions, held), process_of(app)
     connections, addresses = process.messaging.connections, process.broker.addresses
-    return Connector(subscriptions, connections, addresses, app.budget, lambda: Meter(0, 1))
+    return Connector(subscriptions, connections, addresses, app.budget, lambda: Meter(Rate(0, 1)))
 
 
 def client(expires_at: float | None = None) -> ClientInfo:

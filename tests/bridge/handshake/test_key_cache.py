@@ -93,6 +93,25 @@ async def test_after_a_long_silence_a_withdrawn_key_is_not_believed(server: KeyS
     assert await keys.key("second") is not None
 
 
+async def test_a_key_is_known_as_soon_as_it_is_published_and_strangers_have_no_fetch_each(server: KeyServer) -> None:
+    keys = KeyCache(server.url, ALGORITHMS)
+    keys.prefetch()
+    assert await keys.key("first") is not None
+    server.keys["second"] = server.keys["first"]
+    assert await keys.key("second") is not None
+    assert [await keys.key(f"name-{number}") for number in range(50)] == [None] * 50
+    assert len(server.asked) == 2
+
+
+async def test_nobody_is_called_unknown_where_the_server_cannot_be_asked_any_more(server: KeyServer) -> None:
+    keys = KeyCache(server.url, ALGORITHMS)
+    keys.prefetch()
+    assert await keys.key("first") is not None
+    server.mood = BAD[0]
+    with pytest.raises(Unreachable):
+        await keys.key("second")
+
+
 async def test_whoever_gives_up_waiting_leaves_it_to_the_others(server: KeyServer) -> None:
     keys = KeyCache(server.url, ALGORITHMS)
     impatient, patient = asyncio.create_task(keys.key("first")), asyncio.create_task(keys.key("first"))

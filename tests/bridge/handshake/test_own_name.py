@@ -6,14 +6,10 @@ from typing import Any
 
 import pytest
 
-from bridge.config.settings import Settings
-from bridge.config.tables import Key
-from bridge.handshake.own_name import OwnName, answers_every_name
-
-KEY = Key(name="web", sha256="0" * 64, tenants=("acme",))
+from bridge.handshake.own_name import OwnName
 
 
-async def statuses(kind: str, *hosts: bytes) -> list[int]:
+async def statuses(kind: str, *hosts: bytes, answers_every_name: bool = False) -> list[int]:
     sent: list[Any] = []
 
     async def application(_scope: Any, _receive: Any, send: Any) -> None:
@@ -26,7 +22,7 @@ async def statuses(kind: str, *hosts: bytes) -> list[int]:
 
     extensions: dict[str, Any] = {"websocket.http.response": {}}
     scope = {"type": kind, "headers": [(b"host", host) for host in hosts], "extensions": extensions}
-    await OwnName(application)(scope, receive, send)
+    await OwnName(application, lambda: answers_every_name)(scope, receive, send)
     return [event["status"] for event in sent if "status" in event]
 
 
@@ -43,7 +39,6 @@ async def test_what_is_no_request_passes() -> None:
     assert await statuses("lifespan", b"evil.example") == [200]
 
 
-def test_who_has_a_key_or_wants_it_open_is_asked_by_any_name() -> None:
-    assert answers_every_name(Settings(keys=(KEY,)))
-    assert answers_every_name(Settings(open_admission=True))
-    assert not answers_every_name(Settings())
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+async def test_where_every_name_is_answered_each_passes(kind: str) -> None:
+    assert await statuses(kind, b"evil.example", answers_every_name=True) == [200]

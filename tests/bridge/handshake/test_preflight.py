@@ -52,6 +52,14 @@ def test_an_origin_that_is_not_listed_word_for_word_is_refused(origin: str) -> N
     assert not LISTED.passes(origins(ALLOWED, origin))
 
 
+def test_once_there_are_keys_a_page_from_elsewhere_may_speak() -> None:
+    has_keys = False
+    check = OriginCheck(Settings(), lambda: has_keys)
+    assert not check.passes(origins(ALLOWED))
+    has_keys = True
+    assert check.passes(origins(ALLOWED))
+
+
 @pytest.mark.parametrize("origin", ["http://localhost:5173", "https://127.0.0.1", "http://[::1]:8000"])
 def test_without_keys_a_page_on_loopback_may_speak(origin: str) -> None:
     assert OPEN.passes(origins(origin))

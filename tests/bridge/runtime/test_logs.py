@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -53,8 +54,8 @@ def test_no_field_of_an_event_carries_a_credential(capsys: pytest.CaptureFixture
     assert json.loads(text)["api_key"] == "[redacted]"
 
 
-def connect() -> None:
-    raise ConnectionError("redis://:hush@host?password=hush")
+def connect(words: str = "redis://:hush@host?password=hush") -> None:
+    raise ConnectionError(words)
 
 
 def test_a_traceback_is_one_line_without_credentials(capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,3 +138,28 @@ def test_what_is_critical_is_always_said(capsys: pytest.CaptureFixture[str]) -> 
     for _ in range(10):
         structlog.get_logger("bridge.test").critical("process_broken")
     assert len(lines(capsys)) == 10
+
+
+def test_on_a_terminal_nothing_that_a_stranger_named_has_an_effect(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("console", "info")
+    hostile = "\x1b]0;x\x07\x9b31m\u202e\u2028\r\nforged"
+    structlog.get_logger("bridge.test").info("client_refused", client_id=hostile, listed=[hostile])
+    logging.getLogger("somebody.else").warning("said %s", hostile)
+    try:
+        connect(hostile)
+    except ConnectionError:
+        structlog.get_logger("bridge.test").exception("failed")
+    flush()
+    written = capsys.readouterr().err
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", written)
+    assert all(line.isprintable() for line in plain.split("\n"))
+    assert plain.count(r"\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{2028}\u{d}") >= 3
+    assert "Traceback" in plain
+    assert not any(line.startswith("forged") for line in plain.split("\n")[:2])
+
+
+def test_each_reason_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("json", "info")
+    for reason in ("expired", "bad signature", "expired"):
+        structlog.get_logger("bridge.test").info("token_refused", code="unauthenticated", reason=reason)
+    assert [line["reason"] for line in lines(capsys)] == ["expired", "bad signature"]
