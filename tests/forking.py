@@ -27,7 +27,7 @@ PROJECT: Final = Path(__file__).resolve().parents[1]
 ORDER_BYTES: Final = 1_000_000
 NUMBER: Final = struct.Struct("i")  # a process id, then an exit status
 COMMAND_LINE: Final = "bridge.cli.main"
-ALL_OF_THE_BRIDGE: Final = (COMMAND_LINE, "bridge.socketio.mount", "pydantic.v1")
+ALL_OF_THE_BRIDGE: Final = (COMMAND_LINE, "bridge.cli.serving", "bridge.socketio.mount", "pydantic.v1")
 """All that a bridge may come to import; FastAPI takes the last when it begins."""
 ITS_LIBRARIES: Final = (
     "fastapi",
