@@ -76,7 +76,7 @@ def origin_form(url: bytes) -> bytes:
 
 
 def names_two_hosts(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether more than one line says which host is meant (RFC 9112 3.2). A tenant may depend on it. Names in lower case."""
+    """Whether more than one line says which host is meant, on which a tenant may depend. Names are in lower case."""
     return sum(name == b"host" for name, _ in headers) > 1
 
 
