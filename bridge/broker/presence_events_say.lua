@@ -16,13 +16,9 @@ for i = 2, #ARGV, 4 do
   if ARGV[i] == 'LEAVE' then last_leave[ARGV[i + 1]] = i end
 end
 
-local function is_present(client)
-  local expires = redis.call('ZSCORE', KEYS[1], client)
-  return expires and tonumber(expires) > now
-end
-
 local function is_back(client, holder)
-  if not is_present(client) then return false end
+  local expires = redis.call('ZSCORE', KEYS[1], client)
+  if not expires or tonumber(expires) <= now then return false end
   for _, other in ipairs(others(client)) do
     if other ~= holder then return true end
   end
@@ -32,7 +28,8 @@ end
 local function is_true(i)
   local client, holder = ARGV[i + 1], ARGV[i + 2]
   if ARGV[i] == 'LEAVE' then return not is_back(client, holder) end
-  return holder == '' or is_present(client) or (last_leave[client] or 0) > i
+  -- an entry that has just expired is enough: its LEAVE is said when it is removed
+  return holder == '' or redis.call('ZSCORE', KEYS[1], client) or (last_leave[client] or 0) > i
 end
 
 for i = 2, #ARGV, 4 do

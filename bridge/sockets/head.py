@@ -1,7 +1,7 @@
 """Bounds on the head of an HTTP request, and the responses to a head that exceeds them or is no HTTP. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -73,6 +73,11 @@ def origin_form(url: bytes) -> bytes:
     if not parts.host:
         return url
     return (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
+
+
+def names_two_hosts(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether more than one line says which host is meant, on which a tenant may depend. Names are in lower case."""
+    return sum(name == b"host" for name, _ in headers) > 1
 
 
 def is_used(name: bytes) -> bool:

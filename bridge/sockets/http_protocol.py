@@ -20,6 +20,7 @@ from bridge.sockets.head import (
     has_too_many_fields,
     is_request_line_too_long,
     is_used,
+    names_two_hosts,
     origin_form,
 )
 from bridge.sockets.http_closing import HttpClosing
@@ -220,6 +221,8 @@ class HttpProtocol(HttpClosing):
         self.url = origin_form(self.url)
         if has_too_many_fields(self.url) and not self._should_upgrade():  # for a handshake its door refuses that
             self._status = 414
+            raise Unreadable
+        if names_two_hosts(self.headers):
             raise Unreadable
         self._extent.head_ended(self.headers)
         super().on_headers_complete()

@@ -76,6 +76,8 @@ UNREADABLE = {
     "a query that is not ASCII": request(V3 + "?x=\N{GRINNING FACE}", HANDSHAKE),
     "a line break within a header": request(V3, {**HANDSHAKE, "X-Odd": "1\n 2"}),
     "a header without a name": request(V3, {**HANDSHAKE, "": "1"}),
+    "two hosts": request(V3, {**HANDSHAKE, "host": "another.example"}),
+    "one host twice": request("/ws/42", {**HANDSHAKE, "HOST": HANDSHAKE["Host"]}),
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
     "a WebSocket frame": b"\x81\x85\x00\x00\x00\x00hello\r\n\r\n",
 }
