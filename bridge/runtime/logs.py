@@ -92,7 +92,7 @@ def lost_lines() -> dict[str, int]:
 
 
 class _Restrained(logging.Filter):
-    """Holds back a line if one with the same cause was just written: same level, logger, message, tenant and code."""
+    """Holds back a line if one of its cause was just written: same level, logger, message, tenant, code and link."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class _Restrained(logging.Filter):
         if record.levelno >= logging.CRITICAL:
             return True
         told = record.msg if isinstance(record.msg, dict) else {"event": record.msg}
-        words = [str(told.get(name)) for name in ("event", "tenant", "code")]
+        words = [str(told.get(name)) for name in ("event", "tenant", "code", "link")]
         held_back = self.restraint.may_say((record.levelno, record.name, *words), time.monotonic())
         record.held_back = held_back
         return held_back is not None
