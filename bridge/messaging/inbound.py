@@ -1,7 +1,7 @@
 """From the bus to the listeners of this process, assembled: deliveries, the hub, and the GAP that announces a loss.
 
-Where the clock of this process is wrong, a GAP is by both clocks, from the earlier to the later: what was said meanwhile
-bears the time of whichever process said it.
+Where the clock of this process is wrong, a GAP is by its own clock and by that of Redis, from the earlier to the later:
+what was said meanwhile bears the time of whichever process said it.
 """
 
 from collections.abc import Callable
