@@ -36,7 +36,7 @@ class Attendance:
 
     def ask(self, done: Answer) -> None:
         """Ask whether all listen. They may not, too, while Redis does not say so, and when this process was away."""
-        if self._leases.is_patient or self._loop.time() < self._unsure_until:
+        if self._leases.is_patient:
             done(False)
             return
         if not self._asking:
@@ -47,11 +47,11 @@ class Attendance:
         asking, self._asking = self._asking, []
 
         def answered(reply: Any) -> None:
-            do_all_listen = reply is not None and reply != 0  # a user who may not ask takes it that they do
-            if not do_all_listen:
+            if reply is None or reply == 0:  # a user who may not ask takes it that all listen
                 self._unsure_until = self._loop.time() + UNSURE_SECONDS
+            is_sure = self._loop.time() >= self._unsure_until
             for done in asking:
-                done(do_all_listen)
+                done(is_sure)
 
         begin = self._addresses.listening_process("")
         ATTENDANCE.run(self._bus, [self._addresses.processes], [begin, CANARY, MOST_PROCESSES], answered)
