@@ -16,6 +16,8 @@ from bridge.broker.notices import CANARY
 from bridge.broker.scripts import Script
 
 MOST_PROCESSES: Final = 256
+UNSURE_SECONDS: Final = 2.0
+"""So long after one did not listen nobody is sure: what is asked about may have been said before it did."""
 ATTENDANCE: Final = Script.in_file("bridge.broker", "attendance")
 
 Answer = Callable[[bool], None]
@@ -29,6 +31,8 @@ class Attendance:
         self._addresses = addresses
         self._leases = leases
         self._asking: list[Answer] = []  # of one turn of the event loop
+        self._loop = asyncio.get_running_loop()
+        self._unsure_until = 0.0
 
     def ask(self, done: Answer) -> None:
         """Ask whether all listen. They may not, too, while Redis does not say so, and when this process was away."""
@@ -36,16 +40,18 @@ class Attendance:
             done(False)
             return
         if not self._asking:
-            asyncio.get_running_loop().call_soon(self._ask)
+            self._loop.call_soon(self._ask)
         self._asking.append(done)
 
     def _ask(self) -> None:
         asking, self._asking = self._asking, []
 
         def answered(reply: Any) -> None:
-            do_all_listen = reply is not None and reply != 0  # a user who may not ask takes it that they do
+            if reply is None or reply == 0:  # a user who may not ask takes it that all listen
+                self._unsure_until = self._loop.time() + UNSURE_SECONDS
+            is_sure = self._loop.time() >= self._unsure_until
             for done in asking:
-                done(do_all_listen)
+                done(is_sure)
 
         begin = self._addresses.listening_process("")
         ATTENDANCE.run(self._bus, [self._addresses.processes], [begin, CANARY, MOST_PROCESSES], answered)

@@ -199,6 +199,8 @@ async def open_connection(links: ConnectionPool) -> AbstractConnection:
     except Exception as error:  # noqa: BLE001 - no files left, an unknown host, a socket already closed
         await give_up(connection)
         end_if_cancelled()
+        if "client" in (refusal_in(error) or "").lower():  # Redis refuses CLIENT SETNAME: the next have no name
+            links.connection_kwargs.pop("client_name", None)
         raise LinkError(f"{type(error).__name__}: {error}", refusal_in(error)) from None
     except asyncio.CancelledError:
         await give_up(connection)

@@ -153,7 +153,8 @@ class Subscriber:
     def _opened(self) -> None:
         self._pings.begin(self._loop.time())
         self._channels.renew()
-        if self._keeper.link is not None:
+        self._send()
+        if self._keeper.link is not None:  # last: who is seen to listen hears all that is said to its clients
             self._keeper.link.write(self.notices.begin())
         self.announce_if_whole()
 

@@ -96,8 +96,12 @@ def lost_lines() -> dict[str, int]:
     return {"held_back": sum(held_back), "dropped": sum(writer.dropped for writer in writers)}
 
 
+SAME: Final = ("event", "tenant", "code", "reason", "link")
+"""What makes two lines of one level and logger lines of one cause."""
+
+
 class _Restrained(logging.Filter):
-    """Holds back a line if one of the same cause was just written: level, logger, message, tenant, code and reason."""
+    """Holds back a line if one of its cause was just written: one of its level and logger that has the same `SAME`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,7 +111,7 @@ class _Restrained(logging.Filter):
         if record.levelno >= logging.CRITICAL:
             return True
         told = record.msg if isinstance(record.msg, dict) else {"event": record.msg}
-        words = [str(told.get(name)) for name in ("event", "tenant", "code", "reason")]
+        words = [str(told.get(name)) for name in SAME]
         held_back = self.restraint.may_say((record.levelno, record.name, *words), time.monotonic())
         record.held_back = held_back
         return held_back is not None

@@ -46,6 +46,7 @@ class Process:
         self.broker: Final = Broker(
             _broker_options(settings, redis_url), microseconds, inbound.deliveries.deliver, inbound.say_gap
         )
+        inbound.redis_microseconds = self.broker.clock.microseconds
         connections = Connections(inbound.hub, self.broker.presence, counts, time.time)
         connections.flushes.append(sockets.heard_out.over)
         self.tenants: Final = Tenants(self.broker, settings.known_tenants(), connections.tenants)

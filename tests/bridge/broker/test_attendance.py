@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import redis as redis_py
 from redis.asyncio import Redis
 
 from bridge.broker import attendance as module
@@ -37,7 +39,8 @@ async def test_a_process_that_lives_and_does_not_listen_is_noticed(redis_url: st
         await redis.zadd(Addresses(prefix).processes, {"deaf": 4_000_000_000})
         assert not await do_all_listen(one)
         await redis.zadd(Addresses(prefix).processes, {"deaf": 1})  # its lease is over: it is dead
-        assert await do_all_listen(one)
+        assert not await do_all_listen(one)  # what is asked about may have been said before
+        await until_true(lambda: do_all_listen(one))
 
 
 async def test_who_loses_the_link_that_hears_is_missed_until_it_is_back(redis_server: StartRedis, prefix: str) -> None:
@@ -51,6 +54,20 @@ async def test_who_loses_the_link_that_hears_is_missed_until_it_is_back(redis_se
         server.execute("ACL", "SETUSER", "default", "+subscribe")
         await until(lambda: one.subscriber.is_up and other.subscriber.is_up)
         await until_true(lambda: do_all_listen(one))
+
+
+async def test_who_is_seen_to_listen_hears_what_is_said_to_its_clients(redis_server: StartRedis, prefix: str) -> None:
+    """Its own channel is the last that a process subscribes to."""
+    server = redis_server()
+    async with listening(server.url, prefix) as one:
+        await one.subscriber.hold([b"c"])
+        with redis_py.Redis.from_url(server.url) as client, client.monitor() as seen:
+            await asyncio.to_thread(server.execute, "CLIENT", "KILL", "TYPE", "pubsub")
+            await until(lambda: one.subscriber.is_up)
+            asked: list[str] = []
+            while not any("{probe}:of:" in command for command in asked):
+                asked.append(await asyncio.to_thread(lambda: seen.next_command()["command"]))
+        assert next(command for command in asked if command.startswith("SUBSCRIBE")) == "SUBSCRIBE c"
 
 
 async def test_who_was_away_itself_does_not_know_for_a_while(redis_server: StartRedis, prefix: str) -> None:

@@ -106,6 +106,17 @@ async def test_a_wrong_password_is_a_link_error(redis_server: StartRedis, seen: 
         await opened(f"redis://:wrong@127.0.0.1:{server.port}/0", seen)
 
 
+async def test_a_server_that_lets_nobody_give_names_is_used_without(redis_server: StartRedis, seen: Replies) -> None:
+    server = redis_server("--rename-command", "CLIENT", "")
+    links = pool(server.url, "test-link")
+    with pytest.raises(LinkError, match="SETNAME"):
+        await open_link(links, seen.take, seen.lose)
+    link = await open_link(links, seen.take, seen.lose)
+    link.write(pack("PING"))
+    assert await seen.first(1) == [b"PONG"]
+    link.end()
+
+
 async def test_where_nobody_listens_is_a_link_error(seen: Replies) -> None:
     with pytest.raises(LinkError, match="ConnectionError"):
         await opened(f"redis://127.0.0.1:{free_port()}/0", seen)

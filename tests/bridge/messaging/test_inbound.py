@@ -63,6 +63,17 @@ async def test_everyone_is_told_since_when_the_bus_was_silent(listening: Listeni
         assert (gap["cmd"], gap["payload"]) == ("GAP", {"from": BEFORE, "to": AFTER})
 
 
+@pytest.mark.parametrize("seconds", [3_600, -3_600])
+async def test_where_the_own_clock_is_wrong_the_gap_covers_the_time_by_both(listening: Listening, seconds: int) -> None:
+    """Messages bear the time of whichever process said them."""
+    listening.inbound.redis_microseconds = lambda: TEN + seconds * 1_000_000
+    listening.inbound.say_gap(1.5)
+    (gap,) = listening.heard("acme")
+    behind = {"from": "2026-01-01T08:59:58.500000Z", "to": AFTER}
+    ahead = {"from": BEFORE, "to": "2026-01-01T11:00:00.000000Z"}
+    assert gap["payload"] == (ahead if seconds > 0 else behind)
+
+
 @pytest.mark.parametrize(("tenant", "told"), [("acme", ["acme"]), ("", ["acme", "other"])])
 async def test_where_messages_are_left_out_those_are_told_who_might_have_heard_them(
     listening: Listening, monkeypatch: pytest.MonkeyPatch, tenant: str, told: list[str]

@@ -79,6 +79,10 @@ async def test_at_the_end_everyone_hears_what_waits_then_why_it_ends_and_then_it
     assert len(process.messaging.connections) == 0
 
 
+async def test_a_gap_is_by_the_clock_of_redis_too(process: Process) -> None:
+    assert process.messaging.inbound.redis_microseconds == process.broker.clock.microseconds
+
+
 async def test_who_begins_and_who_ends_is_recorded(process: Process) -> None:
     recorder = process.records.recorder
     connection = opened(process, [])

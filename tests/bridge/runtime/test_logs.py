@@ -133,6 +133,13 @@ def test_of_one_cause_there_is_one_line_a_second_which_says_what_was_held_back(
     assert lost_lines() == {"held_back": 999 * 6, "dropped": 0}
 
 
+def test_a_link_does_not_hold_back_what_is_said_of_another(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("json", "info")
+    for link in ("subscriber", "bus", "bus"):
+        structlog.get_logger("bridge.test").warning("redis_link_lost", link=link)
+    assert [line["link"] for line in lines(capsys)] == ["subscriber", "bus"]
+
+
 def test_what_is_critical_is_always_said(capsys: pytest.CaptureFixture[str]) -> None:
     configure("json", "info")
     for _ in range(10):
