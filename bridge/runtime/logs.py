@@ -135,7 +135,14 @@ def _redact_event(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _redacted(name: str, value: object) -> object:
-    """The value without credentials. Values of the formatter itself (names with `_`) and numbers stay as they are."""
+    """The value without credentials. Values of the formatter itself (names with `_`) and numbers stay as they are.
+
+    So do lists of texts in which nothing is to be cut out; anything else becomes text.
+    """
     if name.startswith("_") or value is None or isinstance(value, int | float):
         return value
-    return REDACTED if CREDENTIAL_NAME.search(name) else redact(value if isinstance(value, str) else repr(value))
+    if CREDENTIAL_NAME.search(name):
+        return REDACTED
+    text = redact(value if isinstance(value, str) else repr(value))
+    is_plain = isinstance(value, list) and all(isinstance(one, str) for one in value) and text == repr(value)
+    return value if is_plain else text

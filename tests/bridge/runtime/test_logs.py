@@ -29,6 +29,15 @@ def test_an_event_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> Non
     assert line == expected | {"ok": True, "no": None}
 
 
+def test_several_names_are_a_list_in_json_unless_something_is_cut_out(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("json", "info")
+    held, pair = ["lost_percent", "quiet_days"], ["x-api-key", "hush"]
+    structlog.get_logger("bridge.test").info("guard_held", guards=held, pair=pair, token=["hush"], seen=["?jwt=hush"])
+    (line,) = lines(capsys)
+    assert (line["guards"], line["token"]) == (held, "[redacted]")
+    assert "hush" not in str(line)
+
+
 def test_other_libraries_log_by_the_same_formatter(capsys: pytest.CaptureFixture[str]) -> None:
     configure("json", "info")
     logging.getLogger("uvicorn.error").error('"WebSocket %s" refused', "/ws?jwt=hush")
