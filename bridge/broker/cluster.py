@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 import redis
-from redis.exceptions import RedisError
+from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, RedisError, TryAgainError
 
 SENTENCE: Final = (
     "this is a node of a Redis Cluster, which answers for a part of the keys alone: name a single Redis or Valkey "
@@ -15,10 +15,13 @@ _ERROR: Final = re.compile(
     r"(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN|CROSSSLOT)\b|.*(?:Hash slot not served|hash to the same slot)"
 )
 
+_ERRORS: Final = (AskError, TryAgainError, ClusterDownError, ClusterCrossSlotError)
+"""In these redis-py keeps the text without its first word, by which it is known. One that is MOVED is an `AskError`."""
+
 
 def is_of_cluster(error: object) -> bool:
     """Whether only a server in cluster mode answers with this error."""
-    return _ERROR.match(str(error)) is not None
+    return isinstance(error, _ERRORS) or _ERROR.match(str(error)) is not None
 
 
 def explained(error: object) -> str:

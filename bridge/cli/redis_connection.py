@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bridge.broker.addresses import Addresses
+from bridge.broker.cluster import explained
 from bridge.broker.configuration_marks import read_marks
 from bridge.broker.private_server import find_url
 from bridge.cli.options import fail
@@ -33,7 +34,7 @@ def with_redis(settings: Settings, work: Callable[[Redis], Awaitable[Result]]) -
     try:
         return asyncio.run(_run(url, work))
     except (RedisError, OSError, ValueError) as error:
-        fail(f"{redact(url)}: {error}")
+        fail(f"{redact(url)}: {explained(error)}")
 
 
 def warn_of_others(settings: Settings) -> None:
