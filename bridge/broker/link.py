@@ -24,6 +24,7 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool, parse_u
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from bridge.broker.cluster import explained
 from bridge.broker.refusal import LinkError, refusal_in
 
 Replies = Sequence[object]
@@ -293,7 +294,7 @@ class Keeper:
         """Log a reason once, not at each attempt."""
         if trouble != self._trouble:
             self._trouble = trouble
-            log.warning("redis_unreachable", link=self._name, reason=trouble)
+            log.warning("redis_unreachable", link=self._name, reason=explained(trouble))
 
     def _end(self) -> None:
         self._ended.set()

@@ -1,8 +1,9 @@
 """The settings that are plain values, in sections. They only hold and validate values; they act on nothing."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from platformdirs import user_state_path
 from pydantic import AfterValidator, BaseModel, Field, field_validator
@@ -15,6 +16,7 @@ from bridge.config.hosts import origin_setting
 from bridge.config.tables import TenantName
 
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
+_DATABASE: Final = re.compile(r"(?:/[0-9]*)?")
 MESSAGES_IN_OUTBOX: Final = 2
 """An outbox holds so many of the largest messages, whatever `outbox_bytes` says."""
 
@@ -117,16 +119,27 @@ class RecordSettings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+def _check_database(address: SplitResult) -> None:
+    """Raise `ValueError` if it is no number: redis-py would take database 0, which may be another deployment's."""
+    if address.scheme in ("redis", "rediss") and _DATABASE.fullmatch(address.path) is None:
+        raise ValueError(
+            "after the host comes the number of a database or nothing, as in redis://host:6379/0; in a password write "
+            "/ as %2F and @ as %40"
+        )
+
+
 def _check_redis_url(url: str) -> None:
     """Raise `ValueError` if redis-py cannot make a connection object from this URL.
 
     It connects to nothing, and its messages quote no part of the URL: that may be a password.
     """
     try:
-        _port = urlsplit(url).port
+        parts = urlsplit(url)
+        _port = parts.port
     except ValueError:
         # The error's own text may contain a part of the password.
         raise ValueError("its host and port cannot be read; in a password write / as %2F and # as %23") from None
+    _check_database(parts)
     options: dict[str, Any] = {**parse_url(url)}
     connection, given = options.pop("connection_class", Connection), {}
     for name, value in options.items():

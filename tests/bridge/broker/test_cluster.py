@@ -2,8 +2,12 @@
 
 import pytest
 from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, MovedError, TryAgainError
+from structlog.testing import capture_logs
 
+from bridge.broker.bus import Bus
 from bridge.broker.cluster import SENTENCE, explained, is_cluster, is_of_cluster
+from bridge.broker.link import pool
+from tests.bridge.broker.parts import running, until
 from tests.bridge.cli.running import run, sentence
 from tests.conftest import StartRedis
 from tests.ports import free_port
@@ -45,6 +49,15 @@ def test_a_server_is_asked_what_it_is(redis_server: StartRedis) -> None:
     assert is_cluster(url.replace("/0", "/2"))
     assert not is_cluster(redis_server().url)
     assert not is_cluster("redis://127.0.0.1:1/0")
+
+
+async def test_a_bridge_that_meets_one_later_says_so_too(redis_server: StartRedis) -> None:
+    bus = Bus(pool(redis_server(*cluster()).url, "test-bus"), b"nobody")
+    with capture_logs() as logged:
+        async with running(bus):
+            await until(lambda: bus.refusal is not None)
+            assert SENTENCE in str(bus.refusal)
+    assert SENTENCE in logged[0]["reason"]
 
 
 @pytest.mark.usefixtures("loggers_as_they_were")

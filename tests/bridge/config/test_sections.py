@@ -49,6 +49,8 @@ def test_a_relative_data_dir_is_below_the_working_directory_however_it_is_given(
         pytest.param("@h/0?retry=3", "no option 'retry'", id="an option that no text can be"),
         pytest.param("@h/0?socket_timeout=abc", "'socket_timeout'", id="no number"),
         pytest.param("@h:port/0", "host and port cannot be read", id="no port"),
+        pytest.param("@h/staging", "number of a database or nothing, as in redis://host:6379/0", id="no number of one"),
+        pytest.param("p@ss/w@h/0", "in a password write / as %2F and @ as %40", id="a password that is a path"),
         pytest.param("#/@h/0", "in a password write / as %2F and # as %23", id="a password that ends the host"),
     ],
 )
