@@ -50,16 +50,16 @@ class TooLarge(PlainTextResponse):
 
 async def post(request: Request, session: Session, most_bytes: int) -> Response:
     """Handle the packets of one POST in order; its body may have at most `most_bytes`."""
-    if not _may_begin(session, is_under_way=session.posts >= MOST_POSTS):
+    if not _may_begin(session, is_under_way=session.budget.posts >= MOST_POSTS):
         return WrongWay()
-    session.posts += 1
+    session.budget.posts += 1
     vouch_for(request.scope, session)
     try:
-        async with session.posting:
+        async with session.budget.posting:
             await session.budget.turn(session.holder)
             return await _take(request, session, most_bytes)
     finally:
-        session.posts -= 1
+        session.budget.posts -= 1
 
 
 async def poll(request: Request, session: Session) -> Response | None:

@@ -50,8 +50,6 @@ class Session:
         self.budget: Final = PacketBudget(home.budget, address)
         self.namespaces: Final = Namespaces()
         self.is_polling = self.is_left = False
-        self.posting: Final = asyncio.Lock()
-        self.posts = 0
         self.when_joined: Callable[[Holder], None] = _nobody_pays
         """Called with the holder that pays from now on, each time the client has joined a namespace."""
         self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()

@@ -197,6 +197,7 @@ TOKENS_THAT_DO_NOT_COME: Final = {
     "never": "() => new Promise(() => {})",
     "thrown": "() => { throw new Error('no token'); }",
     "rejected": "() => Promise.reject(new Error('no token'))",
+    "no text": "() => ({ token: '…' })",
 }
 
 
@@ -360,11 +361,11 @@ def test_a_client_that_is_closed_when_something_is_dropped_stays_closed(bridge: 
     assert (ann.evaluate("client.state"), states(ann)[-1]) == ("closed", "closed")
 
 
-@pytest.mark.parametrize(("burst", "rate"), [(1, 10), (2, 4), (3, 20)])
+@pytest.mark.parametrize(("burst", "rate"), [(1, 2), (2, 4), (3, 4)])
 def test_it_keeps_within_the_tightest_limits(bridge: StartBridge, visitor: Visitor, burst: int, rate: int) -> None:
     ann = started(visitor, bridge(config=f"messages_per_second = {rate}\nburst = {burst}\n").url)
-    ann.evaluate("() => { for (let at = 0; at < 6; at += 1) client.say(`line ${at}`); }")
-    until(ann, "heard.msg.length === 6")
+    ann.evaluate("() => { for (let at = 0; at < 3; at += 1) client.say(`line ${at}`); }")
+    until(ann, "heard.msg.length === 3")
     assert ann.evaluate("[heard.error.length, heard.dropped.length]") == [0, 0]
 
 
