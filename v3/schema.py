@@ -16,8 +16,14 @@ Schema = dict[str, Any]
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 IDENTIFIER: Final = "urn:aether:ws-message-v3"
 DEFINITIONS: Final = "#/$defs/"
-NAME: Final = r"^(?:(?!v2-)(?![0-9]+$)(?!server$)[A-Za-z0-9_-]{1,64}|v2-(?:[A-Za-z0-9-]|_[0-9a-f]{2})+)(?!\n)$"
-"""A Vision ID, or the name that a V2 id has here. `(?!\\n)`: in Python `$` also matches before a line break."""
+_OF_V3: Final = "(?!v2-)(?![0-9]+$)(?!server$)[A-Za-z0-9_-]{1,64}"
+_NEEDED: Final = "(?=[0-9]+$|server$|v2-|.*_|.{65})"
+_ESCAPED: Final = "_(?:[0189a-f][0-9a-f]|2[0-9a-cef]|3[a-f]|[46]0|5[b-f]|7[b-f])"
+NAME: Final = rf"^(?:{_OF_V3}|v2-{_NEEDED}(?:[A-Za-z0-9-]|{_ESCAPED})+)(?!\n)$"
+"""A Vision ID, or the name that a V2 id has here: who needs none has none, and what need not be is not escaped.
+
+`(?!\\n)`: in Python `$` also matches before a line break.
+"""
 _GROUP: Final = {"msg_type": "msg", "target": "group", "msg": "Hello team!"}
 _DIRECT: Final = {"msg_type": "cmd", "target": "direct", "to_id": "device_xyz789", "cmd": "RELOAD_UI"}
 _BY_SERVER: Final = {"from_id": "device_abc123", "group_id": "group_abc123", "sent_at": "2026-01-01T12:00:00.000000Z"}

@@ -27,7 +27,7 @@ from bridge.tenants.id_map import Replacement
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 
-_BEARER: Final = HTTPBearer(scheme_name="Bearer", description="A key that has `admin = true`.", auto_error=False)
+_BEARER: Final = HTTPBearer(scheme_name="Bearer", description="A key that has a `role`.", auto_error=False)
 JsonFact = dict[str, Any]
 
 

@@ -26,8 +26,8 @@ HEADERS: Final = {
 _PACE: Final = "../pace"
 """What both need, beside their folders."""
 _AETHER: Final = (
-    *("about", "link", "network", "polling", "return", "waiting", "options"),
-    *("missed", _PACE, "speech", "client"),
+    *("about", "link", "network", _PACE, "polling", "return", "waiting", "options"),
+    *("missed", "speech", "client"),
 )
 _SHIM: Final = (
     *("json", "names", "lenient", "words", "upgrade", "downgrade", "shape", "interpreter"),

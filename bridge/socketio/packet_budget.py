@@ -1,6 +1,6 @@
 """The budget of one session that polls: each packet of a POST waits for its turn, and is charged. It reads no packet.
 
-A POST is answered when all its packets were handled, and a session may have one POST at a time. So a client that is
+A POST is answered when all its packets were handled, and a session has one POST handled at a time. So a client that is
 over its budget waits, and nobody waits for it. With a WebSocket the socket's own reader does this
 (`sockets/reader.py`).
 """
@@ -22,6 +22,10 @@ class PacketBudget:
         self._account: Final = budget.connection()
         self.stranger: Final = budget.stranger(address)
         """Who pays while the client is in no namespace."""
+        self.posting: Final = asyncio.Lock()
+        """Held while the packets of one POST are handled."""
+        self.posts = 0
+        """POSTs that are handled, or wait for that."""
 
     async def turn(self, holder: Holder) -> None:
         """Return when one more packet may be handled. `holder`: who pays."""

@@ -1,6 +1,10 @@
 """HTTP long polling of Engine.IO: a POST brings packets, a GET (poll) waits for packets. It does not check the origin.
 
-A second poll or a second POST while one is under way ends the session: it would be unclear which of the two came first.
+When the client goes away during a poll its session ends, a moment later: the farewell of a page that is left comes by
+another connection.
+
+A second poll while one is under way ends the session: it would be unclear which of the two came first. A second POST
+waits for the first, since a page that is left waits for nothing; a third ends the session.
 It must never wait for the session's client.
 """
 
@@ -17,6 +21,8 @@ from bridge.socketio.session import Session
 from bridge.sockets.ports import nothing, pay, vouch, when_gone
 from bridge.sockets.request_body import TooLong, read_body
 
+MOST_POSTS: Final = 2
+"""One whose packets are handled, and one that waits."""
 _SEPARATOR: Final = packets.SEPARATOR.decode()
 _WRONG_WAY: Final = {"code": 3, "message": "Send this session's packets in the way of its transport."}
 
@@ -44,15 +50,16 @@ class TooLarge(PlainTextResponse):
 
 async def post(request: Request, session: Session, most_bytes: int) -> Response:
     """Handle the packets of one POST in order; its body may have at most `most_bytes`."""
-    if not _may_begin(session, is_under_way=session.is_posting):
+    if not _may_begin(session, is_under_way=session.budget.posts >= MOST_POSTS):
         return WrongWay()
-    session.is_posting = True
+    session.budget.posts += 1
     vouch_for(request.scope, session)
     try:
-        await session.budget.turn(session.holder)
-        return await _take(request, session, most_bytes)
+        async with session.budget.posting:
+            await session.budget.turn(session.holder)
+            return await _take(request, session, most_bytes)
     finally:
-        session.is_posting = False
+        session.budget.posts -= 1
 
 
 async def poll(request: Request, session: Session) -> Response | None:
@@ -60,13 +67,13 @@ async def poll(request: Request, session: Session) -> Response | None:
 
     `None`: there is no such session any more, and the client should connect again.
     """
-    if session.engine.is_told:
+    if session.engine.is_told or session.is_left:
         return None
     if not _may_begin(session, is_under_way=session.is_polling):
         return WrongWay()
     session.is_polling = True
     vouch_for(request.scope, session)
-    when_gone(request.scope, lambda: session.end(1001, "the client went away"))
+    when_gone(request.scope, session.leave)
     try:
         await session.budget.turn(session.holder)
         body = await session.answer(_most_packets(request))

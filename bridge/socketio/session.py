@@ -31,6 +31,9 @@ NO_OBJECT: Final = "Send `auth` as one small object, such as {api_key, group_id,
 LAST_WORDS_SECONDS: Final = 0.5
 """How long after a refusal a client in no namespace is kept, so that it receives the refusal."""
 
+FAREWELL_SECONDS: Final = 2.0
+"""How long a client is heard after its poll was given up: longer than a new connection takes."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -46,7 +49,7 @@ class Session:
         self.transport: Final = Transport(engine, home, wire, lambda: self.refuse("slow_consumer"))
         self.budget: Final = PacketBudget(home.budget, address)
         self.namespaces: Final = Namespaces()
-        self.is_polling = self.is_posting = False
+        self.is_polling = self.is_left = False
         self.when_joined: Callable[[Holder], None] = _nobody_pays
         """Called with the holder that pays from now on, each time the client has joined a namespace."""
         self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
@@ -241,6 +244,11 @@ class Session:
         if self.engine.transport == "websocket":
             self._home.forget(self.sid)
         self._lose()
+
+    def leave(self) -> None:
+        """End the session soon, since its poll is gone: what the client says in farewell may still be on its way."""
+        self.is_left = True
+        asyncio.get_running_loop().call_later(FAREWELL_SECONDS, self.end, 1001, "the client went away")
 
     def abort(self) -> None:
         """End the session at once; waiting packets are dropped."""

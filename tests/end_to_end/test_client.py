@@ -40,6 +40,15 @@ window.WebSocket = class extends EventTarget {
 };"""
 
 
+SLOW_WEBSOCKET: Final = """window.WebSocket = class extends WebSocket {
+  send(text) {
+    const [before, milliseconds] = [this.sent ?? Promise.resolve(), text.length / 1000];
+    this.sent = before.then(() => new Promise((resolve) => setTimeout(resolve, milliseconds)));
+    this.sent.then(() => super.send(text));
+  }
+};"""
+
+
 @pytest.fixture
 def socketio_server() -> Iterator[SocketIoServer]:
     with SocketIoServer.running() as server:
@@ -188,6 +197,7 @@ TOKENS_THAT_DO_NOT_COME: Final = {
     "never": "() => new Promise(() => {})",
     "thrown": "() => { throw new Error('no token'); }",
     "rejected": "() => Promise.reject(new Error('no token'))",
+    "no text": "() => ({ token: '…' })",
 }
 
 
@@ -312,6 +322,60 @@ def test_what_was_said_by_a_page_that_polls_is_heard_when_it_is_left(bridge: Sta
     ann = connected(visitor, served.url, transports=["polling"])
     ann.evaluate("() => { for (const text of ['a', 'b', 'c']) client.say(text); location.href = '/elsewhere'; }")
     until(bob, "heard.msg.length === 3")
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_what_a_page_says_at_its_end_is_heard(bridge: StartBridge, visitor: Visitor, transport: str) -> None:
+    """More than may be on its way at once, and from a listener of the page that was added after the client's own."""
+    served = bridge("--socketio")
+    bob = connected(visitor, served.url, client_id="bob")
+    ann = connected(visitor, served.url, transports=[transport])
+    ann.evaluate("() => addEventListener('pagehide', () => client.say('farewell'))")
+    ann.evaluate(
+        "() => { for (let at = 0; at < 120; at += 1) client.say(`line ${at}`); location.href = '/elsewhere'; }"
+    )
+    until(bob, "heard.msg.length === 121")
+    assert bob.evaluate("heard.msg.every(({ msg }, at) => msg === (at < 120 ? `line ${at}` : 'farewell'))")
+
+
+@pytest.mark.parametrize("count", [1, 60])
+def test_what_was_said_by_who_polls_and_closes_is_heard(bridge: StartBridge, visitor: Visitor, count: int) -> None:
+    served = bridge("--socketio")
+    bob = connected(visitor, served.url, client_id="bob")
+    for number in range(1, 6):
+        ann = connected(visitor, served.url, transports=["polling"])
+        ann.evaluate("(count) => { for (let at = 0; at < count; at += 1) client.say(`${at}`); client.close(); }", count)
+        until(bob, f"heard.msg.length === {count * number}")
+        assert ann.evaluate("heard.dropped") == []
+
+
+def test_a_client_that_is_closed_when_something_is_dropped_stays_closed(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge()
+    ann = connected(visitor, served.url, answerSeconds=0.5, transports=["websocket"])
+    ann.evaluate("() => { client.on('dropped', () => client.close()); }")
+    served.freeze()
+    ann.evaluate("() => { client.say('one'); }")
+    until(ann, "heard.dropped.length === 1")
+    served.thaw()
+    ann.wait_for_timeout(1_000)  # it would be back after 0.1 s
+    assert (ann.evaluate("client.state"), states(ann)[-1]) == ("closed", "closed")
+
+
+@pytest.mark.parametrize(("burst", "rate"), [(1, 2), (2, 4), (3, 4)])
+def test_it_keeps_within_the_tightest_limits(bridge: StartBridge, visitor: Visitor, burst: int, rate: int) -> None:
+    ann = started(visitor, bridge(config=f"messages_per_second = {rate}\nburst = {burst}\n").url)
+    ann.evaluate("() => { for (let at = 0; at < 3; at += 1) client.say(`line ${at}`); }")
+    until(ann, "heard.msg.length === 3")
+    assert ann.evaluate("[heard.error.length, heard.dropped.length]") == [0, 0]
+
+
+def test_a_slow_line_is_not_taken_for_a_lost_one(bridge: StartBridge, visitor: Visitor) -> None:
+    """No answer comes through behind two megabytes in time, so no more is on its way than does."""
+    ann = connected(visitor, bridge().url, before=(SLOW_WEBSOCKET,), answerSeconds=1, transports=["websocket"])
+    ann.evaluate("() => { for (let at = 0; at < 40; at += 1) client.say('x'.repeat(50_000)); }")
+    until(ann, "heard.msg.length === 40")
+    assert states(ann) == ["open"]
+    assert ann.evaluate("heard.dropped.length") == 0
 
 
 def test_a_page_that_is_shown_again_comes_back(bridge: StartBridge, visitor: Visitor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bridge.socketio.pending_sessions import CONNECT_SECONDS
 from tests.conftest import StartBridge
 from tests.end_to_end.clients import client, denied, eventually, v3_path
 from tests.end_to_end.configuration import QUIET
@@ -541,7 +543,10 @@ def handshakes(count: int) -> bytes:
 
 
 async def test_sessions_that_never_connect_are_bounded_and_end(bridge: StartBridge) -> None:
-    """Also a post that never ends, and a websocket; meanwhile there is room for whoever comes another way."""
+    """Also a post that never ends, and a websocket; meanwhile there is room for whoever comes another way.
+
+    On a machine so busy that the first have ended before the last come, there are never too many, and nobody gives way.
+    """
     running = bridge("--socketio", config=QUIET)
     async with (
         poller(running) as io,
@@ -552,13 +557,14 @@ async def test_sessions_that_never_connect_are_bounded_and_end(bridge: StartBrid
         await io.enter("/v3", v3_ids("before"))
         before = resident_bytes(running)
         await endless.send(post(io.sid, {"Content-Length": "1000"}, b"3"))
-        statuses = set()
+        statuses, began = set(), time.monotonic()
         for _ in range(25):
             await many.send(handshakes(100))
             statuses |= {(await many.answer()).status for _ in range(100)}
         assert statuses == {200}  # whoever comes is let in, and the longest waiting gives way
+        were_all_there = time.monotonic() - began < CONNECT_SECONDS
         await mute.rest(5)
-        assert await metric(running, "bridge_socketio_displaced_total") > 0
+        assert await metric(running, "bridge_socketio_displaced_total") > 0 or not were_all_there
         assert resident_bytes(running) - before < 40 * MIB
         async with client(running, v3_path("talk", "raw")) as raw:
             assert await raw.is_served()

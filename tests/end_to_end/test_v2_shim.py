@@ -73,6 +73,15 @@ def blank(visitor: Visitor, bridge: BridgeProcess, attributes: str = "", page: s
     return visitor.open(page)
 
 
+LATE: Final = """window.WebSocket = class extends WebSocket {
+  send(text) {
+    this.held ??= [];
+    if (this.held.push(text) > 1) return;
+    setTimeout(() => { for (const one of this.held.splice(0)) super.send(one); }, 300);
+  }
+};"""
+
+
 def lines(page: Page, kind: str) -> Any:
     return page.locator(f"#log .{kind}")
 
@@ -420,6 +429,17 @@ def test_a_page_that_says_too_much_is_told_so_and_nothing_is_lost_unseen(
     count = "(one) => told.filter(([, data]) => (data ?? '').includes?.(one)).length"
     until(page, f"(({count})('\"n\"') + ({count})('rate_limited')) === 1100")
     assert page.evaluate(f"({count})('rate_limited')") <= 100
+
+
+def test_what_arrives_late_and_all_at_once_is_not_too_much(bridge: StartBridge, visitor: Visitor) -> None:
+    served = bridge(config=f"{QUIET}messages_per_second = 200\nburst = 20\n{LIMITED}")
+    visitor.site.add("/late", f"<!doctype html><head><script>{LATE}</script>{script_line(served, '')}</head>")
+    page = visitor.open("/late")
+    collected(page, f"{served.websocket_url}/ws/group/g/client/42?{with_key('web')}")
+    until(page, "socket.readyState === 1")
+    page.evaluate("() => { for (let n = 0; n < 60; n += 1) socket.send(JSON.stringify({ n })); }")
+    until(page, "told.filter(([, data]) => (data ?? '').includes?.('client_id')).length === 60")
+    assert page.evaluate("told.filter(([, data]) => (data ?? '').includes?.('rate_limited')).length") == 0
 
 
 def test_the_dialect_comes_from_the_bridge(

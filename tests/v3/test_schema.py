@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import jsonschema_rs
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from v3.messages import DEFAULT_GROUP, SERVER_ID, Unreadable, WS_Message_V3, content_of, is_vision_id, write
 from v3.refusals import REFUSALS, error
 from v3.said import check_event, read_said
-from v3.schema import DEFINITIONS, DIALECT, definitions, json_schema
+from v3.schema import DEFINITIONS, DIALECT, NAME, definitions, json_schema
 
 WHOLE = json_schema()
 NOW = "2026-01-01T12:00:00.000000Z"
@@ -90,6 +91,12 @@ def is_taken(frame: object) -> bool:
 
 def is_name(name: str) -> bool:
     return is_vision_id(name) or name.startswith("v2-")
+
+
+def test_the_name_of_a_v2_id_is_one_that_some_v2_id_has() -> None:
+    right = ["v2-42", "v2-a_20b", "v2-a_5fb_20", "v2-server", "v2-v2-a", f"v2-{'a' * 65}"]
+    wrong = ["v2-", "v2-A", "v2-a-b", "v2-_41_20", "v2-_2d_20", "v2-_2D", "v2-42\n"]
+    assert [name for name in right + wrong if re.search(NAME, name)] == right
 
 
 @pytest.mark.parametrize("frame", RIGHT_OR_WRONG, ids=json.dumps)

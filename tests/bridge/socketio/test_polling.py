@@ -53,7 +53,7 @@ async def test_a_session_that_is_over_its_budget_waits_and_nobody_else_does(visi
     session, other = await visit.home.joined("/v3"), await visit.home.joined("/v3")
     session.budget.spent(Holder(), 10**9, 10**6)
     late = asyncio.create_task(visit.post(session.sid, EVENT))
-    await until(lambda: session.is_posting)
+    await until(lambda: session.budget.posts)
     assert (await visit.post(other.sid, EVENT)).text == "ok"
     assert (late.done(), visit.home.v3.guests[0].received) == (False, [])
     late.cancel()
@@ -128,15 +128,29 @@ async def test_two_polls_at_once_close_the_session(visit: Visit) -> None:
     assert code_of(session) == 1002
 
 
-async def test_two_posts_at_once_close_the_session(visit: Visit) -> None:
+async def test_a_second_post_waits_for_the_first_and_a_third_closes_the_session(visit: Visit) -> None:
     visit.home.v3.is_open.clear()
     session = await visit.home.begin()
     first = asyncio.create_task(visit.post(session.sid, "40/v3,{}"))
-    await until(lambda: session.is_posting)
-    second = await visit.post(session.sid, "3")
-    assert (second.status_code, second.json()["code"], code_of(session)) == (400, 3, 1002)
+    await until(lambda: session.budget.posts == 1)
+    second = asyncio.create_task(visit.post(session.sid, "3"))
+    await until(lambda: session.budget.posts == 2)
+    assert not second.done()
+    third = await visit.post(session.sid, "3")
+    assert (third.status_code, third.json()["code"], code_of(session)) == (400, 3, 1002)
     visit.home.v3.is_open.set()
-    assert (await first).status_code == 200
+    assert ((await first).status_code, (await second).status_code) == (200, 400)
+
+
+async def test_the_farewell_of_a_page_that_is_left_is_said_after_what_is_under_way(visit: Visit) -> None:
+    """Its poll is given up at once, and its last post waits for no answer."""
+    session = await visit.home.joined("/v3")
+    session.leave()
+    assert (await visit.get(f"{POLLING}&sid={session.sid}")).status_code == 400
+    said = [visit.post(session.sid, f'42/v3,["message",{{"n":{n}}}]{tail}') for n, tail in ((1, ""), (2, "\x1e1"))]
+    assert [answer.status_code for answer in await asyncio.gather(*said)] == [200, 200]
+    assert [text for text, _receipt in visit.home.v3.guests[0].received] == ['{"n":1}', '{"n":2}']
+    assert reason_of(session) == "closed by the client"
 
 
 async def test_a_poll_whose_client_goes_away_ends_its_session(visit: Visit) -> None:

@@ -4,14 +4,14 @@
 import { addressOf, authOf, originOf, SocketLink } from "./link.js";
 import { Missed } from "./missed.js";
 import { watchNetwork } from "./network.js";
-import { optionsFrom } from "./options.js";
+import { optionsFrom, transportFor } from "./options.js";
 import { PollingLink } from "./polling.js";
 import { comesBackChanged, pauseAfter, tokenFrom } from "./return.js";
-import { Speech } from "./speech.js";
+import { contentOf, Speech } from "./speech.js";
 import { Waiting } from "./waiting.js";
 
-const FAILURES_BEFORE_POLLING = 2;
 const LONGEST_PROBE_SECONDS = 10;
+const AGAIN_MILLISECONDS = 1000; // after a refusal
 
 export function connect(options) {
   return new AetherClient(options);
@@ -96,6 +96,7 @@ export class AetherClient extends EventTarget {
   // What was said before is said still, or told as dropped.
   close(code = 1000, reason = "") {
     if (this.#state === "closed") return;
+    this.#speech.hurry();
     const isSaid = this.#leave(code, reason);
     this.#finish({ code, reason }, isSaid);
   }
@@ -128,19 +129,13 @@ export class AetherClient extends EventTarget {
       return;
     }
     this.#openedAt = null;
-    this.#transport = this.#chosen();
+    this.#transport = transportFor(this.#options, this.#unopened);
     const options = { ...this.#options, jwt: token };
     const [milliseconds, events] = [options.answerSeconds * 1000, this.#events(() => link)];
     const link = this.#transport === "polling"
       ? new PollingLink(originOf(options), authOf(options), milliseconds, events)
       : new SocketLink(options.WebSocket, addressOf(options), milliseconds, events);
     this.#link = link;
-  }
-
-  #chosen() {
-    const { transports, WebSocket } = this.#options;
-    const isBlocked = this.#unopened >= FAILURES_BEFORE_POLLING || !WebSocket;
-    return transports.includes("polling") && (isBlocked || !transports.includes("websocket")) ? "polling" : "websocket";
   }
 
   // What a link tells, as long as it is ours.
@@ -153,12 +148,18 @@ export class AetherClient extends EventTarget {
     };
   }
 
-  // Admitted is who gets the first heartbeat back: until then nothing else is said.
   #linked() {
     if (this.#transport === "websocket") this.#unopened = 0;
     this.#openedAt = undefined;
-    this.#beat().then((answer) => this.#admitted(answer), () => {});
+    this.#enter(this.#link);
     this.#heartbeats = setInterval(() => this.#beat().catch(() => {}), this.#options.heartbeatSeconds * 1000);
+  }
+
+  // Admitted is who gets the first heartbeat back: until then nothing else is said.
+  async #enter(link) {
+    const answer = await this.#beat().catch(() => undefined);
+    if (answer && link === this.#link) this.#admitted(answer);
+    else setTimeout(() => link === this.#link && this.#enter(link), AGAIN_MILLISECONDS);
   }
 
   #admitted(answer) {
@@ -187,6 +188,7 @@ export class AetherClient extends EventTarget {
     return {
       changed: () => this.#probe(),
       online: () => this.#returnNow() || this.#probe(),
+      leaving: () => this.#speech.hurry(),
       left: () => this.#state === "open" && this.#away(),
       back: () => this.#returnNow(),
     };
@@ -202,7 +204,8 @@ export class AetherClient extends EventTarget {
   // The page is left, perhaps to be shown again.
   #away() {
     this.#missed.begin();
-    this.#speech.pause([], this.#leave(1000, ""));
+    this.#speech.hurry();
+    this.#speech.pause([], this.#leave(1000, "", true));
     this.#become("waiting", { code: 1000, reason: "the page was left", pauseMilliseconds: Infinity });
   }
 
@@ -242,6 +245,7 @@ export class AetherClient extends EventTarget {
     if (this.#state === "open") this.#missed.begin();
     this.#leave(1000, "");
     this.#speech.pause(unsent);
+    if (this.#state === "closed") return; // by the page, when it was told what is dropped
     if (opened === null) this.#unopened = this.#transport === "websocket" ? this.#unopened + 1 : 0;
     this.#losses = opened && performance.now() - opened > this.#options.stableSeconds * 1000 ? 1 : this.#losses + 1;
     this.#comeBack({ code, reason });
@@ -256,15 +260,16 @@ export class AetherClient extends EventTarget {
       return;
     }
     if (isRenewed) this.#unwelcome = { token: this.#token };
-    const isNext = this.#transport === "websocket" && this.#unopened > 0 && this.#chosen() === "polling";
+    const isFailed = this.#transport === "websocket" && this.#unopened > 0;
+    const isNext = isFailed && transportFor(this.#options, this.#unopened) === "polling";
     const pauseMilliseconds = isNext ? 0 : pause;
     this.#comingBack = setTimeout(() => this.#begin(), pauseMilliseconds);
     this.#become("waiting", { code, reason, pauseMilliseconds });
   }
 
-  // Whether all that was said has arrived will be known later.
-  #leave(code, reason) {
-    const isSaid = this.#link?.close?.(code, reason);
+  // Whether all that was said has arrived.
+  #leave(code, reason, isPageLeft = false) {
+    const isSaid = this.#link?.close?.(code, reason, isPageLeft);
     clearTimeout(this.#comingBack);
     clearInterval(this.#heartbeats);
     this.#link = null;
@@ -292,9 +297,4 @@ export class AetherClient extends EventTarget {
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-}
-
-function contentOf(what) {
-  const content = typeof what === "string" ? { msg: what } : what;
-  return { msg_type: content.cmd === undefined ? "msg" : "cmd", ...content };
 }

@@ -52,6 +52,8 @@ export class SocketLink {
   #socket;
   #late;
   #end;
+  #isLeft = false;
+  #isRefused = false; // something, after it was left
   #hasEnded = new Promise((resolve) => (this.#end = resolve));
 
   constructor(WebSocket, address, milliseconds, events) {
@@ -65,7 +67,7 @@ export class SocketLink {
       clearTimeout(this.#late);
       events.linked();
     });
-    socket.addEventListener("message", ({ data }) => events.heard(JSON.parse(data)));
+    socket.addEventListener("message", ({ data }) => this.#hear(JSON.parse(data), events));
     socket.addEventListener("close", (end) => this.#end(end));
     // Some tell no `close` after the `error` of a handshake that failed.
     socket.addEventListener("error", () => setTimeout(this.#end, 0, { code: ABNORMAL, reason: "" }));
@@ -75,10 +77,16 @@ export class SocketLink {
     this.#socket.send(text);
   }
 
-  // Whether all that was said has arrived: who answers a close has read what came before it.
+  // Whether all that was said has arrived: who answers a close has read what came before it, and has refused nothing.
   close(code, reason) {
     this.#socket.close(code, reason);
-    return this.#hasEnded.then(({ wasClean }) => wasClean === true);
+    this.#isLeft = true;
+    return this.#hasEnded.then((end) => end.wasClean === true && end.code === code && !this.#isRefused);
+  }
+
+  #hear(message, events) {
+    if (this.#isLeft) this.#isRefused ||= message.cmd === "ERROR" && message.from_id === "server";
+    else events.heard(message);
   }
 
   #abandon(reason) {

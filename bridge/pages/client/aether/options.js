@@ -2,6 +2,7 @@
 
 import { addressOf } from "./link.js";
 
+const FAILURES_BEFORE_POLLING = 2;
 const DEFAULTS = {
   heartbeatSeconds: 45,
   answerSeconds: 10, // for a token, to open, and to answer, before a connection counts as lost
@@ -17,4 +18,10 @@ export function optionsFrom(given) {
   addressOf(options);
   if (options.WebSocket || given.transports?.includes("polling") || globalThis.location) return options;
   throw new TypeError("there is no WebSocket here: pass one, such as that of npm's ws, as the option WebSocket");
+}
+
+// `unopened`: how many WebSockets in a row did not open.
+export function transportFor({ transports, WebSocket }, unopened) {
+  const isBlocked = unopened >= FAILURES_BEFORE_POLLING || !WebSocket;
+  return transports.includes("polling") && (isBlocked || !transports.includes("websocket")) ? "polling" : "websocket";
 }

@@ -1,10 +1,15 @@
 // A way to the bridge where WebSocket is blocked: Socket.IO 5 over Engine.IO 4 by long polling, as far as it is needed.
 // It must never reconnect and never decide what a close means: `aether.js` does.
 
+import { bytesIn } from "../pace.js";
+
 const NAMESPACE = "/v3";
 const SEPARATOR = "\x1e";
-const MOST_PACKETS = 16; // in one POST; Engine.IO takes no more
 const MOST_KEPT_BYTES = 60_000; // browsers let requests that outlive their page have 64 KB together
+const MOST_BYTES = MOST_KEPT_BYTES / 2; // in one POST of several packets: one may be under way when the page is left
+const GOODBYE_BYTES = 100;
+const LEAVING_MILLISECONDS = 50;
+const TEXT = { "Content-Type": "text/plain;charset=UTF-8" };
 const PONG = "3";
 const LOST = 1006;
 const CLOSES = {
@@ -36,6 +41,7 @@ export class PollingLink {
   #maxPayload;
   #lastRefusal = "";
   #calls = new Set();
+  #keptBytes = 0;
   #late;
 
   constructor(origin, auth, milliseconds, events) {
@@ -52,20 +58,24 @@ export class PollingLink {
     this.#post();
   }
 
-  // Whether all that was said has arrived: what is unsaid goes along with the goodbye, even while the page is left.
-  async close() {
+  // Whether all that was said has arrived: what is unsaid goes along with the goodbye. A page that is left waits for
+  // nothing. The poll is ended after it, or the session would be gone.
+  async close(_code, _reason, isPageLeft) {
     if (this.#hasEnded) return false;
     this.#hasEnded = true;
     clearTimeout(this.#late);
-    if (this.#posting) await this.#posting;
+    if (!isPageLeft) await this.#posting;
+    const isHeard = this.#isLinked && (isPageLeft || !this.#hasFailed);
+    const isSaid = isHeard && (await this.#sayGoodbye().then(() => true, () => false));
     for (const call of this.#calls) call.abort();
-    return this.#isLinked && !this.#hasFailed && this.#sayGoodbye();
+    return isSaid && !this.#hasFailed;
   }
 
   async #sayGoodbye() {
-    const last = this.#batch(this.#unsent.length, MOST_KEPT_BYTES - 100);
-    const goodbye = this.#say([...last, `41${NAMESPACE},`, "1"]);
-    return goodbye.then(() => !this.#unsent.length, () => false);
+    do {
+      const batch = this.#batch();
+      await this.#say(this.#unsent.length ? batch : [...batch, `41${NAMESPACE},`, "1"]);
+    } while (this.#unsent.length);
   }
 
   async #run() {
@@ -73,8 +83,13 @@ export class PollingLink {
       await this.#shakeHands();
       while (!this.#hasEnded) for (const packet of await this.#poll()) this.#take(packet);
     } catch {
-      this.#end(LOST, "lost");
+      this.#fail();
     }
+  }
+
+  // A browser ends the requests of a page that is left before it tells the page so: then this is not the end.
+  #fail() {
+    setTimeout(() => this.#end(LOST, "lost"), LEAVING_MILLISECONDS);
   }
 
   async #shakeHands() {
@@ -91,51 +106,51 @@ export class PollingLink {
   }
 
   #say(packets) {
-    return this.#call(this.#body(packets), this.#answerMilliseconds);
+    const body = packets.join(SEPARATOR);
+    return this.#call({ method: "POST", body, headers: TEXT }, this.#answerMilliseconds, bytesIn(body));
   }
 
-  async #call(request, milliseconds) {
+  // What is small enough arrives even if the page is left meanwhile.
+  async #call(request, milliseconds, bytes = 0) {
+    const keepalive = bytes > 0 && this.#keptBytes + bytes < MOST_KEPT_BYTES;
+    const keptBytes = keepalive ? bytes : 0;
     const call = new AbortController();
     const late = setTimeout(() => call.abort(), milliseconds);
     this.#calls.add(call);
+    this.#keptBytes += keptBytes;
     try {
-      const response = await fetch(this.#url, { ...request, signal: call.signal });
+      const response = await fetch(this.#url, { ...request, keepalive, signal: call.signal });
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
       return await response.text();
     } finally {
       clearTimeout(late);
       this.#calls.delete(call);
+      this.#keptBytes -= keptBytes;
     }
   }
 
-  // What is small enough arrives even if the page is left meanwhile.
-  #body(packets) {
-    const [body, headers] = [packets.join(SEPARATOR), { "Content-Type": "text/plain;charset=UTF-8" }];
-    return { method: "POST", body, headers, keepalive: body.length * 3 < MOST_KEPT_BYTES };
-  }
-
   #post() {
-    if (this.#isLinked && !this.#hasEnded) this.#posting ??= this.#postAll();
+    if (this.#isLinked && !this.#hasEnded && !this.#hasFailed) this.#posting ??= this.#postAll();
   }
 
   // One POST at a time, or the order would be lost; and one for all that is said in one go.
   async #postAll() {
     await undefined;
     try {
-      while (this.#unsent.length && !this.#hasEnded) await this.#say(this.#batch(MOST_PACKETS, this.#maxPayload));
+      while (this.#unsent.length && !this.#hasEnded) await this.#say(this.#batch());
     } catch {
       this.#hasFailed = true;
-      this.#end(LOST, "lost");
+      this.#fail();
     }
     this.#posting = undefined;
   }
 
   // What fits into one POST; what is taken out may have been said, whatever becomes of it.
-  #batch(mostPackets, mostBytes) {
-    let [count, size] = [0, 0];
-    for (const packet of this.#unsent.slice(0, mostPackets)) {
-      size += packet.length * 3 + 1;
-      if (count > 0 && size > mostBytes) break;
+  #batch() {
+    let [count, size] = [0, GOODBYE_BYTES];
+    for (const packet of this.#unsent) {
+      size += bytesIn(packet) + 1;
+      if (count > 0 && size > Math.min(this.#maxPayload, MOST_BYTES)) break;
       count += 1;
     }
     return this.#unsent.splice(0, count);

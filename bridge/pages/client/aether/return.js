@@ -26,7 +26,9 @@ export async function tokenFrom(jwt, seconds) {
     timer = setTimeout(() => reject(new Error(`jwt() gave no token in ${seconds} s`)), seconds * 1000);
   });
   try {
-    return await Promise.race([jwt(), late]);
+    const token = await Promise.race([jwt(), late]);
+    if (typeof (token ?? "") !== "string") throw new TypeError("jwt() gave no token: what it gave is no text");
+    return token;
   } finally {
     clearTimeout(timer);
   }

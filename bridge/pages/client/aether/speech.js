@@ -1,15 +1,16 @@
 // What the page says: in its order, within the bridge's limits, and confirmed by an echo that comes back after it. It
 // must never say a thing twice, and never forget one without telling it.
 
-import { Pace } from "../pace.js";
+import { bytesIn, Pace } from "../pace.js";
 
 const UNCONFIRMED_MILLISECONDS = 1000;
-const utf8 = new TextEncoder();
+const MOST_CHARACTERS_ON_THEIR_WAY = 100_000; // or, on a slow line, no answer would come through behind them in time
 
 export class Speech {
   #pace = new Pace();
   #waiting = [];
   #onTheirWay = []; // {text}: handed to the link, and not confirmed
+  #charactersOnTheirWay = 0;
   #link = null;
   #isAsking = false;
   #turn;
@@ -51,7 +52,13 @@ export class Speech {
   // The bridge has refused something unread: nobody knows what.
   slowDown() {
     this.#pace.rest();
-    this.#dropUnconfirmed(this.#onTheirWay.splice(0));
+    this.#dropUnconfirmed(this.#taken());
+  }
+
+  // Nothing is said after this: of what waits, as much as the bridge takes at once is handed on.
+  hurry() {
+    if (!this.#link) return;
+    for (const text of this.#waiting.splice(0, Math.max(0, this.#pace.mostAtTheEnd))) this.#hand(text);
   }
 
   // The link has ended. `unsent`: what it has certainly not said; `isSaid`: whether all else has arrived, or a promise.
@@ -61,9 +68,12 @@ export class Speech {
     clearTimeout(this.#turn);
     this.#forgetQuestion();
     for (const text of unsent.slice().reverse()) {
-      if (this.#onTheirWay.at(-1)?.text === text) this.#waiting.unshift(this.#onTheirWay.pop().text);
+      if (this.#onTheirWay.at(-1)?.text !== text) continue;
+      this.#waiting.unshift(text);
+      this.#onTheirWay.pop();
+      this.#charactersOnTheirWay -= text.length;
     }
-    const last = this.#onTheirWay.splice(0);
+    const last = this.#taken();
     if (isSaid === false || !(await isSaid)) this.#dropUnconfirmed(last);
   }
 
@@ -74,12 +84,12 @@ export class Speech {
   }
 
   #isTooBig(text) {
-    return text.length * 3 > this.#pace.maxBytes && utf8.encode(text).length > this.#pace.maxBytes;
+    return text.length * 3 > this.#pace.maxBytes && bytesIn(text) > this.#pace.maxBytes;
   }
 
   #speak() {
     clearTimeout(this.#turn);
-    while (this.#link && this.#waiting.length && this.#onTheirWay.length < this.#pace.mostOnTheirWay) {
+    while (this.#link && this.#waiting.length && !this.#isFull(1)) {
       const pause = this.#pace.pause(performance.now());
       if (pause > 0) {
         this.#turn = setTimeout(() => this.#speak(), pause);
@@ -97,18 +107,32 @@ export class Speech {
     }
     this.#pace.spend();
     this.#onTheirWay.push({ text });
+    this.#charactersOnTheirWay += text.length;
     this.#link.send(text);
+  }
+
+  // Whether as much is on its way as this share of what may be.
+  #isFull(share) {
+    return this.#onTheirWay.length >= this.#pace.mostOnTheirWay * share
+      || this.#charactersOnTheirWay >= MOST_CHARACTERS_ON_THEIR_WAY * share;
+  }
+
+  // The first of what is on its way, which is it no more.
+  #taken(count = this.#onTheirWay.length) {
+    const taken = this.#onTheirWay.splice(0, count);
+    for (const { text } of taken) this.#charactersOnTheirWay -= text.length;
+    return taken;
   }
 
   // A second after the first of them, or when many are on their way.
   #ask() {
-    const isMany = this.#onTheirWay.length * 2 >= this.#pace.mostOnTheirWay;
-    if (isMany) this.#askNow();
-    else this.#askLater();
+    const pause = this.#pace.pause(performance.now());
+    if (this.#isFull(0.5) && pause === 0) this.#askNow();
+    else this.#askLater(this.#isFull(0.5) ? pause : UNCONFIRMED_MILLISECONDS);
   }
 
-  #askLater() {
-    this.#question ??= setTimeout(() => this.#askNow(), UNCONFIRMED_MILLISECONDS);
+  #askLater(milliseconds) {
+    this.#question ??= setTimeout(() => this.#askNow(), milliseconds);
   }
 
   #forgetQuestion() {
@@ -123,13 +147,19 @@ export class Speech {
     this.#pace.spend();
     const isConfirmed = await this.#confirm().then(() => true, () => false);
     if (link !== this.#link) return;
-    if (isConfirmed) this.#onTheirWay.splice(0, this.#onTheirWay.indexOf(last) + 1);
+    if (isConfirmed) this.#taken(this.#onTheirWay.indexOf(last) + 1);
     this.#isAsking = false;
     if (isConfirmed) this.#speak();
-    else this.#askLater();
+    else this.#askLater(UNCONFIRMED_MILLISECONDS);
   }
 
   #dropUnconfirmed(messages) {
     for (const { text } of messages) this.#drop(text, "unconfirmed");
   }
+}
+
+// `what`: a text, or {msg, cmd, payload}.
+export function contentOf(what) {
+  const content = typeof what === "string" ? { msg: what } : what;
+  return { msg_type: content.cmd === undefined ? "msg" : "cmd", ...content };
 }

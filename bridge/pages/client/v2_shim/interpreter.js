@@ -12,6 +12,8 @@ const HEARTBEAT = [["msg_type", "heartbeat"], ["target", "echo"]];
 const heartbeat = (payload) => writeJson(new Map([...HEARTBEAT, ["payload", new Map(payload)]]));
 // What the bridge is asked now and then: it knows the tenant's words, and its own limits.
 export const QUESTIONS = heartbeat([["limits", true], ["v2_dialect", true]]);
+// Comes back when the bridge has taken what was said before it. A page itself says nothing to its own echo.
+export const CONFIRM = writeJson(new Map([["msg_type", "msg"], ["target", "echo"]]));
 export const questionForIds = (names) => heartbeat([["v2_ids", names]]);
 
 export class Interpreter {

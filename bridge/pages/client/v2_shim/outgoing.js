@@ -1,6 +1,7 @@
 // What a page says, on its way to the bridge: in its order, and within the bridge's limits. It must never lose a word
 // without telling the page.
 
+import { CONFIRM } from "./interpreter.js";
 import { Pace } from "../pace.js";
 
 const MOST_WAITING = 1000; // then the page is told that it says too much, as the bridge would
@@ -12,6 +13,8 @@ export class Outgoing {
   #transmit;
   #refuse;
   #pace = new Pace();
+  #onTheirWay = 0; // frames that the bridge may not have taken yet: however late they come, they are not too many
+  #asked = 0; // so many of them are taken when CONFIRM comes back
   #waiting = [];
   #waitingCharacters = 0;
   #own = [];
@@ -39,8 +42,17 @@ export class Outgoing {
     this.#pace.learn(limits);
   }
 
+  // The bridge has refused something unread, perhaps the question.
   rest() {
     this.#pace.rest();
+    this.#onTheirWay = this.#asked = 0;
+    this.#go();
+  }
+
+  confirm() {
+    this.#onTheirWay -= this.#asked;
+    this.#asked = 0;
+    this.#go();
   }
 
   say(text) {
@@ -103,17 +115,29 @@ export class Outgoing {
 
   #go() {
     clearTimeout(this.#turn);
-    while (this.#waiting.length) {
-      const pause = this.#pace.pause(performance.now());
-      if (pause > 0) {
-        this.#turn = setTimeout(() => this.#go(), pause);
-        return;
-      }
-      this.#pace.spend();
-      const frame = this.#waiting.shift();
-      this.#waitingCharacters -= frame.length;
-      this.#transmit(frame);
-    }
-    this.#atEnd?.();
+    const most = this.#pace.mostOnTheirWay;
+    while (this.#waiting.length && this.#onTheirWay < most && this.#isInTime()) this.#hand(this.#waiting.shift());
+    if (!this.#asked && this.#onTheirWay * 2 >= most && this.#isInTime()) this.#askWhetherTaken();
+    if (!this.#waiting.length) this.#atEnd?.();
+  }
+
+  // Whether one more may be said now; else there will be another look.
+  #isInTime() {
+    const pause = this.#pace.pause(performance.now());
+    clearTimeout(this.#turn);
+    if (pause > 0) this.#turn = setTimeout(() => this.#go(), pause);
+    return pause === 0;
+  }
+
+  #hand(frame) {
+    this.#pace.spend();
+    this.#onTheirWay += 1;
+    this.#waitingCharacters -= frame.length;
+    this.#transmit(frame);
+  }
+
+  #askWhetherTaken() {
+    this.#asked = this.#onTheirWay;
+    this.ask(CONFIRM);
   }
 }

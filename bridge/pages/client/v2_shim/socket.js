@@ -166,8 +166,10 @@ export class V2Socket extends EventTarget {
     const isHeartbeat = message.get("msg_type") === "heartbeat";
     const isRefused = message.get("cmd") === "ERROR" && message.get("from_id") === "server";
     const code = isRefused && message.get("payload")?.get("code");
+    const isConfirmed = message.get("msg_type") === "msg" && message.get("target") === "echo";
     if (isHeartbeat) this.#learn(message.get("payload"));
-    if (this.#isOpen) this.#hearOpen(message, code);
+    if (isConfirmed) this.#outgoing.confirm();
+    else if (this.#isOpen) this.#hearOpen(message, code);
     else if (code === "stage_legacy") this.#speakV2();
     else if (isHeartbeat) this.#met(message);
     else if (!this.#incoming.hold(message) || code) this.#open();
