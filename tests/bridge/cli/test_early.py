@@ -10,6 +10,8 @@ from tests.servers import PROJECT
 PROGRAM = """
 import signal, sys
 sys.argv[1:] = [COMMAND]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as Python begins where nobody has them ignored
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 import bridge.cli.early
 hangup, interrupt = map(signal.getsignal, (signal.SIGHUP, signal.SIGINT))
 bridge.cli.early.import_is_over()
