@@ -33,6 +33,9 @@ from legacy_v2.frames import recipient_of
 Members = Mapping[str, object]
 
 MOST_TOKENS: Final = 500
+MOST_MENTIONS: Final = 10_000
+MOST_BLANKS: Final = 64
+"""Beyond these what is not clear is taken for an address: it is for nobody, rather than for everybody."""
 MOST_ADDRESS_BYTES: Final = 2_048
 """Of a recipient as JSON text: 128 characters, each possibly two escapes of six characters."""
 _UNREADABLE: Final = math.nan
@@ -46,6 +49,8 @@ _BEGIN: Final = re.compile(rf"(?:{_BEFORE})*+\{{")
 _UTF_16: Final = "{\x00"
 _END: Final = re.compile(rf"[);{_INVISIBLE}]*+\Z")
 _QUOTES: Final = "\"'"
+_ANY_QUOTE: Final = ('"', "'", "`")
+_BEFORE_KEYS: Final = ("{", ",", ";")
 _STRING: Final = "\"[^\"]*+\"|'[^']*+'"
 _WORD: Final = r"[A-Za-z_$\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff-]*+"
 _NUMBER: Final = r"[+-]?[0-9.][A-Za-z0-9_.+-]*+"
@@ -230,10 +235,19 @@ def _mentions(text: str, recipients: Iterable[str]) -> bool:
     """Whether a recipient's key may stand anywhere in the text: in quotes, in escapes, or after a brace or a comma."""
     if r"\u" in text and any(form in text for form in (*_ESCAPED_LETTERS, *map(json.dumps, recipients))):
         return True
-    return _mention_of(*recipients).search(text) is not None
+    if sum(map(text.count, recipients)) > MOST_MENTIONS:
+        return True
+    found = list(islice(_mention_of(*recipients).finditer(text), MOST_TOKENS))
+    return len(found) == MOST_TOKENS or any(_is_key(word, text) for word in found)
+
+
+def _is_key(word: re.Match[str], text: str) -> bool:
+    """Whether a recipient's word, in quotes or with a colon behind it, may be a key."""
+    before = text[max(0, word.start() - MOST_BLANKS) : word.start()]
+    return word[0].endswith(_ANY_QUOTE) or before.isspace() or before.rstrip().endswith(_BEFORE_KEYS)
 
 
 @lru_cache
 def _mention_of(*words: str) -> re.Pattern[str]:
-    any_word = "|".join(map(re.escape, words))
-    return re.compile(rf"[\"'`](?:{any_word})\\?[\"'`]|[{{,;]\s*+(?:{any_word})\s*+[:=]")
+    quote = f"[{''.join(_ANY_QUOTE)}]"
+    return re.compile("|".join(rf"{w}(?:(?<={quote}{w})\\?{quote}|\s*+[:=])" for w in map(re.escape, words)))

@@ -163,6 +163,19 @@ def v3_frames(size: int) -> Iterator[tuple[str, str]]:
         yield f"payload key: {name}", f'{head},"payload":{{"{string(size)}":1}}}}'
 
 
+MENTIONS = {
+    "words": "to",
+    "few words": "to, ",
+    "words in prose": "say it to her; ",
+    "words with a colon": "x to: ",
+    "words that end": 'auto" ',
+    "words that begin": '"tomato ',
+    "quotes": '"',
+    "blanks": "to" + " " * 98,
+}
+BEGINNINGS = ("<!--", "#\n", "/**/", ")]}'", "for(;;);", "(\ufeff ")
+
+
 def v2_frames(size: int) -> Iterator[tuple[str, str]]:
     """Every shape as a V2 frame, wherever one can stand."""
     for name, value in VALUES.items():
@@ -188,6 +201,10 @@ def v2_frames(size: int) -> Iterator[tuple[str, str]]:
     yield "bridges in text", '{"bridge":' * (size // 10)
     yield "escaped bridges in text", '{"\\u0062ridge"' * (size // 15)
     yield "quotes in text", "{\\u00" + '"' * size
+    for beginning in BEGINNINGS:
+        yield f"beginning: {beginning}", beginning * (size // len(beginning.encode())) + '{"to":"bob"}'
+    for name, words in MENTIONS.items():
+        yield f"mentions: {name}", "{to" + words * (size // len(words)) + '"'
 
 
 def events(size: int) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat.address import MOST_TOKENS, address_of
+from compat.address import MOST_MENTIONS, MOST_TOKENS, address_of
 from compat.reading import MAX_DEPTH, NotJson, TooMuch, read
 from compat.upgrade import TO_NOBODY, upgrade, upgrade_text
 from tests.compat.strategies import WORLDS, frames
@@ -134,6 +134,12 @@ def test_a_number_that_equals_an_integer_and_half_an_emoji_are_names(written: st
 def test_a_recipient_that_cannot_be_read_is_nobody(text: str) -> None:
     assert address_of(text, (*RECIPIENTS, "é"), TARGETS, is_heavy=is_heavy(text)) is NOBODY
     assert "é" in text or upgrade_text(text).content == {"msg_type": "msg", **TO_NOBODY, "msg": text}
+
+
+@pytest.mark.parametrize(("words", "number"), [("toto ", MOST_MENTIONS // 2), ('"go to: x" ', MOST_TOKENS)])
+def test_what_mentions_recipients_without_end_is_for_nobody(words: str, number: int) -> None:
+    assert upgrade_text("{" + words * (number // 2)).content["target"] == "group"
+    assert upgrade_text("{" + words * (number + 1)).content["to_id"] == TO_NOBODY["to_id"]
 
 
 def is_heavy(text: str) -> bool:
