@@ -42,6 +42,7 @@ NAMES: dict[str, Callable[[], Any]] = {
     "record": lambda: ADDRESSES.record("rowdy"),
     "id_map": lambda: ADDRESSES.id_map("rowdy"),
     "previous_id_map": lambda: ADDRESSES.previous_id_map("rowdy"),
+    "held_step": lambda: ADDRESSES.held_step("rowdy"),
     "configuration": lambda: ADDRESSES.configuration(EVIL),
     "roll": lambda: ADDRESSES.roll("rowdy", "census"),
 }
