@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import gc
 import inspect
 import os
@@ -71,6 +73,21 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """The session's header says which Redis it is, and how hard the laws are tried."""
     examples = f"laws: {EXAMPLES_OF_LAWS:,} examples each, other properties {EXAMPLES}"
     return [f"redis: {config.stash[REDIS_SOURCE].description}", examples]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """A coroutine that hangs ends by its loop's clock: uvloop keeps to itself what the handler of a signal raises."""
+    if inspect.iscoroutinefunction(test := pyfuncitem.obj):
+        marker = pyfuncitem.get_closest_marker("timeout")
+        seconds = float(marker.args[0] if marker else cast(str, pyfuncitem.config.getini("timeout")))
+
+        @functools.wraps(test)
+        async def ended(**arguments: Any) -> None:
+            async with asyncio.timeout(seconds):
+                await test(**arguments)
+
+        pyfuncitem.obj = ended
 
 
 @pytest.hookimpl(trylast=True)

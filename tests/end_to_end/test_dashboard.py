@@ -422,6 +422,7 @@ def test_ids_that_cannot_be_seen_are_shown_and_long_ones_are_broken(bridge: Star
     names = {"a%E2%80%8Bb": "a\\u{200b}b", "%E2%80%AEcba": "\\u{202e}cba", "%00%0A%1b[1m": "\\u{0}\\u{a}\\u{1b}[1m"}
     names |= {
         "%E3%85%A4": "\\u{3164}",
+        "Z%CC%80%CC%80%CC%80": "Z\u0300\u0300\\u{300}",
         "%20%20": "\\u{20}\\u{20}",
         "w" * 128: "w" * 128,
         "\N{GRINNING FACE}": "\N{GRINNING FACE}",
