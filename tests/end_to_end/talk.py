@@ -57,6 +57,15 @@ class Member:
         """Wait until a number, or a later one, of a talker was heard."""
         await self.until(lambda member: member.heard[talker] and member.heard[talker][-1] >= number, seconds)
 
+    @property
+    def is_told_of_loss(self) -> bool:
+        """Whether something that it said was refused, or something may have been missed."""
+        return bool(self.gaps or self.refusals)
+
+    async def until_heard_or_told(self, talker: str, number: int, seconds: float) -> None:
+        """Wait until a number, or a later one, of a talker was heard, or a loss was told at any time."""
+        await self.until(lambda one: one.is_told_of_loss or one.heard[talker][-1:] >= [number], seconds)
+
     def _note(self, frame: dict[str, Any]) -> None:
         payload = frame.get("payload") or {}
         if "number" in payload or "number" in frame:
