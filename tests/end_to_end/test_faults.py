@@ -149,7 +149,7 @@ async def nothing_is_lost(bridges: list[BridgeProcess], proxies: list[Proxy], fa
     await ready(*bridges)
     async with clocked_talk(*bridges) as conversation:
         make_bad(proxies, fault)
-        await asyncio.gather(*(converse(conversation, speaker, 30) for speaker in conversation.members))
+        await asyncio.gather(*(converse(conversation, speaker, 10) for speaker in conversation.members))
         make_bad(proxies, "")
         if any(member.is_told_of_loss for member in conversation.members):
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 
 import pytest
@@ -41,7 +42,8 @@ async def test_however_often_it_is_told_to_end_it_ends_well(attacked: StartAttac
     bridge = attacked("--workers", workers, config=CONFIG)
     while bridge.is_running:
         for number in (signal.SIGINT, signal.SIGTERM):
-            bridge.process.send_signal(number)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                bridge.process.send_signal(number)
         await asyncio.sleep(0.005)
     assert bridge.process.returncode == 0
     assert "Traceback" not in bridge.log
