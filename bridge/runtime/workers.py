@@ -198,7 +198,10 @@ class Workers:
     def _stop(self, _number: int, _frame: object) -> None:
         self._is_stopping = True
         for pid in self._started:
-            os.kill(pid, signal.SIGTERM)
+            with suppress(
+                ProcessLookupError
+            ):  # a signal may come between a worker's end and the note that is taken of it
+                os.kill(pid, signal.SIGTERM)
 
 
 def _pipe() -> tuple[int, int]:

@@ -115,6 +115,29 @@ def test_a_signal_that_another_thread_takes_while_a_worker_starts_ends_that_work
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+TOLD_AS_A_WORKER_ENDS = """
+import os, signal
+from bridge.runtime.workers import Workers
+waitpid = os.waitpid
+
+def wait_and_stop(pid, options):
+    ended = waitpid(pid, options)
+    if ended[0]:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return ended
+
+os.waitpid = wait_and_stop
+raise SystemExit(Workers(1, lambda number: 0).run())
+"""
+
+
+def test_a_signal_that_comes_as_a_worker_has_just_ended_is_no_failure() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", TOLD_AS_A_WORKER_ENDS], timeout=30, check=False, cwd=PROJECT, capture_output=True
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 OTHER_CHILD = """
 import subprocess, time
 from bridge.runtime.workers import Workers
