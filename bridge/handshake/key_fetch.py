@@ -41,13 +41,14 @@ class Fetch(Generic[Read]):
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._is_over = False
+        self._is_told = False
         self._thread = threading.Thread(target=self._run, name="key fetch", daemon=True)
         self._thread.start()
 
     @property
     def is_running(self) -> bool:
-        """Whether the thread is alive. While it resolves a host name, it can outlive `end`."""
-        return self._thread.is_alive()
+        """Whether the thread still has something to do. While it resolves a host name, it can outlive `end`."""
+        return self._thread.is_alive() and not self._is_told
 
     def end(self) -> None:
         """Shut down every connection that is still open; harmless when the fetch is done."""
@@ -84,8 +85,8 @@ class Fetch(Generic[Read]):
                 raise TimeoutError
             self._sockets.append(one.dup())
 
-    @staticmethod
-    def _tell(how: Callable[[Told], None], what: Told) -> None:
+    def _tell(self, how: Callable[[Told], None], what: Told) -> None:
+        self._is_told = True
         with suppress(InvalidStateError):  # the future was cancelled
             how(what)
 

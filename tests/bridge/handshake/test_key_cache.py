@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import structlog
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bridge.handshake import key_cache
 from bridge.handshake.key_cache import KeyCache, Unreachable
+from bridge.handshake.key_fetch import Fetch
 from tests.bridge.broker.parts import until
 from tests.bridge.handshake.key_server import KeyServer, Mood, key_server
 from tests.stopwatch import Stopwatch
@@ -101,6 +102,25 @@ async def test_a_key_is_known_as_soon_as_it_is_published_and_strangers_have_no_f
     assert await keys.key("second") is not None
     assert [await keys.key(f"name-{number}") for number in range(50)] == [None] * 50
     assert len(server.asked) == 2
+
+
+async def test_a_thread_that_has_told_its_result_keeps_nobody_from_asking_anew(
+    server: KeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end, may_end = Fetch.end, threading.Event()
+
+    def end_late(fetch: Fetch[Any]) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            may_end.wait(30)
+        end(fetch)
+
+    monkeypatch.setattr(Fetch, "end", end_late)
+    keys = KeyCache(server.url, ALGORITHMS)
+    keys.prefetch()
+    assert await keys.key("first") is not None
+    server.keys["second"] = server.keys["first"]
+    assert await keys.key("second") is not None
+    may_end.set()
 
 
 async def test_nobody_is_called_unknown_where_the_server_cannot_be_asked_any_more(server: KeyServer) -> None:
