@@ -16,7 +16,6 @@ from typing import Any, Final
 import structlog
 from redis.asyncio.connection import ConnectionPool
 
-from bridge.broker.cluster import explained
 from bridge.broker.link import Keeper, Replies, pack
 from bridge.broker.refusal import refusal_in
 from bridge.broker.trial import WriteTrial, refusal_of_write, write_nothing
@@ -107,8 +106,8 @@ class Bus:
 
     @property
     def refusal(self) -> str | None:
-        """While the bus is not up: what Redis said when it refused, if it did, and what that means for operators."""
-        return None if self._keeper.refusal is None else explained(self._keeper.refusal)
+        """While the bus is not up: what Redis said when it refused, if it did."""
+        return self._keeper.refusal
 
     @property
     def reconnects(self) -> int:

@@ -202,7 +202,7 @@ async def open_connection(links: ConnectionPool) -> AbstractConnection:
         end_if_cancelled()
         if "client" in (refusal_in(error) or "").lower():  # Redis refuses CLIENT SETNAME: the next have no name
             links.connection_kwargs.pop("client_name", None)
-        raise LinkError(f"{type(error).__name__}: {error}", refusal_in(error)) from None
+        raise LinkError(explained(f"{type(error).__name__}: {error}"), refusal_in(error)) from None
     except asyncio.CancelledError:
         await give_up(connection)
         raise
@@ -294,7 +294,7 @@ class Keeper:
         """Log a reason once, not at each attempt."""
         if trouble != self._trouble:
             self._trouble = trouble
-            log.warning("redis_unreachable", link=self._name, reason=explained(trouble))
+            log.warning("redis_unreachable", link=self._name, reason=trouble)
 
     def _end(self) -> None:
         self._ended.set()

@@ -198,9 +198,8 @@ class Workers:
     def _stop(self, _number: int, _frame: object) -> None:
         self._is_stopping = True
         for pid in self._started:
-            with suppress(
-                ProcessLookupError
-            ):  # a signal may come between a worker's end and the note that is taken of it
+            # The signal may have come between the end of a worker and the note that is taken of it.
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
 

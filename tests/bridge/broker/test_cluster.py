@@ -57,7 +57,9 @@ async def test_a_bridge_that_meets_one_later_says_so_too(redis_server: StartRedi
         async with running(bus):
             await until(lambda: bus.refusal is not None)
             assert SENTENCE in str(bus.refusal)
+            assert str(bus.refusal).count(SENTENCE) == 1
     assert SENTENCE in logged[0]["reason"]
+    assert logged[0]["reason"].count(SENTENCE) == 1
 
 
 @pytest.mark.usefixtures("loggers_as_they_were")
