@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from bridge.broker import presence_events as presence_events_module
 from tests.bridge.broker.parts import until
-from tests.bridge.broker.people import GROUP, TENANT, place, running_process, witnessing
+from tests.bridge.broker.people import GROUP, TENANT, Process, Witness, place, running_process, witnessing
 from tests.conftest import StartRedis
 from tests.proxy import proxy_to
 from tests.stopwatch import Stopwatch
@@ -117,47 +118,51 @@ async def test_what_cannot_be_said_while_redis_is_away_is_said_when_it_is_back(
         assert await witness.heard_of(process) == []
 
 
-@pytest.mark.parametrize("late", ["the old one", "the new one"])
-async def test_the_last_word_about_a_client_that_moves_to_another_process_is_true(
-    redis_url: str, prefix: str, late: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both processes say what happened to them, each after a delay of its own: in either order."""
+@pytest.fixture
+async def three(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Process, Process, Witness]]:
+    """Two processes, each of which says what happened to it when it is asked to, and who hears them."""
     monkeypatch.setattr(presence_events_module, "DELAY_SECONDS", 3_600.0)
     async with (
         running_process(redis_url, prefix, "p1") as first,
         running_process(redis_url, prefix, "p2") as second,
         witnessing(redis_url, prefix) as witness,
     ):
-        await first.enter(place("ann"))
-        assert await witness.heard_of(first) == [("JOIN", "ann")]
-        for old, new in [(first, second), (second, first)] * 5:
-            await old.leave(place("ann"))
-            await new.enter(place("ann"))
-            one, other = (new, old) if late == "the old one" else (old, new)
-            heard = [*await witness.heard_of(one), *await witness.heard_of(other)]
-            assert heard[-1] == ("JOIN", "ann")
+        yield first, second, witness
+
+
+@pytest.mark.parametrize("late", ["the old one", "the new one"])
+async def test_the_last_word_about_a_client_that_moves_to_another_process_is_true(
+    three: tuple[Process, Process, Witness], late: str
+) -> None:
+    """Both processes say what happened to them, each after a delay of its own: in either order."""
+    first, second, witness = three
+    await first.enter(place("ann"))
+    assert await witness.heard_of(first) == [("JOIN", "ann")]
+    for old, new in [(first, second), (second, first)] * 5:
+        await old.leave(place("ann"))
+        await new.enter(place("ann"))
+        one, other = (new, old) if late == "the old one" else (old, new)
+        heard = [*await witness.heard_of(one), *await witness.heard_of(other)]
+        assert heard[-1] == ("JOIN", "ann")
 
 
 async def test_the_last_word_about_a_client_that_leaves_elsewhere_is_true(
-    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+    three: tuple[Process, Process, Witness],
 ) -> None:
     """Its JOIN still waits in one process when another, the timer of which began before, has said its LEAVE."""
-    monkeypatch.setattr(presence_events_module, "DELAY_SECONDS", 3_600.0)
-    async with (
-        running_process(redis_url, prefix, "p1") as first,
-        running_process(redis_url, prefix, "p2") as second,
-        witnessing(redis_url, prefix) as witness,
-    ):
-        for one, other in [(first, second), (second, first)]:
-            await one.enter(place("ann"))
-            await other.enter(place("ann"))
-            await one.leave(place("ann"))
-            await other.leave(place("ann"))
-            heard = [*await witness.heard_of(other), *await witness.heard_of(one)]
-            assert heard[-1] == ("LEAVE", "ann")
-        await first.enter(place("ben"))
-        await first.leave(place("ben"))
-        assert await witness.heard_of(first) == [("JOIN", "ben"), ("LEAVE", "ben")]
+    first, second, witness = three
+    for one, other in [(first, second), (second, first)]:
+        await one.enter(place("ann"))
+        await other.enter(place("ann"))
+        await one.leave(place("ann"))
+        await other.leave(place("ann"))
+        heard = [*await witness.heard_of(other), *await witness.heard_of(one)]
+        assert heard[-1] == ("LEAVE", "ann")
+    await first.enter(place("ben"))
+    await first.leave(place("ben"))
+    assert await witness.heard_of(first) == [("JOIN", "ben"), ("LEAVE", "ben")]
 
 
 async def test_a_client_that_came_and_went_everywhere_is_gone_in_the_end(redis_url: str, prefix: str) -> None:
