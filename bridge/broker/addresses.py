@@ -11,6 +11,7 @@ from typing import Final
 _PROCESS: Final = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _GROUP: Final = re.compile(rb"([A-Za-z0-9_-]{1,64}):([A-Za-z0-9_-]{1,8192})")
 """A tenant and a group. The name of a V2 group is its escaped id, which can be long."""
+_NUMBER: Final = re.compile(rb"[0-9]{1,20}")
 
 
 def process_in(member: bytes) -> str | None:
@@ -22,6 +23,11 @@ def group_in(member: bytes) -> tuple[str, str] | None:
     """The tenant and group in a member of the set `Addresses.held_by`, or `None`."""
     match = _GROUP.fullmatch(member)
     return None if match is None else (match[1].decode(), match[2].decode())
+
+
+def number_in(reply: object) -> int | None:
+    """The number that a string holds, as Redis has answered, or `None`."""
+    return int(reply) if isinstance(reply, bytes) and _NUMBER.fullmatch(reply) else None
 
 
 class Addresses:
@@ -48,6 +54,26 @@ class Addresses:
         """A key and a channel that nobody uses, and the beginning of the channels of processes."""
         self._before_tenant: Final = len(f"{self._channels}:{{")
 
+    @property
+    def last_number(self) -> str:
+        """String: the highest number that a message of this deployment has."""
+        return f"{self.prefix}:{{b}}:last-number"
+
+    @property
+    def history_begin(self) -> str:
+        """String: the number since which there is a history without a break."""
+        return f"{self.prefix}:{{b}}:history-begin"
+
+    @property
+    def history_server(self) -> str:
+        """String: the Redis server that has written the history."""
+        return f"{self.prefix}:{{b}}:history-server"
+
+    @property
+    def path(self) -> bytes:
+        """Channel: on it each process says what shows how long a message takes. No client listens there."""
+        return f"{self._channels}:{{path}}".encode()
+
     def group(self, tenant: str, group: str) -> bytes:
         """Channel: messages to a group."""
         return f"{self._channels}:{{{tenant}:g:{group}}}".encode()
@@ -67,6 +93,22 @@ class Addresses:
     def listening_process(self, process: str) -> bytes:
         """Channel: on it a process listens to nothing, so that others can see whether it listens."""
         return b"%b:of:%b" % (self.probe, process.encode())
+
+    def kept_under(self, channel: bytes) -> bytes:
+        """What the keys of a channel begin with: its history, what was not kept, and whether its client is expected.
+
+        They are in the channel's cluster slot: `…:history` (stream), `…:unkept` (string), `…:expected` (string).
+        """
+        return self.prefix.encode() + channel[self._before_tenant - len(":{") :]
+
+    def kind_of(self, channel: bytes) -> bytes:
+        """One letter: `g` for the channel of a group, `c` of a client, `b` of a tenant, `v` of V2, `p` of everybody."""
+        _, colon, rest = channel[self._before_tenant :].partition(b":")
+        return rest[:1] if colon else b"p"
+
+    def left(self, tenant: str, client: str) -> str:
+        """String, kept as long as a history: up to where a V2 client had heard everything when it went."""
+        return f"{self.prefix}:{{{tenant}:c:{client}}}:left"
 
     def tenant_of(self, channel: bytes) -> str:
         """The tenant that a channel belongs to; empty for the channel of the whole platform."""

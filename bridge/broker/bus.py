@@ -73,6 +73,7 @@ class Bus:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Receipt] = deque()
         self._unsent: list[bytes] = []
+        self._at_end: Callable[[], None] | None = None
         self.back: Final = Observers[[]]()
         """Called each time that a link to Redis opens."""
         self.taken: Final = Observers[[float]]()
@@ -145,6 +146,17 @@ class Bus:
         """
         self._send([command], done)
 
+    def at_end_of_turn(self, add: Callable[[], None]) -> None:
+        """Call `add` once, before this turn's commands are written, and before any further one: it may add commands."""
+        self._add_rest()
+        self._at_end = add
+        self._loop.call_soon(self.flush)
+
+    def _add_rest(self) -> None:
+        add, self._at_end = self._at_end, None
+        if add is not None:
+            add()
+
     def leave(self, reason: str) -> None:
         """End the link, which does not lead where it should; another is made by the name of the server."""
         self._keeper.end_link(reason)
@@ -158,6 +170,7 @@ class Bus:
             done(reply)
 
     def _send(self, commands: Sequence[bytes], done: Done) -> None:
+        self._add_rest()
         link = self._keeper.link
         if not commands:
             self._loop.call_soon(done, 0)
@@ -172,6 +185,7 @@ class Bus:
 
     def flush(self) -> None:
         """Write the commands of this turn of the event loop now, instead of at its end."""
+        self._add_rest()
         unsent, self._unsent = self._unsent, []
         if unsent and self._keeper.link is not None:
             self._keeper.link.write(b"".join(unsent))
@@ -184,17 +198,21 @@ class Bus:
                 return
             if self._waiting[0].take(reply):
                 receipt = self._waiting.popleft()
-                self._answer(receipt, receipt.reply)
+                self.answer(receipt.done, receipt.reply)
 
-    def _answer(self, receipt: _Receipt, reply: object) -> None:
+    def answer(self, done: Done, reply: object) -> None:
+        """Call a callback. If it raises, that is counted and logged: others must get their replies."""
         try:
-            receipt.done(reply)
+            done(reply)
         except Exception:
             self.errors += 1
             log.exception("receipt_failed")
 
     def _opened(self) -> None:
-        self.back()
+        said, self._at_end = self._at_end, None
+        self.back()  # what begins a link comes before what waits to be said on it
+        self._add_rest()
+        self._at_end = said
         self._ask()
 
     def _lost(self) -> None:
@@ -202,7 +220,7 @@ class Bus:
         self._unsent.clear()
         waiting, self._waiting = self._waiting, deque()
         for receipt in waiting:
-            self._answer(receipt, None)
+            self.answer(receipt.done, None)
 
     async def _watch(self) -> None:
         """Check every `CHECK_SECONDS`; end a link whose oldest command waits too long.

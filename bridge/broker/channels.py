@@ -30,6 +30,10 @@ class Channels:
         """How many channels are wanted."""
         return len(self._holders)
 
+    def __contains__(self, channel: object) -> bool:
+        """Whether a channel is wanted."""
+        return channel in self._holders
+
     @property
     def are_confirmed(self) -> bool:
         """Whether Redis has confirmed every wanted channel."""

@@ -1,39 +1,54 @@
 """Validates the messages that arrive from the bus, each once, and groups them by channel, in order.
 
+Messages that have a number are handed on in the order of their numbers to whoever listens on several channels: of a
+group, a client, a tenant, everybody. So the last message that a client has heard tells what it has missed on all of
+them. A batch is therefore only of messages between which nothing was said on a channel of another kind. The wide
+channels of V2 are left out of this: who listens there has a position for each of its channels.
+
 It delivers nothing. A message that is too large is not parsed; each invalid message is counted, by reason, and dropped.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from bridge.broker.link import Replies
-from bridge.broker.message import BusMessage, read
+from bridge.broker.message import BusMessage, numbered, read
 from bridge.broker.recent_messages import RecentMessages
 from v3.messages import Unreadable
 
-Batches = Mapping[bytes, list[BusMessage]]
-"""Channel -> its messages, in the order in which Redis sent them."""
+Batch = tuple[bytes, list[BusMessage]]
+"""A channel, and messages said there, in the order in which Redis sent them."""
+WIDE: Final = b"v"
 
 
 def _never(_channel: bytes, _data: bytes) -> bool:
     return False
 
 
+def of_one_kind(_channel: bytes) -> bytes:
+    """For `kind_of` where messages have no numbers: all that is said on one channel is put together."""
+    return b""
+
+
 class Incoming:
     """The messages that one subscriber receives."""
 
     def __init__(
-        self, arrived_at: Callable[[], str], max_bytes: int, is_notice: Callable[[bytes, bytes], bool] = _never
+        self,
+        arrived_at: Callable[[], str],
+        max_bytes: int,
+        is_notice: Callable[[bytes, bytes], bool] = _never,
+        kind_of: Callable[[bytes], bytes] = of_one_kind,
     ) -> None:
         """`arrived_at` returns the `sent_at` for messages that other services published without one.
 
-        `max_bytes` bounds one message as it is on the bus. `is_notice` is asked, with its channel, about what is no
-        message: it takes the notices of processes.
+        `is_notice` takes what is no message, with its channel. `kind_of`: see `Addresses.kind_of`.
         """
         self._arrived_at = arrived_at
         self.max_bytes = max_bytes
         self._is_notice = is_notice
+        self._kind_of = kind_of
         self._previous: tuple[bytes, BusMessage] | None = None
         self.recent: Final = RecentMessages()
         """Messages that this process has just published: they need not be parsed when they arrive."""
@@ -41,27 +56,25 @@ class Incoming:
         self.rejected: Final[Counter[str]] = Counter()
         """Reason -> how many messages were dropped."""
 
-    def read(self, replies: Replies, other: Callable[[object], None]) -> Batches:
+    def read(self, replies: Replies, other: Callable[[object], None]) -> list[Batch]:
         """The messages among the replies; `other` is called with each reply that is not a message."""
-        batches: dict[bytes, list[BusMessage]] = {}
+        batches = Batches(self._kind_of)
         for reply in replies:
             if isinstance(reply, list) and reply[0] == b"message":
                 message = self._checked(reply[1], reply[2])
                 if message is not None:
-                    batches.setdefault(reply[1], []).append(message)
+                    batches.add(reply[1], message)
             else:
                 other(reply)
-        return batches
+        return batches.all
 
     def _checked(self, channel: bytes, data: bytes) -> BusMessage | None:
         self.received += 1
-        if self._previous is not None and self._previous[0] == data:
-            return self._previous[1]  # published on a second channel right after the first
-        if len(data) > self.max_bytes:
-            self.rejected["too_big"] += 1
-            return None
+        previous = self._previous
+        if previous is not None and previous[0] == data:
+            return previous[1]  # published on a second channel right after the first
         try:
-            message = self.recent.find(data) or read(data, self._arrived_at)
+            message = self.message(data)
         except Unreadable as unreadable:
             if self._is_notice(channel, data):
                 self.received -= 1
@@ -70,3 +83,44 @@ class Incoming:
             return None
         self._previous = (data, message)
         return message
+
+    def message(self, data: bytes) -> BusMessage:
+        """One message as it is on the bus. Raises `Unreadable`."""
+        number, data = numbered(data)
+        if len(data) > self.max_bytes:
+            raise Unreadable("too_big")
+        message = self.recent.find(data)
+        if message is None or message.number not in (0, number):
+            message = read(data, self._arrived_at)
+        message.number = number
+        return message
+
+
+class Batches:
+    """Messages, put together by channel as far as the order of numbers between channels allows."""
+
+    def __init__(self, kind_of: Callable[[bytes], bytes]) -> None:
+        self._kind_of = kind_of
+        self._kind = b""
+        self._open: dict[bytes, list[BusMessage]] = {}
+        self._wide: dict[bytes, list[BusMessage]] = {}
+        self.all: Final[list[Batch]] = []
+
+    def add(self, channel: bytes, message: BusMessage) -> None:
+        """Add the next message."""
+        batch = self._open.get(channel) or self._wide.get(channel)
+        if batch is None:
+            batch = self._begin(channel)
+        batch.append(message)
+
+    def _begin(self, channel: bytes) -> list[BusMessage]:
+        batch: list[BusMessage] = []
+        self.all.append((channel, batch))
+        kind = self._kind_of(channel)
+        if kind == WIDE:
+            self._wide[channel] = batch
+            return batch
+        if kind != self._kind:
+            self._kind, self._open = kind, {}
+        self._open[channel] = batch
+        return batch

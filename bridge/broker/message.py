@@ -7,7 +7,7 @@ Decided here: a newline with nothing after it means an empty V2 frame only when 
 a service that ends its JSON with a newline is understood.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from v3.heard import Heard, content_in, read_heard
@@ -15,6 +15,8 @@ from v3.messages import SERVER_ID, Content, Unreadable, write
 
 FACTOR_OF_MAX_MESSAGE_BYTES: Final = 8
 """A message from V2 is on the bus twice, once perhaps escaped: so its bound is this many times a frame's."""
+
+MOST_DIGITS: Final = 20
 
 
 class BusMessage:
@@ -24,7 +26,7 @@ class BusMessage:
     which it was done last, and the result.
     """
 
-    __slots__ = ("_content", "heard", "line", "said_to_v2", "v2_text")
+    __slots__ = ("_content", "heard", "line", "number", "said_to_v2", "v2_text")
 
     def __init__(self, line: bytes, v2_text: bytes | None, heard: Heard, content: Content | None = None) -> None:
         self.line: Final = line
@@ -32,6 +34,8 @@ class BusMessage:
         self.heard: Final = heard
         self._content: Final = content
         self.said_to_v2: tuple[object, bytes | None] | None = None
+        self.number = 0
+        """Its number in the history of its channel; 0 if it is in none."""
 
     @property
     def target(self) -> str:
@@ -51,6 +55,11 @@ class BusMessage:
         return self.line if self.v2_text is None else b"%b\n%b" % (self.line, self.v2_text)
 
     @property
+    def size_bytes(self) -> int:
+        """What it takes on the bus, without its number."""
+        return len(self.line) + len(self.v2_text or b"")
+
+    @property
     def content(self) -> Content:
         """The sender's part. For a message of another process it is parsed each time: few callers need it."""
         return content_in(self.line) if self._content is None else self._content
@@ -63,6 +72,24 @@ def said(content: Content, from_id: str, group_id: str, sent_at: str, v2_text: s
     if "payload" in content:
         heard["payload"] = {}
     return BusMessage(line, None if v2_text is None else v2_text.encode(), heard, content)
+
+
+def last_number(batch: Sequence[BusMessage]) -> int:
+    """The number of the last message that has one; 0 if none has."""
+    return next((message.number for message in reversed(batch) if message.number), 0)
+
+
+def numbered(data: bytes) -> tuple[int, bytes]:
+    """The number with which a message begins on the bus, and the message; 0 where another service said it plainly.
+
+    Raises `Unreadable`.
+    """
+    if not data[:1].isdigit():
+        return 0, data
+    number, _, message = data.partition(b"\n")
+    if not number.isdigit() or len(number) > MOST_DIGITS:
+        raise Unreadable("invalid_message")
+    return int(number), message
 
 
 def read(data: bytes, arrived_at: Callable[[], str]) -> BusMessage:

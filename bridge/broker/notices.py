@@ -12,6 +12,7 @@ from bridge.broker.link import pack
 from bridge.system.observers import Observers
 
 CANARY: Final = b"\0canary"
+MARK: Final = b"\0mark:"
 CANARY_NAME_BYTES: Final = 8
 
 
@@ -27,6 +28,9 @@ class Notices:
         """The channel on which nobody listens but the link that is open now; `None` until Redis has confirmed it."""
         self.listens: Final = Observers[[]]()
         """Called when the canary's channel is confirmed on a new link."""
+        self.marked: Final = Observers[[bytes]]()
+        """Called with what was written into a mark (`mark`): all that was said before it was handed on."""
+        self._marks: list[bytes] = []
 
     def begin(self) -> bytes:
         """The packed command that subscribes to both on a new link."""
@@ -41,6 +45,19 @@ class Notices:
         self.listens()
         return True
 
+    def mark(self, text: bytes) -> bytes | None:
+        """The packed command that says a mark on the canary's channel, or `None` while nobody listens there."""
+        return None if self.canary is None else pack("PUBLISH", self.canary, MARK + text)
+
+    def tell_marks(self) -> None:
+        """Tell of the marks that were read, now that all that was read before them is handed on."""
+        marks, self._marks = self._marks, []
+        for mark in marks:
+            self.marked(mark)
+
     def read(self, channel: bytes, data: bytes) -> bool:
         """Whether this is what is said on one of them, and no message."""
+        if channel == self.canary and data.startswith(MARK):
+            self._marks.append(data.removeprefix(MARK))
+            return True
         return channel in (self.canary, self.own) and data == CANARY

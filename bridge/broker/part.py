@@ -14,6 +14,9 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.attendance import Attendance
 from bridge.broker.bus import Bus
 from bridge.broker.data_loss import DataLossMark
+from bridge.broker.history import History, HistoryOptions, Publish
+from bridge.broker.incoming import of_one_kind
+from bridge.broker.intake import Deliver
 from bridge.broker.leases import Leases
 from bridge.broker.link import database_in, pool
 from bridge.broker.presence import Presence
@@ -21,7 +24,7 @@ from bridge.broker.presence_events import PresenceEvents
 from bridge.broker.reading import reading, renew
 from bridge.broker.redis_clock import RedisClock
 from bridge.broker.same_server import SameServer
-from bridge.broker.subscriber import Deliver, Subscriber
+from bridge.broker.subscriber import Subscriber
 from bridge.system.metrics import counter, counters, gauge
 from bridge.system.part import Part, Task
 from v3.messages import timestamp
@@ -30,8 +33,6 @@ FIRST_LINK_SECONDS: Final = 2.0
 """The longest wait at the start for the first link. Without a link the bridge starts too, and answers 503."""
 LAST_WORDS_SECONDS: Final = 0.5
 """The longest wait for the last writes to Redis when the process stops."""
-ON_THE_WAY_SECONDS: Final = 2.0
-"""So long after its `sent_at` a message may reach Redis; later, its sender is told `bus_down`."""
 SCRIPT_TRIPS: Final = 2  # round trips to run a script: one more if Redis does not know it yet
 REJECTED: Final = ("invalid_json", "invalid_message", "too_big", "undeliverable")
 PROCESS_NAME_BYTES: Final = 6
@@ -46,6 +47,7 @@ class BrokerOptions:
     presence_seconds: float
     presence_events_members: int
     most_message_bytes: int
+    history: HistoryOptions
 
 
 class Broker(Part):
@@ -66,17 +68,14 @@ class Broker(Part):
         self.redis: Final = reading(options.redis_url)
         self.bus: Final = Bus(links, self.addresses.probe)
         self.clock: Final = RedisClock(self.bus)
-        probe = self.addresses.probe
-        self.subscriber: Final = Subscriber(
-            links,
-            deliver,
-            lambda seconds: gap(seconds + ON_THE_WAY_SECONDS),
-            self.now,
-            options.most_message_bytes,
-            probe,
+        kind_of = self.addresses.kind_of if options.history.seconds else of_one_kind
+        of_messages = self.now, options.most_message_bytes, self.addresses.probe, kind_of
+        self.subscriber: Final = Subscriber(links, deliver, gap, *of_messages)
+        self.history: Final = self._history(options.history) if options.history.seconds else None
+        self.same_server: Final = SameServer(links, self.bus, self.subscriber, self.addresses.probe)
+        self.events: Final = PresenceEvents(
+            self.bus, self.addresses, microseconds, options.presence_events_members, options.history
         )
-        self.same_server: Final = SameServer(links, self.bus, self.subscriber, probe)
-        self.events: Final = PresenceEvents(self.bus, self.addresses, microseconds, options.presence_events_members)
         self.presence: Final = Presence(
             self.bus, self.addresses, self.process, self.events, self.clock.microseconds, options.presence_seconds
         )
@@ -86,6 +85,17 @@ class Broker(Part):
         self.data_loss_mark: Final = DataLossMark(self.bus, self.addresses, self.now)
         self.leases.forgotten.add(self.data_loss_mark.look)
         self.bus.back.add(lambda: renew(self.redis))
+
+    @property
+    def publish(self) -> Publish:
+        """Says a message on the bus: see `Bus.publish` and `History.publish`."""
+        return self.bus.publish if self.history is None else self.history.publish
+
+    def _history(self, options: HistoryOptions) -> History:
+        history = History(self.bus, self.addresses, options)
+        history.heard = lambda: self.subscriber.intake.arrivals.lately(self.addresses.path)
+        history.is_wanted = self.subscriber.wants
+        return history
 
     def tasks(self) -> Iterable[Task]:
         return self.bus, self.subscriber, self.same_server, self.presence, self.leases
@@ -116,6 +126,8 @@ class Broker(Part):
         yield from self._of_bus()
         yield from self._of_subscriber()
         yield from self._of_presence()
+        if self.history is not None:
+            yield from self._of_history(self.history)
         links = {"bus": self.bus.reconnects, "subscriber": self.subscriber.reconnects}
         yield counters("bridge_redis_reconnects", "Links to Redis lost.", ("link",), links)
         words = "Times when the links, or the address, led to different Redis servers."
@@ -139,6 +151,18 @@ class Broker(Part):
         rejected = {reason: subscriber.rejected[reason] for reason in REJECTED}
         yield counters("bridge_bus_rejected", "Bus messages not delivered.", ("reason",), rejected)
         yield counter("bridge_gaps", "Times when messages may have been missed.", subscriber.gaps)
+
+    def _of_history(self, history: History) -> Iterable[Metric]:
+        words = "Bytes in Redis, about, of what this process has kept for those who come back."
+        yield gauge("bridge_history_bytes", words, history.budget.size_bytes)
+        yield gauge(
+            "bridge_histories", "Channels on which this process has kept something lately.", len(history.budget)
+        )
+        words = "Messages that were not kept for those who come back, because there was no room."
+        yield counter("bridge_history_left_out", words, history.not_kept)
+        yield counter(
+            "bridge_repairs", "Times when what was missed was found in the history.", self.subscriber.outage.repaired
+        )
 
     def _of_presence(self) -> Iterable[Metric]:
         yield counter("bridge_presence_failures", "Presence writes that failed.", self.presence.failures)

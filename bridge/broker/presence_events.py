@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
+from bridge.broker.history import HistoryOptions
 from bridge.broker.scripts import Script
 from v3.messages import timestamp, write
 
@@ -29,11 +30,19 @@ class PresenceEvents:
     `most_members`: in larger groups nothing is announced.
     """
 
-    def __init__(self, bus: Bus, addresses: Addresses, microseconds: Callable[[], int], most_members: int) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        addresses: Addresses,
+        microseconds: Callable[[], int],
+        most_members: int,
+        history: HistoryOptions,
+    ) -> None:
         self._bus = bus
         self._addresses = addresses
         self._microseconds = microseconds
         self.most_members = most_members
+        self._history = history
         self._waiting: dict[tuple[str, str], list[tuple[Event, str, bytes | str, bytes]]] = {}
         self.suppressed = 0
         """How many events were dropped: the group was too large, or too many waited."""
@@ -85,11 +94,17 @@ class PresenceEvents:
 
     def _flush(self, tenant: str, group: str) -> None:
         events = self._waiting.pop((tenant, group), [])
-        keys = [self._addresses.presence(tenant, group), self._addresses.holders(tenant, group)]
         channel = self._addresses.group(tenant, group)
+        keys = [self._addresses.presence(tenant, group), self._addresses.holders(tenant, group)]
+        keys += [
+            self._addresses.last_number,
+            self._addresses.history_begin,
+            self._addresses.kept_under(channel).decode(),
+        ]
+        bounds = self._history.kept_seconds, self._history.messages
         for start in range(0, len(events), EVENTS_PER_COMMAND):
             some = [part for event in events[start : start + EVENTS_PER_COMMAND] for part in event]
-            SAY.run(self._bus, keys, [channel, *some], _ignore)
+            SAY.run(self._bus, keys, [channel, *bounds, *some], _ignore)
 
 
 def _ignore(unsaid: object) -> None:

@@ -62,7 +62,7 @@ class SameServer:
         bus.back.add(self._forget)
         bus.taken.add(self._compare)
         bus.refused.add(self._refused)
-        subscriber.is_trusted = self._do_agree
+        subscriber.outage.is_trusted = self._do_agree
         self._notices.listens.add(self._compare)
 
     async def run(self) -> None:
@@ -89,7 +89,7 @@ class SameServer:
 
     def _doubt(self) -> None:
         self._agreed = None
-        self._subscriber.doubt(self._certain_since())
+        self._subscriber.outage.doubt(self._certain_since())
 
     def _compare(self, asked_at: float | None = None) -> None:
         canary, at = self._notices.canary, self._now() if asked_at is None else asked_at
@@ -121,17 +121,17 @@ class SameServer:
     def _arrived(self, canary: bytes, asked_at: float, missed: Missed) -> None:
         """What the processes noted at this server is known: now all is heard here."""
         for since, _ in missed:
-            self._subscriber.doubt(since)
+            self._subscriber.outage.doubt(since)
         if canary == self._notices.canary:
             self._agreed, self._certain_until, self._by_address_until = canary, asked_at, asked_at
-            self._subscriber.announce_if_whole()
+            self._subscriber.outage.end_if_whole()
 
     def _others_moved(self, missed: Missed) -> None:
         """Others spoke elsewhere: who listens here may have missed what they said."""
         for since, until in missed:
-            if not self._subscriber.has_announced(since, until):
-                self._subscriber.doubt(since)
-        self._subscriber.announce_if_whole()
+            if not self._subscriber.outage.has_announced(since, until):
+                self._subscriber.outage.doubt(since)
+        self._subscriber.outage.end_if_whole()
 
     def _part(self) -> None:
         """The servers differ: make both links anew, by the address."""

@@ -26,7 +26,7 @@ class Script:
 
     def __init__(self, source: str) -> None:
         self.source: Final = source
-        self._digest: Final = sha1(source.encode(), usedforsecurity=False).hexdigest()
+        self.digest: Final = sha1(source.encode(), usedforsecurity=False).hexdigest()
 
     @classmethod
     def in_file(cls, package: str, name: str) -> "Script":
@@ -44,7 +44,7 @@ class Script:
             else:
                 done(reply)
 
-        bus.command(pack("EVALSHA", self._digest, len(keys), *keys, *arguments), answered)
+        bus.command(pack("EVALSHA", self.digest, len(keys), *keys, *arguments), answered)
 
 
 def _text(folder: Traversable, name: str) -> str:

@@ -9,18 +9,21 @@ that all was heard. Redis answers in order, so that is when the last answered PI
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
 from redis.asyncio.connection import ConnectionPool
 
 from bridge.broker.channels import Channels
-from bridge.broker.incoming import Incoming
+from bridge.broker.incoming import Incoming, of_one_kind
+from bridge.broker.intake import Deliver, Intake
 from bridge.broker.link import Keeper, Replies
 from bridge.broker.message import BusMessage
 from bridge.broker.notices import Notices
+from bridge.broker.outage import Outage
 from bridge.broker.pings import Pings
+from bridge.system.observers import Observers
 
 PING_SECONDS: Final = 1.0
 """Pause between two PINGs."""
@@ -28,12 +31,8 @@ SILENCE_SECONDS: Final = 4.0
 """A link without any reply for so long after a PING is ended."""
 GRACE_SECONDS: Final = 0.05
 """Before a link is ended, replies that have arrived unread get so long to be read."""
-COVERED_SECONDS: Final = 1.0
-"""A gap that began at most so much later is announced already: `from` is said to be earlier by more than that."""
 
 log = structlog.get_logger(__name__)
-
-Deliver = Callable[[bytes, Sequence[BusMessage]], None]
 
 
 class Subscriber:
@@ -47,30 +46,30 @@ class Subscriber:
         arrived_at: Callable[[], str],
         max_bytes: int,
         probe: bytes = b"",
+        kind_of: Callable[[bytes], bytes] = of_one_kind,
     ) -> None:
         """`gap` gets for how many seconds messages may have been missed, once all channels are subscribed again.
 
-        `arrived_at` and `max_bytes`: see `Incoming`; `probe`: see `Notices`.
+        `arrived_at`, `max_bytes` and `kind_of`: see `Incoming`; `probe`: see `Notices`.
         """
         self._keeper = Keeper(links, self._replied, "subscriber")
         self._loop = asyncio.get_running_loop()
-        self._deliver = deliver
-        self._gap = gap
         self._channels = Channels(lambda: self._loop.call_soon(self._send))
         self._pings = Pings(self._loop.time())
-        self._missed_since: float | None = None
-        self._announced = (0.0, 0.0)
-        self.gaps = 0
         self.notices: Final = Notices(probe)
-        self._incoming = Incoming(arrived_at, max_bytes, self.notices.read)
-        self.is_trusted: Callable[[], bool] = lambda: True
-        """Whether this link leads to the right server. While it does not, nothing counts as heard."""
+        self._incoming = Incoming(arrived_at, max_bytes, self.notices.read, kind_of)
+        self.intake: Final = Intake(deliver, self._incoming.rejected)
+        self.outage: Final = Outage(self.intake, self._is_linked, gap)
+        self.lost: Final = Observers[[]]()
+        """Called when the link is lost."""
+        self.ended: Final = Observers[[bytes]]()
+        """Called with a channel that is not wanted any more."""
+        self.confirmed: Final = Observers[[]]()
+        """Called when Redis has confirmed a channel."""
+        self.message: Final[Callable[[bytes], BusMessage]] = self._incoming.message
+        """Makes the message of bytes as they are on the bus. Raises `Unreadable`."""
         self.expect: Final[Callable[[bytes, BusMessage], None]] = self._incoming.recent.keep
         """Called with what this process publishes now: when these bytes arrive, they need not be parsed."""
-        self.release: Final[Callable[[Iterable[bytes]], None]] = self._channels.release
-        """Takes back one `hold`; the last one unsubscribes."""
-        self.leave: Final[Callable[[bytes], asyncio.Future[None]]] = self._channels.leave
-        """Takes back one `hold` of one channel; the future is done when nothing of it arrives here any more."""
 
     async def run(self) -> None:
         """Keep the link open, and check that Redis answers on it. Ends only by cancellation."""
@@ -85,7 +84,7 @@ class Subscriber:
     @property
     def is_up(self) -> bool:
         """Whether there is a link, and every wanted channel is subscribed."""
-        return self._keeper.link is not None and self._missed_since is None
+        return self._keeper.link is not None and self.outage.is_over
 
     @property
     def trouble(self) -> str | None:
@@ -96,6 +95,10 @@ class Subscriber:
     def reconnects(self) -> int:
         """How often the link was lost."""
         return self._keeper.reconnects
+
+    def wants(self, channel: bytes) -> bool:
+        """Whether anybody holds a channel."""
+        return channel in self._channels
 
     @property
     def channels(self) -> int:
@@ -108,6 +111,11 @@ class Subscriber:
         return self._incoming.received
 
     @property
+    def gaps(self) -> int:
+        """How often it was announced that messages may have been missed."""
+        return self.outage.gaps
+
+    @property
     def rejected(self) -> Counter[str]:
         """Reason -> how many of them were not delivered."""
         return self._incoming.rejected
@@ -118,6 +126,24 @@ class Subscriber:
         if unconfirmed:
             await asyncio.gather(*unconfirmed)
 
+    def release(self, channels: Iterable[bytes]) -> None:
+        """Take back one `hold` of each channel; the last one unsubscribes."""
+        channels = tuple(channels)
+        self._channels.release(channels)
+        for channel in channels:
+            self._end_if_unwanted(channel)
+
+    def leave(self, channel: bytes) -> "asyncio.Future[None]":
+        """Take back one `hold` of one channel; the future is done when nothing of it arrives here any more."""
+        left = self._channels.leave(channel)
+        self._end_if_unwanted(channel)
+        return left
+
+    def _end_if_unwanted(self, channel: bytes) -> None:
+        if channel not in self._channels:
+            self.intake.arrivals.end(channel)
+            self.ended(channel)
+
     def _send(self) -> None:
         """Write the pending commands. Without a link they are dropped: the next link subscribes to all channels."""
         commands, link = self._channels.take_commands(), self._keeper.link
@@ -125,30 +151,12 @@ class Subscriber:
             for command in commands:
                 link.write(command)
 
-    def doubt(self, since: float) -> None:
-        """Messages may be missed since then, by the time of the event loop. Announced when `is_trusted`, not before."""
-        self._missed_since = since if self._missed_since is None else min(self._missed_since, since)
-
-    def has_announced(self, since: float, until: float) -> bool:
-        """Whether the last gap was this one."""
-        announced_since, announced_until = self._announced
-        return announced_since - COVERED_SECONDS <= since and until <= announced_until
-
     def end_link(self) -> None:
         """End the link, which does not lead where it should; another is made by the name of the server."""
         self._keeper.end_link()
 
-    def announce_if_whole(self) -> None:
-        """Announce what may have been missed, if there is something, and everything is heard again."""
-        if self._missed_since is None or not self._is_whole():
-            return
-        self._announced = since, until = self._missed_since, self._loop.time()
-        self._missed_since = None
-        self.gaps += 1
-        self._gap(until - since)
-
-    def _is_whole(self) -> bool:
-        return self._keeper.link is not None and self._channels.are_confirmed and self.is_trusted()
+    def _is_linked(self) -> bool:
+        return self._keeper.link is not None and self._channels.are_confirmed
 
     def _opened(self) -> None:
         self._pings.begin(self._loop.time())
@@ -156,21 +164,20 @@ class Subscriber:
         self._send()
         if self._keeper.link is not None:  # last: who is seen to listen hears all that is said to its clients
             self._keeper.link.write(self.notices.begin())
-        self.announce_if_whole()
+        self.outage.opened()
+        self.outage.end_if_whole()
 
     def _lost(self) -> None:
-        self.doubt(self._pings.certain_until)
+        self.outage.lost(self._pings.certain_until)
         self.notices.canary = None
         self._channels.lose()
+        self.lost()
 
     def _replied(self, replies: Replies) -> None:
         self._pings.heard()
-        for channel, batch in self._incoming.read(replies, self._heed).items():
-            try:
-                self._deliver(channel, batch)
-            except Exception:
-                self.rejected["undeliverable"] += len(batch)
-                log.exception("batch_undeliverable", channel=channel.decode(errors="replace"))
+        for channel, batch in self._incoming.read(replies, self._heed):
+            self.intake.take(channel, batch)
+        self.notices.tell_marks()
 
     def _heed(self, reply: object) -> None:
         """Handle replies that are not messages: confirmations, answers to PING, and errors."""
@@ -182,10 +189,16 @@ class Subscriber:
             self._answered(reply[1], None)
         elif reply[0] == b"subscribe":
             if not self.notices.confirm(reply[1]):
-                self._channels.confirm(reply[1])
-            self.announce_if_whole()
+                self._confirm(reply[1])
+            self.outage.end_if_whole()
         elif reply[0] == b"unsubscribe":
             self._channels.left(reply[1])
+
+    def _confirm(self, channel: bytes) -> None:
+        self._channels.confirm(channel)
+        if channel in self._channels:
+            self.intake.arrivals.begin(channel)
+            self.confirmed()
 
     def _answered(self, asked_at: object, trouble: str | None) -> None:
         """A PING was answered, perhaps with an error. An answer too many means that a subscription was refused."""

@@ -11,7 +11,7 @@ from typing import Final, TypeVar, cast
 import structlog
 from redis.exceptions import ResponseError
 
-WHAT: Final = ("process", "group", "holder", "headcount", "api_key", "key")
+WHAT: Final = ("process", "group", "holder", "headcount", "api_key", "history", "key")
 """What a value should have been. `key` means that a key holds a value of another Redis type."""
 
 T = TypeVar("T")
@@ -22,9 +22,9 @@ skipped: Final[Counter[str]] = Counter()
 """One of `WHAT` -> how many such values this process has skipped."""
 
 
-def skip(what: str) -> None:
-    """Count one value that cannot be read. `what` is one of `WHAT`."""
-    skipped[what] += 1
+def skip(what: str, number: int = 1) -> None:
+    """Count values that cannot be read. `what` is one of `WHAT`."""
+    skipped[what] += number
     log.warning("unreadable_in_redis", what=what)
 
 

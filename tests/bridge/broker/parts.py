@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from bridge.broker.bus import Bus
+from bridge.broker.history import HistoryOptions
 from bridge.broker.link import pool
-from bridge.broker.message import BusMessage
+from bridge.broker.message import BusMessage, read
 from bridge.broker.part import Broker, BrokerOptions
 from bridge.broker.subscriber import Subscriber
 from tests.stopwatch import Stopwatch, within
@@ -116,7 +117,20 @@ def message(text: str, **more: Any) -> bytes:
     return json.dumps({**fields, "sent_at": ARRIVED_AT, **more}, separators=(",", ":")).encode()
 
 
+def heard_as(number: int, text: str = "", v2_text: str | None = None, **more: Any) -> BusMessage:
+    """A message that has arrived with this number."""
+    data = message(text or str(number), **more)
+    one = read(data if v2_text is None else b"%b\n%b" % (data, v2_text.encode()), lambda: ARRIVED_AT)
+    one.number = number
+    return one
+
+
+def numbers_of(batch: Sequence[BusMessage]) -> list[int]:
+    """What the messages of a batch are numbered."""
+    return [one.number for one in batch]
+
+
 def unheard_broker(url: str, prefix: str, presence_events_members: int = 0) -> Broker:
     """A broker of which nobody hears anything; of JOIN and LEAVE those do who ask for them."""
-    options = BrokerOptions(url, prefix, 60, presence_events_members, MAX_BYTES)
+    options = BrokerOptions(url, prefix, 60, presence_events_members, MAX_BYTES, HistoryOptions())
     return Broker(options, lambda: time.time_ns() // 1_000, lambda _channel, _batch: None, lambda _seconds: None)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.broker.addresses import Addresses
+from bridge.broker.addresses import Addresses, number_in
 
 ADDRESSES = Addresses("aether")
 NAMES = st.text("abg:v2c_-", min_size=1, max_size=3).map(lambda name: name.replace(":", "-"))
@@ -23,6 +23,11 @@ NAMES = st.text("abg:v2c_-", min_size=1, max_size=3).map(lambda name: name.repla
         (ADDRESSES.tenant("acme"), "aether:tenant:acme"),
         (ADDRESSES.changes, "aether:stage-changes"),
         (ADDRESSES.record("acme"), "aether:{acme:record}"),
+        (ADDRESSES.last_number, "aether:{b}:last-number"),
+        (ADDRESSES.history_begin, "aether:{b}:history-begin"),
+        (ADDRESSES.history_server, "aether:{b}:history-server"),
+        (ADDRESSES.left("acme", "v2-42"), "aether:{acme:c:v2-42}:left"),
+        (ADDRESSES.path, b"aether:{path}"),
     ],
 )
 def test_a_name_is_that_of_the_specification(address: bytes | str, expected: bytes | str) -> None:
@@ -47,6 +52,11 @@ def every_name(addresses: Addresses, tenant: str, other: str) -> list[str]:
         addresses.changes,
         addresses.processes,
         addresses.platform.decode(),
+        addresses.path.decode(),
+        addresses.last_number,
+        addresses.history_begin,
+        addresses.history_server,
+        addresses.left(tenant, other),
     ]
 
 
@@ -75,6 +85,8 @@ def test_what_is_read_and_written_together_is_on_one_slot() -> None:
 
     group = slot(ADDRESSES.group("acme", "lobby").decode())
     assert slot(ADDRESSES.presence("acme", "lobby")) == slot(ADDRESSES.holders("acme", "lobby")) == group
+    assert slot(ADDRESSES.kept_under(ADDRESSES.group("acme", "lobby")).decode()) == group
+    assert slot(ADDRESSES.left("acme", "ann")) == slot(ADDRESSES.client("acme", "ann").decode())
     assert slot(ADDRESSES.processes) == slot(ADDRESSES.held_by("p")) == slot(ADDRESSES.swept("p"))
 
 
@@ -100,3 +112,35 @@ def test_who_listens_on_a_channel_is_said_in_words(addresses: Addresses) -> None
     assert addresses.audience_of(addresses.broadcast("acme")) == "everybody"
     assert addresses.audience_of(addresses.everyone_on_v2("acme")) == "everybody on V2"
     assert addresses.audience_of(addresses.platform) == "everybody, of every tenant"
+
+
+KINDS: dict[bytes, Callable[[Addresses, str, str], bytes]] = {
+    b"g": Addresses.group,
+    b"c": Addresses.client,
+    b"b": lambda addresses, tenant, _: addresses.broadcast(tenant),
+    b"v": lambda addresses, tenant, _: addresses.everyone_on_v2(tenant),
+    b"p": lambda addresses, _, __: addresses.platform,
+}
+
+
+@pytest.mark.parametrize("database", [0, 2])
+@pytest.mark.parametrize("kind", KINDS)
+@given(NAMES, NAMES)
+def test_a_channel_tells_its_kind_its_tenant_and_what_its_history_is_kept_under(
+    kind: bytes, database: int, tenant: str, other: str
+) -> None:
+    addresses = Addresses("staging", database)
+    channel = KINDS[kind](addresses, tenant, other)
+    assert addresses.kind_of(channel) == kind
+    assert addresses.tenant_of(channel) == ("" if kind == b"p" else tenant)
+    assert addresses.kept_under(channel) == KINDS[kind](Addresses("staging"), tenant, other)
+
+
+@given(st.integers(0, 10**20 - 1))
+def test_a_number_is_read_as_it_was_written(number: int) -> None:
+    assert number_in(b"%d" % number) == number
+
+
+@pytest.mark.parametrize("reply", [None, 7, b"", b"-1", b"1 ", b"x", b"1.0", b"9" * 5_000, ValueError("WRONGTYPE")])
+def test_what_is_no_number_of_ours_is_none(reply: object) -> None:
+    assert number_in(reply) is None

@@ -1,12 +1,27 @@
 """What comes from the bus is checked once, and grouped by channel in order."""
 
-from bridge.broker.incoming import Incoming
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.incoming import Batches, Incoming, of_one_kind
 from bridge.broker.message import read
-from tests.bridge.broker.parts import ARRIVED_AT, MAX_BYTES, message
+from tests.bridge.broker.parts import ARRIVED_AT, MAX_BYTES, heard_as, message, numbers_of
+from v3.messages import Unreadable
+
+ADDRESSES = Addresses("aether")
+GROUPS = tuple(ADDRESSES.group("acme", name) for name in "GH")
+CLIENTS = tuple(ADDRESSES.client("acme", name) for name in ("ann", "ben"))
+TENANTS = tuple(ADDRESSES.broadcast(name) for name in ("acme", "beta"))
+WIDE = tuple(ADDRESSES.everyone_on_v2(name) for name in ("acme", "beta"))
+CHANNELS = (*GROUPS, *CLIENTS, *TENANTS, ADDRESSES.platform, *WIDE)
 
 
 def incoming() -> Incoming:
-    return Incoming(lambda: ARRIVED_AT, MAX_BYTES)
+    return Incoming(lambda: ARRIVED_AT, MAX_BYTES, kind_of=ADDRESSES.kind_of)
 
 
 def said(channel: bytes, data: bytes) -> list[bytes]:
@@ -18,7 +33,7 @@ def test_each_channel_has_its_messages_in_order_and_everything_else_is_handed_on
     one, two, three = message("one"), message("two"), message("three")
     replies = [said(b"a", one), [b"pong", b""], said(b"b", two), said(b"a", three)]
     batches = incoming().read(replies, others.append)
-    assert {channel: [each.line for each in batch] for channel, batch in batches.items()} == {
+    assert {channel: [each.line for each in batch] for channel, batch in batches} == {
         b"a": [one, three],
         b"b": [two],
     }
@@ -26,7 +41,7 @@ def test_each_channel_has_its_messages_in_order_and_everything_else_is_handed_on
 
 
 def test_the_same_bytes_on_the_next_channel_are_read_once() -> None:
-    batches = incoming().read([said(b"a", message("one")), said(b"b", message("one"))], lambda _: None)
+    batches = dict(incoming().read([said(b"a", message("one")), said(b"b", message("one"))], lambda _: None))
     assert batches[b"a"][0] is batches[b"b"][0]
 
 
@@ -34,7 +49,7 @@ def test_what_this_process_said_itself_is_not_read_again() -> None:
     reader, data = incoming(), message("one")
     own = read(data, lambda: ARRIVED_AT)
     reader.recent.keep(data, own)
-    assert reader.read([said(b"a", data)], lambda _: None)[b"a"][0] is own
+    assert dict(reader.read([said(b"a", data)], lambda _: None))[b"a"][0] is own
 
 
 def test_what_is_no_message_or_too_large_is_counted_and_left_out() -> None:
@@ -45,7 +60,69 @@ def test_what_is_no_message_or_too_large_is_counted_and_left_out() -> None:
         said(b"a", b"x" * (MAX_BYTES + 1)),
         said(b"a", message("one")),
     ]
-    batches = reader.read(replies, lambda _: None)
+    batches = dict(reader.read(replies, lambda _: None))
     assert [each.line for each in batches[b"a"]] == [message("one")]
     assert dict(reader.rejected) == {"invalid_message": 2, "too_big": 1}
     assert reader.received == 4
+
+
+def test_a_message_has_the_number_that_it_begins_with_on_the_bus() -> None:
+    replies = [said(b"a", b"17\n" + message("one")), said(b"a", message("two"))]
+    batches = dict(incoming().read(replies, lambda _: None))
+    assert [(each.number, each.line) for each in batches[b"a"]] == [(17, message("one")), (0, message("two"))]
+
+
+def test_the_same_words_with_another_number_are_another_message() -> None:
+    reader, data = incoming(), message("one")
+    own = read(data, lambda: ARRIVED_AT)
+    reader.recent.keep(data, own)
+    replies = [said(b"a", b"%d\n%b" % (number, data)) for number in (1, 2)] + [said(b"a", data)]
+    heard = dict(reader.read(replies, lambda _: None))[b"a"]
+    assert heard[0] is own
+    assert numbers_of(heard) == [1, 2, 0]
+
+
+def test_what_was_kept_is_read_as_what_arrives() -> None:
+    reader = incoming()
+    assert reader.message(b"5\n" + message("one")).number == 5
+    with pytest.raises(Unreadable, match="too_big"):
+        reader.message(b"5\n" + message("x" * MAX_BYTES))
+    with pytest.raises(Unreadable):
+        reader.message(b"5 \n" + message("one"))
+    assert not reader.rejected
+
+
+def test_between_two_of_a_batch_nothing_was_said_on_a_channel_of_another_kind() -> None:
+    (group, _), (client, _), wide = GROUPS, CLIENTS, WIDE[0]
+    batches = Batches(ADDRESSES.kind_of)
+    for number, channel in enumerate([group, wide, group, client, wide, group], 1):
+        batches.add(channel, heard_as(number))
+    assert [(channel, numbers_of(batch)) for channel, batch in batches.all] == [
+        *((group, [1, 3]), (wide, [2, 5])),
+        *((client, [4]), (group, [6])),
+    ]
+
+
+@given(st.lists(st.sampled_from(CHANNELS), max_size=30))
+def test_who_listens_on_one_channel_of_each_kind_hears_everything_in_the_order_of_the_numbers(
+    said: list[bytes],
+) -> None:
+    batches = Batches(ADDRESSES.kind_of)
+    for number, channel in enumerate(said, 1):
+        batches.add(channel, heard_as(number))
+    assert all(batch for _, batch in batches.all)
+    for channels in product(GROUPS, CLIENTS, TENANTS, [ADDRESSES.platform]):
+        heard = [number for channel, batch in batches.all if channel in channels for number in numbers_of(batch)]
+        assert heard == [number for number, channel in enumerate(said, 1) if channel in channels]
+    for wide in WIDE:
+        heard = [number for channel, batch in batches.all if channel == wide for number in numbers_of(batch)]
+        assert heard == [number for number, channel in enumerate(said, 1) if channel == wide]
+
+
+@given(st.lists(st.sampled_from((*GROUPS, *WIDE)), max_size=30))
+def test_where_order_allows_it_there_is_one_batch_of_each_channel(said: list[bytes]) -> None:
+    for kind_of, channels in ((ADDRESSES.kind_of, said), (of_one_kind, [*said, *CLIENTS, *said])):
+        batches = Batches(kind_of)
+        for number, channel in enumerate(channels, 1):
+            batches.add(channel, heard_as(number))
+        assert len(batches.all) == len(set(channels))

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from bridge.broker.message import BusMessage, read
+from bridge.broker.message import MOST_DIGITS, BusMessage, last_number, numbered, read
 from bridge.broker.message import said as said_here
 from compat.upgrade import upgrade_text
+from tests.bridge.broker.parts import heard_as
 from tests.compat.strategies import contents, frames
 from v3.form import TooMuch, form_of
 from v3.messages import Unreadable, WS_Message_V3, content_of, write
@@ -158,3 +159,30 @@ def test_what_is_no_message_is_rejected(data: bytes) -> None:
     """Bad inputs, Bus 1."""
     with pytest.raises(Unreadable):
         arrived(data)
+
+
+@given(st.integers(0, 10**MOST_DIGITS - 1), st.binary())
+def test_a_number_comes_before_the_message(number: int, data: bytes) -> None:
+    assert numbered(b"%d\n%b" % (number, data)) == (number, data)
+
+
+def test_a_message_that_was_said_plainly_has_no_number() -> None:
+    assert numbered(LINE) == (0, LINE)
+    assert numbered(b"") == (0, b"")
+
+
+@pytest.mark.parametrize("data", [b"1 \n{}", b"1x\n{}", b"1" * (MOST_DIGITS + 1) + b"\n{}", "1٣\n{}".encode()])
+def test_what_begins_like_a_number_and_is_none_is_unreadable(data: bytes) -> None:
+    with pytest.raises(Unreadable):
+        numbered(data)
+
+
+def test_the_last_number_of_a_batch_is_that_of_the_last_message_that_has_one() -> None:
+    assert last_number([heard_as(1), heard_as(2), heard_as(0)]) == 2
+    assert last_number([heard_as(0)]) == last_number([]) == 0
+
+
+@pytest.mark.parametrize("v2_text", [None, "", "hé"])
+def test_the_size_of_a_message_is_what_it_takes_on_the_bus(v2_text: str | None) -> None:
+    message = said_here({"msg_type": "msg", "target": "group", "msg": "hi"}, "ann", "lobby", NOW, v2_text)
+    assert message.size_bytes == len(message.data) - (v2_text is not None)

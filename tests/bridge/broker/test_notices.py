@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.broker.notices import CANARY, Notices
+from bridge.broker.notices import CANARY, MARK, Notices
 from tests.bridge.broker.parts import Answers
 
 
@@ -55,6 +55,31 @@ def test_the_channel_of_the_process_is_asked_for_too_and_stays() -> None:
     assert told.empty()
     assert notices.read(notices.own, CANARY)
     assert not notices.read(notices.own, b"{}")
+
+
+def test_a_mark_is_said_where_this_link_alone_listens_and_told_when_all_before_it_is_handed_on() -> None:
+    notices, told = listening(), Answers()
+    notices.marked.add(told)
+    command = notices.mark(b"17") or b""
+    channel, data = command.split(b"\r\n")[4], command.split(b"\r\n")[6]
+    assert (channel, data) == (notices.canary, MARK + b"17")
+    assert notices.read(channel, data)
+    assert told.empty()
+    notices.tell_marks()
+    notices.tell_marks()
+    assert told.all() == [b"17"]
+
+
+def test_a_mark_that_another_says_elsewhere_is_none() -> None:
+    notices, told = listening(), Answers()
+    notices.marked.add(told)
+    assert not notices.read(b"a:{acme:b}", MARK + b"17")
+    notices.tell_marks()
+    assert told.empty()
+
+
+def test_no_mark_is_said_where_nobody_listens() -> None:
+    assert Notices(b"a:{probe}").mark(b"17") is None
 
 
 @given(st.binary())

@@ -12,6 +12,8 @@ from redis.asyncio import Redis
 import bridge
 from bridge.broker.attendance import ATTENDANCE
 from bridge.broker.data_loss import REMEMBER
+from bridge.broker.history import BEGIN, READ
+from bridge.broker.history import SAY as KEEP
 from bridge.broker.leases import CLAIM, FORGET, LEASE
 from bridge.broker.moves import MOVES
 from bridge.broker.presence import ENTER, EXPIRE, HELD, LEAVE, MEMBERS
@@ -33,6 +35,7 @@ FILES = sorted(ROOMS.rglob("*.lua"))
 ALL = [
     *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, FORGET, REMEMBER, SAY, MOVES),
     ATTENDANCE,
+    *(BEGIN, READ, KEEP),
     *(NOTE, REFUSE, MAKE_ROOM, ADD, REVOKE, RESTORE),
 ]
 NAMED = re.compile(r'Script\.in_file\("([\w.]+)", "(\w+)"\)')
@@ -85,7 +88,7 @@ async def test_a_script_that_redis_does_not_answer_is_answered_once(server: Redi
 
 @pytest.mark.parametrize("script", [*ALL, CHANGE, ADOPT, TRY], ids=range(len(ALL) + 3))
 async def test_redis_can_read_every_script(redis: Redis, script: Script) -> None:
-    assert await redis.script_load(script.source) == script._digest
+    assert await redis.script_load(script.source) == script.digest
 
 
 Step = tuple[Script, list[str | int], Any]

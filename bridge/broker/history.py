@@ -1,0 +1,195 @@
+"""Says messages on the bus, and keeps each for a while in Redis: a history of every channel that people listen to.
+
+One script says a message and keeps it, so that what was kept and what was heard never differ. The messages of one turn
+of the event loop go to Redis together, in few calls. A message is never said again when it may have been said: it is
+answered as by `Bus.publish`.
+
+Bounded in Redis: `HistoryBudget` says which messages may be kept. What is said and not kept is noted in Redis, so that
+nobody is told that a history is whole over it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from bridge.broker import unreadable
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus, Done
+from bridge.broker.history_budget import HistoryBudget
+from bridge.broker.ordered_calls import OrderedCalls
+from bridge.broker.scripts import Script
+
+How = Literal["all", "heard", "none"]
+"""Whether a message is kept: always; only if somebody heard it or is expected back; or not."""
+
+Publish = Callable[[Sequence[bytes], bytes, Done], None]
+"""Says a message on channels; the callback gets how many processes received it, or `None`."""
+SPARE_SECONDS: Final = 2
+"""So much longer than it is told Redis keeps what was said: what is young enough is there for certain."""
+MOST_TOGETHER: Final = 64
+"""Messages of one call: about half a millisecond in Redis, during which it does nothing else."""
+MOST_BYTES_TOGETHER: Final = 262_144
+MOST_KNOWN: Final = 10_000
+"""When more channels were spoken on, what is known of their names is worked out anew."""
+SAY: Final = Script.in_file("bridge.broker", "history_say")
+BEGIN: Final = Script.in_file("bridge.broker", "history_begin")
+READ: Final = Script.in_file("bridge.broker", "history_read")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryOptions:
+    """For how long, and how many messages of a channel are kept; of clients' own channels only with `direct`.
+
+    `most_bytes`: what all histories may take that one process writes; of several tenants one may take half. `v2`:
+    whether what all V2 connections of a tenant hear is kept too. Without `seconds` there is no history.
+    """
+
+    seconds: int = 0
+    has_several_tenants: bool = False
+    messages: int = 300
+    most_bytes: int = 268_435_456
+    direct: bool = True
+    v2: bool = False
+
+    @property
+    def kept_seconds(self) -> int:
+        """For how long Redis keeps what was said."""
+        return self.seconds + SPARE_SECONDS if self.seconds else 0
+
+
+class _Known(NamedTuple):
+    """What is known of a channel by its name: what its history is kept under, whether it is a client's, its tenant."""
+
+    key: bytes
+    is_direct: bool
+    tenant: str
+
+
+class _Batch:
+    """The messages of one call, and the callbacks of their senders."""
+
+    __slots__ = ("arguments", "dones", "keys", "size_bytes")
+
+    def __init__(self) -> None:
+        self.keys: list[bytes] = []
+        self.arguments: list[bytes | str] = []
+        self.dones: list[Done] = []
+        self.size_bytes = 0
+
+    def add(self, how: How, channels: Sequence[bytes], keys: tuple[bytes, bytes], data: bytes, done: Done) -> None:
+        self.keys += keys
+        self.arguments += (how, channels[0], channels[1] if len(channels) > 1 else b"", data)
+        self.dones.append(done)
+        self.size_bytes += len(data)
+
+    def last_kept(self, last_number: int) -> list[tuple[bytes, int]]:
+        """What the last message that is certainly kept is kept under, and its number: one pair, or none."""
+        numbers = range(last_number, last_number - len(self.dones), -1)
+        kept = zip(numbers, self.arguments[-4::-4], self.keys[-2::-2], strict=True)
+        return next(([(key, number)] for number, how, key in kept if how == "all"), [])
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.dones) >= MOST_TOGETHER or self.size_bytes >= MOST_BYTES_TOGETHER
+
+
+class History:
+    """Says messages for one process. `publish` takes the place of `Bus.publish` where a history is kept."""
+
+    def __init__(self, bus: Bus, addresses: Addresses, options: HistoryOptions) -> None:
+        self._bus = bus
+        self._addresses = addresses
+        self._options = options
+        self._now = asyncio.get_running_loop().time
+        self.budget: Final = HistoryBudget(options.most_bytes, options.messages, options.kept_seconds)
+        self.budget.has_several_tenants = options.has_several_tenants
+        self._common: Final = (
+            [addresses.last_number.encode(), addresses.history_begin.encode()],
+            [options.kept_seconds, options.messages, int(options.v2)],
+        )
+        """Keys and arguments that all calls have."""
+        self._batch = _Batch()
+        self._known: dict[bytes, _Known] = {}
+        self._calls, self._beginnings = OrderedCalls(bus, SAY), OrderedCalls(bus, BEGIN)
+        self._server = ""
+        self._said: list[tuple[bytes, int]] = []
+        """What the last message is kept under that Redis has taken from this process, and its number."""
+        self.heard: Callable[[], Sequence[tuple[bytes, int]]] = tuple
+        """Channel and number of messages that this process has heard. They show whether another server has them."""
+        self.is_wanted: Callable[[bytes], bool] = lambda _channel: False
+        """Whether this process listens on a channel: also while its link is lost, since it repairs what it misses."""
+        bus.back.add(self._begin)
+        self.not_kept = 0
+        """How many messages were said and not kept, because there was no room for more."""
+
+    def _begin(self) -> None:
+        """There is a new link: note whether what was said before can be read there. It comes before anything said."""
+        certain = self._said + [(self._addresses.kept_under(channel), number) for channel, number in self.heard()]
+        keys = [*self._common[0], self._addresses.history_server.encode(), *(key for key, _ in certain)]
+        self._beginnings.run(keys, [self._server, *(number for _, number in certain)], self._begun)
+
+    def _begun(self, reply: object) -> None:
+        if isinstance(reply, list):
+            self._server = reply[0].decode()
+
+    def publish(self, channels: Sequence[bytes], data: bytes, done: Done) -> None:
+        """Say `data` on one channel, or on one and the wide channel, and keep it.
+
+        `done` gets how many processes received it, or `None` if it was not said, or may not have been. A client who is
+        expected back counts as one: it will get the message from the history.
+        """
+        if not self._batch.dones:
+            self._bus.at_end_of_turn(self._say)
+        narrow, wide = self._look_at(channels[0]), self._look_at(channels[-1])
+        is_here = self.is_wanted(channels[0])
+        how = self._how(channels, narrow, len(data), is_here=is_here)
+        done = _heard_here(done) if is_here and how != "none" else done
+        self._batch.add(how, channels, (narrow.key, wide.key), data, done)
+        if self._batch.is_full:
+            self._say()
+
+    def _how(self, channels: Sequence[bytes], narrow: "_Known", size_bytes: int, *, is_here: bool) -> How:
+        if narrow.is_direct and not self._options.direct:
+            return "none"
+        if not self.budget.may_keep(channels[0], narrow.tenant, size_bytes, self._now()):
+            self.not_kept += 1
+            return "none"
+        return "heard" if narrow.is_direct and len(channels) == 1 and not is_here else "all"
+
+    def _look_at(self, channel: bytes) -> "_Known":
+        known = self._known.get(channel)
+        return self._learn(channel) if known is None else known
+
+    def _learn(self, channel: bytes) -> "_Known":
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        addresses = self._addresses
+        known = _Known(addresses.kept_under(channel), addresses.kind_of(channel) == b"c", addresses.tenant_of(channel))
+        self._known[channel] = known
+        return known
+
+    def _say(self) -> None:
+        batch, self._batch = self._batch, _Batch()
+        if batch.dones:
+            call = [*self._common[0], *batch.keys], [*self._common[1], *batch.arguments]
+            self._calls.run(*call, lambda reply: self._answered(batch, reply))
+
+    def _answered(self, batch: _Batch, reply: object) -> None:
+        self._bus.published += len(batch.dones)
+        if not isinstance(reply, list):
+            self._bus.failed += len(batch.dones)
+            for done in batch.dones:
+                self._bus.answer(done, None)
+            return
+        *heard_by, foreign, last_number = reply
+        self._said = batch.last_kept(int(last_number)) or self._said
+        if foreign:
+            unreadable.skip("history", foreign)
+        for done, heard in zip(batch.dones, heard_by, strict=True):
+            self._bus.answer(done, heard)
+
+
+def _heard_here(done: Done) -> Done:
+    """What is kept for a listener of this process is heard, even if its link is lost at the moment."""
+    return lambda heard: done(heard if heard is None else max(heard, 1))

@@ -1,0 +1,97 @@
+"""Bounds what the histories that this process writes take in Redis, in all and for one tenant. Pure, and an estimate.
+
+It knows how many messages of which size this process has kept on each channel lately. Redis forgets the oldest of a
+channel when there are too many, and a whole history when nothing was said there for a while; so does this, no sooner.
+What another process keeps on the same channels counts there.
+"""
+
+from collections import Counter, OrderedDict, deque
+from typing import Final
+
+HISTORY_BYTES: Final = 4_700
+"""What a history of one message takes, beside the message: Redis reserves room for more of them."""
+MESSAGE_BYTES: Final = 48
+"""What Redis takes for a message beside its text."""
+BLOCK: Final = 100
+"""Redis removes old messages at most so many at a time: so many more than wanted may be there."""
+
+
+class _History:
+    """What this process has kept on one channel: the sizes of blocks of messages, the oldest first.
+
+    `at`: when it kept the last message, in seconds.
+    """
+
+    __slots__ = ("_blocks", "_newest", "at", "size_bytes", "tenant")
+
+    def __init__(self, tenant: str) -> None:
+        self.tenant: Final = tenant
+        self.size_bytes = HISTORY_BYTES
+        self.at = 0.0
+        self._blocks: deque[int] = deque()
+        self._newest = BLOCK
+        """How many messages are in the newest block."""
+
+    def add(self, size_bytes: int, most_messages: int) -> int:
+        """Count one message. Returns the size of those that are certainly removed: there are so many without them."""
+        if self._newest == BLOCK:
+            self._blocks.append(0)
+            self._newest = 0
+        self._blocks[-1] += size_bytes
+        self._newest += 1
+        are_enough = (len(self._blocks) - 2) * BLOCK + self._newest >= most_messages
+        removed = self._blocks.popleft() if are_enough else 0
+        self.size_bytes += size_bytes - removed
+        return removed
+
+
+class HistoryBudget:
+    """The estimate of one process."""
+
+    def __init__(self, most_bytes: int, most_messages: int, seconds: float) -> None:
+        """`most_messages` of a channel are kept, for `seconds`."""
+        self._most_bytes = most_bytes
+        self._most_messages: Final = most_messages + BLOCK
+        self._seconds = seconds
+        self._histories: OrderedDict[bytes, _History] = OrderedDict()  # by the time of their last message
+        self._of_tenant: Counter[str] = Counter()
+        self.has_several_tenants = False
+        """Whether one tenant may take no more than half."""
+        self.size_bytes = 0
+
+    def __len__(self) -> int:
+        """How many channels this process has kept something on lately."""
+        return len(self._histories)
+
+    def may_keep(self, channel: bytes, tenant: str, size_bytes: int, now: float) -> bool:
+        """Whether a message may be kept. If so, it is counted."""
+        self._forget(now)
+        history = self._histories.get(channel)
+        size_bytes += MESSAGE_BYTES
+        added = size_bytes if history is not None else size_bytes + HISTORY_BYTES
+        if not self._has_room(tenant, added):
+            return False
+        if history is None:
+            history = self._histories[channel] = _History(tenant)
+        added -= history.add(size_bytes, self._most_messages)
+        history.at = now
+        self._histories.move_to_end(channel)
+        self.size_bytes += added
+        self._of_tenant[tenant] += added
+        return True
+
+    def _has_room(self, tenant: str, added: int) -> bool:
+        share = self._most_bytes // 2 if self.has_several_tenants else self._most_bytes
+        return self.size_bytes + added <= self._most_bytes and self._of_tenant[tenant] + added <= share
+
+    def _forget(self, now: float) -> None:
+        """Forget what has expired in Redis."""
+        while self._histories:
+            channel, history = next(iter(self._histories.items()))
+            if history.at + self._seconds >= now:
+                return
+            del self._histories[channel]
+            self.size_bytes -= history.size_bytes
+            self._of_tenant[history.tenant] -= history.size_bytes
+            if not self._of_tenant[history.tenant]:
+                del self._of_tenant[history.tenant]

@@ -1,0 +1,28 @@
+-- Reads the history of one channel: what was said there after a number, and what shows whether that is everything.
+-- KEYS     1 what the history is kept under, 2 the last number, 3 since when there is a history
+-- ARGV     1 the number; 0 for all that there is
+-- Returns  [now (no lower than any number so far), the number after which nothing was removed (0 if nothing ever was),
+--           the last number that was said and not kept (0 if none), the number since which no history has a break (0 if
+--           there is none), [[number-0, ['m', message]], …]]
+-- Never    changes anything.
+
+--- @include "history_numbers"
+
+local time, history = now(), KEYS[1] .. ':history'
+local function text_of(number) return as_text(number or 0) end
+local function number_of(identity) return tonumber(string.match(identity, '%d+')) end
+
+local last, whole_since, entries = number_in(KEYS[2], time) or 0, 0, {}
+if redis.call('EXISTS', history) == 1 then
+  local about, fields = redis.call('XINFO', 'STREAM', history), {}
+  for i = 1, #about, 2 do fields[about[i]] = about[i + 1] end
+  last = math.max(last, number_of(fields['last-generated-id']))
+  -- Before Redis 7 it is not known whether anything was removed.
+  if fields['entries-added'] ~= fields['length'] then
+    local oldest = fields['first-entry'] and fields['first-entry'][1] or fields['last-generated-id']
+    whole_since = math.max(number_of(oldest), number_of(fields['max-deleted-entry-id'] or '0'))
+  end
+  entries = redis.call('XRANGE', history, ARGV[1] == '0' and '-' or '(' .. ARGV[1] .. '-0', '+')
+end
+local unkept, begin = number_in(KEYS[1] .. ':unkept', time), number_in(KEYS[3], time)
+return {as_text(math.max(time, last)), as_text(whole_since), text_of(unkept), text_of(begin), entries}

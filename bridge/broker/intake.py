@@ -1,0 +1,89 @@
+"""Hands on what has arrived, or withholds it until what was said before it is there. It knows no link and no Redis.
+
+Bounded: at most `MOST_BYTES` are withheld. What is more is dropped, and the channel counts as one on which something
+was missed.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import structlog
+
+from bridge.broker.arrivals import Arrivals
+from bridge.broker.message import BusMessage, last_number
+
+Deliver = Callable[[bytes, Sequence[BusMessage]], None]
+MOST_BYTES: Final = 33_554_432
+
+log = structlog.get_logger(__name__)
+
+
+class Intake:
+    """The way of one subscriber's messages to its process."""
+
+    def __init__(self, deliver: Deliver, rejected: Counter[str]) -> None:
+        """`rejected` counts, as `undeliverable`, messages that could not be handed on."""
+        self._deliver = deliver
+        self._rejected = rejected
+        self.arrivals: Final = Arrivals()
+        self._withheld: list[tuple[bytes, Sequence[BusMessage]]] | None = None
+        self._withheld_bytes = 0
+        self._handed_on: Mapping[bytes, int] = {}
+        """Channel -> the number up to which everything is handed on, though some of it may still arrive."""
+        self.left_out: Final[set[bytes]] = set()
+        """Channels of which something was dropped since it began to withhold."""
+
+    @property
+    def is_withholding(self) -> bool:
+        return self._withheld is not None
+
+    def take(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
+        """A batch has arrived."""
+        if self._withheld is None:
+            self._hand_on_new(channel, batch)
+            return
+        self._withheld_bytes += sum(message.size_bytes for message in batch)
+        if self._withheld_bytes > MOST_BYTES:
+            self.left_out.add(channel)
+        else:
+            self._withheld.append((channel, batch))
+
+    def hand_on(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
+        """Hand on a batch at once."""
+        self.arrivals.note(channel, last_number(batch))
+        try:
+            self._deliver(channel, batch)
+        except Exception:
+            self._rejected["undeliverable"] += len(batch)
+            log.exception("batch_undeliverable", channel=channel.decode(errors="replace"))
+
+    def withhold(self) -> None:
+        """Withhold what arrives from now on."""
+        if self._withheld is None:
+            self._withheld = []
+
+    def drop(self) -> None:
+        """Drop what is withheld, which was said on a link that is lost, and withhold what arrives on the next."""
+        self._withheld, self._withheld_bytes = [], 0
+        self.left_out.clear()
+
+    def release(self, handed_on: Mapping[bytes, int]) -> None:
+        """Hand on what was withheld. `handed_on`: up to which number that is done already, by channel."""
+        withheld, self._withheld = self._withheld or [], None
+        self._withheld_bytes, self._handed_on = 0, handed_on
+        self.left_out.clear()
+        for channel, batch in withheld:
+            self._hand_on_new(channel, batch)
+
+    def caught_up(self, watermark: int) -> None:
+        """Everything up to this number has arrived."""
+        if self._handed_on and watermark >= max(self._handed_on.values()):
+            self._handed_on = {}
+
+    def _hand_on_new(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
+        number = self._handed_on.get(channel, 0)
+        if number:
+            batch = [message for message in batch if message.number > number or not message.number]
+        if batch:
+            self.hand_on(channel, batch)
