@@ -73,16 +73,37 @@ class ConnectionInfo:
         return self.place.client if self.visitor.client_id is None else self.visitor.client_id
 
 
-def _at_once(then: Callable[[], None]) -> None:
-    then()
+CALLED_BACK: Final = frozenset({"going_away", "token_expired", "moved_to_v3", "v2_retired"})
+"""Refusals after which a client comes back, here or elsewhere, perhaps with another token."""
+
+
+def _at_once(_is_expected: bool, then: Callable[[str | None], None]) -> None:  # noqa: FBT001
+    then(None)
+
+
+def _nothing() -> None: ...
+
+
+@dataclass(slots=True)
+class Passage:
+    """How a client comes and goes: what others do for it then. Without them nothing is done."""
+
+    first_words: Callable[[], bytes] = bytes
+    """Returns framed bytes that the client is sent when its connection begins, before anything new."""
+    withdraw: Callable[[bool, Callable[[str | None], None]], None] = _at_once
+    """Ends what is said to a client alone that is expected back, or not; then calls its argument with a cursor."""
+    leaving: Callable[[], None] = _nothing
+    """Called when the connection is over, before anything else is handed on."""
+    cursor: str | None = None
+    """Up to where a client that was sent away has heard everything, if that is known."""
+    has_taken_all: bool = False
+    """Whether the client has certainly taken all that it was sent, when its socket ended."""
 
 
 class Connection:
     """One connection, and what its socket calls when something arrives."""
 
     reads_binary: Final = True
-    withdraw: Callable[[Callable[[], None]], None] = staticmethod(_at_once)
-    """Ends what is said to this client alone, then calls its argument."""
 
     def __init__(
         self,
@@ -102,6 +123,7 @@ class Connection:
         self._home = home
         self._expiry: asyncio.TimerHandle | None = None
         self._is_lost = self._is_dismissed = False
+        self.passage: Final = Passage()
         self.refused_with = ""
         """The code of its last refusal."""
         self.receive: Final = session.receive
@@ -109,6 +131,8 @@ class Connection:
 
     def begin(self) -> None:
         """From now on, receive messages from the bus and from the client."""
+        if first := self.passage.first_words():
+            self.outbox.write(first)
         self._home.add(self, self._listener)
         if self.info.expires_at is not None:
             self._await_expiry(self.info.expires_at)
@@ -129,14 +153,24 @@ class Connection:
         self.refused_with = code
         self._session.refuse(code, **extra)
 
-    def dismiss(self, code: str, **extra: object) -> None:
+    def dismiss(self, code: str, *, is_expected: bool = True, **extra: object) -> None:
         """Send the client away politely: refuse it with this code when nothing said to it alone can arrive any more.
 
-        So whoever says something to it meanwhile knows whether it was delivered. Only the first call counts.
+        So whoever says something to it meanwhile knows whether it was delivered. `is_expected`: whether it comes back
+        under the same name, if this code lets it come back at all. Only the first call counts.
         """
         if not self._is_dismissed:
             self._is_dismissed = True
-            self.withdraw(lambda: None if self._is_lost else self.refuse(code, **extra))
+            self.passage.withdraw(
+                is_expected and code in CALLED_BACK, lambda since: self._send_away(code, since, extra)
+            )
+
+    def _send_away(self, code: str, since: str | None, extra: dict[str, object]) -> None:
+        if not self._is_lost:
+            if since is not None and "successor" in extra:
+                extra = {**extra, "since": since}
+            self.passage.cursor = since
+            self.refuse(code, **extra)
 
     def abort(self) -> None:
         """Abort the socket at once; data that waits to be sent is dropped."""
@@ -147,11 +181,16 @@ class Connection:
         if self.info.visitor.language == "v2":
             self._home.presence.touch(self.info.place)
 
+    def taken_all(self) -> None:
+        """The client has certainly taken all that it was sent, and ends the connection."""
+        self.passage.has_taken_all = True
+
     def lost(self) -> None:
         """The connection is over; harmless when repeated."""
         if self._is_lost:
             return
         self._is_lost = True
+        self.passage.leaving()
         self.outbox.end()
         if self._expiry is not None:
             self._expiry.cancel()
@@ -183,6 +222,8 @@ class Connections:
         """Called with each connection that is over."""
         self.flushes: Final[list[Callable[[], Awaitable[None]]]] = []
         """Called at the end, when all connections are over: each returns when clients have taken what still waits."""
+        self.closing: Final = Observers[[]]()
+        """Called when the process begins to close its connections."""
         self.cutting_off: Final = Observers[[]]()
         """Called before the remaining connections are aborted, without waiting for what they have not read."""
         self.is_closing = False
@@ -227,15 +268,20 @@ class Connections:
         """The names of the tenants that have connections in this process."""
         return {tenant for tenant, _ in self._by_tenant}
 
+    def send_all_away(self, *, is_in_a_hurry: bool = False) -> None:
+        """Refuse every connection with `going_away`. In a hurry nobody waits for Redis."""
+        for connection in self:
+            pause = random.randint(*RETRY_AFTER_MS)  # noqa: S311 - jitter
+            leave = connection.refuse if is_in_a_hurry else connection.dismiss
+            leave("going_away", retry_after_ms=pause)
+
     async def close_all(self, seconds: float) -> None:
-        """Refuse every connection with `going_away`, and wait until all are over and flushed: at most this long."""
+        """Send every connection away, and wait until all are over and flushed: at most this long."""
         self.is_closing = True
+        self.closing()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                for connection in self:
-                    pause = random.randint(*RETRY_AFTER_MS)  # noqa: S311 - jitter
-                    leave = connection.dismiss if seconds > SHORT_SECONDS else connection.refuse
-                    leave("going_away", retry_after_ms=pause)
+                self.send_all_away(is_in_a_hurry=seconds <= SHORT_SECONDS)
                 await self._wait_until_empty()
                 for flush in self.flushes:
                     await flush()

@@ -4,12 +4,13 @@ It knows no Redis and writes to no socket: the hub does. The time of a delivery 
 receive it. While the tenant's account is overdrawn, or other holders' work is due first, its messages wait here, in
 order.
 
-Bounded: when `MOST_WAITING_BYTES` of one tenant wait, its newest messages are dropped and counted, and its listeners
-are sent a GAP for them.
+Bounded: when `MOST_WAITING_BYTES` of one tenant wait, its newest messages are dropped and counted, and the listeners of
+their channels are sent a GAP for them.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from math import inf
 from time import perf_counter
 from typing import Final
@@ -19,6 +20,7 @@ from bridge.broker.message import BusMessage
 from bridge.budget.accounts import Holder
 from bridge.budget.budget import Budget
 from bridge.messaging.hub import Hub
+from bridge.system.observers import Observers
 
 MOST_WAITING_BYTES: Final = 8_388_608
 TURN_SECONDS: Final = 0.002
@@ -26,8 +28,8 @@ TURN_SECONDS: Final = 0.002
 PIECE_BYTES: Final = 65_536
 """A batch that must wait is split into pieces of at most this size. A single message may be larger."""
 
-SayGap = Callable[[str, str], None]
-"""Called with a tenant and a `sent_at`: sends a GAP since then to the tenant's listeners, or to all for `""`."""
+SayGap = Callable[[Collection[bytes], str], None]
+"""Called with channels and a `sent_at`: sends a GAP since then to the listeners of these channels."""
 
 
 class Deliveries:
@@ -41,6 +43,8 @@ class Deliveries:
         self._lanes: dict[str, _Lane] = {}
         self.left_out = 0
         """How many messages were dropped because a queue was full. A GAP is sent for them."""
+        self.leaving_out: Final = Observers[[bytes]]()
+        """Called with a channel before messages of it are dropped."""
 
     def deliver(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
         """Deliver a batch that arrived on a channel: now, or in its tenant's turns."""
@@ -49,7 +53,7 @@ class Deliveries:
         tenant = self._addresses.tenant_of(channel)
         lane = self._lanes.get(tenant)
         if lane is None:
-            lane = self._lanes[tenant] = _Lane(self, tenant, self._budget.tenant(tenant))
+            lane = self._lanes[tenant] = _Lane(self, self._budget.tenant(tenant))
         if not lane.is_queued:
             if self._budget.turns.may_go_on(lane.holder) and lane.deliver(channel, batch):
                 return
@@ -57,6 +61,27 @@ class Deliveries:
             if lane.is_under_way:
                 return
         lane.add(channel, batch)
+
+    def after_all(self, tenant: str, then: Callable[[], None]) -> None:
+        """Call `then` once everything that waits for this tenant's listeners is written: at once if nothing does."""
+        if self.is_idle(tenant):
+            then()
+        else:
+            self._lanes[tenant].add_mark(then)
+
+    def between_batches(self, tenants: Iterable[str], then: Callable[[], None]) -> None:
+        """Call `then` when no batch of these tenants is written to some of its listeners only: perhaps at once."""
+        for tenant in tenants:
+            lane = self._lanes.get(tenant)
+            if lane is not None and lane.is_under_way:
+                lane.add_mark_after_batch(partial(self.between_batches, tenants, then))
+                return
+        then()
+
+    def is_idle(self, tenant: str) -> bool:
+        """Whether nothing waits for this tenant's listeners."""
+        lane = self._lanes.get(tenant)
+        return lane is None or not lane.is_queued
 
     def flush(self) -> None:
         """Deliver at once everything that waits: the process stops."""
@@ -76,9 +101,16 @@ class Deliveries:
         lane.is_queued = True
         self._budget.turns.wait(lane.holder, lane)
 
+    def leave_out(self, lane: "_Lane", channel: bytes, messages: int) -> None:
+        """So many messages of a channel are dropped."""
+        self.left_out += messages
+        lane.left_out_on.add(channel)
+        self.leaving_out(channel)
+
     def left_out_in(self, lane: "_Lane", since: str) -> None:
         """Announce that messages of this lane were dropped since `since`. Called when nothing waits in it any more."""
-        self._say_gap(lane.tenant, since)
+        self._say_gap(lane.left_out_on, since)
+        lane.left_out_on.clear()
 
 
 class _Lane:
@@ -91,17 +123,18 @@ class _Lane:
         "_waiting_bytes",
         "holder",
         "is_queued",
+        "left_out_on",
         "left_out_since",
-        "tenant",
     )
 
-    def __init__(self, deliveries: Deliveries, tenant: str, holder: Holder) -> None:
+    def __init__(self, deliveries: Deliveries, holder: Holder) -> None:
         self._deliveries = deliveries
-        self.tenant: Final = tenant
         self.holder: Final = holder
         self.left_out_since: str | None = None
-        self._waiting: deque[tuple[bytes, Sequence[BusMessage], int]] = deque()
-        """Channel, messages, and their size in bytes."""
+        self.left_out_on: Final[set[bytes]] = set()
+        """The channels of what was dropped since then."""
+        self._waiting: deque[tuple[bytes, Sequence[BusMessage], int] | Callable[[], None]] = deque()
+        """Channel, messages, and their size in bytes; or what is to be called when all before it is written."""
         self._waiting_bytes = 0
         self._slices: Iterator[None] | None = None
         self.is_queued = False
@@ -120,13 +153,21 @@ class _Lane:
     def add(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
         """Queue a batch, in pieces, so that each turn is short. What is over the bound is dropped and counted."""
         for piece in _pieces(batch):
-            size = _size_bytes(piece)
+            size = sum(message.size_bytes for message in piece)
             if self._waiting and self._waiting_bytes + size > MOST_WAITING_BYTES:  # one fits, however large
                 self.left_out_since = self.left_out_since or piece[0].heard.get("sent_at") or ""
-                self._deliveries.left_out += len(piece)
+                self._deliveries.leave_out(self, channel, len(piece))
                 continue
             self._waiting.append((channel, piece, size))
             self._waiting_bytes += size
+
+    def add_mark(self, then: Callable[[], None]) -> None:
+        """Call `then` when everything before it is written."""
+        self._waiting.append(then)
+
+    def add_mark_after_batch(self, then: Callable[[], None]) -> None:
+        """Call `then` when the batch that is under way is written."""
+        self._waiting.appendleft(then)
 
     def flush(self) -> None:
         """Deliver everything that waits, without a time limit."""
@@ -148,8 +189,12 @@ class _Lane:
 
     def _begin_next(self) -> bool:
         """Take the next piece of the queue if none is under way; returns whether there is one to deliver."""
-        if self._slices is None and self._waiting:
-            channel, piece, size = self._waiting.popleft()
+        while self._slices is None and self._waiting:
+            first = self._waiting.popleft()
+            if callable(first):
+                first()
+                continue
+            channel, piece, size = first
             self._waiting_bytes -= size
             self._slices = self._deliveries.slices(channel, piece)
         return self._slices is not None
@@ -166,10 +211,6 @@ class _Lane:
         finally:
             self._deliveries.spent(self.holder, perf_counter() - began)
         return self._slices is None
-
-
-def _size_bytes(batch: Sequence[BusMessage]) -> int:
-    return sum(len(message.line) + len(message.v2_text or b"") for message in batch)
 
 
 def _pieces(batch: Sequence[BusMessage]) -> list[list[BusMessage]]:

@@ -17,3 +17,8 @@ def gap_message(missed_from: str, missed_to: str) -> BusMessage:
         missed_to,
         write(frame),  # V2
     )
+
+
+def is_gap(message: BusMessage) -> bool:
+    """Whether a message says that something may be missing."""
+    return message.target == "echo" and message.heard.get("cmd") == "GAP"

@@ -3,12 +3,15 @@
 A batch is rendered once for each renderer (V3, or V2 for one tenant), never once for each listener: all listeners of a
 renderer are written the same bytes object. Nothing is queued here: what a socket does not take waits in its own buffer,
 and the outbox bounds that.
+
+A batch is for those who listen when its delivery begins, however many slices that takes. So it is known of each channel
+up to which number its listeners have been sent everything.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
-from bridge.broker.message import BusMessage
+from bridge.broker.message import BusMessage, last_number
 
 Write = Callable[[bytes], object]
 
@@ -56,12 +59,13 @@ class Listener:
 
 
 class _Channel:
-    """The listeners of one channel, by renderer and, where it matters, by group."""
+    """The listeners of one channel, by renderer and, where it matters, by group. `number`: of its last message."""
 
-    __slots__ = ("listeners",)
+    __slots__ = ("listeners", "number")
 
     def __init__(self) -> None:
         self.listeners: dict[tuple[Renderer, str], dict[Listener, Write]] = {}
+        self.number = 0
 
     def key(self, listener: Listener) -> tuple[Renderer, str]:
         """All listeners with the same key are written the same bytes."""
@@ -79,8 +83,12 @@ class _Channel:
 
     def deliver(self, batch: Sequence[BusMessage]) -> Iterator[int]:
         """Write the batch, one slice at each step; yields to how many listeners the slice was written."""
-        for (renderer, _), listeners in list(self.listeners.items()):
-            yield from _write_in_slices(renderer.render(batch), listeners, listeners)
+        for (renderer, _), listeners, present in self._now():
+            yield from _write_in_slices(renderer.render(batch), listeners, present)
+
+    def _now(self) -> list[tuple[tuple[Renderer, str], list[Listener], Mapping[Listener, Write]]]:
+        """Key, listeners at this moment, and a mapping of those who are still there when it is looked at."""
+        return [(key, list(alike), alike) for key, alike in self.listeners.items()]
 
 
 class _WideChannel(_Channel):
@@ -100,7 +108,7 @@ class _WideChannel(_Channel):
         groups = {message.group_id for message in batch if message.target == "group"}
         recipients = {message.to_id for message in batch if message.target == "direct"}
         everything: dict[Renderer, bytes] = {}
-        for (renderer, group), listeners in list(self.listeners.items()):
+        for (renderer, group), listeners, present in self._now():
             apart = [listener for listener in listeners if listener.client in recipients] if recipients else []
             if group in groups:
                 blob = renderer.render(_others(batch, group, None))
@@ -109,7 +117,7 @@ class _WideChannel(_Channel):
                     everything[renderer] = renderer.render(batch)
                 blob = everything[renderer]
             yield from _write_in_slices(
-                blob, [one for one in listeners if one not in apart] if apart else listeners, listeners
+                blob, [one for one in listeners if one not in apart] if apart else listeners, present
             )
             for listener in apart:
                 yield _write_all(renderer.render(_others(batch, group, listener.client)), [listener.write])
@@ -125,9 +133,8 @@ def _others(batch: Sequence[BusMessage], group: str, client: str | None) -> list
     ]
 
 
-def _write_in_slices(blob: bytes, to: Iterable[Listener], present: Mapping[Listener, Write]) -> Iterator[int]:
-    """Write `blob` to those of `to` that are still in `present` when their slice is written; one slice at each step."""
-    everyone = list(to)
+def _write_in_slices(blob: bytes, everyone: list[Listener], present: Mapping[Listener, Write]) -> Iterator[int]:
+    """Write `blob` to all that are still in `present` when their slice is written; one slice at each step."""
     number = max(1, min(SLICE_LISTENERS, SLICE_BYTES // (len(blob) or 1)))
     for start in range(0, len(everyone) if blob else 0, number):
         yield _write_all(blob, [present[one] for one in everyone[start : start + number] if one in present])
@@ -154,6 +161,7 @@ class Hub:
         self._channels: dict[bytes, _Channel] = {}
         self.listeners: set[Listener] = set()
         self.deliveries = 0
+        self._followers: dict[bytes, Callable[[Sequence[BusMessage]], None]] = {}
 
     def join(self, listener: Listener) -> None:
         """Add a listener to all of its channels."""
@@ -182,20 +190,44 @@ class Hub:
 
     def slices(self, name: bytes, batch: Sequence[BusMessage]) -> Iterator[None]:
         """Write a batch to all listeners of a channel, one slice at each step of the iterator."""
+        if name in self._followers:
+            self._followers[name](batch)
         channel = self._channels.get(name)
         if channel is not None:
+            channel.number = max(channel.number, last_number(batch))
             for written in channel.deliver(batch):
                 self.deliveries += written * len(batch)
                 yield
 
     def has(self, name: bytes) -> bool:
-        """Whether the channel has listeners in this process."""
-        return name in self._channels
+        """Whether anybody in this process takes what is said on the channel."""
+        return name in self._channels or name in self._followers
+
+    def number_of(self, name: bytes) -> int:
+        """The number of the last message that the channel's listeners were sent; 0 if it is not known."""
+        channel = self._channels.get(name)
+        return 0 if channel is None else channel.number
+
+    def follow(self, name: bytes, begins: Callable[[Sequence[BusMessage]], None]) -> None:
+        """Call `begins` with each batch of the channel when its delivery begins. There is one follower at most."""
+        self._followers[name] = begins
+
+    def unfollow(self, name: bytes) -> None:
+        """End that; harmless when repeated."""
+        self._followers.pop(name, None)
 
     def tell_everyone(self, batch: Sequence[BusMessage]) -> None:
         """Write a batch once to every listener of this process, on any channel."""
+        self._tell(list(self.listeners), batch)
+
+    def tell_listeners(self, names: Iterable[bytes], batch: Sequence[BusMessage]) -> None:
+        """Write a batch to the listeners of these channels: once to each, however many of them it is on."""
+        channels = [self._channels[name] for name in names if name in self._channels]
+        self._tell({one: None for channel in channels for alike in channel.listeners.values() for one in alike}, batch)
+
+    def _tell(self, listeners: Iterable[Listener], batch: Sequence[BusMessage]) -> None:
         blobs: dict[Renderer, bytes] = {}
-        for listener in list(self.listeners):
+        for listener in listeners:
             if listener.renderer not in blobs:
                 blobs[listener.renderer] = listener.renderer.render(batch)
             _write_all(blobs[listener.renderer], [listener.write])

@@ -4,17 +4,21 @@ Where the clock of this process is wrong, a GAP is by its own clock and by that 
 what was said meanwhile bears the time of whichever process said it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import structlog
 
 from bridge.broker.addresses import Addresses
+from bridge.broker.message import BusMessage
 from bridge.budget.budget import Budget
 from bridge.messaging.deliveries import Deliveries
 from bridge.messaging.gaps import gap_message
 from bridge.messaging.hub import Hub
 from v3.messages import timestamp
+
+ON_THE_WAY_SECONDS: Final = 2.0
+"""So long after its `sent_at` a message may reach Redis; later, its sender is told `bus_down`."""
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +29,7 @@ class Inbound:
     def __init__(self, budget: Budget, addresses: Addresses, microseconds: Callable[[], int]) -> None:
         """`microseconds` returns the wall clock time, in microseconds since the epoch."""
         self._addresses = addresses
-        self._microseconds = microseconds
+        self.microseconds: Final = microseconds
         self.redis_microseconds: Callable[[], int] = microseconds
         """The same by the clock of Redis, once it is known."""
         self.hub: Final = Hub()
@@ -33,16 +37,19 @@ class Inbound:
 
     def say_gap(self, silent_seconds: float) -> None:
         """Send a GAP to every listener: the subscriber could not receive from Redis for this long."""
-        now = self._microseconds(), self.redis_microseconds()
-        since = min(now) - round(silent_seconds * 1_000_000)
-        self.hub.tell_everyone([gap_message(timestamp(since), timestamp(max(now)))])
+        self.hub.tell_everyone([self._gap(silent_seconds)])
 
-    def _say_left_out(self, tenant: str, since: str) -> None:
-        """Send a GAP to the listeners of a tenant whose messages were dropped; to all listeners for `""`."""
-        log.warning("messages_left_out", tenant=tenant)
-        now = timestamp(max(self._microseconds(), self.redis_microseconds()))
-        gap = [gap_message(since, max(since, now))]
-        if tenant:
-            self.hub.deliver(self._addresses.broadcast(tenant), gap)
-        else:
-            self.hub.tell_everyone(gap)
+    def say_gap_on(self, channels: Collection[bytes], silent_seconds: float) -> None:
+        """Send a GAP to the listeners of these channels alone."""
+        self.hub.tell_listeners(channels, [self._gap(silent_seconds)])
+
+    def _gap(self, silent_seconds: float) -> BusMessage:
+        now = self.microseconds(), self.redis_microseconds()
+        since = min(now) - round((silent_seconds + ON_THE_WAY_SECONDS) * 1_000_000)
+        return gap_message(timestamp(since), timestamp(max(now)))
+
+    def _say_left_out(self, channels: Collection[bytes], since: str) -> None:
+        """Send a GAP to the listeners of these channels, messages of which were dropped."""
+        log.warning("messages_left_out", tenant=self._addresses.tenant_of(min(channels)))  # one tenant's, all of them
+        now = timestamp(max(self.microseconds(), self.redis_microseconds()))
+        self.hub.tell_listeners(channels, [gap_message(since, max(since, now))])

@@ -32,7 +32,7 @@ class Messaging(Part):
         self.inbound: Final = inbound
         self.connections: Final = connections
         self.publisher: Final = Publisher(
-            broker.bus,
+            broker.publish,
             broker.addresses,
             tenants.table,
             records.counts,
@@ -42,7 +42,7 @@ class Messaging(Part):
         )
         self._counts = records.counts
         self._recorder = records.recorder
-        self._refused_clients = records.refused_clients
+        self.refused_clients: Final = records.refused_clients
         self._subscriber = broker.subscriber
         self._attendance = broker.attendance
         self._drain_seconds = drain_seconds
@@ -73,7 +73,7 @@ class Messaging(Part):
         self._recorder.left(tenant, info.visitor, info.speaks_as)
         if one.refused_with:
             client = RefusedClient.of(tenant, info.visitor, one.refused_with, info.user_agent, info.address)
-            self._refused_clients.sent_away(client)
+            self.refused_clients.sent_away(client)
 
     def metrics(self) -> Iterable[Metric]:
         yield from self._of_connections()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.bus import Bus
+from bridge.broker.history import Publish
 from bridge.broker.message import BusMessage, said
 from bridge.messaging.routing import channels_from_v3
 from bridge.records.counters import Counts
@@ -26,7 +26,7 @@ class Publisher:
 
     def __init__(
         self,
-        bus: Bus,
+        publish: Publish,
         addresses: Addresses,
         table: TenantTable,
         counts: Counts,
@@ -39,7 +39,7 @@ class Publisher:
         `expect` is called with the bytes and the message before they are published, so that this process need not
         parse its own message when Redis sends it back.
         """
-        self._bus = bus
+        self._publish = publish
         self._addresses = addresses
         self._table = table
         self.counts: Final = counts
@@ -80,4 +80,4 @@ class Publisher:
 
         data = message.data
         self._expect(data, message)
-        self._bus.publish(channels, data, receipt)
+        self._publish(channels, data, receipt)

@@ -11,19 +11,17 @@ from bridge.messaging.routing import is_for
 from bridge.sockets.framing import WEBSOCKET, Framing
 
 
-class V3Renderer:
-    """Frames the unchanged bytes of each line. One renderer serves V3 listeners of all tenants.
+def is_for_v3(message: BusMessage) -> bool:
+    """Whether listeners on V3 get this message. Not heartbeats of V2 clients: V3 has no message for them."""
+    return message.v2_text is None or is_for("v3", "v2", message.heard["msg_type"])
 
-    Heartbeats of V2 clients are left out: V3 has no message for them.
-    """
+
+class V3Renderer:
+    """Frames the unchanged bytes of each line. One renderer serves V3 listeners of all tenants."""
 
     def __init__(self, framing: Framing = WEBSOCKET) -> None:
         self._framing: Final = framing
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
         frame = self._framing.json
-        return self._framing.between.join(
-            frame(message.line)
-            for message in batch
-            if message.v2_text is None or is_for("v3", "v2", message.heard["msg_type"])
-        )
+        return self._framing.between.join(frame(message.line) for message in batch if is_for_v3(message))

@@ -5,6 +5,7 @@ prediction of a cutover (`cutover/prediction.py`) uses the same functions, so th
 routing. `channels_from_v2` is deleted together with V2.
 """
 
+from collections.abc import Sequence
 from typing import Final, Protocol, cast
 
 from bridge.broker.addresses import Addresses
@@ -67,6 +68,17 @@ def listens_on(language: Language, tenant: str, group_name: str, client_name: st
         addresses.platform,
     ]
     return [*channels, addresses.everyone_on_v2(tenant)] if language == "v2" else channels
+
+
+def backend_listens_on(tenant: str, groups: Sequence[str], clients: Sequence[str], addresses: Addresses) -> list[bytes]:
+    """The channels of a backend that names these groups and clients; without any, those of what is said to everybody.
+
+    What is said to everybody is not heard by who names groups or clients: so nothing is heard twice by a backend that
+    listens both ways.
+    """
+    named = [addresses.group(tenant, group) for group in groups]
+    named += [addresses.client(tenant, client) for client in clients]
+    return list(dict.fromkeys(named)) or [addresses.broadcast(tenant), addresses.platform]
 
 
 def is_for(listener: Language, born_on: Language, msg_type: str) -> bool:

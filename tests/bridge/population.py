@@ -11,7 +11,6 @@ from typing import Any, Final, Literal, NamedTuple, cast
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.bus import Bus
 from bridge.broker.message import BusMessage, read
 from bridge.messaging.publisher import Publisher
 from bridge.messaging.renderers import V3Renderer
@@ -115,7 +114,7 @@ class Stage:
         self.expected: dict[bytes, BusMessage] = {}
         recorder = cast(Recorder, self.recorder)
         self.publisher = Publisher(
-            cast(Bus, self.bus),
+            self.bus.publish,
             ADDRESSES,
             self.table,
             self.counts,

@@ -226,26 +226,41 @@ async def test_a_token_goes_by_the_wall_clock_also_when_that_is_set(
 
 
 async def test_who_is_dismissed_is_refused_once_nothing_said_to_it_alone_can_arrive(world: World) -> None:
-    opened, then = world.open(), list[Callable[[], None]]()
-    opened.connection.withdraw = then.append
+    opened, then = world.open(), list[Callable[[str | None], None]]()
+    opened.connection.passage.withdraw = lambda is_expected, call: then.append(call) if is_expected else None
     opened.connection.dismiss("moved_to_v3", successor="/v3")
     opened.connection.dismiss("going_away")
     assert (opened.codes, len(then)) == ([], 1)
-    then[0]()
-    assert opened.session.refusals == [("moved_to_v3", {"successor": "/v3"})]
+    then[0]("@g.1")
+    assert opened.session.refusals == [("moved_to_v3", {"successor": "/v3", "since": "@g.1"})]
+    assert opened.connection.passage.cursor == "@g.1"
+
+
+async def test_who_is_sent_nowhere_is_told_no_cursor(world: World) -> None:
+    opened = world.open()
+    opened.connection.passage.withdraw = lambda _is_expected, call: call("@g.1")
+    opened.connection.dismiss("going_away")
+    assert opened.session.refusals == [("going_away", {})]
+
+
+async def test_who_may_not_come_back_is_not_expected(world: World) -> None:
+    opened, expected = world.open(), list[bool]()
+    opened.connection.passage.withdraw = lambda is_expected, _call: expected.append(is_expected)
+    opened.connection.dismiss("forbidden")
+    assert expected == [False]
 
 
 async def test_who_is_lost_meanwhile_is_refused_nothing(world: World) -> None:
-    opened, then = world.open(), list[Callable[[], None]]()
-    opened.connection.withdraw = then.append
+    opened, then = world.open(), list[Callable[[str | None], None]]()
+    opened.connection.passage.withdraw = lambda _is_expected, call: then.append(call)
     opened.connection.dismiss("moved_to_v3")
     opened.connection.lost()
-    then[0]()
+    then[0](None)
     assert opened.codes == []
 
 
 async def test_an_end_in_a_hurry_waits_for_no_withdrawal(world: World) -> None:
     opened = world.open()
-    opened.connection.withdraw = lambda _then: None
+    opened.connection.passage.withdraw = lambda _is_expected, _then: None
     await world.connections.close_all(0.01)
     assert opened.codes == ["going_away"]

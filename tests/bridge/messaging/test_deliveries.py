@@ -42,8 +42,10 @@ class World:
         table = {"tenant": {"milliseconds": milliseconds, "bytes": 0, "frames": 0}}
         self.budget = Budget(Settings.model_validate({"budget": table, "keys": KEYS}).limits)
         self.hub = Hub()
-        self.gaps: list[tuple[str, str]] = []
-        self.deliveries = Deliveries(self.hub, self.budget, ADDRESSES, lambda *gap: self.gaps.append(gap))
+        self.gaps: list[tuple[set[bytes], str]] = []
+        self.deliveries = Deliveries(
+            self.hub, self.budget, ADDRESSES, lambda *gap: self.gaps.append((set(gap[0]), gap[1]))
+        )
         self.heard = {tenant: list[bytes]() for tenant in ("acme", "beta")}
         for tenant, heard in self.heard.items():
             channels = [ADDRESSES.group(tenant, "g"), ADDRESSES.broadcast(tenant)]
@@ -97,7 +99,7 @@ async def test_beyond_the_bound_the_newest_are_left_out_and_announced(monkeypatc
     heard = world.numbers("acme")
     assert heard == list(range(len(heard)))
     assert 5 <= len(heard) < 20
-    assert world.gaps == [("acme", SENT_AT.format(len(heard)))]
+    assert world.gaps == [({ADDRESSES.group("acme", "g")}, SENT_AT.format(len(heard)))]
     assert world.deliveries.left_out == 20 - len(heard)
 
 
@@ -117,6 +119,65 @@ async def test_what_waits_is_said_at_once_before_an_end() -> None:
     assert world.numbers("acme") == []
     world.deliveries.flush()
     assert world.numbers("acme") == [1, 2]
+
+
+async def test_what_is_to_follow_everything_that_waits_follows_at_once_where_nothing_waits() -> None:
+    world, called = World(), list[str]()
+    world.deliveries.after_all("acme", lambda: called.append("before anything"))
+    world.deliver("acme", 1)
+    assert world.deliveries.is_idle("acme")
+    world.deliveries.after_all("acme", lambda: called.append("after one"))
+    assert called == ["before anything", "after one"]
+
+
+async def test_what_is_to_follow_everything_that_waits_follows_it_and_nothing_else() -> None:
+    world, called = World(), list[tuple[str, list[int]]]()
+    world.overdraw()
+    world.deliver("acme", 1, 2)
+    world.deliveries.after_all("acme", lambda: called.append(("acme", world.numbers("acme"))))
+    world.deliver("acme", 3)
+    world.deliveries.after_all("beta", lambda: called.append(("beta", world.numbers("acme"))))
+    assert not world.deliveries.is_idle("acme")
+    assert called == [("beta", [])]
+    await until(lambda: world.deliveries.is_idle("acme"))
+    assert called == [("beta", []), ("acme", [1, 2])]
+    assert world.numbers("acme") == [1, 2, 3]
+
+
+async def test_what_is_to_follow_is_called_when_the_process_stops() -> None:
+    world, called = World(), list[int]()
+    world.overdraw(10_000)
+    world.deliver("acme", 1)
+    world.deliveries.after_all("acme", lambda: called.extend(world.numbers("acme")))
+    world.deliveries.flush()
+    assert called == [1]
+
+
+async def test_between_batches_nobody_has_heard_what_others_have_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where two tenants' messages take their turns, one's may be half said when the other's are said."""
+    monkeypatch.setattr(module, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr("bridge.messaging.hub.SLICE_BYTES", 1)
+    world = World(0)
+    heard = [list[bytes]() for _ in range(20)]
+    for number, one in enumerate(heard):
+        channel = ADDRESSES.group("acme", "g") if number < 15 else ADDRESSES.platform
+        world.hub.join(Listener(Renderer(), one.append, [channel], None, "g", "ben"))
+    heard_it = list[int]()
+
+    def look() -> None:
+        heard_it.append(sum(map(bool, heard[:15])))
+
+    world.deliveries.between_batches(["acme", "", "nobody"], look)
+    assert heard_it == [0]
+    world.deliver("acme", 1)
+    world.deliver("acme", 2)
+    world.deliveries.deliver(ADDRESSES.platform, [message(3)])
+    world.deliveries.after_all("", look)
+    world.deliveries.after_all("", lambda: world.deliveries.between_batches(["acme", ""], look))
+    await until(lambda: len(heard_it) == 3)
+    assert 0 < heard_it[1] < 15
+    assert heard_it[2] == 15
+    await until(lambda: all(b"".join(one) == b"1 2 " for one in heard[:15]))
 
 
 async def test_what_nobody_listens_to_is_nobodys() -> None:

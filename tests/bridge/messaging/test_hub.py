@@ -270,3 +270,65 @@ def test_a_broadcast_on_the_wide_channel_is_passed_over() -> None:
     joined(hub, ear)
     hub.deliver(WIDE, [message(1, "broadcast")])
     assert ear.heard == []
+
+
+def numbered(*numbers: int) -> list[BusMessage]:
+    batch = [message(number) for number in numbers]
+    for each, number in zip(batch, numbers, strict=True):
+        each.number = number
+    return batch
+
+
+def test_the_number_of_a_channel_is_that_of_the_last_message_that_its_listeners_were_sent() -> None:
+    hub, ear = Hub(), Ear("G", "ann", Renderer("v3"))
+    hub.deliver(b"G", numbered(1))
+    (listener,) = joined(hub, ear)
+    assert hub.number_of(b"G") == 0
+    hub.deliver(b"G", numbered(2, 3))
+    hub.deliver(b"ann", numbered(4))
+    assert [hub.number_of(name) for name in (b"G", b"ann", b"b")] == [3, 4, 0]
+    hub.deliver(b"G", numbered(0))
+    hub.deliver(b"G", numbered(5, 0))
+    assert hub.number_of(b"G") == 5
+    hub.leave(listener)
+    assert hub.number_of(b"G") == 0
+
+
+def test_whoever_follows_a_channel_is_told_each_batch_when_its_delivery_begins_listeners_or_none() -> None:
+    hub, ear, told = Hub(), Ear("G", "ann", Renderer("v3")), list[int]()
+    hub.follow(b"G", lambda batch: told.extend(one.number for one in batch))
+    assert hub.has(b"G")
+    hub.deliver(b"G", numbered(1, 2))
+    joined(hub, ear)
+    slices = hub.slices(b"G", numbered(3))
+    assert told == [1, 2]
+    next(slices)
+    assert (told, ear.heard) == ([1, 2, 3], [3])
+    hub.deliver(b"ann", numbered(4))
+    hub.unfollow(b"G")
+    hub.unfollow(b"G")
+    hub.deliver(b"G", numbered(5))
+    assert told == [1, 2, 3]
+
+
+@pytest.mark.parametrize("channel", [b"b", WIDE])
+def test_a_batch_is_for_those_who_listen_when_its_delivery_begins(
+    monkeypatch: pytest.MonkeyPatch, channel: bytes
+) -> None:
+    monkeypatch.setattr("bridge.messaging.hub.SLICE_LISTENERS", 1)
+    hub, ears = Hub(), [Ear("G", client, Renderer("v2")) for client in CLIENTS]
+    listeners = joined(hub, *ears[:3])
+    slices = hub.slices(channel, [message(1, group="I")])
+    next(slices)
+    joined(hub, *ears[3:], Ear("H", "eve", Renderer("v2")), Ear("H", "eve", Renderer("v2", is_mute=True)))
+    hub.leave(listeners[2])
+    for _ in slices:
+        pass
+    assert [ear.heard for ear in ears] == [[1], [1], [], []]
+
+
+def test_the_listeners_of_some_channels_can_be_told_each_once() -> None:
+    hub, ears = Hub(), [Ear(group, client, Renderer("v2")) for group, client in zip("GGHI", CLIENTS, strict=True)]
+    joined(hub, *ears)
+    hub.tell_listeners([b"G", b"ann", b"H", b"nobody"], [message(7)])
+    assert [ear.heard for ear in ears] == [[7], [7], [7], []]

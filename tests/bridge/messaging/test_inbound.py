@@ -21,7 +21,7 @@ from tests.bridge.sockets.payloads import payloads
 
 TENANTS = ("acme", "other")
 TEN = 1_767_261_600_000_000
-BEFORE, AFTER = "2026-01-01T09:59:58.500000Z", "2026-01-01T10:00:00.000000Z"
+BEFORE, AFTER = "2026-01-01T09:59:56.500000Z", "2026-01-01T10:00:00.000000Z"
 
 
 class Listening:
@@ -63,13 +63,20 @@ async def test_everyone_is_told_since_when_the_bus_was_silent(listening: Listeni
         assert (gap["cmd"], gap["payload"]) == ("GAP", {"from": BEFORE, "to": AFTER})
 
 
+async def test_the_listeners_of_some_channels_alone_can_be_told(listening: Listening) -> None:
+    listening.inbound.say_gap_on([ADDRESSES.broadcast("other"), ADDRESSES.group("acme", "elsewhere")], 1.5)
+    assert listening.heard("acme") == []
+    (gap,) = listening.heard("other")
+    assert (gap["cmd"], gap["payload"]) == ("GAP", {"from": BEFORE, "to": AFTER})
+
+
 @pytest.mark.parametrize("seconds", [3_600, -3_600])
 async def test_where_the_own_clock_is_wrong_the_gap_covers_the_time_by_both(listening: Listening, seconds: int) -> None:
     """Messages bear the time of whichever process said them."""
     listening.inbound.redis_microseconds = lambda: TEN + seconds * 1_000_000
     listening.inbound.say_gap(1.5)
     (gap,) = listening.heard("acme")
-    behind = {"from": "2026-01-01T08:59:58.500000Z", "to": AFTER}
+    behind = {"from": "2026-01-01T08:59:56.500000Z", "to": AFTER}
     ahead = {"from": BEFORE, "to": "2026-01-01T11:00:00.000000Z"}
     assert gap["payload"] == (ahead if seconds > 0 else behind)
 
