@@ -34,13 +34,16 @@ class Guest:
 class Refused(Exception):
     """A handshake is refused. `code`: one of the closed list.
 
-    `successor`: the V3 path that the client is told to use, or `None`. `headers` are sent with the response.
+    `told`: what else the client is told: `successor`, the V3 path to use, and `since`, up to where it has heard
+    everything. `headers` are sent with the response.
     """
 
-    def __init__(self, code: str, successor: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, code: str, told: Mapping[str, object] | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(code)
         self.code = code
-        self.successor = successor
+        self.told = dict(told or {})
         self.headers = dict(headers or {})
 
 

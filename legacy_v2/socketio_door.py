@@ -69,8 +69,7 @@ class SocketIoDoor(Generic[Request]):
             await admitted.open(partial(Session, admitted.guest, ports=self._ports))
         except Refused as refused:
             refusal = REFUSALS[refused.code]
-            extra = {} if refused.successor is None else {"successor": refused.successor}
-            return refusal.sentence, {"code": refused.code, **refusal_value(refusal, **extra)}
+            return refusal.sentence, {"code": refused.code, **refusal_value(refusal, **refused.told)}
         return None
 
     def receipt(self, answer: Callable[[object], None]) -> Acknowledgement:

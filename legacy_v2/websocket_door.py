@@ -84,8 +84,7 @@ def first_offered(websocket: WebSocket) -> str | None:
 
 async def _refuse(websocket: WebSocket, refused: Refused) -> None:
     refusal = REFUSALS[refused.code]
-    extra = {} if refused.successor is None else {"successor": refused.successor}
     headers = [(name.encode(), value.encode()) for name, value in refused.headers.items()]
     await websocket.accept(first_offered(websocket), headers)
-    await websocket.send_text(refusal_frame(refusal, **extra).decode())
+    await websocket.send_text(refusal_frame(refusal, **refused.told).decode())
     await websocket.close(refusal.close or 1008, refused.code)

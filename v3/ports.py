@@ -92,6 +92,16 @@ class Presence(Protocol):
         """
 
 
+class Positions(Protocol):
+    """What each connection has heard."""
+
+    def cursor(self, guest: Guest, answer: Callable[[str | None], None]) -> None:
+        """Call `answer` with the cursor of the guest's connection, once everything before it has been sent.
+
+        `answer` gets `None` where there is none. It may be called before this returns.
+        """
+
+
 class Clock(Protocol):
     """The wall clock."""
 
@@ -133,6 +143,7 @@ class Ports:
     clock: Clock
     names: Names
     tally: Tally
+    positions: Positions
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
 

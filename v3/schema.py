@@ -17,9 +17,19 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 IDENTIFIER: Final = "urn:aether:ws-message-v3"
 DEFINITIONS: Final = "#/$defs/"
 _OF_V3: Final = "(?!v2-)(?![0-9]+$)(?!server$)[A-Za-z0-9_-]{1,64}"
-_NEEDED: Final = "(?=[0-9]+$|server$|v2-|.*_|.{65})"
-_ESCAPED: Final = "_(?:[0189a-f][0-9a-f]|2[0-9a-cef]|3[a-f]|[46]0|5[b-f]|7[b-f])"
-NAME: Final = rf"^(?:{_OF_V3}|v2-{_NEEDED}(?:[A-Za-z0-9-]|{_ESCAPED})+)(?!\n)$"
+_NEEDED: Final = "(?=[0-9]+$|server$|v2-|.*_(?!5f)|(?:[A-Za-z0-9-]|_5f){65})"
+_MORE: Final = "_[89ab][0-9a-f]"
+_ESCAPED: Final = "|".join(
+    (
+        "_(?:[01][0-9a-f]|2[0-9a-cef]|3[a-f]|[46]0|5[b-f]|7[b-f])",
+        f"_(?:c[2-9a-f]|d[0-9a-f]){_MORE}",
+        f"(?:_e0_[ab][0-9a-f]|_ed_[89][0-9a-f]|_e[1-9a-cef]{_MORE}){_MORE}",
+        f"(?:_f0_[9ab][0-9a-f]|_f4_8[0-9a-f]|_f[1-3]{_MORE}){_MORE}{_MORE}",
+    )
+)
+"""One character of a V2 id: its UTF-8 bytes, of which there are one to four."""
+VISION_ID: Final = rf"^{_OF_V3}(?!\n)$"
+NAME: Final = rf"^(?:{_OF_V3}|v2-{_NEEDED}(?:[A-Za-z0-9-]|{_ESCAPED}){{1,128}})(?!\n)$"
 """A Vision ID, or the name that a V2 id has here: who needs none has none, and what need not be is not escaped.
 
 `(?!\\n)`: in Python `$` also matches before a line break.

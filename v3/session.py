@@ -76,7 +76,7 @@ class Session:
             return
         if content["msg_type"] == "heartbeat":
             self._ports.presence.refresh(self.guest)
-            self._return(self._answered(content), receipt)
+            self._return_heartbeat(self._answered(content), receipt)
         elif content["target"] == "echo":
             self._echo(content, receipt)
         elif content["target"] == "broadcast" and self.guest.grant == "none":
@@ -90,6 +90,17 @@ class Session:
         told = {name: answers[name](self.guest, payload[name]) for name in payload.keys() & answers.keys()}
         told = {name: answer for name, answer in told.items() if answer is not None}
         return {**heartbeat, "payload": payload | told} if told else heartbeat
+
+    def _return_heartbeat(self, content: Content, receipt: Receipt | None) -> None:
+        payload = content.get("payload", {})
+        if payload.get("cursor") is not True:
+            self._return(content, receipt)
+            return
+
+        def answer(cursor: str | None) -> None:
+            self._return({**content, "payload": {**payload, "cursor": cursor}}, receipt)
+
+        self._ports.positions.cursor(self.guest, answer)
 
     def _echo(self, content: Content, receipt: Receipt | None) -> None:
         if content["msg_type"] != "presence":

@@ -24,10 +24,14 @@ MOST_PER_TICK: Final = 100
 
 
 class Eviction(NamedTuple):
-    """The code with which a connection is refused, and the further fields of the refusal."""
+    """The code with which a connection is refused, and the further fields of the refusal.
+
+    `is_expected`: whether the client comes back under the same name, on V2 or V3.
+    """
 
     code: str
     extra: dict[str, object]
+    is_expected: bool = True
 
 
 class Evictions:
@@ -109,8 +113,8 @@ class Evictions:
             if not self._due or self._pace.spend(self._clock_seconds()) != "within":
                 return
             connection = next(iter(self._due))
-            code, extra = self._due.pop(connection)
-            connection.dismiss(code, **extra)
+            code, extra, is_expected = self._due.pop(connection)
+            connection.dismiss(code, is_expected=is_expected, **extra)
             self.evicted += 1
 
 
@@ -124,7 +128,7 @@ def eviction_of(connection: Connection, tenant: Tenant) -> Eviction | None:
         return Eviction(code, {"successor": successor_path(place.group, place.client)} if is_v2 else {})
     names = _names_on_v2(place, group, client, tenant) if is_v2 else _names_on_v3(group, client, tenant)
     if names != (place.group, place.client):
-        return Eviction("going_away", {"retry_after_ms": 0})
+        return Eviction("going_away", {"retry_after_ms": 0}, is_expected=False)
     return None
 
 

@@ -45,11 +45,11 @@ def test_who_a_connection_is_is_settled_for_good() -> None:
 
 def test_a_refusal_says_its_code_and_sends_nobody_anywhere_by_itself() -> None:
     refused = Refused("forbidden")
-    assert (str(refused), refused.code, refused.successor, refused.headers) == ("forbidden", "forbidden", None, {})
+    assert (str(refused), refused.code, refused.told, refused.headers) == ("forbidden", "forbidden", {}, {})
 
 
 def test_a_refusal_has_its_headers_to_itself() -> None:
     headers = {"Sunset": "Wed, 30 Jun 2027 00:00:00 GMT"}
-    refused = Refused("v2_retired", "/v3/ws/group/g/client/c", headers)
+    refused = Refused("v2_retired", {"successor": "/v3"}, headers)
     headers.clear()
-    assert (refused.successor, refused.headers["Sunset"][:3]) == ("/v3/ws/group/g/client/c", "Wed")
+    assert (refused.told, refused.headers["Sunset"][:3]) == ({"successor": "/v3"}, "Wed")

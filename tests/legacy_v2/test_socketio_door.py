@@ -85,9 +85,9 @@ async def test_so_is_one_at_the_door() -> None:
 
 @pytest.mark.parametrize("code", ["v2_retired", "moved_to_v3"])
 async def test_who_is_sent_to_v3_is_told_where(code: str) -> None:
-    refused = await Gate(at_the_desk=Refused(code, SUCCESSOR)).door.enter("knock", {})
+    refused = await Gate(at_the_desk=Refused(code, {"successor": SUCCESSOR, "since": "@g.1"})).door.enter("knock", {})
     assert refused is not None
-    said = {"error": code, "msg": REFUSALS[code].sentence, "notice": code, "successor": SUCCESSOR}
+    said = {"error": code, "msg": REFUSALS[code].sentence, "notice": code, "successor": SUCCESSOR, "since": "@g.1"}
     assert refused[1] == {"code": code, "bridge": said}
 
 

@@ -62,6 +62,9 @@ class World:
     def members(self, guest: Guest, answer: Callable[[bytes | None], None]) -> None:
         self.answers.append(answer)
 
+    def cursor(self, _guest: Guest, answer: Callable[[str | None], None]) -> None:
+        answer("@cursor")
+
     def microseconds(self) -> int:
         return self.now
 
@@ -76,7 +79,9 @@ class World:
 
     def session(self, grant: Grant = "tenant") -> Session:
         """A session of client `bob` in group `lobby` of tenant `acme`."""
-        return Session(Guest("acme", "lobby", "bob", grant), self, self, Ports(self, self, self, self, self, self.told))
+        return Session(
+            Guest("acme", "lobby", "bob", grant), self, self, Ports(self, self, self, self, self, self, self.told)
+        )
 
     def heard(self) -> list[WS_Message_V3]:
         """What the client was sent; each must be a valid message."""

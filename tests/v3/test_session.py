@@ -220,6 +220,15 @@ def test_a_receipt_hears_when_its_message_was_said() -> None:
     assert world.sent == []
 
 
+@pytest.mark.parametrize("msg_type", ["heartbeat", "msg"])
+def test_who_asks_for_its_cursor_with_a_heartbeat_gets_it(msg_type: str) -> None:
+    world = World()
+    world.session().receive(text("echo", msg_type, payload={"cursor": True, "limits": 1}))
+    world.session().receive(text("echo", msg_type, payload={"cursor": "mine"}))
+    cursor = "@cursor" if msg_type == "heartbeat" else True
+    assert [heard.payload for heard in world.heard()] == [{"cursor": cursor, "limits": 1}, {"cursor": "mine"}]
+
+
 def test_a_receipt_is_told_of_a_refusal_instead_of_an_error() -> None:
     world, receipt = World(), Receipts()
     session = world.session()

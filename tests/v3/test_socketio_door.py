@@ -35,7 +35,7 @@ class Gate:
 
 def door(gate: Gate) -> SocketIoDoor[str]:
     world = gate.world
-    return SocketIoDoor(gate, Ports(world, world, world, world, world))
+    return SocketIoDoor(gate, Ports(world, world, world, world, world, world))
 
 
 async def test_whoever_is_let_in_has_a_session_of_v3() -> None:

@@ -64,7 +64,7 @@ async def asked(handshake: Handshake) -> list[dict[str, Any]]:
     """What the door answers to this handshake, as ASGI has it."""
     world, sent = handshake.world, list[dict[str, Any]]()
     app, path = FastAPI(), "/v3/ws/group/lobby/client/bob"
-    app.include_router(websocket_door(handshake, Ports(world, world, world, world, world)))
+    app.include_router(websocket_door(handshake, Ports(world, world, world, world, world, world)))
 
     async def receive() -> dict[str, Any]:
         return {"type": "websocket.connect"}

@@ -1,0 +1,104 @@
+"""What is kept in Redis of a client that has gone, so that nothing is missed when it comes back. No rules.
+
+A client that is sent away and called back is expected: what is said to it alone is kept, though nobody hears it, and
+its sender is told that it is heard. So it hears that when it comes back, whether it asks or not. A V2 client leaves up
+to where it has heard everything: it has no other way to tell that when it comes back. Both are kept as long as
+histories are, and are gone when the client is back.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from bridge.broker.history import HistoryOptions
+from bridge.broker.link import pack
+from bridge.broker.presence import Place
+from bridge.continuity.handed_on import HandedOn
+from bridge.continuity.positions import OWN, UNKNOWN, cursor_of
+
+READ_SECONDS: Final = 0.5
+"""So long a V2 client that comes back waits for what it left; then it counts as one that left nothing."""
+
+
+class Departures:
+    """The clients of one process that go and come. Without `seconds` there is no history, and nothing is kept."""
+
+    def __init__(self, bus: Bus, addresses: Addresses, handed_on: HandedOn, options: HistoryOptions) -> None:
+        self._bus = bus
+        self._addresses = addresses
+        self._handed_on = handed_on
+        self._seconds: Final = options.seconds
+        self.is_on: Final = options.seconds > 0
+        self.replays_on_v2: Final = options.seconds > 0 and options.v2
+        """Whether a V2 client that returns under its id hears what it missed."""
+
+    def expect(self, place: Place, channels: Sequence[bytes], then: Callable[[int], None]) -> None:
+        """Expect a client back. `then` gets a watermark of its channels when Redis has noted that; 0 if it has not."""
+        if not self._seconds:
+            then(0)
+            return
+        self._set(self._expected(place), 0)
+        self._handed_on.ask(channels, then)
+
+    def between_batches(self, channels: Sequence[bytes], then: Callable[[], None]) -> None:
+        """Call `then` when it is certain what listeners of these channels have been sent."""
+        self._handed_on.between_batches(channels, then)
+
+    def part(self, place: Place, channels: Sequence[bytes], watermark: int) -> str | None:
+        """An expected client is sent away now, between batches, after such a watermark: its cursor.
+
+        `None` without a history.
+        """
+        if not self._seconds:
+            return None
+        if not watermark:
+            return UNKNOWN
+        numbers = self._handed_on.numbers(channels, watermark)
+        self._set(self._expected(place), numbers[OWN])
+        return cursor_of(numbers)
+
+    def cursor_at_end(self, channels: Sequence[bytes]) -> str:
+        """The cursor of a connection that has just ended, whose client has taken all that it was sent."""
+        numbers = self._handed_on.now(channels)
+        return UNKNOWN if numbers is None else cursor_of(numbers)
+
+    def leave(self, place: Place, cursor: str) -> None:
+        """A V2 client has gone, and has heard everything up to this cursor."""
+        if self._seconds:
+            self._set(self._addresses.left(place.tenant, place.client), cursor)
+
+    def come_back(self, place: Place) -> None:
+        """A client is connected again: it is not expected any more, and what it left is of no use."""
+        if self._seconds:
+            left = self._addresses.left(place.tenant, place.client)
+            self._bus.command(pack("DEL", self._expected(place), left), lambda _reply: None)
+
+    async def left(self, tenant: str, client: str) -> str | None:
+        """The cursor that a V2 client left; `None` if it has left none."""
+        if not self._seconds:
+            return None
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                reply = await self._get(self._addresses.left(tenant, client))
+        except TimeoutError:
+            return None
+        return reply.decode(errors="replace") if isinstance(reply, bytes) else None
+
+    def ask_whether_expected(self, place: Place) -> "asyncio.Future[object]":
+        """The future gets the number up to which an expected client has heard what was said to it alone, as bytes."""
+        if not self._seconds:
+            return asyncio.get_running_loop().create_future()
+        return self._get(self._expected(place))
+
+    def _get(self, key: bytes | str) -> "asyncio.Future[object]":
+        answered: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._bus.command(pack("GET", key), lambda reply: None if answered.done() else answered.set_result(reply))
+        return answered
+
+    def _set(self, key: bytes | str, value: str | int) -> None:
+        self._bus.command(pack("SET", key, value, "EX", self._seconds), lambda _reply: None)
+
+    def _expected(self, place: Place) -> bytes:
+        return self._addresses.kept_under(self._addresses.client(place.tenant, place.client)) + b":expected"
