@@ -1,5 +1,7 @@
 """Limits how many of a process's connections one tenant, key or address may hold. Pure: it only counts.
 
+A tenant may have a bound of its own, which holds however many places are free. Apart from that:
+
 While less than 80% of all places are taken, everyone gets one. After that a newcomer must belong to a tenant, key or
 address that holds less than an equal share of all places, so that nobody can shut the others out. Compared are tenants,
 if several are configured, and keys, if several are configured; addresses only if neither is. From 80% to 90% one of
@@ -38,30 +40,46 @@ class Shares:
 
     def __init__(self, most: int, several: Mapping[Kind, bool]) -> None:
         self.bound(most, several)
+        self.bound_tenants(0, {})
         self._held: Final = {kind: Counter[str]() for kind in Owner._fields}
         self.taken = 0
 
     def bound(self, most: int, several: Mapping[Kind, bool]) -> None:
         """Set both anew. Nobody who holds a place loses it."""
-        self._most = most
+        self.most = most
         self._kinds: list[Kind] = [kind for kind in KINDS if several.get(kind)] or ["address"]
+
+    def bound_tenants(self, most_of_each: int, most_of: Mapping[str, int]) -> None:
+        """Set anew how many places a tenant may hold; 0: any. `most_of`: of tenants that have a bound of their own."""
+        self._most_of_each, self._most_of = most_of_each, most_of
+
+    def most_of(self, tenant: str) -> int:
+        """How many places this tenant may hold at most."""
+        return min(self.most, self._bound_of(tenant) or self.most)
+
+    def holds_its_most(self, tenant: str) -> bool:
+        """Whether a tenant has a bound of its own and holds so many places, however many are free."""
+        return 0 < self._bound_of(tenant) <= self._held["tenant"][tenant]
+
+    def _bound_of(self, tenant: str) -> int:
+        return self._most_of.get(tenant, self._most_of_each)
 
     @property
     def is_full(self) -> bool:
         """Whether all places are taken."""
-        return self.taken >= self._most
+        return self.taken >= self.most
 
     def has_room_for(self, owner: Owner) -> bool:
         """Whether a new connection of this owner may be let in."""
-        if self.taken < self._most * FREE_FOR_ALL:
+        if self.taken < self.most * FREE_FOR_ALL:
             return True
-        kinds = self._kinds if self.taken < self._most * FREE_FOR_KEYS else self._kinds[:1]
+        kinds = self._kinds if self.taken < self.most * FREE_FOR_KEYS else self._kinds[:1]
         return not self.is_full and any(self._holds_little(kind, getattr(owner, kind)) for kind in kinds)
 
     def _holds_little(self, kind: str, name: str) -> bool:
         held = self._held[kind]
         holders = len(held) + (name not in held)
-        return held[name] < self._most / (holders if kind == "address" else max(2, holders))
+        return held[name] < self.most / (holders if kind == "address" else max(2, holders))
 
     def take(self, owner: Owner) -> None:
         """Count a new connection; each `take` needs its `give_back`."""

@@ -20,7 +20,7 @@ import structlog
 from bridge.config.settings import Settings
 from bridge.config.tables import EVERY_TENANT, ROLES, Grant, Jwt, Key, Role
 from bridge.handshake.api_keys import ApiKeys
-from bridge.handshake.tokens import Claims, NotAdmitted, Tokens, text_of
+from bridge.handshake.tokens import LEEWAY_SECONDS, Claims, NotAdmitted, Tokens, text_of
 from bridge.messaging.connections import Ticket
 from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant
 
@@ -55,6 +55,15 @@ class Identity:
     def ticket(self) -> Ticket:
         """What the connection keeps of it."""
         return Ticket(self.key_digest, self.grant, self.needs_no_key)
+
+    def ends_at(self, now_seconds: float) -> float | None:
+        """When what it opens ends, in seconds since the epoch: when its token expires.
+
+        A token that has expired already was admitted within the leeway: then it is when the leeway ends.
+        """
+        if self.expires_at is None or self.expires_at > now_seconds:
+            return self.expires_at
+        return self.expires_at + LEEWAY_SECONDS
 
     def may_be(self, *names: object) -> bool:
         """Whether this identity may connect as a client with one of these names. Why not is logged."""

@@ -4,25 +4,29 @@ Before this step no resources are held for a client. A connection's resources ar
 ends.
 """
 
-from collections.abc import Callable, Mapping
+from asyncio import Future
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
-from bridge.broker.addresses import Addresses
+from bridge.broker.addresses import Addresses, number_in
 from bridge.broker.presence import Place
 from bridge.budget.budget import Budget
 from bridge.budget.shares import Owner
+from bridge.continuity.part import Continuity, Return
+from bridge.continuity.positions import OWN, UNKNOWN
 from bridge.handshake.authentication import Identity
 from bridge.handshake.preflight import Denied
+from bridge.handshake.refusal_record import RefusalRecord
 from bridge.handshake.subscriptions import Subscriptions, Unavailable
-from bridge.handshake.tokens import LEEWAY_SECONDS
 from bridge.messaging.connections import Connection, ConnectionInfo, Connections, Session
 from bridge.messaging.hub import Listener, Renderer
 from bridge.messaging.meter import Meter
+from bridge.records.refused_clients import RefusedClient
 from bridge.records.rows import Visitor
 from bridge.sockets.outbox import Outbox
 from bridge.sockets.ports import wire_of
@@ -38,7 +42,8 @@ class ClientInfo:
     """What the handshake found out about a client.
 
     `place` has V3 names; `path_ids` are the group id and the client id as sent in the URL path, `None` where they were
-    left out. `address`: the client's IP address, used for shares, budgets, and the record of refused clients.
+    left out. `address`: the client's IP address, used for shares, budgets, and the record of refused clients. `since`:
+    up to where a client that comes back has heard everything, in its own words; empty for one that does not.
     """
 
     identity: Identity
@@ -47,11 +52,16 @@ class ClientInfo:
     path_ids: tuple[str | None, str | None]
     visitor: Visitor
     user_agent: str
+    since: str = ""
 
     @property
     def owner(self) -> Owner:
         """The tenant, key and address whose share of this process the connection uses."""
         return Owner(self.place.tenant, self.identity.key_name, self.address)
+
+    def refused(self, code: str) -> RefusedClient:
+        """The client as the records know it, refused with this code."""
+        return RefusedClient.of(self.place.tenant, self.visitor, code, self.user_agent, self.address)
 
 
 class Connector:
@@ -63,13 +73,17 @@ class Connector:
         connections: Connections,
         addresses: Addresses,
         budget: Budget,
-        new_meter: Callable[[], Meter],
+        continuity: Continuity,
+        record: RefusalRecord,
+        new_meter: Callable[[str], Meter],
     ) -> None:
-        """`new_meter` makes the meter of each new connection."""
+        """`new_meter` makes the meter of each new connection of a tenant."""
         self._subscriptions = subscriptions
         self._connections = connections
         self._addresses = addresses
         self._budget = budget
+        self.continuity: Final = continuity
+        self._record = record
         self.new_meter = new_meter
 
     async def connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
@@ -78,17 +92,44 @@ class Connector:
         Its resources are released when its future `over` is done. A caller that does not begin the connection must
         call `lost` on it.
         """
-        channels = await self._subscriptions.take(client.owner, client.place, client.visitor.language)
+        expected = self.continuity.departures.ask_whether_expected(client.place)
+        channels = await self._take(client)
         give_back = partial(self._subscriptions.give_back, client.owner, client.place, channels)
-        withdraw = partial(self._subscriptions.withdraw, client.place, channels)
         try:
+            returning = await self._return(client, tuple(channels), expected)
             connection = self._connection(client, channels, outbox, renderer, session)
-            connection.withdraw = withdraw
         except BaseException:
             give_back()
             raise
+        self.continuity.departures.come_back(client.place)
+        connection.passage.withdraw = partial(self._subscriptions.withdraw, client.place, channels)
+        connection.passage.leaving = partial(self._leave, client, tuple(channels), connection)
         connection.over.add_done_callback(lambda _over: give_back())
-        return connection
+        return connection if returning is None else _returned(connection, returning, renderer)
+
+    async def _take(self, client: ClientInfo) -> list[bytes]:
+        try:
+            return await self._subscriptions.take(client.owner, client.place, client.visitor.language)
+        except Unavailable as unavailable:
+            self._record.not_served(client.refused(unavailable.code))
+            raise
+
+    async def _return(self, client: ClientInfo, channels: Sequence[bytes], expected: "Future[object]") -> Return | None:
+        """What a client hears first that comes back, or is expected; `None` for any other."""
+        if client.since:
+            return await self.continuity.resume(client.since, channels, client.visitor.language)
+        answer = expected.result() if expected.done() else None  # asked before the subscription, so it is answered
+        number = number_in(answer)
+        return None if number is None else await self.continuity.welcome(number, channels[OWN])
+
+    def _leave(self, client: ClientInfo, channels: Sequence[bytes], connection: Connection) -> None:
+        """Keep up to where a V2 client has heard everything, or that it is not known."""
+        if client.visitor.language != "v2" or client.visitor.client_id is None:
+            return
+        departures, cursor = self.continuity.departures, connection.passage.cursor or UNKNOWN
+        if connection.passage.cursor is None and connection.passage.has_taken_all:
+            cursor = departures.cursor_at_end(channels)
+        departures.leave(client.place, cursor)
 
     def _connection(
         self, client: ClientInfo, channels: list[bytes], outbox: Outbox, renderer: Renderer, session: NewSession
@@ -97,21 +138,19 @@ class Connector:
         now_seconds = self._connections.epoch_seconds()
         wide_channel = self._addresses.everyone_on_v2(place.tenant) if visitor.language == "v2" else None
         listener = Listener(renderer, outbox.write, channels, wide_channel, place.group, place.client)
-        expires_at = _expiry(client.identity, now_seconds)
-        told = client.user_agent, expires_at, client.address, client.identity.ticket
+        told = client.user_agent, client.identity.ends_at(now_seconds), client.address, client.identity.ticket
         info = ConnectionInfo(place, client.path_ids, visitor, now_seconds, *told)
         holder = self._budget.key(place.tenant, client.identity.key_name)
-        return Connection(info, session(outbox, self.new_meter()), outbox, listener, self._connections, holder)
+        return Connection(
+            info, session(outbox, self.new_meter(place.tenant)), outbox, listener, self._connections, holder
+        )
 
 
-def _expiry(identity: Identity, now_seconds: float) -> float | None:
-    """When the connection ends, in seconds since the epoch: when its token expires.
-
-    A token that has expired already was admitted within the leeway: its connection lasts until the leeway ends.
-    """
-    if identity.expires_at is None or identity.expires_at > now_seconds:
-        return identity.expires_at
-    return identity.expires_at + LEEWAY_SECONDS
+def _returned(connection: Connection, returning: Return, renderer: Renderer) -> Connection:
+    """The connection of a client that comes back: it begins with what the client missed."""
+    connection.passage.first_words = partial(returning.first_words, renderer, connection.info.place.group)
+    connection.over.add_done_callback(lambda _over: returning.cancel())
+    return connection
 
 
 @dataclass(frozen=True, slots=True)

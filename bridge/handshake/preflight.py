@@ -13,11 +13,11 @@ from starlette.websockets import WebSocket
 
 from bridge.broker.bus import Bus
 from bridge.broker.subscriber import Subscriber
-from bridge.budget.shares import Shares
 from bridge.config.hosts import host_in, is_loopback
 from bridge.config.settings import Settings
 from bridge.handshake.request import HandshakeRequest, request_in
 from bridge.handshake.subscriptions import Unavailable
+from bridge.handshake.tenant_limits import TenantLimits
 from bridge.messaging.connections import Connections
 from bridge.sockets.service_unavailable import service_unavailable
 
@@ -90,7 +90,7 @@ class Preflight:
         bus: Bus,
         subscriber: Subscriber,
         connections: Connections,
-        shares: Shares,
+        limits: TenantLimits,
         knows_keys: Callable[[], bool] = lambda: True,
         has_keys: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -100,7 +100,7 @@ class Preflight:
         self._bus = bus
         self._subscriber = subscriber
         self._connections = connections
-        self._shares = shares
+        self._limits = limits
         self._knows_keys = knows_keys
 
     @property
@@ -116,7 +116,7 @@ class Preflight:
         return request_in(websocket.scope, self._trusted_proxies)
 
     def check_again(self) -> None:
-        """Check again for a Socket.IO session that connects to a namespace later. Raises `Unavailable`."""
+        """Check whether somebody who is let in can be served now. Raises `Unavailable`."""
         if self._connections.is_closing:
             raise Unavailable("going_away", "This process stops; connect again in a moment.")
         if not self.serves_now:
@@ -126,7 +126,7 @@ class Preflight:
         """The HTTP response for a client that may not connect or cannot be served now; else `None`."""
         if not self.origins.passes(headers):
             return foreign_origin()
-        if self._connections.is_closing or self._shares.is_full:
+        if self._connections.is_closing or self._limits.is_full():
             return service_unavailable("overloaded", "This process serves as many connections as it can.")
         if not self.serves_now:
             return service_unavailable("bus_down", _BUS_DOWN_SENTENCE)

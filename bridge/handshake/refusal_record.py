@@ -25,6 +25,11 @@ class RefusalRecord:
         name = tenant or self._presumed.of(request)
         self._clients.refused(RefusedClient.of(name, visitor, code, request.user_agent, request.address))
 
+    def not_served(self, client: RefusedClient) -> None:
+        """Count and log an admitted client that cannot be served now. It is to come back, so it is not recorded."""
+        self._counts.refusals[client.tenant, client.visitor.language, client.facts.code] += 1
+        self._clients.told(client)
+
     def refused_by_stage(self, request: HandshakeRequest, visitor: Visitor, code: str, tenant: str) -> None:
         """Record a client that the stage of its tenant refuses."""
         self._counts.turned_away[tenant] += 1

@@ -1,23 +1,30 @@
-"""The resources of a connection: a share of this process, its Redis channels, and its entry in presence.
+"""The resources of a connection: a place in this process, its Redis channels, and its entry in presence.
 
 All are taken before the handshake is accepted, and all are released when the connection is over. If taking one of them
 fails, those already taken are released.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.presence import Place, Presence
 from bridge.broker.subscriber import Subscriber
-from bridge.budget.shares import Owner, Shares
+from bridge.budget.shares import Owner
+from bridge.continuity.departures import Departures
+from bridge.handshake.tenant_limits import TenantLimits
 from bridge.messaging.routing import listens_on
 from bridge.records.rows import Language
 
 SUBSCRIPTION_SECONDS: Final = 3.0
 WITHDRAWAL_SECONDS: Final = 0.25
 """How long a client that is sent away waits for Redis, so that what is said to it is delivered or refused."""
+
+
+Withdrawn = Callable[[str | None], None]
+"""Called with the cursor of a client that is about to be sent away, if it is known."""
 
 
 class Unavailable(Exception):
@@ -32,68 +39,121 @@ class Unavailable(Exception):
 class Subscriptions:
     """Takes and releases the resources of connections, for one process."""
 
-    def __init__(self, shares: Shares, subscriber: Subscriber, presence: Presence, addresses: Addresses) -> None:
-        self._shares = shares
+    def __init__(
+        self,
+        limits: TenantLimits,
+        subscriber: Subscriber,
+        presence: Presence,
+        addresses: Addresses,
+        departures: Departures,
+    ) -> None:
+        self._limits = limits
         self._subscriber = subscriber
         self._presence = presence
         self._addresses = addresses
+        self._departures = departures
 
     async def take(self, owner: Owner, place: Place, language: Language) -> list[bytes]:
         """Take the resources of one connection, and return its channels.
 
         Returns when Redis has confirmed the subscriptions and stored the presence entry. Raises `Unavailable`:
-        `overloaded` when the owner's share is used up, `bus_down` when Redis does not answer in `SUBSCRIPTION_SECONDS`.
+        `overloaded` when the owner is over a limit, `bus_down` when Redis does not answer in
+        `SUBSCRIPTION_SECONDS`.
         """
-        if not self._shares.has_room_for(owner):
-            raise Unavailable("overloaded", "Your tenant, key or address holds its share of this process.")
-        self._shares.take(owner)
+        channels = listens_on(language, place.tenant, place.group, place.client, self._addresses)
+        await self.listen(owner, channels, place)
+        return channels
+
+    async def listen(self, owner: Owner, channels: Sequence[bytes], place: Place | None = None) -> None:
+        """Take a share and these channels, as `take` does; without a `place` for who is in nobody's presence."""
+        if (sentence := self._limits.let_in(owner)) is not None:
+            raise Unavailable("overloaded", sentence)
         try:
-            channels = listens_on(language, place.tenant, place.group, place.client, self._addresses)
             await self._subscribe(channels, place)
         except BaseException as error:
-            self._shares.give_back(owner)
+            self._limits.shares.give_back(owner)
             if isinstance(error, TimeoutError):
                 raise Unavailable("bus_down", "Redis did not answer in time; connect again in a moment.") from None
             raise
-        return channels
 
-    async def _subscribe(self, channels: list[bytes], place: Place) -> None:
+    async def _subscribe(self, channels: Sequence[bytes], place: Place | None) -> None:
         has_entered = False
         try:
             async with asyncio.timeout(SUBSCRIPTION_SECONDS):
                 await self._subscriber.hold(channels)
-                has_entered = True
-                await self._enter(place)
+                if place is not None:
+                    has_entered = True
+                    await self._enter(place)
         except BaseException:
             self._subscriber.release(channels)
-            if has_entered:
+            if place is not None and has_entered:
                 self._presence.leave(place)
             raise
 
-    def withdraw(self, place: Place, channels: list[bytes], then: Callable[[], None]) -> None:
+    def withdraw(self, place: Place, channels: list[bytes], is_expected: bool, then: Withdrawn) -> None:  # noqa: FBT001
         """Unsubscribe from what is said to this client alone, then call `then`: it is about to be sent away.
 
-        What is said to it before has been delivered by then; what is said later is refused as `not_connected`.
-        `channels`, which `give_back` will get, is shortened.
+        What is said to it before has been delivered by then; what is said later is kept if it is expected back, else
+        refused as `not_connected`. `channels`, which `give_back` will get, is shortened.
         """
-        own = self._addresses.client(place.tenant, place.client)
-        channels.remove(own)
-        left = self._subscriber.leave(own)
-        timer = asyncio.get_running_loop().call_later(WITHDRAWAL_SECONDS, left.cancel)
+        own, everything = self._addresses.client(place.tenant, place.client), tuple(channels)
 
-        def go_on(_left: "asyncio.Future[None]") -> None:
-            timer.cancel()
-            then()
+        def leave(watermark: int) -> None:
+            if own not in channels:  # it has gone by itself meanwhile
+                return
+            channels.remove(own)
+            part = partial(self._part, place, everything, watermark) if is_expected else _without_cursor
+            _call_when_done(self._subscriber.leave(own), partial(part, then))
 
-        left.add_done_callback(go_on)
+        if is_expected:
+            self._departures.expect(place, everything, _once_in_time(leave))
+        else:
+            leave(0)
+
+    def _part(self, place: Place, channels: tuple[bytes, ...], watermark: int, then: Withdrawn) -> None:
+        part = _once_in_time(lambda number: then(self._departures.part(place, channels, number)))
+        self._departures.between_batches(channels, partial(part, watermark))
 
     def give_back(self, owner: Owner, place: Place, channels: list[bytes]) -> None:
         """Release what `take` took."""
-        self._subscriber.release(channels)
+        self.let_go(owner, channels)
+        channels.clear()
         self._presence.leave(place)
-        self._shares.give_back(owner)
+
+    def let_go(self, owner: Owner, channels: Sequence[bytes]) -> None:
+        """Release what `listen` took, without a place."""
+        self._subscriber.release(channels)
+        self._limits.shares.give_back(owner)
 
     async def _enter(self, place: Place) -> None:
         entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._presence.enter(place, lambda: None if entered.done() else entered.set_result(None))
         await entered
+
+
+def _without_cursor(then: Withdrawn) -> None:
+    then(None)
+
+
+def _call_when_done(future: "asyncio.Future[None]", call: Callable[[], None]) -> None:
+    """Call when the future is done, or in `WITHDRAWAL_SECONDS`."""
+    timer = asyncio.get_running_loop().call_later(WITHDRAWAL_SECONDS, future.cancel)
+
+    def go_on(_future: "asyncio.Future[None]") -> None:
+        timer.cancel()
+        call()
+
+    future.add_done_callback(go_on)
+
+
+def _once_in_time(call: Callable[[int], None]) -> Callable[[int], None]:
+    """A callback that calls once: with what it is called with, or with 0 in `WITHDRAWAL_SECONDS`."""
+    calls = [call]
+
+    def go_on(number: int) -> None:
+        timer.cancel()
+        if calls:
+            calls.pop()(number)
+
+    timer = asyncio.get_running_loop().call_later(WITHDRAWAL_SECONDS, go_on, 0)
+    return go_on

@@ -20,6 +20,8 @@ from starlette.websockets import WebSocket
 from bridge.broker.presence import Place, Protocol
 from bridge.config.hosts import host_in
 from bridge.config.settings import Settings
+from bridge.continuity.departures import Departures
+from bridge.continuity.positions import UNKNOWN
 from bridge.handshake.authentication import Authentication, Identity
 from bridge.handshake.connect import AdmittedClient, AdmittedWebSocket, ClientInfo, Connector
 from bridge.handshake.preflight import Denied, OriginCheck, Preflight, foreign_origin
@@ -30,7 +32,7 @@ from bridge.messaging.v2 import V2Renderer
 from bridge.records.counters import Counts
 from bridge.records.rows import Visitor
 from bridge.tenants.table import TenantTable
-from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant, deprecation_headers, successor_path
+from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, deprecation_headers, successor_path
 from legacy_v2 import ports as v2
 from legacy_v2.frames import DEFAULT_GROUP, MAX_ID_CHARACTERS
 from legacy_v2.websocket_door import first_offered
@@ -89,7 +91,9 @@ class V2Handshake:
         connector: Connector,
         counts: Counts,
         record: RefusalRecord,
+        departures: Departures,
     ) -> None:
+        self._departures = departures
         self._preflight = preflight
         self.credentials: Final = credentials
         self._table = table
@@ -121,13 +125,15 @@ class V2Handshake:
         try:
             identity = await self.credentials.identify(request)
             guest = self._guest(identity, visitor, request)
+            await self._check_stage(guest, visitor, request)
         except NotAdmitted as refused:
             self._record.refused(request, visitor, refused.code)
             raise v2.Refused(refused.code) from None
         self._record.admitted(identity.key_digest, guest.tenant)
         place = Place(guest.tenant, guest.group_name, guest.client_name, protocol)
         ids = group_id, client_id
-        info = ClientInfo(identity, request.address, place, ids, visitor, request.user_agent)
+        since = await self._left(guest) if self._departures.replays_on_v2 else None
+        info = ClientInfo(identity, request.address, place, ids, visitor, request.user_agent, since or "")
         return AdmittedClient(guest, info, self._connector)
 
     def _guest(self, identity: Identity, visitor: Visitor, request: HandshakeRequest) -> v2.Guest:
@@ -139,7 +145,6 @@ class V2Handshake:
         group_name, client_name = tenant.names.name_of(group), tenant.names.name_of(client)
         if (client_id is not None or not identity.is_anonymous) and not identity.may_be(client, client_name):
             raise NotAdmitted("forbidden")
-        self._check_stage(tenant, visitor, request, successor_path(group_name, client_name))
         return v2.Guest(
             tenant.name,
             group,
@@ -151,12 +156,22 @@ class V2Handshake:
             protocol=visitor.protocol,
         )
 
-    def _check_stage(self, tenant: Tenant, visitor: Visitor, request: HandshakeRequest, successor: str) -> None:
+    async def _check_stage(self, guest: v2.Guest, visitor: Visitor, request: HandshakeRequest) -> None:
         """Raise `Refused` when the tenant's stage does not admit this client any more."""
+        tenant = self._table.of(guest.tenant)
         code = tenant.refuses_v2(visitor.client_id)
-        if code is not None:
-            self._record.refused_by_stage(request, visitor, code, tenant.name)
-            raise v2.Refused(code, successor, deprecation_headers(tenant, successor))
+        if code is None:
+            return
+        self._record.refused_by_stage(request, visitor, code, tenant.name)
+        successor = successor_path(guest.group_name, guest.client_name)
+        told = {"successor": successor}
+        if self._departures.is_on:
+            told["since"] = await self._left(guest) or UNKNOWN
+        raise v2.Refused(code, told, deprecation_headers(tenant, successor))
+
+    async def _left(self, guest: v2.Guest) -> str | None:
+        """The cursor that a client left when its last connection ended, if it is known."""
+        return None if guest.is_generated else await self._departures.left(guest.tenant, guest.client_name)
 
 
 def _visitor(protocol: Protocol, group_id: str, client_id: str | None, user_agent: str) -> Visitor:

@@ -17,10 +17,12 @@ from bridge.admin import configuration, dashboard, events, keys, routes
 from bridge.admin.service import TenantService
 from bridge.admin.sign_ins import SignIns
 from bridge.api import client_files, docs, health, messages, presence
+from bridge.api import events as api_events
 from bridge.api.authority import Authority
 from bridge.api.document import document, operation_id
 from bridge.api.errors import handle_errors
 from bridge.budget.budget import Budget
+from bridge.budget.client_address import client_address
 from bridge.config.reload import Configuration, Reloaded, Source
 from bridge.config.settings import Settings
 from bridge.handshake.own_name import OwnName
@@ -152,12 +154,15 @@ def _mount(app: Application, process: Process, reload: Reload) -> None:
 def _mount_api(app: Application, process: Process, configuration_hash: Callable[[], str]) -> None:
     handshakes, publisher = process.handshakes, process.messaging.publisher
     authority = Authority(handshakes.authentication, process.tenants.table, handshakes.preflight.origins, app.budget)
-    app.include_router(messages.router(authority, publisher, lambda: app.settings, WallClock()))
+    rates = handshakes.tenant_limits.messages
+    app.include_router(messages.router(authority, publisher, lambda: app.settings, rates, WallClock()))
     app.include_router(presence.router(authority, process.broker.presence))
     broker, connections = process.broker, process.messaging.connections
+    address_of = partial(client_address, trusted_proxies=app.settings.trusted_proxies)
+    app.include_router(api_events.router(authority, handshakes.event_streams, broker.addresses, address_of))
     exposition = _exposition(process, app.worker_group)
     authentication = process.handshakes.authentication
-    parts = (broker.bus, broker.subscriber, broker.leases, connections)
+    parts = (broker.bus, broker.subscriber, broker.leases, connections, process.continuity.canary)
     vitals = health.Vitals(*parts, configuration_hash, lambda: authentication.keys_are_missing)
     app.include_router(health.router(vitals, exposition))
     client_files.mount(app)

@@ -11,11 +11,13 @@ from typing import Final
 import structlog
 
 from bridge.broker.addresses import Addresses
+from bridge.broker.history import HistoryOptions
 from bridge.broker.link import database_in, end_if_cancelled
 from bridge.broker.message import FACTOR_OF_MAX_MESSAGE_BYTES
 from bridge.broker.part import LAST_WORDS_SECONDS, Broker, BrokerOptions
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
+from bridge.continuity.part import Continuity
 from bridge.handshake.part import Handshakes
 from bridge.messaging.connections import Connections
 from bridge.messaging.inbound import Inbound
@@ -55,15 +57,12 @@ class Process:
         self._stop_seconds: Final = max(seconds_for_parts(settings.drain_seconds), LAST_WORDS_SECONDS)
         drain_seconds = self._stop_seconds - LAST_WORDS_SECONDS
         self.messaging: Final = Messaging(inbound, connections, self.broker, self.tenants, self.records, drain_seconds)
-        self.handshakes: Final = Handshakes(
-            settings,
-            most_connections(settings),
-            budget,
-            self.broker,
-            self.tenants,
-            self.messaging,
-            self.records.refused_clients,
+        self.continuity: Final = Continuity(
+            self.broker, inbound, _history_options(settings), settings.outbox_bounds.most_bytes
         )
+        self.continuity.canary.lost.add(connections.send_all_away)
+        places, rooms = most_connections(settings), (self.broker, self.tenants, self.messaging, self.continuity)
+        self.handshakes: Final = Handshakes(settings, places, budget, *rooms)
         self.v2: Final = V2(settings, self.broker, self.tenants, self.records, self.messaging, self.handshakes)  # V2
         self.parts: Final[list[Part]] = [
             Upkeep(connections, lambda: self.records.reports.turns.is_any_made),
@@ -73,6 +72,7 @@ class Process:
             self.tenants,
             self.records,
             self.messaging,
+            self.continuity,
             self.handshakes,
             self.v2,  # V2
         ]
@@ -130,4 +130,16 @@ def _broker_options(settings: Settings, redis_url: str) -> BrokerOptions:
         presence_seconds=settings.presence_seconds,
         presence_events_members=settings.presence_events_members,
         most_message_bytes=settings.max_message_bytes * FACTOR_OF_MAX_MESSAGE_BYTES,
+        history=_history_options(settings),
+    )
+
+
+def _history_options(settings: Settings) -> HistoryOptions:
+    return HistoryOptions(
+        seconds=settings.history_seconds,
+        has_several_tenants=len(settings.known_tenants()) > 1,
+        messages=settings.history_messages,
+        most_bytes=settings.history_bytes,
+        direct=settings.history_direct,
+        v2=settings.v2_replay,
     )

@@ -72,6 +72,7 @@ class V2(Part):
             handshakes.connector,
             records.counts,
             handshakes.record,
+            handshakes.connector.continuity.departures,
         )
         self.cutover: Final = Cutover(records.reader, records.reports.turns, has_records=settings.records)
         self.evictions: Final = Evictions(messaging.connections, tenants.table.get, settings.moves_per_second)

@@ -6,7 +6,10 @@ from typing import cast
 from fastapi import FastAPI
 
 from bridge.api.errors import require_upgrade
+from bridge.broker.addresses import Addresses
 from bridge.broker.presence import Place, Presence, Protocol
+from bridge.continuity.part import Continuity
+from bridge.messaging.routing import listens_on
 from bridge.records.counters import Refusals
 from bridge.runtime.answers import answers
 from bridge.runtime.clock import WallClock
@@ -41,6 +44,18 @@ class NamesOfTenants:
         return None if known is None else known.resolve(name)
 
 
+class PositionsOfGuests:
+    """Implements the port `Positions` of V3."""
+
+    def __init__(self, continuity: Continuity, addresses: Addresses) -> None:
+        self._continuity = continuity
+        self._addresses = addresses
+
+    def cursor(self, guest: ports.Guest, answer: Callable[[str | None], None]) -> None:
+        channels = listens_on("v3", guest.tenant, guest.group_id, guest.client_id, self._addresses)
+        self._continuity.cursor(channels, answer)
+
+
 def v3_ports(process: Process) -> ports.Ports:
     """The ports of V3's sessions in this process."""
     return ports.Ports(
@@ -49,6 +64,7 @@ def v3_ports(process: Process) -> ports.Ports:
         WallClock(),
         NamesOfTenants(process.tenants.table),
         Refusals(process.records.counts, "v3"),
+        PositionsOfGuests(process.continuity, process.broker.addresses),
         answers(process.handshakes.limits, process.tenants.table),
     )
 

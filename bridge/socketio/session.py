@@ -30,7 +30,6 @@ from v3.refusals import REFUSALS
 NO_OBJECT: Final = "Send `auth` as one small object, such as {api_key, group_id, client_id}."
 LAST_WORDS_SECONDS: Final = 0.5
 """How long after a refusal a client in no namespace is kept, so that it receives the refusal."""
-
 FAREWELL_SECONDS: Final = 2.0
 """How long a client is heard after its poll was given up: longer than a new connection takes."""
 
@@ -224,6 +223,9 @@ class Session:
             self.end(REFUSALS[code].close or 1008, code)
 
     reads_binary: Final = False
+
+    def taken_all(self) -> None:
+        """Nothing is told to the namespaces: what they said may still wait for a poll."""
 
     def alive(self) -> None:
         """The client has given a sign of life: it answered a ping, or its WebSocket has brought something."""

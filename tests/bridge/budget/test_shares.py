@@ -65,6 +65,28 @@ def test_where_nothing_else_tells_them_apart_addresses_count() -> None:
     assert filled(shares, CALM) == 20
 
 
+def test_a_tenant_has_no_more_than_its_own_bound_however_much_is_free() -> None:
+    shares = Shares(100, SEVERAL)
+    shares.bound_tenants(3, {"calm": 5, "free": 0})
+    bounds = {"rowdy": 3, "calm": 5, "free": 100}
+    assert {tenant: shares.most_of(tenant) for tenant in bounds} == bounds
+    for owner, most in ((ROWDY, 3), (CALM, 5)):
+        for _ in range(most):
+            assert not shares.holds_its_most(owner.tenant)
+            shares.take(owner)
+        assert shares.holds_its_most(owner.tenant)
+        shares.give_back(owner)
+        assert not shares.holds_its_most(owner.tenant)
+    assert filled(shares, Owner("free", "free", "192.0.2.3")) > 5
+    assert not shares.holds_its_most("free")
+
+
+def test_a_bound_beyond_all_places_is_all_of_them() -> None:
+    shares = Shares(10, SEVERAL)
+    shares.bound_tenants(0, {"rowdy": 50})
+    assert (shares.most_of("rowdy"), shares.most_of("calm")) == (10, 10)
+
+
 def test_what_was_given_back_can_be_taken_again() -> None:
     shares = Shares(10, SEVERAL)
     assert filled(shares, ROWDY) == 8

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -14,7 +15,7 @@ from bridge.broker.presence import Place
 from bridge.budget.rate import Rate
 from bridge.handshake.authentication import Identity
 from bridge.handshake.connect import ClientInfo, Connector
-from bridge.handshake.subscriptions import Subscriptions
+from bridge.handshake.subscriptions import Subscriptions, Unavailable
 from bridge.handshake.tokens import LEEWAY_SECONDS
 from bridge.messaging.meter import Meter
 from bridge.messaging.renderers import V3Renderer
@@ -49,19 +50,19 @@ async def test_what_a_connection_holds_is_given_back_when_it_is_over_however_it_
     app: Application, end: str
 ) -> None:
     process = process_of(app)
-    server = Server()
+    server, before = Server(), set(process.messaging.inbound.hub.listeners)
     async with asyncio.timeout(ANSWER_SECONDS):
         serving = asyncio.create_task(server.ask(app))
         carried = await server.attached
-        assert (len(process.messaging.connections), process.handshakes.preflight._shares.taken) == (1, 1)
+        assert (len(process.messaging.connections), process.handshakes.tenant_limits.shares.taken) == (1, 1)
         if end == "cancelled":
             serving.cancel()
         else:
             carried.lost()
         await asyncio.gather(serving, return_exceptions=True)
     await asyncio.sleep(0)
-    assert (len(process.messaging.connections), process.handshakes.preflight._shares.taken) == (0, 0)
-    assert process.messaging.inbound.hub.listeners == set()
+    assert (len(process.messaging.connections), process.handshakes.tenant_limits.shares.taken) == (0, 0)
+    assert process.messaging.inbound.hub.listeners <= before
     await asyncio.wait_for(process.broker.presence.wait_until_empty(), ANSWER_SECONDS)
 
 
@@ -74,7 +75,7 @@ async def test_another_server_is_told_in_http_which_command_serves(app: Applicat
     answer = json.loads(body["body"])
     assert answer["code"] == "unknown_server"
     assert "aether-bridge serve" in answer["msg"]
-    assert process_of(app).handshakes.preflight._shares.taken == 0
+    assert process_of(app).handshakes.tenant_limits.shares.taken == 0
 
 
 class Held:
@@ -99,7 +100,17 @@ class Held:
 def connector(app: Application, held: Held) -> Connector:
     subscriptions, process = cast(Subscriptions, held), process_of(app)
     connections, addresses = process.messaging.connections, process.broker.addresses
-    return Connector(subscriptions, connections, addresses, app.budget, lambda: Meter(Rate(0, 1)))
+    record, messages = process.handshakes.record, process.handshakes.tenant_limits.messages
+    meter = partial(Meter, Rate(0, 1))
+    return Connector(
+        subscriptions,
+        connections,
+        addresses,
+        app.budget,
+        process.continuity,
+        record,
+        lambda one: meter(messages.of(one)),
+    )
 
 
 def client(expires_at: float | None = None) -> ClientInfo:
@@ -146,3 +157,13 @@ async def test_a_connection_ends_with_its_token_or_with_the_leeway_in_which_it_c
     connection = await made.connect(client(expires_at), Outbox(Server()), V3Renderer(), silent)
     assert connection.info.expires_at == expires_at + more
     connection.lost()
+
+
+async def test_a_client_that_is_not_served_now_is_counted_by_its_tenant(app: Application) -> None:
+    class Full(Held):
+        async def take(self, _owner: object, _place: Place, _language: str) -> list[bytes]:
+            raise Unavailable("overloaded", "Come back.")
+
+    with pytest.raises(Unavailable):
+        await connector(app, Full()).connect(client(), Outbox(Server()), V3Renderer(), silent)
+    assert process_of(app).records.counts.refusals == {("default", "v3", "overloaded"): 1}

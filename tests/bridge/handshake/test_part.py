@@ -28,7 +28,7 @@ async def test_places_are_shared_by_what_tells_clients_apart(
 ) -> None:
     tables: Any = {name: {} for name in tenants}
     async with assembled(redis_url, prefix, tenants=tables, keys=keys, max_connections=10) as process:
-        shares = process.handshakes.preflight._shares
+        shares = process.handshakes.tenant_limits.shares
         for address in ("192.0.2.1",) * 7 + ("192.0.2.2",):
             shares.take(Owner("a", "k", address))
         newcomers = {
@@ -41,7 +41,7 @@ async def test_places_are_shared_by_what_tells_clients_apart(
 
 async def test_each_connection_has_a_meter_of_the_configured_pace(redis_url: str, prefix: str) -> None:
     async with assembled(redis_url, prefix, messages_per_second=1, burst=2) as process:
-        first, second = (process.handshakes.connector.new_meter() for _ in range(2))
+        first, second = (process.handshakes.connector.new_meter("acme") for _ in range(2))
         assert [first.spend() for _ in range(3)] == ["within", "within", "over"]
         assert second.spend() == "within"
 

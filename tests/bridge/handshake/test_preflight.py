@@ -130,10 +130,13 @@ def test_without_credentials_what_no_page_sent_passes_and_a_listed_page_does() -
 
 
 class Now:
-    """The bus, the subscriber, the connections and the shares of a process, as a preflight looks at them."""
+    """The bus, the subscriber, the connections and the limits of a process, as a preflight looks at them."""
 
     def __init__(self) -> None:
-        self.is_up, self.is_closing, self.is_full = True, False, False
+        self.is_up, self.is_closing, self.has_no_place = True, False, False
+
+    def is_full(self) -> bool:
+        return self.has_no_place
 
     def preflight(self, **settings: Any) -> Preflight:
         whole: Any = self
@@ -144,7 +147,7 @@ class Now:
     ("state", "status", "code"),
     [
         ({"is_closing": True}, 503, "overloaded"),
-        ({"is_full": True}, 503, "overloaded"),
+        ({"has_no_place": True}, 503, "overloaded"),
         ({"is_up": False}, 503, "bus_down"),
     ],
 )
@@ -194,6 +197,6 @@ def test_a_handshake_that_passes_is_told_with_all_that_it_brings() -> None:
     request = Now().preflight(trusted_proxies=("192.0.2.0/24",)).check(passed)
     assert (request.address, list(request.query)) == ("198.51.100.7", [("api_key", "a")])
     now = Now()
-    now.is_full = True
+    now.has_no_place = True
     with pytest.raises(Denied):
         now.preflight().check(passed)

@@ -7,6 +7,7 @@ import hashlib
 from bridge.config.settings import Settings
 from bridge.handshake.authentication import Authentication
 from bridge.records.counters import Counts
+from bridge.records.refused_clients import RefusedClient
 from bridge.records.rows import Visitor
 from bridge.tenants.tenant import Tenant
 from tests.bridge.handshake.credentials import KEYS
@@ -27,3 +28,13 @@ def test_a_refusal_is_counted_where_it_is_proven_and_recorded_where_it_seems_to_
     assert counts.refusals == {("", "v3", "unauthenticated"): 2, ("other", "v3", "stage_legacy"): 1}
     assert counts.turned_away == {"other": 1}
     assert [client.tenant for client in told] == ["acme", "other", "acme"]
+
+
+def test_who_is_only_to_come_back_is_counted_and_told_and_not_recorded() -> None:
+    counts, table = Counts(), table_of(Tenant("acme"))
+    record, told = record_of(counts, Authentication(Settings(keys=KEYS), table.get), table)
+    client = RefusedClient.of("acme", ANN, "overloaded", "test", "192.0.2.1")
+    record.not_served(client)
+    assert counts.refusals == {("acme", "v3", "overloaded"): 1}
+    assert told == [client]
+    assert list(record._clients.note_rows()) == []

@@ -7,11 +7,18 @@ from typing import Any, cast
 
 import pytest
 
+from bridge.broker.bus import Bus
+from bridge.broker.history import HistoryOptions
 from bridge.broker.presence import Place, Presence
 from bridge.broker.subscriber import Subscriber
-from bridge.budget.shares import Owner, Shares
+from bridge.budget.shares import Owner
+from bridge.config.settings import Settings
+from bridge.continuity.departures import Departures
+from bridge.continuity.handed_on import HandedOn
 from bridge.handshake import subscriptions as module
+from bridge.handshake.api_keys import ApiKeys
 from bridge.handshake.subscriptions import Subscriptions, Unavailable
+from bridge.handshake.tenant_limits import TenantLimits
 from bridge.runtime.app import Application
 from tests.bridge.broker.parts import ANSWER_SECONDS, until
 from tests.bridge.handshake.conftest import process_of
@@ -55,33 +62,42 @@ class NeverLeft:
         return asyncio.get_running_loop().create_future()
 
 
-def shares(most: int = 8) -> Shares:
-    return Shares(most, {"tenant": False, "key": False})
+WITHOUT_HISTORY = Departures(cast(Bus, None), ADDRESSES, cast(HandedOn, None), HistoryOptions())
 
 
-def subscriptions_of(mute: Mute, of: Shares) -> Subscriptions:
-    return Subscriptions(of, cast(Subscriber, mute), cast(Presence, mute), ADDRESSES)
+def limits(most: int = 8) -> TenantLimits:
+    return TenantLimits(Settings(), most, ApiKeys(()))
+
+
+def subscriptions_of(mute: Mute, of: TenantLimits) -> Subscriptions:
+    return Subscriptions(of, cast(Subscriber, mute), cast(Presence, mute), ADDRESSES, WITHOUT_HISTORY)
 
 
 async def test_what_is_taken_is_confirmed_and_what_is_given_back_is_gone(app: Application) -> None:
     process = process_of(app)
-    taken = shares()
-    subscriptions = Subscriptions(taken, process.broker.subscriber, process.broker.presence, process.broker.addresses)
+    taken = limits()
+    subscriptions = Subscriptions(
+        taken,
+        process.broker.subscriber,
+        process.broker.presence,
+        process.broker.addresses,
+        process.continuity.departures,
+    )
     channels = await asyncio.wait_for(subscriptions.take(OWNER, ANN, "v3"), ANSWER_SECONDS)
     members: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
     process.broker.presence.members("acme", "team", members.set_result)
     assert b'"ann"' in (await asyncio.wait_for(members, ANSWER_SECONDS) or b"")
-    assert (len(channels), taken.taken) == (4, 1)
+    assert (len(channels), taken.shares.taken) == (4, 1)
     subscriptions.give_back(OWNER, ANN, channels)
-    assert taken.taken == 0
+    assert taken.shares.taken == 0
     await asyncio.wait_for(process.broker.presence.wait_until_empty(), ANSWER_SECONDS)
 
 
 async def test_who_finds_no_room_holds_nothing() -> None:
-    mute, full = Mute("nobody"), shares(0)
+    mute, full = Mute("nobody"), limits(0)
     with pytest.raises(Unavailable) as unavailable:
         await subscriptions_of(mute, full).take(OWNER, ANN, "v3")
-    assert (unavailable.value.code, mute.held, full.taken) == ("overloaded", [], 0)
+    assert (unavailable.value.code, mute.held, full.shares.taken) == ("overloaded", [], 0)
 
 
 @pytest.mark.parametrize("mute_one", ["subscriber", "presence"])
@@ -89,33 +105,35 @@ async def test_where_redis_does_not_confirm_in_time_nothing_is_held(
     mute_one: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SUBSCRIPTION_SECONDS", 0.01)
-    mute, taken = Mute(mute_one), shares()
+    mute, taken = Mute(mute_one), limits()
     with pytest.raises(Unavailable) as unavailable:
         await subscriptions_of(mute, taken).take(OWNER, ANN, "v2")
     assert unavailable.value.code == "bus_down"
-    assert (mute.held, mute.present, taken.taken) == ([], [], 0)
+    assert (mute.held, mute.present, taken.shares.taken) == ([], [], 0)
 
 
 @pytest.mark.parametrize("mute_one", ["subscriber", "presence"])
 async def test_who_goes_away_meanwhile_holds_nothing(mute_one: str) -> None:
-    mute, taken = Mute(mute_one), shares()
+    mute, taken = Mute(mute_one), limits()
     taking = asyncio.create_task(subscriptions_of(mute, taken).take(OWNER, ANN, "v3"))
     await until(mute.asked.is_set)
     taking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await taking
-    assert (mute.held, mute.present, taken.taken) == ([], [], 0)
+    assert (mute.held, mute.present, taken.shares.taken) == ([], [], 0)
 
 
 async def test_who_withdraws_is_called_when_redis_has_confirmed_and_the_rest_is_given_back_later(
     app: Application,
 ) -> None:
     process = process_of(app)
-    subscriptions = Subscriptions(shares(), process.broker.subscriber, process.broker.presence, ADDRESSES)
+    subscriptions = Subscriptions(
+        limits(), process.broker.subscriber, process.broker.presence, ADDRESSES, process.continuity.departures
+    )
     channels = await subscriptions.take(OWNER, ANN, "v3")
     own, before = ADDRESSES.client(ANN.tenant, ANN.client), process.broker.subscriber.channels
     done = asyncio.Event()
-    subscriptions.withdraw(ANN, channels, done.set)
+    subscriptions.withdraw(ANN, channels, is_expected=False, then=lambda _cursor: done.set())
     assert not done.is_set()
     await asyncio.wait_for(done.wait(), ANSWER_SECONDS)
     assert (own in channels, process.broker.subscriber.channels) == (False, before - 1)
@@ -123,7 +141,7 @@ async def test_who_withdraws_is_called_when_redis_has_confirmed_and_the_rest_is_
 
 
 async def test_who_withdraws_does_not_wait_for_a_redis_that_does_not_answer() -> None:
-    subscriptions, done = subscriptions_of(cast(Mute, NeverLeft()), shares()), asyncio.Event()
+    subscriptions, done = subscriptions_of(cast(Mute, NeverLeft()), limits()), asyncio.Event()
     own = ADDRESSES.client(ANN.tenant, ANN.client)
-    subscriptions.withdraw(ANN, [own], done.set)
+    subscriptions.withdraw(ANN, [own], is_expected=False, then=lambda _cursor: done.set())
     await asyncio.wait_for(done.wait(), ANSWER_SECONDS)

@@ -8,8 +8,13 @@ from typing import Any, cast
 import pytest
 from starlette.datastructures import Headers
 
+from bridge.broker.addresses import Addresses
+from bridge.broker.bus import Bus
+from bridge.broker.history import HistoryOptions
 from bridge.broker.presence import Place
 from bridge.config.settings import Settings
+from bridge.continuity.departures import Departures
+from bridge.continuity.handed_on import HandedOn
 from bridge.handshake.authentication import Authentication
 from bridge.handshake.connect import Connector
 from bridge.handshake.preflight import OriginCheck, Preflight
@@ -46,6 +51,7 @@ class World:
             cast(Connector, None),
             self.counts,
             record,
+            Departures(cast(Bus, None), Addresses("aether"), cast(HandedOn, None), HistoryOptions()),
         )
 
     async def identify(self, group: str | None, client: str | None, host: str = "", **query: str) -> Any:
@@ -93,7 +99,7 @@ async def test_an_id_that_is_too_long_is_refused(ids: tuple[str, str]) -> None:
 async def test_a_tenant_that_has_left_v2_sends_its_clients_to_v3_and_tells_who_came() -> None:
     world = World(RETIRED, keys=KEYS)
     refused = await world.refused("team", "42", api_key="one")
-    assert (refused.code, refused.successor) == ("v2_retired", "/v3/ws/group/team/client/v2-42")
+    assert (refused.code, refused.told) == ("v2_retired", {"successor": "/v3/ws/group/team/client/v2-42"})
     assert "Deprecation" in refused.headers
     (told,) = world.told
     assert (told.tenant, told.visitor, told.facts.code) == ("acme", Visitor("v2", "v2", "42", "team"), "v2_retired")

@@ -59,6 +59,8 @@ class Carried:
     def alive(self) -> None:
         self.pongs += 1
 
+    def taken_all(self) -> None: ...
+
     def lost(self) -> None:
         self.losses += 1
 
