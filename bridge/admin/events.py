@@ -21,13 +21,13 @@ from bridge.admin.refusals import REFUSED
 from bridge.admin.service import TenantService
 from bridge.api.errors import AdminRefusal, redis_away
 from bridge.handshake.authentication import Administrator
+from bridge.sockets.server_sent_events import DOCUMENTED, HEADERS, KEEP_ALIVE, MEDIA_TYPE, event
 
 LOOK_SECONDS: Final = 1.0
 SILENT_LOOKS: Final = 10
 MOST_STREAMS: Final = 64
 MOST_STREAMS_OF_A_KEY: Final = 8
 """The most streams of one key. As many of `MOST_STREAMS` are reserved for keys of the whole platform."""
-HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class Streams:
@@ -38,7 +38,7 @@ class Streams:
         self._is_ending = is_ending
         self._open: Counter[Administrator] = Counter()
 
-    def begin(self, administrator: Administrator) -> AsyncIterator[str]:
+    def begin(self, administrator: Administrator) -> AsyncIterator[bytes]:
         """Begin a stream. Raises `AdminRefusal` (503) beyond the bound."""
         if not self._has_room(administrator):
             raise AdminRefusal(503, "overloaded", "Too many dashboards are open on this process; try again later.")
@@ -49,25 +49,25 @@ class Streams:
         kept = 0 if administrator.is_for_platform else MOST_STREAMS_OF_A_KEY
         return self._open[administrator] < MOST_STREAMS_OF_A_KEY and self._open.total() < MOST_STREAMS - kept
 
-    async def _stream(self, administrator: Administrator) -> AsyncIterator[str]:
+    async def _stream(self, administrator: Administrator) -> AsyncIterator[bytes]:
         if not self._has_room(administrator):  # others have begun since `begin`
             return
         self._open[administrator] += 1
         try:
-            before, silent = "", 0
+            before, silent = b"", 0
             while not self._is_ending() and self._service.still_knows(administrator):
                 now = await self._event(administrator)
                 silent = 0 if now != before else silent + 1
                 if now != before:
                     yield now
                 elif silent % SILENT_LOOKS == 0:
-                    yield ": still here\n\n"
+                    yield KEEP_ALIVE
                 before = now
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             self._open[administrator] -= 1
 
-    async def _event(self, administrator: Administrator) -> str:
+    async def _event(self, administrator: Administrator) -> bytes:
         """The event `tenants`; or `away` while Redis cannot be reached, since the last state may be out of date."""
         try:
             return _event("tenants", await self._service.states(administrator))
@@ -75,8 +75,8 @@ class Streams:
             return _event("away", redis_away().body)
 
 
-def _event(name: str, data: object) -> str:
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+def _event(name: str, data: object) -> bytes:
+    return event(json.dumps(data).encode(), name)
 
 
 def router(service: TenantService, is_ending: Callable[[], bool]) -> APIRouter:
@@ -89,9 +89,9 @@ def router(service: TenantService, is_ending: Callable[[], bool]) -> APIRouter:
         "/events",
         summary="Every tenant, whenever something changes",
         response_class=StreamingResponse,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+        responses={200: DOCUMENTED},
     )
     async def events(admin: Admin) -> StreamingResponse:
-        return StreamingResponse(streams.begin(admin), media_type="text/event-stream", headers=HEADERS)
+        return StreamingResponse(streams.begin(admin), media_type=MEDIA_TYPE, headers=HEADERS)
 
     return routes

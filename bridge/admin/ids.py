@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from json import decoder
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +21,8 @@ from bridge.admin.pace import Party
 from bridge.api.errors import AdminRefusal
 from bridge.system.background import run_in_background
 from compat.identity import check_id_map
+from legacy_v2.frames import MAX_ID_CHARACTERS
+from v3.schema import VISION_ID
 
 MOST_IDS: Final = 100_000
 MAX_IDS_BYTES: Final = 8 * 1_024 * 1_024
@@ -40,13 +42,17 @@ _read_string: Any = vars(decoder)["scanstring"]
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
 
+V2Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
+VisionId = Annotated[str, Field(json_schema_extra={"pattern": VISION_ID})]
+
+
 class Ids(BaseModel):
     """A whole id map: V2 id -> Vision ID."""
 
     # Another title: generators of Python clients stumble over a class that is called as its field is.
     model_config = ConfigDict(extra="forbid", title="IdMap")
 
-    ids: dict[str, str] = Field(max_length=MOST_IDS)
+    ids: dict[V2Id, VisionId] = Field(max_length=MOST_IDS)
 
 
 class Maps:

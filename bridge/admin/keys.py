@@ -23,15 +23,19 @@ from bridge.handshake.api_keys import ApiKeys
 from bridge.handshake.authentication import Administrator
 from bridge.handshake.key_watch import KeyWatch
 from bridge.handshake.stored_keys import LONGEST_NAME, MOST_KEYS, MOST_TENANTS, NameTaken, StoredKey, TooManyKeys
+from bridge.tenants.tenant import TENANT_NAME
 
 log = structlog.get_logger(__name__)
+
+
+TenantName = Annotated[str, Field(json_schema_extra={"pattern": rf"^(?:\*|{TENANT_NAME.pattern})(?!\n)$"})]
 
 
 class NewKey(Body):
     """A key that is to be made. Without a name it is called by its hash."""
 
     name: str = Field("", max_length=LONGEST_NAME)
-    tenants: list[str] = Field(min_length=1, max_length=MOST_TENANTS, examples=[["acme"]])
+    tenants: list[TenantName] = Field(min_length=1, max_length=MOST_TENANTS, examples=[["acme"]])
     broadcast: Grant = "tenant"
     role: Role = "none"
 

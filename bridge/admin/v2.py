@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Self
 
 import structlog
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from bridge.admin import id_routes
 from bridge.admin.order_bodies import Body, body_of, described
@@ -49,6 +49,15 @@ ANSWERS: Final[Mapping[type[Exception], tuple[int, str]]] = {
 }
 """Of the errors that say all in their own words: the status and the code."""
 
+ORDERS_SOMETHING: Final[JsonObject] = {
+    "not": {"properties": {name: {"type": "null"} for name in ("stage", "share", "v2_routing")}}
+}
+FORCED_FOR_A_REASON: Final[JsonObject] = {
+    "if": {"properties": {"force": {"const": True}}, "required": ["force"]},
+    "then": {"properties": {"why": {"pattern": r"\S"}}, "required": ["why"]},
+}
+"""What a body's fields must be to each other, as JSON Schema says it."""
+
 log = structlog.get_logger(__name__)
 IsDryRun = Annotated[bool, Query(description="Say what would happen, and change nothing.")]
 
@@ -59,6 +68,8 @@ class NewStage(Body):
     `share`: with `drain` alone, which needs one. `force`: guards neither hold it nor take it back; it needs `why`.
     `confirm`: the name of the tenant, needed where the change closes open V2 sockets.
     """
+
+    model_config = ConfigDict(json_schema_extra=ORDERS_SOMETHING | FORCED_FOR_A_REASON)
 
     stage: Stage | None = None
     share: Share | None = None

@@ -33,11 +33,17 @@ OF_AUTHORITY: Final = ("unauthenticated", "forbidden", "stage_legacy", "rate_lim
 
 
 class HttpRefusal(RefusedRequest):
-    """A refusal with a code of V3's closed list. Body: the payload of the ERROR message, and its sentence as `msg`."""
+    """A refusal with a code of V3's closed list. Body: the payload of the ERROR message, and its sentence as `msg`.
 
-    def __init__(self, code: str, problems: Any = (), refused: Mapping[str, object] | None = None) -> None:
+    `sentence`: another one, where that of the list is about something else.
+    """
+
+    def __init__(
+        self, code: str, problems: Any = (), refused: Mapping[str, object] | None = None, sentence: str = ""
+    ) -> None:
         entry = REFUSALS[code]
-        super().__init__(entry.http_status, payload_of(entry, problems, refused) | {"msg": entry.sentence})
+        told = payload_of(entry, problems, refused) | {"msg": sentence or entry.sentence}
+        super().__init__(entry.http_status, told)
 
 
 class RefusalBody(BaseModel):

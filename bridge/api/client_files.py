@@ -24,14 +24,15 @@ HEADERS: Final = {
 }
 
 _PACE: Final = "../pace"
+_POSITION: Final = "../position"
 """What both need, beside their folders."""
 _AETHER: Final = (
-    *("about", "link", "network", _PACE, "polling", "return", "waiting", "options"),
-    *("missed", "speech", "client"),
+    *("about", "link", "network", _PACE, _POSITION, "polling", "return", "waiting", "options"),
+    *("speaker", "speech", "client"),
 )
 _SHIM: Final = (
     *("json", "names", "lenient", "words", "upgrade", "downgrade", "shape", "interpreter"),
-    *("address", _PACE, "outgoing", "incoming", "tenant", "socket", "install"),
+    *("address", _PACE, _POSITION, "outgoing", "incoming", "tenant", "place", "socket", "install"),
 )
 _IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\.\.?/[a-z0-9_]+\.js";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?function |class |const )", re.MULTILINE)

@@ -10,7 +10,14 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from bridge.api.errors import ErrorBody
+
 SCHEMAS: Final = "#/components/schemas/"
+TOO_LONG: Final = {
+    "description": "`line_too_long`",
+    "content": {"application/json": {"schema": {"$ref": f"{SCHEMAS}{ErrorBody.__name__}"}}},
+}
+"""Answered before a route is looked for, wherever a client's words stand in the path or the query."""
 Document = dict[str, Any]
 
 
@@ -21,6 +28,9 @@ def document(app: FastAPI) -> Document:
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
         for content in _bodies(made):
             content["schema"] = _named(content["schema"], schemas)
+        for operation in _operations(made):
+            if "parameters" in operation:
+                operation["responses"]["414"] = TOO_LONG
         app.openapi_schema = made
     return app.openapi_schema
 
@@ -30,10 +40,14 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def _bodies(document: Document) -> Iterator[Document]:
+def _operations(document: Document) -> Iterator[Document]:
     for path in document["paths"].values():
-        for operation in path.values():
-            yield from operation.get("requestBody", {}).get("content", {}).values()
+        yield from path.values()
+
+
+def _bodies(document: Document) -> Iterator[Document]:
+    for operation in _operations(document):
+        yield from operation.get("requestBody", {}).get("content", {}).values()
 
 
 def _named(schema: Document, schemas: Document) -> Document:

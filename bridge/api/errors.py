@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from redis.exceptions import RedisError, ResponseError
 from starlette.exceptions import HTTPException
@@ -120,9 +121,17 @@ async def _unreadable_request(_request: Request, error: Exception) -> Response:
     return unreadable("invalid_request", cast(RequestValidationError, error).errors()).response()
 
 
-async def _refused_by_framework(_request: Request, error: Exception) -> Response:
+async def _refused_by_framework(request: Request, error: Exception) -> Response:
     """An unknown path, a method that the path does not serve, or a body that cannot be read."""
     refused = cast(HTTPException, error)
     phrase = HTTPStatus(refused.status_code).phrase
     body = {"code": phrase.lower().replace(" ", "_"), "msg": f"{phrase}. What is served is described at /docs."}
-    return JSONResponse(body, refused.status_code, refused.headers)
+    headers = refused.headers if refused.status_code != HTTPStatus.METHOD_NOT_ALLOWED else _allowed(request)
+    return JSONResponse(body, refused.status_code, headers)
+
+
+def _allowed(request: Request) -> Mapping[str, str]:
+    """The header with every method of the path, of all its routes: the framework names those of the first alone."""
+    routes, path = iter_route_contexts(request.app.routes), request.scope["path"]
+    methods = {name for one in routes if one.methods and one.path_regex.match(path) for name in one.methods}
+    return {"Allow": ", ".join(sorted(methods))}

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from bridge.broker.bus import Bus
 from bridge.broker.leases import Leases
 from bridge.broker.subscriber import Subscriber
+from bridge.continuity.path_canary import PathCanary
 from bridge.messaging.connections import Connections
 from v3.schema import json_schema
 
@@ -33,6 +34,7 @@ class Vitals(NamedTuple):
     subscriber: Subscriber
     leases: Leases
     connections: Connections
+    canary: PathCanary
     configuration_hash: Callable[[], str]
     keys_are_missing: Callable[[], bool]
 
@@ -47,6 +49,7 @@ class Vitals(NamedTuple):
         yield "Redis does not answer", not self.bus.is_linked
         yield "Redis does not take what is said", not self.bus.is_up
         yield "not all channels are heard", not self.subscriber.is_up
+        yield "what this process says is not heard by it", self.canary.is_deaf
         for said_by_redis in (self.bus.refusal, self.subscriber.trouble, self.leases.trouble):
             yield said_by_redis or "", said_by_redis
         yield "the process is stopping", self.connections.is_closing

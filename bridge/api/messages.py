@@ -15,10 +15,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, documented
-from bridge.budget.rate import Rate
+from bridge.budget.rate import Bucket, Rate
+from bridge.budget.shared_rate import SharedRate
 from bridge.config.settings import Settings
 from bridge.handshake.authentication import Identity
-from bridge.messaging.meter import Meter
 from bridge.messaging.publisher import Publisher
 from bridge.sockets.request_body import TooLong, read_body
 from bridge.tenants.tenant import Tenant
@@ -45,10 +45,12 @@ class Accepted(BaseModel):
     sent_at: str
 
 
-def router(authority: Authority, publisher: Publisher, settings: Callable[[], Settings], clock: Clock) -> APIRouter:
-    """The route."""
+def router(
+    authority: Authority, publisher: Publisher, settings: Callable[[], Settings], rates: SharedRate, clock: Clock
+) -> APIRouter:
+    """The route. `rates`: those of the tenants' messages."""
     routes = APIRouter()
-    meters = Meters(settings)
+    meters = Meters(settings, rates)
     Authorised = Annotated[tuple[Identity, Tenant], Depends(authority)]  # noqa: N806 - a type
 
     @routes.post(
@@ -64,7 +66,7 @@ def router(authority: Authority, publisher: Publisher, settings: Callable[[], Se
     async def say(request: Request, authorised: Authorised) -> JSONResponse:
         """The body is a `WS_Message_V3`; its sender and group are believed. 202 means that Redis has taken it."""
         identity, tenant = authorised
-        if meters.of(identity).spend() != "within":
+        if not meters.spend(identity):
             raise HttpRefusal("rate_limited")
         said = _read(await _body(request, settings().max_message_bytes))
         guest = _guest(said, identity, tenant)
@@ -81,24 +83,30 @@ def router(authority: Authority, publisher: Publisher, settings: Callable[[], Se
 class Meters:
     """One rate for each API key. Bounded by `MAX_METERS`: beyond it, the least recently used one is forgotten."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
+    def __init__(self, settings: Callable[[], Settings], rates: SharedRate) -> None:
         self._settings_now = settings
         self._settings = settings()
-        self._meters: OrderedDict[str, Meter] = OrderedDict()
+        self._rates = rates
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
-    def of(self, identity: Identity) -> Meter:
+    def spend(self, identity: Identity) -> bool:
+        """Count one message, and return whether it is within the rates of its key, its tenant, and the process."""
+        now_seconds = asyncio.get_running_loop().time()
+        is_within = self._bucket(identity.key_name, now_seconds).spend(now_seconds) == "within"
+        return is_within and self._rates.of(identity.tenant).spend(now_seconds)
+
+    def _bucket(self, key_name: str, now_seconds: float) -> Bucket:
         if self._settings is not self._settings_now():  # the configuration was read anew
             self._settings = self._settings_now()
-            self._meters.clear()
-        meter = self._meters.get(identity.key_name)
-        if meter is None:
-            meter = self._meters[identity.key_name] = Meter(
-                Rate(self._settings.messages_per_second, self._settings.burst)
-            )
-        self._meters.move_to_end(identity.key_name)
-        if len(self._meters) > MAX_METERS:
-            self._meters.popitem(last=False)
-        return meter
+            self._buckets.clear()
+        bucket = self._buckets.get(key_name)
+        if bucket is None:
+            rate = Rate(self._settings.messages_per_second, self._settings.burst)
+            bucket = self._buckets[key_name] = Bucket(rate, now_seconds)
+        self._buckets.move_to_end(key_name)
+        if len(self._buckets) > MAX_METERS:
+            self._buckets.popitem(last=False)
+        return bucket
 
 
 async def _body(request: Request, most_bytes: int) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -12,6 +12,7 @@ from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, documente
 from bridge.broker.presence import Presence
 from bridge.handshake.authentication import Identity
 from bridge.tenants.tenant import Tenant
+from v3.schema import NAME
 
 
 class Member(BaseModel):
@@ -20,6 +21,9 @@ class Member(BaseModel):
     client_id: str
     protocol: str
     since: str
+
+
+GroupId = Annotated[str, Path(json_schema_extra={"pattern": NAME})]
 
 
 class GroupPresence(BaseModel):
@@ -42,7 +46,7 @@ def router(authority: Authority, presence: Presence) -> APIRouter:
         response_model=GroupPresence,
         responses=refusals,
     )
-    async def of_group(group_id: str, authorised: Authorised) -> Response:
+    async def of_group(group_id: GroupId, authorised: Authorised) -> Response:
         """The members of a group of the caller's tenant; an empty list where nobody is."""
         _, tenant = authorised
         name = tenant.resolve(group_id)

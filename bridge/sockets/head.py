@@ -1,5 +1,6 @@
 """Bounds on the head of an HTTP request, and the responses to a head that exceeds them or is no HTTP. Pure."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -23,12 +24,16 @@ SUBPROTOCOLS: Final = b"sec-websocket-protocol"
 _FIRST_TOKEN: Final = re.compile(rb"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]{1,128})[ \t]*(?:,|\Z)")
 _REST_OF_REQUEST_LINE: Final = len("  HTTP/1.1\r\n")
 _REST_OF_HEADER_LINE: Final = len(": \r\n")
-_SENTENCES: Final[Mapping[int, str]] = {
-    400: "This is no HTTP request.",
-    414: f"The request line is longer than 8 KiB, or its query of more than {MAX_FIELDS} fields.",
-    426: "This server speaks version 13 of the WebSocket protocol.",
-    431: "The request's header is too large: at most 100 lines of 8 KiB, and of Connection and Upgrade 512 bytes.",
+_REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
+    400: ("bad_request", "This is no HTTP request."),
+    414: ("line_too_long", f"The request line is longer than 8 KiB, or its query of more than {MAX_FIELDS} fields."),
+    426: ("upgrade_required", "This server speaks version 13 of the WebSocket protocol."),
+    431: (
+        "header_too_large",
+        "The request's header is too large: at most 100 lines of 8 KiB, and of Connection and Upgrade 512 bytes.",
+    ),
 }
+"""By status: a code for programs and a sentence, as every refusal of the HTTP API has them."""
 
 
 class HeadSize:
@@ -93,6 +98,7 @@ def first_subprotocol(value: bytes) -> bytes | None:
 
 def refusal(status: int, headers: bytes = b"") -> bytes:
     """The complete HTTP response with this status for a request that cannot be served; `headers` are added to it."""
-    text = _SENTENCES[status].encode()
-    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    return head.encode() + b"content-length: %d\r\nconnection: close\r\n%s\r\n%s" % (len(text), headers, text)
+    code, sentence = _REFUSALS[status]
+    body = json.dumps({"code": code, "msg": sentence}).encode()
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
+    return head.encode() + b"content-length: %d\r\nconnection: close\r\n%s\r\n%s" % (len(body), headers, body)

@@ -24,7 +24,7 @@ from bridge.sockets.head import (
     origin_form,
 )
 from bridge.sockets.http_closing import HttpClosing
-from bridge.sockets.ports import VOUCH, WHEN_GONE, offer
+from bridge.sockets.ports import ABORT, VOUCH, WHEN_GONE, offer
 from bridge.sockets.request_extent import RequestExtent, Unreadable
 from bridge.system.allocator import c_library
 
@@ -186,7 +186,10 @@ class HttpProtocol(HttpClosing):
             return
         self.cycle = None  # type: ignore[assignment]  # the request before this one is over
         super().on_message_begin()
-        offer(self.scope, {VOUCH: self._vouch, WHEN_GONE: self._departure.when_gone})
+        offer(
+            self.scope,
+            {VOUCH: self._vouch, WHEN_GONE: self._departure.when_gone, ABORT: self.transport.abort},
+        )
 
     def on_url(self, url: bytes) -> None:
         if self._is_resuming:

@@ -18,6 +18,8 @@ VOUCH: Final = "aether.vouch"
 """Extension: a function to call when the request's credentials are valid. It marks the socket as authenticated."""
 WHEN_GONE: Final = "aether.when_gone"
 """Extension: a function that takes a callback, which is called when the client is gone."""
+ABORT: Final = "aether.abort"
+"""Extension: a function that ends the socket of a request at once, and drops what waits to be sent on it."""
 HEARD_OUT: Final = frozenset(
     {
         *HEARD_OUT_ON_V3,
@@ -59,6 +61,9 @@ class Carried(Protocol):
     def alive(self) -> None:
         """The client has given a sign of life: it answered a ping, or has sent anything else instead."""
 
+    def taken_all(self) -> None:
+        """The client has certainly taken everything that it was sent, and ends the connection. `lost` follows."""
+
     def lost(self) -> None:
         """The connection is over or about to end: nothing more may be written."""
 
@@ -79,6 +84,7 @@ Extensions = TypedDict(
         "aether.wire": WebSocketWire,
         "aether.vouch": Callable[[], None],
         "aether.when_gone": Callable[[Callable[[], None]], None],
+        "aether.abort": Callable[[], None],
     },
     total=False,
 )
@@ -107,6 +113,11 @@ def vouch(scope: Mapping[str, object]) -> None:
 def when_gone(scope: Mapping[str, object], call: Callable[[], None]) -> None:
     """Call this function when the client is gone, in place of any given before; at once if it is gone already."""
     extensions_of(scope).get(WHEN_GONE, _nobody_goes)(call)
+
+
+def abort_of(scope: Mapping[str, object]) -> Callable[[], None]:
+    """The function that ends the socket of this request at once."""
+    return extensions_of(scope).get(ABORT, nothing)
 
 
 def pay(scope: Mapping[str, object], holder: Holder) -> None:

@@ -13,6 +13,7 @@ from websockets.frames import Frame
 from websockets.protocol import State
 
 from bridge.budget.budget import Budget
+from bridge.sockets.acknowledged import came_by_proxy, is_all_acknowledged
 from bridge.sockets.departure import Departure
 from bridge.sockets.discarded_input import DiscardedInput
 from bridge.sockets.last_words import LastWords
@@ -81,6 +82,7 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         self.transport.abort()
 
     def handle_close(self, event: Frame) -> None:
+        self._note_what_was_taken()
         self._lose()
         self._hear_no_more()
         if self.close_sent:
@@ -156,6 +158,8 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         self._shut_down_writing()
 
     def eof_received(self) -> None:
+        if not came_by_proxy(self.scope["headers"]):
+            self._note_what_was_taken()
         self._lose()
         self._hear_no_more()
 
@@ -174,6 +178,11 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         """Break reference cycles, so that no garbage collection is needed to free this object."""
         self.conn.parser.close()
         self.scope = None  # type: ignore[assignment]  # it refers to this object; the application still has its own
+
+    def _note_what_was_taken(self) -> None:
+        """The client ends the connection. One that ends it with something unread resets it instead."""
+        if self._carried is not None and is_all_acknowledged(self.transport):
+            self._carried.taken_all()
 
     def _lose(self) -> None:
         carried, self._carried = self._carried, None

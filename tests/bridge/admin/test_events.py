@@ -17,6 +17,7 @@ from bridge.admin.events import SILENT_LOOKS, Streams
 from bridge.admin.service import TenantService
 from bridge.api.errors import AdminRefusal
 from bridge.handshake.authentication import Administrator
+from bridge.sockets.server_sent_events import KEEP_ALIVE
 from tests.conftest import StartBridge
 from tests.end_to_end.clients import client
 from tests.end_to_end.configuration import api_key, key, with_key
@@ -170,16 +171,16 @@ def streams_of(fixed: FixedService, ending: list[bool] | None = None) -> Streams
     return Streams(cast(TenantService, fixed), lambda: bool(ending))
 
 
-def begin(streams: Streams) -> AsyncIterator[str]:
+def begin(streams: Streams) -> AsyncIterator[bytes]:
     return streams.begin(Administrator("boss", ("*",)))
 
 
 async def test_where_nothing_changes_there_is_only_a_sign_of_life(fixed: FixedService) -> None:
     stream = begin(streams_of(fixed))
     said = [await anext(stream) for _ in range(3)]
-    assert said == ['event: tenants\ndata: [{"tenant": "acme", "version": 1}]\n\n', *[": still here\n\n"] * 2]
+    assert said == [b'event: tenants\ndata: [{"tenant": "acme", "version": 1}]\n\n', *[KEEP_ALIVE] * 2]
     fixed.tenants = [{"tenant": "acme", "version": 2}]
-    assert await anext(stream) == 'event: tenants\ndata: [{"tenant": "acme", "version": 2}]\n\n'
+    assert await anext(stream) == b'event: tenants\ndata: [{"tenant": "acme", "version": 2}]\n\n'
     assert SILENT_LOOKS == 10
 
 
@@ -194,8 +195,8 @@ async def test_that_redis_is_away_is_said_once_and_then_that_it_is_back(fixed: F
     stream = begin(streams_of(fixed))
     tenants = await anext(stream)
     fixed.is_away = True
-    assert (await anext(stream)).startswith('event: away\ndata: {"code": "bus_down", "msg": "')
-    assert await anext(stream) == ": still here\n\n"
+    assert (await anext(stream)).startswith(b'event: away\ndata: {"code": "bus_down", "msg": "')
+    assert await anext(stream) == KEEP_ALIVE
     fixed.is_away = False
     assert await anext(stream) == tenants
 

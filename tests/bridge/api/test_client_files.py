@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 import pytest
 
-from bridge.api.client_files import _AETHER, _PACE, _SHIM, FOLDER, aether_script, shim_script
+from bridge.api.client_files import _AETHER, _PACE, _POSITION, _SHIM, FOLDER, aether_script, shim_script
 from tests.conftest import StartBridge
 
 TYPES: Final = {"aether.js": "text/javascript", "aether.d.ts": "text/plain", "v2-shim.js": "text/javascript"}
@@ -42,7 +42,7 @@ def test_nothing_else_is_there(bridge: StartBridge) -> None:
 )
 def test_every_module_is_joined_after_what_it_imports(folder: str, parts: tuple[str, ...]) -> None:
     texts = {name: (FOLDER / folder / f"{name}.js").read_text() for name in parts}
-    assert set(parts) - {_PACE} == {path.stem for path in (FOLDER / folder).iterdir()}
+    assert set(parts) - {_PACE, _POSITION} == {path.stem for path in (FOLDER / folder).iterdir()}
     for at, name in enumerate(parts):
         assert set(IMPORTED.findall(texts[name])) <= set(parts[:at])
     declared = [name for text in texts.values() for name in DECLARED.findall(text)]

@@ -68,7 +68,7 @@ def test_every_door_says_which_credentials_it_wants(document: dict[str, Any]) ->
         assert named.items() >= {("jwt", "query"), ("x_account_id", "query")}
 
 
-WITH_KEY = ("/v3/messages", "/v3/presence/group/{group_id}")
+WITH_KEY = ("/v3/messages", "/v3/events", "/v3/presence/group/{group_id}")
 
 
 def test_whatever_is_answered_in_json_has_a_type(document: dict[str, Any]) -> None:

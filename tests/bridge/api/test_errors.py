@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
+from fastapi import APIRouter, FastAPI
 from redis.exceptions import ResponseError
 from starlette.responses import Response
 
-from bridge.api.errors import AdminRefusal, redis_away, redis_refuses, unreadable
+from bridge.api.errors import AdminRefusal, handle_errors, redis_away, redis_refuses, unreadable
 
 
 def body_of(response: Response) -> dict[str, Any]:
@@ -47,3 +49,15 @@ def test_what_cannot_be_read_is_said_field_by_field_and_in_a_sentence() -> None:
             {"field": "", "problem": "name a stage"},
         ],
     }
+
+
+async def test_a_method_that_a_path_has_not_is_refused_with_those_that_it_has() -> None:
+    app, routes = FastAPI(), APIRouter(prefix="/api")
+    for method, path in (("GET", "/keys"), ("POST", "/keys"), ("DELETE", "/keys/{name:path}"), ("PUT", "/{any}")):
+        routes.add_api_route(path, lambda: None, methods=[method])
+    app.include_router(routes)
+    handle_errors(app)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        answers = [await http.request("PATCH", path) for path in ("/api/keys", "/api/keys/a/b", "/api/more")]
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [(405, "method_not_allowed")] * 3
+    assert [one.headers["allow"] for one in answers] == ["GET, POST, PUT", "DELETE", "PUT"]

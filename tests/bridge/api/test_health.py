@@ -13,6 +13,7 @@ from bridge.api.health import KEYS_ARE_MISSING, Vitals, router
 from bridge.broker.bus import Bus
 from bridge.broker.leases import Leases
 from bridge.broker.subscriber import Subscriber
+from bridge.continuity.path_canary import PathCanary
 from bridge.messaging.connections import Connections
 from tests.bridge.api.serving import asking
 from v3.schema import json_schema
@@ -27,6 +28,7 @@ class Parts:
     refusal: str | None = None
     trouble: str | None = None
     is_closing: bool = False
+    is_deaf: bool = False
 
 
 class House:
@@ -34,6 +36,7 @@ class House:
 
     def __init__(self) -> None:
         self.bus, self.subscriber, self.leases, self.connections = Parts(), Parts(), Parts(), Parts()
+        self.canary = Parts()
         self.times_scraped = 0
         self.keys_are_missing = False
 
@@ -51,7 +54,7 @@ def house() -> House:
 async def http(house: House) -> AsyncIterator[httpx.AsyncClient]:
     bus, subscriber = cast(Bus, house.bus), cast(Subscriber, house.subscriber)
     leases, connections = cast(Leases, house.leases), cast(Connections, house.connections)
-    parts = bus, subscriber, leases, connections
+    parts = bus, subscriber, leases, connections, cast(PathCanary, house.canary)
     vitals = Vitals(*parts, lambda: "0123456789ab", lambda: house.keys_are_missing)
     async with asking(router(vitals, house.exposition)) as client:
         yield client
@@ -83,7 +86,9 @@ async def test_each_trouble_is_named(http: httpx.AsyncClient, house: House) -> N
     assert await readiness(http) == (503, False, ["OOM"])
     house.leases.trouble = "OOM"
     assert await readiness(http) == (503, False, ["OOM"])  # once
-    house.leases.trouble, house.bus.refusal, house.connections.is_closing = None, None, True
+    house.leases.trouble, house.bus.refusal, house.canary.is_deaf = None, None, True
+    assert await readiness(http) == (503, False, ["what this process says is not heard by it"])
+    house.canary.is_deaf, house.connections.is_closing = False, True
     assert await readiness(http) == (503, False, ["the process is stopping"])
 
 

@@ -12,6 +12,8 @@ import pytest
 from bridge.api import messages
 from bridge.api.authority import HttpRefusal
 from bridge.api.messages import Meters, router
+from bridge.budget.rate import Rate
+from bridge.budget.shared_rate import NO_LIMIT, SharedRate
 from bridge.config.settings import Settings
 from bridge.handshake.authentication import Identity
 from bridge.messaging.publisher import Publisher
@@ -62,7 +64,7 @@ def authority() -> Known:
 
 @pytest.fixture
 async def http(publisher: Said, authority: Known) -> AsyncIterator[httpx.AsyncClient]:
-    routes = router(authority, cast(Publisher, publisher), lambda: SMALL, publisher)
+    routes = router(authority, cast(Publisher, publisher), lambda: SMALL, SharedRate(), publisher)
     async with asking(routes) as client:
         yield client
 
@@ -218,7 +220,8 @@ async def test_a_body_that_is_cut_off_is_no_message() -> None:
 
 async def test_of_whoever_says_too_much_no_more_is_read_and_others_go_on(publisher: Said, authority: Known) -> None:
     settings = Settings(burst=2, messages_per_second=0.001)
-    async with asking(router(authority, cast(Publisher, publisher), lambda: settings, publisher)) as http:
+    routes = router(authority, cast(Publisher, publisher), lambda: settings, SharedRate(), publisher)
+    async with asking(routes) as http:
         answers = [await say(http, body) for body in (SAID, b"hello", b"hello")]
         assert [answer.status_code for answer in answers] == [202, 400, 429]
         assert (answers[-1].json()["code"], answers[-1].headers["retry-after"]) == ("rate_limited", "1")
@@ -226,16 +229,30 @@ async def test_of_whoever_says_too_much_no_more_is_read_and_others_go_on(publish
         assert (await say(http, SAID)).status_code == 202
 
 
+async def test_what_a_tenant_says_too_fast_is_refused_whichever_key_says_it(publisher: Said, authority: Known) -> None:
+    rates = SharedRate()
+    rates.allow(NO_LIMIT, lambda _tenant: Rate(0.001, 1))
+    async with asking(router(authority, cast(Publisher, publisher), lambda: SMALL, rates, publisher)) as http:
+        assert (await say(http, SAID)).status_code == 202
+        authority.identity = Identity("acme", "tenant", key_name="another")
+        answer = await say(http, SAID)
+        assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
+        assert int(answer.headers["retry-after"]) > 0
+        authority.identity = Identity("other", "tenant", key_name="another")
+        assert (await say(http, SAID)).status_code == 202
+    assert rates.refused == {("acme", "tenant"): 1}
+
+
 async def test_of_too_many_rates_the_one_that_was_used_longest_ago_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "MAX_METERS", 2)
     settings = Settings(burst=1, messages_per_second=0.001)
-    meters = Meters(lambda: settings)
+    meters = Meters(lambda: settings, SharedRate())
 
-    def spend(name: str) -> str:
-        return meters.of(Identity("acme", key_name=name)).spend()
+    def spend(name: str) -> bool:
+        return meters.spend(Identity("acme", key_name=name))
 
-    assert [spend(name) for name in ("a", "b", "a", "c")] == ["within", "within", "over", "within"]
-    assert [spend(name) for name in ("a", "c", "b")] == ["over", "over", "within"]
+    assert [spend(name) for name in ("a", "b", "a", "c")] == [True, True, False, True]
+    assert [spend(name) for name in ("a", "c", "b")] == [False, False, True]
 
 
 async def test_the_document_shows_a_message_that_can_be_said(http: httpx.AsyncClient, publisher: Said) -> None:

@@ -37,6 +37,7 @@ class Guest:
         self.refusals: list[str] = []
         self.pongs = 0
         self.losses = 0
+        self.has_taken_all = False
         self.reads_binary = True
         self.over = asyncio.Event()
 
@@ -52,6 +53,9 @@ class Guest:
 
     def alive(self) -> None:
         self.pongs += 1
+
+    def taken_all(self) -> None:
+        self.has_taken_all = True
 
     def lost(self) -> None:
         self.losses += 1
