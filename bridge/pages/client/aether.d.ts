@@ -67,7 +67,24 @@ export type RefusalCode =
   | "bus_down"
   | (string & {});
 
-/** `cmd` `GAP`: between these moments something may have been missed. Fetch anew what you need. */
+/** `cmd` `RESUMED`: the client has come back, and what was said meanwhile has been told before this. */
+export interface Resumed extends WS_Message_V3 {
+  msg_type: "cmd";
+  cmd: "RESUMED";
+  payload: {
+    /** Whether that was all. Where this cannot be proven nothing was told, and a `gap` follows. */
+    complete: boolean;
+    /** How many messages it was. */
+    missed: number;
+    /** Where the client stands now; `null` where the bridge does not know. */
+    cursor: string | null;
+  };
+}
+
+/**
+ * `cmd` `GAP`: between these moments something may have been missed. Fetch anew what you need. `from` is 1970 where a
+ * cursor was given as `since`: how old that is only the bridge knows.
+ */
 export interface Gap extends WS_Message_V3 {
   msg_type: "cmd";
   cmd: "GAP";
@@ -99,7 +116,8 @@ export interface Dropped {
   message: Said;
   /**
    * `queue_full`, `too_big` and `closed`: it was never said. `unconfirmed`: it was handed on, and the connection was
-   * lost, or the bridge refused something unread, before the bridge confirmed it. It may have been heard.
+   * lost, or the bridge refused something unread, before the bridge confirmed it. It may have been heard, and is not
+   * said again.
    */
   reason: "queue_full" | "too_big" | "closed" | "unconfirmed";
 }
@@ -108,7 +126,7 @@ export interface Events {
   /** Every message, after its own event. */
   message: WS_Message_V3;
   msg: WS_Message_V3;
-  /** Commands, the bridge's own ERROR and GAP excepted. */
+  /** Commands, the bridge's own ERROR, GAP and RESUMED excepted. */
   cmd: WS_Message_V3;
   /** JOIN, LEAVE, status updates, answers to `members()`. */
   presence: WS_Message_V3;
@@ -116,6 +134,9 @@ export interface Events {
   leave: Presence;
   heartbeat: WS_Message_V3;
   error: Refusal;
+  /** After each return to a bridge that knows of it; the messages that were missed came before, as their own events. */
+  resumed: Resumed;
+  /** Where a return is not proven complete, and where the bridge has missed something itself. */
   gap: Gap;
   state: StateChange;
   dropped: Dropped;
@@ -134,6 +155,11 @@ export interface Options {
    */
   jwt?: string | (() => string | undefined | Promise<string | undefined>);
   x_account_id?: string;
+  /**
+   * Up to where everything was heard before: the `cursor` of an earlier client, the `since` of a V2 notice, or the
+   * `sent_at` of a message. Then the first connection resumes, too.
+   */
+  since?: string | null;
   /** 45. */
   heartbeatSeconds?: number;
   /** 10: for a token, to open, and to answer; then a connection counts as lost. */
@@ -161,6 +187,8 @@ export class AetherClient extends EventTarget {
   /** `undefined` while there is no connection. */
   readonly transport: Transport | undefined;
   readonly queued: number;
+  /** Where the client stands in what is said to it: what a page may keep, to give it back as `since` after a reload. */
+  readonly cursor: string | undefined;
   send(message: Said): Outcome;
   /** A `msg` to the group. */
   say(msg: string, payload?: object): Outcome;

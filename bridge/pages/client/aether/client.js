@@ -2,22 +2,25 @@
 // thing twice, and never keep a page waiting without telling it.
 
 import { addressOf, authOf, originOf, SocketLink } from "./link.js";
-import { Missed } from "./missed.js";
 import { watchNetwork } from "./network.js";
 import { optionsFrom, transportFor } from "./options.js";
 import { PollingLink } from "./polling.js";
+import { isOfBridge, Position } from "../position.js";
 import { comesBackChanged, pauseAfter, tokenFrom } from "./return.js";
-import { contentOf, Speech } from "./speech.js";
+import { Speaker } from "./speaker.js";
+import { Speech } from "./speech.js";
 import { Waiting } from "./waiting.js";
 
 const LONGEST_PROBE_SECONDS = 10;
 const AGAIN_MILLISECONDS = 1000; // after a refusal
+const NEWS_OF_BRIDGE = ["ERROR", "GAP", "RESUMED"];
+const CURSOR_QUESTION = JSON.stringify({ msg_type: "heartbeat", target: "echo", payload: { cursor: true } });
 
 export function connect(options) {
   return new AetherClient(options);
 }
 
-export class AetherClient extends EventTarget {
+export class AetherClient extends Speaker {
   #options;
   #state = "connecting";
   #link = null;
@@ -25,7 +28,7 @@ export class AetherClient extends EventTarget {
   #token;
   #speech;
   #asked = new Waiting();
-  #missed = new Missed();
+  #position;
   #heartbeats;
   #comingBack;
   #unwatch;
@@ -39,6 +42,7 @@ export class AetherClient extends EventTarget {
   constructor(options) {
     super();
     this.#options = optionsFrom(options);
+    this.#position = new Position(this.#options.since);
     const confirm = () => this.#question({ msg_type: "msg", target: "echo" }, this.#options.answerSeconds);
     this.#speech = new Speech(this.#options.maxQueued, (text, reason) => this.#drop(text, reason), confirm);
     this.#unwatch = watchNetwork(this.#network());
@@ -57,27 +61,15 @@ export class AetherClient extends EventTarget {
     return this.#speech.waiting;
   }
 
+  // What a page keeps, to go on from here with the option `since`.
+  get cursor() {
+    return this.#position.since;
+  }
+
   // "sent", "queued" or "dropped".
   send(message) {
     const text = JSON.stringify(message);
     return this.#state === "closed" ? this.#drop(text, "closed") : this.#speech.say(text);
-  }
-
-  say(msg, payload) {
-    return this.send({ msg_type: "msg", target: "group", msg, payload });
-  }
-
-  command(cmd, payload) {
-    return this.send({ msg_type: "cmd", target: "group", cmd, payload });
-  }
-
-  // `what`: a text, or {msg, cmd, payload}.
-  direct(to_id, what) {
-    return this.send({ target: "direct", to_id, ...contentOf(what) });
-  }
-
-  broadcast(what) {
-    return this.send({ target: "broadcast", ...contentOf(what) });
   }
 
   // The milliseconds of one round trip. It is a heartbeat too.
@@ -99,13 +91,6 @@ export class AetherClient extends EventTarget {
     this.#speech.hurry();
     const isSaid = this.#leave(code, reason);
     this.#finish({ code, reason }, isSaid);
-  }
-
-  // Handlers of `detail`; the returned function takes this one away.
-  on(type, handler) {
-    const listener = ({ detail }) => handler(detail);
-    this.addEventListener(type, listener);
-    return () => this.removeEventListener(type, listener);
   }
 
   async #begin() {
@@ -130,7 +115,7 @@ export class AetherClient extends EventTarget {
     }
     this.#openedAt = null;
     this.#transport = transportFor(this.#options, this.#unopened);
-    const options = { ...this.#options, jwt: token };
+    const options = { ...this.#options, jwt: token, since: this.#position.since };
     const [milliseconds, events] = [options.answerSeconds * 1000, this.#events(() => link)];
     const link = this.#transport === "polling"
       ? new PollingLink(originOf(options), authOf(options), milliseconds, events)
@@ -152,7 +137,8 @@ export class AetherClient extends EventTarget {
     if (this.#transport === "websocket") this.#unopened = 0;
     this.#openedAt = undefined;
     this.#enter(this.#link);
-    this.#heartbeats = setInterval(() => this.#beat().catch(() => {}), this.#options.heartbeatSeconds * 1000);
+    const beat = () => this.#beat().then(() => this.#speech.aside(CURSOR_QUESTION), () => {});
+    this.#heartbeats = setInterval(beat, this.#options.heartbeatSeconds * 1000);
   }
 
   // Admitted is who gets the first heartbeat back: until then nothing else is said.
@@ -166,8 +152,10 @@ export class AetherClient extends EventTarget {
     this.#openedAt = performance.now();
     this.#unwelcome = null;
     this.#become("open");
-    for (const gap of this.#missed.end(answer)) this.#heard(gap);
-    if (this.#state === "open") this.#speech.begin(this.#link);
+    for (const gap of this.#position.gaps(answer)) this.#heard(gap);
+    if (this.#state !== "open") return;
+    this.#speech.begin(this.#link);
+    this.#speech.aside(CURSOR_QUESTION);
   }
 
   async #beat(seconds = this.#options.answerSeconds) {
@@ -203,7 +191,7 @@ export class AetherClient extends EventTarget {
 
   // The page is left, perhaps to be shown again.
   #away() {
-    this.#missed.begin();
+    this.#position.lose(true);
     this.#speech.hurry();
     this.#speech.pause([], this.#leave(1000, "", true));
     this.#become("waiting", { code: 1000, reason: "the page was left", pauseMilliseconds: Infinity });
@@ -221,13 +209,13 @@ export class AetherClient extends EventTarget {
   }
 
   #heard(message) {
-    const { msg_type, cmd, from_id, payload } = message;
-    this.#missed.hear(message);
-    const isOfBridge = msg_type === "cmd" && from_id === "server" && ["ERROR", "GAP"].includes(cmd);
-    if (isOfBridge && cmd === "ERROR") this.#refused(payload ?? {});
+    const { msg_type, cmd, payload } = message;
+    this.#position.hear(message);
+    const isNews = isOfBridge(message) && NEWS_OF_BRIDGE.includes(cmd);
+    if (isNews && cmd === "ERROR") this.#refused(payload ?? {});
     else if (message.target === "echo" && this.#asked.answer(message)) return;
     if (msg_type === "presence" && ["JOIN", "LEAVE"].includes(cmd)) this.#tell(cmd.toLowerCase(), message);
-    this.#tell(isOfBridge ? cmd.toLowerCase() : msg_type, message);
+    this.#tell(isNews ? cmd.toLowerCase() : msg_type, message);
     this.#tell("message", message);
   }
 
@@ -242,7 +230,7 @@ export class AetherClient extends EventTarget {
 
   #ended({ code, reason, unsent }) {
     const opened = this.#openedAt;
-    if (this.#state === "open") this.#missed.begin();
+    this.#position.lose(this.#state === "open");
     this.#leave(1000, "");
     this.#speech.pause(unsent);
     if (this.#state === "closed") return; // by the page, when it was told what is dropped

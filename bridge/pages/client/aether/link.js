@@ -43,7 +43,7 @@ function pageOf({ url, host }) {
 }
 
 function credentialsOf(options, query) {
-  const found = CREDENTIALS.map((name) => [name, options[name] ?? query.get(name)]);
+  const found = [...CREDENTIALS.map((name) => [name, options[name] ?? query.get(name)]), ["since", options.since]];
   return Object.fromEntries(found.filter(([, value]) => typeof value === "string" && value !== ""));
 }
 

@@ -13,6 +13,7 @@ export class Speech {
   #charactersOnTheirWay = 0;
   #link = null;
   #isAsking = false;
+  #aside;
   #turn;
   #question;
   #mostWaiting;
@@ -49,6 +50,12 @@ export class Speech {
     this.#speak();
   }
 
+  // Not the page's: as soon as the limits allow it, ahead of what waits. It may be lost, and is said once at most.
+  aside(text) {
+    this.#aside = text;
+    this.#speak();
+  }
+
   // The bridge has refused something unread: nobody knows what.
   slowDown() {
     this.#pace.rest();
@@ -64,6 +71,7 @@ export class Speech {
   // The link has ended. `unsent`: what it has certainly not said; `isSaid`: whether all else has arrived, or a promise.
   async pause(unsent = [], isSaid = false) {
     this.#link = null;
+    this.#aside = undefined;
     this.#isAsking = false;
     clearTimeout(this.#turn);
     this.#forgetQuestion();
@@ -89,15 +97,22 @@ export class Speech {
 
   #speak() {
     clearTimeout(this.#turn);
-    while (this.#link && this.#waiting.length && !this.#isFull(1)) {
+    while (this.#link && (this.#aside || this.#waiting.length) && !this.#isFull(1)) {
       const pause = this.#pace.pause(performance.now());
       if (pause > 0) {
         this.#turn = setTimeout(() => this.#speak(), pause);
         break;
       }
-      this.#hand(this.#waiting.shift());
+      if (this.#aside) this.#sayAside();
+      else this.#hand(this.#waiting.shift());
     }
     if (this.#link && this.#onTheirWay.length && !this.#isAsking) this.#ask();
+  }
+
+  #sayAside() {
+    this.#pace.spend();
+    this.#link.send(this.#aside);
+    this.#aside = undefined;
   }
 
   #hand(text) {
@@ -156,10 +171,4 @@ export class Speech {
   #dropUnconfirmed(messages) {
     for (const { text } of messages) this.#drop(text, "unconfirmed");
   }
-}
-
-// `what`: a text, or {msg, cmd, payload}.
-export function contentOf(what) {
-  const content = typeof what === "string" ? { msg: what } : what;
-  return { msg_type: content.cmd === undefined ? "msg" : "cmd", ...content };
 }

@@ -27,5 +27,7 @@
 // - It says no more than the bridge takes; what is too fast waits, as `bufferedAmount` shows. More than a thousand frames
 //   that wait, and it hears `rate_limited`, as from the bridge.
 // - `open` comes when the bridge has answered, one round trip later than in V2.
+// - A socket to the address of one that has ended goes on where that one stood: what was missed comes before anything
+//   new, or the GAP that V2 knows. Not if the page had closed it, and was answered. Who has closed hears nothing more.
 // - While the tenant is in stage `legacy`, V2 is spoken underneath: the line may be added before the move, and stay. The
-//   move itself then closes the page's socket with 1012 instead of 4410, so that it comes back.
+//   move itself then closes the page's socket with 1012 instead of 4410, so that it comes back, and misses nothing.

@@ -52,11 +52,12 @@ export function idsIn(path) {
 
 export const withScheme = (bridge, protocol) => (/^\w+:\/\//.test(bridge) ? bridge : `${protocol}//${bridge}`);
 
-// The same place on the bridge; `path` where it is not the one that the page named.
-export function onBridge({ url }, bridge, path = url.pathname) {
+// The same place on the bridge; `path` where it is not the one that the page named, `since` where it stands there.
+export function onBridge({ url }, bridge, path = url.pathname, since = undefined) {
   const named = bridge && absolute(withScheme(bridge, url.protocol)).href;
   const base = named || url.origin;
-  return base.replace(/\/$/, "") + path + url.search;
+  const query = since ? `${url.search || "?"}&since=${encodeURIComponent(since)}` : url.search;
+  return base.replace(/\/$/, "") + path + query;
 }
 
 export const v3Path = ({ group, client }) => `/v3/ws/group/${encodeId(group)}/client/${encodeId(client)}`;

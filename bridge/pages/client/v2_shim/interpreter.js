@@ -12,6 +12,8 @@ const HEARTBEAT = [["msg_type", "heartbeat"], ["target", "echo"]];
 const heartbeat = (payload) => writeJson(new Map([...HEARTBEAT, ["payload", new Map(payload)]]));
 // What the bridge is asked now and then: it knows the tenant's words, and its own limits.
 export const QUESTIONS = heartbeat([["limits", true], ["v2_dialect", true]]);
+// Comes back with where this socket stands in what is said to it.
+export const CURSOR = heartbeat([["cursor", true]]);
 // Comes back when the bridge has taken what was said before it. A page itself says nothing to its own echo.
 export const CONFIRM = writeJson(new Map([["msg_type", "msg"], ["target", "echo"]]));
 export const questionForIds = (names) => heartbeat([["v2_ids", names]]);
@@ -116,7 +118,7 @@ export class Interpreter {
 
   #ofTheBridge(message) {
     const payload = message.get("payload") ?? new Map();
-    if (message.get("cmd") === "GAP") return { shown: [gapText(payload)], said: [] };
+    if (message.get("cmd") === "GAP") return { shown: [gapText(Object.fromEntries(payload))], said: [] };
     if (message.get("cmd") !== "ERROR") return { shown: [], said: [] };
     const isBroadcast = payload.get("code") === "not_allowed" && this.#broadcasts.length > 0;
     if (!isBroadcast) return { shown: [errorText(message, payload)], said: [] };
@@ -143,7 +145,7 @@ export function refusalText(code) {
   return JSON.stringify({ bridge: { error: code, msg } });
 }
 
-function gapText(payload) {
-  const said = [["type", "cmd"], ["cmd", "GAP"], ["payload", payload], ["client_id", "server"]];
-  return writeJson(new Map([...said, ["bridge", new Map([["notice", "gap"]])]]));
+// `payload`: {from, to}.
+export function gapText(payload) {
+  return JSON.stringify({ type: "cmd", cmd: "GAP", payload, client_id: "server", bridge: { notice: "gap" } });
 }

@@ -2,10 +2,11 @@
 
 import { onBridge, v3Path } from "./address.js";
 import { Incoming } from "./incoming.js";
-import { Interpreter, QUESTIONS, refusalText } from "./interpreter.js";
+import { CURSOR, gapText, Interpreter, QUESTIONS, refusalText } from "./interpreter.js";
 import { membersOf, readMessage, writeJson } from "./json.js";
 import { patientUtf8, strictUtf8, utf8 } from "./names.js";
 import { Outgoing } from "./outgoing.js";
+import { Place } from "./place.js";
 import { dialectFrom } from "./tenant.js";
 import { Dialect } from "./words.js";
 
@@ -22,10 +23,12 @@ export class V2Socket extends EventTarget {
   #interpreter;
   #outgoing;
   #incoming;
+  #place;
   #inner;
   #isOpen = false;
   #isClosing = false;
   #isLegacy = false;
+  #lastOnV2;
   #heartbeats;
   #blobs;
   #waitingBytes = 0;
@@ -43,7 +46,8 @@ export class V2Socket extends EventTarget {
     this.#interpreter = interpreter;
     this.#outgoing = new Outgoing(interpreter, transmit, (code) => this.#show(refusalText(code)));
     this.#incoming = new Incoming(interpreter, (frame) => this.#outgoing.ask(frame), (one) => this.#interpret(one));
-    this.#connect(onBridge(address, options.bridge, v3Path(address)));
+    this.#place = new Place(address);
+    this.#connect(onBridge(address, options.bridge, v3Path(address), this.#place.since));
   }
 
   get url() {
@@ -117,14 +121,11 @@ export class V2Socket extends EventTarget {
   }
 
   close(...codeAndReason) {
-    const close = () => this.#inner.close(...codeAndReason);
-    if (this.#blobs === undefined && !this.#outgoing.isBusy) {
-      close();
-      return;
-    }
     checkClose(...codeAndReason);
+    if (this.readyState > STATES.OPEN) return;
     this.#isClosing = true;
-    this.#inOrder(() => this.#outgoing.end(close));
+    this.#place.leave(this.#isOpen);
+    this.#inOrder(() => this.#outgoing.end(() => this.#inner.close(...codeAndReason)));
   }
 
   #handler(type) {
@@ -151,15 +152,20 @@ export class V2Socket extends EventTarget {
   }
 
   #begin() {
-    const beat = () => this.#inner.readyState === STATES.OPEN && this.#outgoing.ask(QUESTIONS);
-    beat();
-    this.#heartbeats = setInterval(beat, this.#options.heartbeatSeconds * 1000);
+    this.#outgoing.ask(QUESTIONS);
+    this.#heartbeats = setInterval(() => this.#beat(), this.#options.heartbeatSeconds * 1000);
+  }
+
+  #beat() {
+    if (this.#inner.readyState !== STATES.OPEN) return;
+    this.#outgoing.ask(QUESTIONS);
+    if (!this.#outgoing.isBusy) this.#outgoing.put(CURSOR);
   }
 
   // `open` is told with the bridge's first word to us: only then it is known who we are, and that we may stay.
   #hear(text) {
-    if (this.#isLegacy) this.#show(text);
-    else this.#hearV3(readMessage(text));
+    if (!this.#isLegacy) this.#hearV3(readMessage(text));
+    else this.#show((this.#lastOnV2 = text));
   }
 
   #hearV3(message) {
@@ -185,6 +191,7 @@ export class V2Socket extends EventTarget {
 
   #met(message) {
     this.#interpreter.meet(message);
+    this.#outgoing.put(CURSOR);
     this.#open();
   }
 
@@ -200,6 +207,7 @@ export class V2Socket extends EventTarget {
     const refused = this.#inner;
     this.#stopHeartbeats();
     this.#isLegacy = true;
+    this.#place.goToV2();
     this.#connect(onBridge(this.#address, this.#options.bridge));
     refused.close();
   }
@@ -211,9 +219,11 @@ export class V2Socket extends EventTarget {
     this.#incoming.go();
   }
 
+  // A page that has closed is told nothing more: its next socket is.
   #interpret(message) {
     const { shown, said } = this.#interpreter.heard(message);
-    for (const one of shown) this.#show(one);
+    const gaps = this.#isClosing ? [] : this.#place.hear(message).map(({ payload }) => gapText(payload));
+    for (const one of this.#isClosing ? [] : [...gaps, ...shown]) this.#show(one);
     for (const one of said) this.#outgoing.put(one);
   }
 
@@ -226,8 +236,10 @@ export class V2Socket extends EventTarget {
     this.#stopHeartbeats();
     this.#outgoing.stop();
     if (this.#isOpen) this.#incoming.end();
-    const told = this.#isLegacy && MOVED.includes(code) ? COME_BACK : code;
-    this.dispatchEvent(new CloseEvent("close", { code: told, reason, wasClean }));
+    const isMoved = this.#isLegacy && MOVED.includes(code);
+    if (isMoved) this.#place.goToV2(this.#lastOnV2);
+    this.#place.end(this.#isOpen, wasClean);
+    this.dispatchEvent(new CloseEvent("close", { code: isMoved ? COME_BACK : code, reason, wasClean }));
   }
 
   #stopHeartbeats() {
@@ -271,7 +283,7 @@ function listen(inner, type, act) {
 
 // As the browser's own `close` would throw.
 function checkClose(code = 1000, reason = "") {
-  const isAllowed = code === 1000 || (code >= 3000 && code <= 4999);
+  const isAllowed = Number(code) === 1000 || (code >= 3000 && code <= 4999);
   if (!isAllowed) throw new DOMException(`The code ${code} is not allowed.`, "InvalidAccessError");
   if (utf8.encode(reason).length > MOST_REASON_BYTES) throw new DOMException("The reason is too long.", "SyntaxError");
 }
