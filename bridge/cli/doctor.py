@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from bridge.broker.private_server import find_url
-from bridge.cli.checks import configuration, machine, packages, redis_server, running_processes
+from bridge.cli.checks import configuration, histories, machine, packages, redis_server, running_processes
 from bridge.cli.checks.finding import Finding, bad, ok
 from bridge.cli.options import ConfigOption, DataDirOption, JsonOption, RedisOption
 from bridge.cli.table import columns
@@ -56,11 +56,13 @@ def _redis(settings: Settings) -> Iterator[Finding]:
     if settings.redis_url is not None:
         yield from redis_server.look(settings.redis_url, settings.prefix, is_private=False)
         yield from running_processes.look(settings.redis_url, settings)
+        yield from histories.look(settings.redis_url, settings)
         return
     url = find_url(settings.data_dir)
     if url is not None:
         yield from redis_server.look(url, settings.prefix, is_private=True)
         yield from running_processes.look(url, settings)
+        yield from histories.look(url, settings)
 
 
 def _row(finding: Finding) -> tuple[str, str, str]:

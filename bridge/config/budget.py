@@ -1,10 +1,10 @@
 """The table `[budget]` of bridge.toml: what each holder may spend per second. It only holds values; it limits nothing.
 
 A key or a tenant is limited only when another of its kind is configured: a single one may use the whole process (see
-`Settings.limits`).
+`Settings.limits`, and `bridge/handshake/tenant_limits.py` for messages and handshakes).
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,10 +44,29 @@ class _OfKey(_PerSecond):
     milliseconds: Milliseconds = 400
 
 
-class _OfTenant(_PerSecond):
+class Rates(NamedTuple):
+    """How many messages and handshakes may come in a second; 0: any number."""
+
+    messages: int = 0
+    handshakes: int = 0
+
+
+class _OfMany(_PerSecond):
+    """One table `[budget.HOLDER]` of a holder with many connections."""
+
+    messages: Count = 0
+    handshakes: Count = 0
+
+    @property
+    def rates(self) -> Rates:
+        return Rates(self.messages, self.handshakes)
+
+
+class _OfTenant(_OfMany):
     bytes: Count = 67_108_864
     frames: Count = 40_000
     milliseconds: Milliseconds = 500
+    handshakes: Count = 200
 
 
 class _OfAddress(_PerSecond):
@@ -56,8 +75,23 @@ class _OfAddress(_PerSecond):
     milliseconds: Milliseconds = 300
 
 
-class _OfProcess(_PerSecond):
+class _OfProcess(_OfMany):
     milliseconds: Milliseconds = 700
+    handshakes: Count = 1_000
+
+
+class OwnBudget(_Table):
+    """The table `budget` in that of a tenant: what this one may spend, in place of `[budget.tenant]`; 0: no limit."""
+
+    messages: Count | None = None
+    handshakes: Count | None = None
+
+    def over(self, each: Rates) -> Rates:
+        """Its own rates, and those of each tenant where it has none."""
+        return Rates(
+            each.messages if self.messages is None else self.messages,
+            each.handshakes if self.handshakes is None else self.handshakes,
+        )
 
 
 class BudgetTable(_Table):
@@ -67,7 +101,9 @@ class BudgetTable(_Table):
     key: _OfKey = Field(_OfKey(), description="All that came with one key, where there is another key.")
     tenant: _OfTenant = Field(_OfTenant(), description="All of one tenant, where there is another tenant.")
     address: _OfAddress = Field(_OfAddress(), description="Requests and handshakes from one address.")
-    process: _OfProcess = Field(_OfProcess(), description="Everybody: beyond it, requests and handshakes wait.")
+    process: _OfProcess = Field(
+        _OfProcess(), description="Everybody: beyond these milliseconds requests and handshakes wait."
+    )
     turn_milliseconds: float = Field(4, gt=0, le=100, description="For how long is read, or said, in one go.")
 
     def of_connection(self, messages_per_second: float, max_message_bytes: int) -> Allowance:

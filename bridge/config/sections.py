@@ -90,6 +90,9 @@ class BoundSettings(BaseModel):
     drain_seconds: float = Field(5, ge=0, le=60, description="How long stopping may take.")
     moves_per_second: float = Field(50, ge=0, description="Sockets closed a second when a tenant moves; 0: no pause.")
     max_connections: int = Field(0, ge=0, description="Connections of one process; 0: what open files allow.")
+    max_connections_per_tenant: int = Field(
+        0, ge=0, description="Connections of one tenant in one process; 0: its share of all. A tenant may have its own."
+    )
     max_sockets: int = Field(
         0, ge=0, description="Open sockets of one process, idle ones too; 0: what open files allow."
     )
@@ -104,6 +107,20 @@ class BoundSettings(BaseModel):
         """The bounds of one outbox. It holds at least two of the largest messages, or one could end its listeners."""
         most_bytes = max(self.outbox_bytes, MESSAGES_IN_OUTBOX * self.max_message_bytes)
         return OutboxBounds(most_bytes, self.outbox_drain_bytes_per_second)
+
+
+class HistorySettings(BaseModel):
+    """What is kept of what was said, for those who come back."""
+
+    history_seconds: int = Field(
+        120, ge=0, le=3_600, description="How long what was said is kept for those who come back; 0: nothing is kept."
+    )
+    history_messages: int = Field(300, ge=1, le=10_000, description="Messages of one channel that are kept, about.")
+    history_bytes: int = Field(
+        268_435_456, ge=1_048_576, description="What all histories may take in Redis that one process writes."
+    )
+    history_direct: bool = Field(True, description="Keep what is said to one client, too.")
+    v2_replay: bool = Field(False, description="A V2 client that returns under its id hears what it missed.")
 
 
 class RecordSettings(BaseModel):

@@ -12,14 +12,21 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bridge.budget.accounts import UNBOUNDED
 from bridge.budget.budget import Limits
-from bridge.config.budget import BudgetTable
+from bridge.config.budget import BudgetTable, Rates
 from bridge.config.environment import NotJson, Variables
-from bridge.config.sections import LOOPBACK_HOSTS, AdmissionSettings, BoundSettings, EndpointSettings, RecordSettings
+from bridge.config.sections import (
+    LOOPBACK_HOSTS,
+    AdmissionSettings,
+    BoundSettings,
+    EndpointSettings,
+    HistorySettings,
+    RecordSettings,
+)
 from bridge.config.tables import EVERY_TENANT, Jwt, Key, TenantName, TenantSettings
 from bridge.tenants.tenant import DEFAULT_TENANT, Tenant
 
 
-class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSettings, BaseSettings):
+class Settings(RecordSettings, HistorySettings, BoundSettings, AdmissionSettings, EndpointSettings, BaseSettings):
     """All settings. Each is also `BRIDGE_<NAME>` in the environment and a key of `bridge.toml`.
 
     The base classes stand in reverse order, because pydantic then lists the fields in the order of the reference
@@ -126,6 +133,12 @@ class Settings(RecordSettings, BoundSettings, AdmissionSettings, EndpointSetting
             outboxes_bytes=self.outboxes_bytes,
             trusted_proxies=self.trusted_proxies,
         )
+
+    def rates_of(self, tenant: str, tenants: int) -> Rates:
+        """How many messages and handshakes of this tenant may come in a second, where there are so many tenants."""
+        each = self.budget.tenant.rates if tenants > 1 else Rates()
+        table = self.tenants.get(tenant)
+        return each if table is None else table.budget.over(each)
 
     def known_tenants(self) -> dict[str, Tenant]:
         """Every tenant that the configuration names, in its configured (initial) state, by name."""

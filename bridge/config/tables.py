@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from bridge.config.budget import OwnBudget
 from bridge.config.hosts import host_setting
 from bridge.config.public_key import check_public_key
 from bridge.config.v2 import DialectRules, dialect_of  # V2
@@ -70,6 +71,8 @@ class TenantSettings(_Table):
     sunset: date | None = None
     dialect: DialectRules = {}  # V2
     guard: GuardRules = NO_GUARDS
+    max_connections: int | None = Field(None, ge=0, description="In place of max_connections_per_tenant.")
+    budget: OwnBudget = OwnBudget()
 
     @model_validator(mode="after")
     def _share_in_drain_alone(self) -> Self:

@@ -1,10 +1,11 @@
-"""Checks of the settings: admission, web origins, tenants that no key opens, tokens, and budget."""
+"""Checks of the settings: admission, web origins, tenants that no key opens, tokens, budget, and limits of tenants."""
 
 from collections import Counter
 from collections.abc import Iterator
 
 from bridge.budget.drain import MOST_TIMES
 from bridge.cli.checks.finding import Finding, ok, warn
+from bridge.config.budget import OwnBudget, Rates
 from bridge.config.redaction import redact
 from bridge.config.sections import LOOPBACK_HOSTS
 from bridge.config.settings import Settings
@@ -12,7 +13,7 @@ from bridge.config.tables import Jwt
 
 
 def look(settings: Settings) -> Iterator[Finding]:
-    """Findings about admission, origins, tenants, tokens and budget."""
+    """Findings about admission, origins, tenants, tokens, budget and limits."""
     yield _admission(settings)
     yield _origins(settings)
     yield from _tenants(settings)
@@ -20,6 +21,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield from _ids_without_credentials(settings)
     yield from _tokens(settings.jwt)
     yield from _budget(settings)
+    yield from _limits(settings)
     yield from _outboxes(settings)
 
 
@@ -115,6 +117,29 @@ def _budget(settings: Settings) -> Iterator[Finding]:
     if loose := [name for name, milliseconds in bounds.items() if milliseconds == 0]:
         remedy = "leave out messages_per_second = 0, and the 0 under [budget]"
         yield warn("budget", f"{' and '.join(loose)} may take all of it, and keep the others waiting", remedy)
+
+
+def _limits(settings: Settings) -> Iterator[Finding]:
+    """What a tenant may have of one process, the process itself, and which tenants have limits of their own."""
+    tenants = settings.known_tenants()
+    of_tenant = _limits_said(settings.max_connections_per_tenant, "its share of", settings.rates_of("", len(tenants)))
+    of_process = _limits_said(settings.max_connections, "all possible", settings.budget.process.rates)
+    own = [
+        name
+        for name, table in settings.tenants.items()
+        if table.max_connections is not None or table.budget != OwnBudget()
+    ]
+    said = f"a tenant may have {of_tenant}; a process {of_process}"
+    yield ok("limits", f"{said}; limits of their own: {', '.join(sorted(own)) or 'none'}")
+    most = settings.max_connections
+    if most and (beyond := [name for name, table in settings.tenants.items() if (table.max_connections or 0) > most]):
+        remedy = f"set it to less than max_connections, which is {most}, or leave it out"
+        yield warn("limits", f"max_connections is no limit for {', '.join(sorted(beyond))}", remedy)
+
+
+def _limits_said(connections: int, or_else: str, rates: Rates) -> str:
+    handshakes, messages = (number or "any" for number in (rates.handshakes, rates.messages))
+    return f"{connections or or_else} connections, {handshakes} handshakes and {messages} messages a second"
 
 
 def _outboxes(settings: Settings) -> Iterator[Finding]:

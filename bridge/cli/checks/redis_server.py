@@ -25,6 +25,8 @@ LARGEST_SKEW_SECONDS: Final = 2.0
 SMALLEST_PUBSUB_BUFFER: Final = 32 * 1024 * 1024
 TRY: Final = Script.in_file("bridge.cli.checks", "redis_server_try")
 NO_DIGEST: Final = "0" * 40
+NO_KEY: Final = "no such key"
+"""The answer about a stream that could not be made: that was refused before."""
 
 Server = Any
 """A redis-py client, whose answers have no static types."""
@@ -85,7 +87,11 @@ def _permissions(server: Server, addresses: Addresses) -> Iterator[Finding]:
         ("SREM", f"{key}:set", "x"),
         ("HSET", f"{key}:hash", "x", "y"),
         ("HGETALL", f"{key}:hash"),
-        ("UNLINK", f"{key}:hash", f"{key}:set", f"{key}:zset"),
+        ("XADD", f"{key}:stream", "*", "x", "y"),
+        ("XRANGE", f"{key}:stream", "-", "+", "COUNT", 1),
+        ("XINFO", "STREAM", f"{key}:stream"),
+        ("SCRIPT", "LOAD", TRY.source),
+        ("UNLINK", f"{key}:hash", f"{key}:set", f"{key}:stream", f"{key}:zset"),
     )
     refused = {command[0]: problem for command in commands if (problem := _refusal(server, command)) is not None}
     if refused:
@@ -101,7 +107,7 @@ def _refusal(server: Server, command: tuple[str | int, ...]) -> str | None:
     except redis.exceptions.NoScriptError:
         return None
     except ResponseError as error:
-        return str(error)
+        return None if str(error) == NO_KEY else str(error)
     return None
 
 

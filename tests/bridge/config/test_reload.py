@@ -103,6 +103,9 @@ def test_equal_files_have_equal_hashes_wherever_they_are_served() -> None:
         {"jwt": {"secret": SECRET}},
         {"jwt": {"secret": SECRET + "!"}},
         {"budget": {"tenant": {"milliseconds": 1}}},
+        {"budget": {"process": {"messages": 1}}},
+        {"tenants": {"acme": {"max_connections": 1}}},
+        {"tenants": {"acme": {"budget": {"handshakes": 1}}}},
     ],
 )
 def test_whatever_else_differs_is_seen_in_the_hash(other: dict[str, Any]) -> None:

@@ -126,3 +126,19 @@ def test_it_is_said_how_much_may_wait_for_a_connection(findings: Any) -> None:
 def test_it_is_said_where_all_outboxes_hold_less_than_one(findings: Any) -> None:
     found = findings("outbox_bytes = 100_000_000")
     assert sayings(found, "outboxes", "warn") == ["outboxes_bytes = 134217728 is less than one connection may hold"]
+
+
+def test_it_is_said_what_a_tenant_may_have_and_who_has_other_limits(findings: Any) -> None:
+    (said,) = sayings(findings("[tenants.acme]\n[tenants.other]\n" + key("web", "acme", "other")), "limits", "ok")
+    assert "its share of connections, 200 handshakes and any messages a second" in said
+    assert said.endswith("own: none")
+    text = "max_connections_per_tenant = 7\n[tenants.acme]\nmax_connections = 3\n[tenants.other]\nbudget.messages = 9\n"
+    (said,) = sayings(findings(text + key("web", "acme", "other")), "limits", "ok")
+    assert "7 connections" in said
+    assert said.endswith("own: acme, other")
+
+
+def test_a_bound_of_a_tenant_that_bounds_nothing_is_said(findings: Any) -> None:
+    text = "max_connections = 3\n[tenants.acme]\nmax_connections = 4\n[tenants.other]\nmax_connections = 3\n"
+    (said,) = sayings(findings(text + key("web", "acme", "other")), "limits", "warn")
+    assert said == "max_connections is no limit for acme"
