@@ -18,7 +18,7 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test coverage bounds check format lock clean
+.PHONY: help run test fuzz coverage bounds check format lock clean
 
 help: ## say what can be made
 	@echo "Aether Bridge. What can be made:"
@@ -34,6 +34,9 @@ run: .venv/runtime ## serve on http://127.0.0.1:8000 with a Redis of its own (PO
 
 test: .venv/tests .venv/node_modules .venv/generator ## run the whole suite, side by side (PYTEST_ARGS=, as in PYTEST_ARGS="-n 0")
 	$(PYTEST) $(PYTEST_ARGS)
+
+fuzz: .venv/tests .venv/node_modules ## run the tests that fuzz, for ten minutes, each time with other examples (PYTEST_ARGS=)
+	BRIDGE_TEST_FUZZ=true $(PYTEST) -m fuzz --override-ini=timeout=1200 $(PYTEST_ARGS)
 
 coverage: .venv/tests .venv/node_modules .venv/generator ## run the suite and hold it to its branch coverage
 	$(PYTEST) --cov --cov-report= --cov-fail-under=0 $(PYTEST_ARGS)

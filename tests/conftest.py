@@ -29,10 +29,14 @@ REDIS_SOURCE = pytest.StashKey[RedisSource]()
 SESSION_PREFIX = f"test-{secrets.token_hex(6)}"
 NO_ADDITIONS: Mapping[str, str] = {}
 
-# A busy machine is no failure. In CI the parent of both is Hypothesis' own profile `ci`: the same examples each time.
-EXAMPLES, EXAMPLES_OF_LAWS = (100, 10_000) if os.environ.get("CI") == "true" else (50, 500)
+# A busy machine is no failure. In CI the parent of all is Hypothesis' own profile `ci`: the same examples each time.
+IS_FUZZING = os.environ.get("BRIDGE_TEST_FUZZ") == "true"
+EXAMPLES, EXAMPLES_OF_LAWS = (
+    (1_000, 10_000) if IS_FUZZING else (100, 10_000) if os.environ.get("CI") == "true" else (50, 500)
+)
 settings.register_profile("suite", max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("suite")
+settings.register_profile("fuzz", settings.get_profile("suite"), derandomize=False, print_blob=True)
+settings.load_profile("fuzz" if IS_FUZZING else "suite")
 settings.register_profile("laws", max_examples=EXAMPLES_OF_LAWS)
 
 # What HTTPX waits for an answer unless told: its own 5 s are a bound that a busy machine breaks.

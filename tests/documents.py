@@ -21,6 +21,7 @@ CLIENTS = ROOT / "bridge" / "pages" / "client" / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 DOCUMENTS = (README, OPERATING, CUTOVER, CLIENTS, CONTRIBUTING, ROOT / "SECURITY.md", ROOT / "CHANGELOG.md")
 TABLES = ("tenants", "keys", "jwt", "jwt_secret", "budget")
+UNITS = ("bytes", "frames", "milliseconds", "messages", "handshakes")
 BLOCK = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 BUDGET_BLOCK = re.compile(r"(?<=<!-- budget -->\n).*?(?=<!-- /budget -->)", re.DOTALL)
 
@@ -36,11 +37,11 @@ def budget_table() -> str:
     budget = BudgetTable()
     rows = []
     for name, field in BudgetTable.model_fields.items():
-        amounts = getattr(budget, name)
         if name != "turn_milliseconds":
-            cells = (f"{amount:,.0f}" if amount else "–" for _, amount in amounts)
+            amounts = dict(getattr(budget, name))
+            cells = (f"{amounts[unit]:,.0f}" if amounts.get(unit) else "–" for unit in UNITS)
             rows.append(f"| `budget.{name}` | {' | '.join(cells)} | {field.description} |")
-    return "\n".join(["| | bytes | frames | milliseconds | |", "|---|---|---|---|---|", *rows, ""])
+    return "\n".join([f"| | {' | '.join(UNITS)} | |", "|---" * (len(UNITS) + 2) + "|", *rows, ""])
 
 
 def row(name: str, field: FieldInfo) -> str:

@@ -99,7 +99,7 @@ class Proxy:
         """End every connection with a TCP reset."""
         for client in self._clients:
             handle = client.get_extra_info("socket")
-            if handle is not None:  # the client has not reset it itself
+            if handle is not None and handle.fileno() >= 0:  # the client has not reset it itself
                 handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 client.transport.abort()
 
@@ -180,6 +180,16 @@ class StoppingProxy:
         for one in self._may_go_on:
             one.set()
 
+    def lead_to(self, port: int) -> None:
+        """From now on new connections lead there; those that are open stay where they are."""
+        self._target_port = port
+
+    def cut(self) -> None:
+        """End every connection, on both sides."""
+        for one in self._sockets[1:]:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         self.go_on()
         for one in self._sockets:
@@ -191,7 +201,11 @@ class StoppingProxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                target = socket.create_connection(("127.0.0.1", self._target_port))
+                try:
+                    target = socket.create_connection(("127.0.0.1", self._target_port))
+                except OSError:
+                    client.close()
+                    continue
                 may_go_on = threading.Event()
                 may_go_on.set()
                 self._may_go_on.append(may_go_on)
@@ -208,9 +222,8 @@ class StoppingProxy:
                 if not data:
                     break
                 target.sendall(data)
-        if may_go_on is not None:
-            with contextlib.suppress(OSError):
-                target.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
 
 
 @contextlib.contextmanager

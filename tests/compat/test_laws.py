@@ -19,6 +19,7 @@ from v3.messages import write as write_v3
 from v3.said import read_said
 
 pytestmark = [
+    pytest.mark.fuzz,
     pytest.mark.timeout(1200),  # ten thousand examples each, where CI is set
     pytest.mark.no_cover,  # each line is covered by what is tried once, and this would take twice as long
 ]

@@ -41,6 +41,21 @@ const TASKS = {
     client.close();
     return client.state;
   },
+  // Tells each of its states, and that it hears somebody count in it; in the end what it has heard.
+  async follow() {
+    const client = connect({ url, ...options });
+    const told = { numbers: [], resumed: [], gaps: 0 };
+    let last;
+    const tell = (news) => news !== last && console.log(JSON.stringify((last = news)));
+    client.on("state", ({ state }) => tell(state));
+    client.on("msg", () => client.state === "open" && tell("hearing"));
+    client.on("msg", ({ payload }) => told.numbers.push(payload.number));
+    client.on("resumed", ({ payload }) => told.resumed.push(payload.complete));
+    client.on("gap", () => (told.gaps += 1));
+    await until(client, () => told.numbers.at(-1) === options.last);
+    client.close();
+    return told;
+  },
   async mistake() {
     try {
       connect({ url, ...options }).close();

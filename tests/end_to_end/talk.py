@@ -124,11 +124,19 @@ class Talk:
         return all(numbers == sorted(set(numbers)) for member in self.members for numbers in member.heard.values())
 
     def members_who_missed(self) -> list[Member]:
-        """Those who did not hear every number between the first and the last that they heard of a talker."""
+        """Those who did not hear every number between the first and the last that they heard of a talker.
+
+        Talkers who were told that something may not have been said are left out.
+        """
+        refused = {member.name for member in self.members if "bus_down" in member.refusals}
         return [
             member
             for member in self.members
-            if any(numbers and len(numbers) != numbers[-1] - numbers[0] + 1 for numbers in member.heard.values())
+            if any(
+                numbers and len(numbers) != numbers[-1] - numbers[0] + 1
+                for talker, numbers in member.heard.items()
+                if talker not in refused
+            )
         ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import pytest
@@ -13,21 +13,12 @@ from websockets.sync.client import connect
 
 from bridge.api.client_files import FOLDER
 from tests.conftest import StartBridge, StartRedis
+from tests.end_to_end.aether_pages import LOAD, connected, started, states, until
 from tests.end_to_end.browsing import Visitor
 from tests.end_to_end.configuration import QUIET, SECRET, api_key, key, token
 from tests.end_to_end.socketio_server import SocketIoServer
 from tests.servers import BridgeProcess
 
-LOAD: Final = """async ([bridge, options]) => {
-  const { connect } = await import(bridge + "/client/aether.js");
-  const quick = { firstPauseSeconds: 0.1, longestPauseSeconds: 0.4, group_id: "team", client_id: "ann" };
-  window.asked = 0;
-  if (options.tokens) options.jwt = async () => options.tokens[Math.min(window.asked++, options.tokens.length - 1)];
-  window.heard = Object.fromEntries(["msg", "cmd", "presence", "join", "leave", "heartbeat", "error", "gap", "state",
-    "dropped", "message"].map((type) => [type, []]));
-  window.client = connect({ url: bridge, ...quick, ...options });
-  for (const type of Object.keys(heard)) client.on(type, (detail) => heard[type].push(detail));
-}"""
 NO_WEBSOCKET: Final = "delete window.WebSocket"
 FAILING_WEBSOCKET: Final = """window.tried = 0;
 window.WebSocket = class extends EventTarget {
@@ -62,27 +53,6 @@ def lone_page(browser: Browser) -> Iterator[Page]:
     page.add_script_tag(content=(FOLDER / "aether" / "return.js").read_text().replace("export ", ""))
     yield page
     page.close()
-
-
-def connected(visitor: Visitor, url: str, before: tuple[str, ...] = (), **options: Any) -> Page:
-    """A page with a client that is open."""
-    page = started(visitor, url, before, **options)
-    until(page, "client.state === 'open'")
-    return page
-
-
-def started(visitor: Visitor, url: str, before: tuple[str, ...] = (), **options: Any) -> Page:
-    page = visitor.open(before=before)
-    page.evaluate(LOAD, [url, options])
-    return page
-
-
-def until(page: Page, holds: str) -> None:
-    page.wait_for_function(holds, timeout=15_000)
-
-
-def states(page: Page) -> list[str]:
-    return [change["state"] for change in page.evaluate("heard.state")]
 
 
 def test_messages_come_as_events_of_their_type(bridge: StartBridge, visitor: Visitor) -> None:
@@ -270,7 +240,7 @@ def test_another_network_is_noticed_at_once_and_what_is_unconfirmed_is_told(
     dropped = ann.evaluate("heard.dropped.map(({ message, reason }) => [message.msg, reason])")
     assert dropped == [["one", "unconfirmed"], ["two", "unconfirmed"]]
     served.thaw()
-    until(ann, "client.state === 'open' && heard.gap.length === 1")
+    until(ann, "client.state === 'open'")
 
 
 def test_what_is_confirmed_is_not_told_as_dropped_and_its_echo_is_nobodys(
@@ -284,21 +254,6 @@ def test_what_is_confirmed_is_not_told_as_dropped_and_its_echo_is_nobodys(
     until(ann, "client.state !== 'open'")
     assert ann.evaluate("heard.dropped") == []
     assert ann.evaluate("heard.msg.length") == 1
-
-
-def test_after_each_return_there_is_a_gap(bridge: StartBridge, visitor: Visitor) -> None:
-    served = bridge()
-    ann = connected(visitor, served.url)
-    assert ann.evaluate("heard.gap.length") == 0
-    for number in (1, 2):
-        last = ann.evaluate("client.members().then(() => heard.presence.at(-1).sent_at)")
-        served.kill()
-        until(ann, "client.state === 'waiting'")
-        served.start()
-        until(ann, f"client.state === 'open' && heard.gap.length === {number}")
-        gap = ann.evaluate("heard.gap.at(-1)")
-        assert gap["payload"]["from"] < last < gap["payload"]["to"]
-        assert (gap["cmd"], gap["from_id"]) == ("GAP", "server")
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
@@ -384,7 +339,7 @@ def test_a_page_that_is_shown_again_comes_back(bridge: StartBridge, visitor: Vis
     assert ann.evaluate("client.state") == "waiting"
     assert ann.evaluate("client.say('later')") == "queued"
     ann.evaluate("dispatchEvent(new Event('pageshow'))")
-    until(ann, "client.state === 'open' && heard.msg.length === 1 && heard.gap.length === 1")
+    until(ann, "client.state === 'open' && heard.msg.length === 1")
 
 
 def test_a_poll_waits_for_an_answer_as_long_as_it_was_told(bridge: StartBridge, visitor: Visitor) -> None:

@@ -7,14 +7,18 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import httpx
 import pytest
 
 from bridge.api.client_files import FOLDER
 from tests.conftest import StartBridge
+from tests.end_to_end.configuration import UNHURRIED
+from tests.end_to_end.counting import KEPT, counting
 from tests.machine import node_of_version, node_program, npm_package, npm_program
+from tests.ports import free_port
+from tests.proxy import stopping_proxy
 from tests.servers import BridgeProcess
 
 DRIVER: Final = Path(__file__).with_name("client_in_node.mjs")
@@ -89,6 +93,39 @@ def test_a_handshake_that_fails_is_tried_again(bridge: StartBridge, project: Pat
         served.start()
         assert json.loads(client.stdout.readline()) == "closed"
         assert client.wait(SECONDS) == 0
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_whenever_it_is_cut_off_it_hears_each_number_once_and_in_order(
+    bridge: StartBridge, project: Path, version: int, transport: str
+) -> None:
+    served = bridge("--socketio", config=KEPT + UNHURRIED)
+    install(project, served)
+    with stopping_proxy(served.port) as proxy:
+        options = {"transports": [transport], "withWs": version < 22, "last": 999}
+        line = command(version, project, "follow", f"http://127.0.0.1:{proxy.port}", **options)
+        with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as client:
+            assert client.stdout is not None
+            wait_for(client.stdout, "open")
+            with counting(served, 1_000) as counter:
+                for _ in range(2):
+                    wait_for(client.stdout, "hearing")
+                    proxy.lead_to(free_port())
+                    proxy.cut()
+                    wait_for(client.stdout, "waiting")
+                    proxy.lead_to(served.port)
+                wait_for(client.stdout, "closed")
+            told = json.loads(client.stdout.readline())
+            assert client.wait(SECONDS) == 0
+    assert told == {"numbers": counter.numbers, "resumed": [True, True], "gaps": 0}
+
+
+def wait_for(lines: IO[str], news: str) -> None:
+    """Until the client has told this."""
+    while (line := lines.readline()) and json.loads(line) != news:
+        pass
+    assert line, f"it ended before it was {news}"
 
 
 def test_what_it_misses_is_said(bridge: StartBridge, project: Path) -> None:

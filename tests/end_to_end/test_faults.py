@@ -32,6 +32,8 @@ from tests.servers import BridgeProcess, RedisServer
 from tests.stopwatch import Stopwatch
 
 CONFIG = QUIET + UNHURRIED
+WITHOUT_HISTORY = "history_seconds = 0\n"
+"""Nothing is repaired: what is lost is announced."""
 SAID_SECONDS = 2.0
 PATIENT_SECONDS = 10.0
 """Within so many seconds a speaker knows, and once Redis is back everyone hears again."""
@@ -181,7 +183,7 @@ async def everything_arrived(conversation: Talk) -> None:
 
 async def test_resets_under_load_are_announced(bridge: StartBridge, server: RedisServer) -> None:
     async with behind_proxies(server) as proxies:
-        bridges = started(bridge, proxies)
+        bridges = started(bridge, proxies, WITHOUT_HISTORY + CONFIG)
         await ready(*bridges)
         async with clocked_talk(*bridges) as conversation:
             async with talking(conversation, conversation.members[2:]):
@@ -249,7 +251,7 @@ async def test_a_subscriber_that_redis_cuts_off_for_lagging_announces_it(
 ) -> None:
     server.execute("CONFIG", "SET", "client-output-buffer-limit", "pubsub 256kb 128kb 1")
     # What the kernel holds when Redis cuts off comes all at once, and must make nobody a slow consumer.
-    config = "outbox_bytes = 1_073_741_824\n" + CONFIG
+    config = "outbox_bytes = 1_073_741_824\n" + WITHOUT_HISTORY + CONFIG
     lagging, other = (bridge(config=config, redis=server.url) for _ in range(2))
     async with clocked_talk(lagging, other) as conversation:
         outside = conversation.members[1]

@@ -19,6 +19,7 @@ CONFIG = key("clerk", "acme") + key("boss", "*").replace("broadcast", "admin = t
 TENANT = "/admin/api/tenants/acme"
 PATHS = [
     *("/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/v3/messages", "/v3/presence/group/lobby"),
+    *("/v3/events", "/v3/events?groups=a,b"),
     *("/v3/schema", "/client/aether.js", "/client/x", "/admin", "/admin/api/tenants", "/admin/api/events", TENANT),
     *(
         f"{TENANT}/{what}"

@@ -20,6 +20,8 @@ from tests.end_to_end.clients import Client, client, v3_path
 from tests.end_to_end.configuration import QUIET, UNHURRIED, key, with_key
 from tests.servers import BridgeProcess
 
+pytestmark = pytest.mark.fuzz
+
 DIALECT = """
 dialect.reload = { cmd = "RELOAD_UI" }
 dialect.caption = { field = "msg" }
@@ -162,7 +164,7 @@ def is_heartbeat(document: dict[str, Any]) -> bool:
     return isinstance(document.get("type"), str) and TYPES.get(document["type"]) == "heartbeat"
 
 
-quickly = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+quickly = settings(suppress_health_check=list(HealthCheck))
 
 
 @quickly

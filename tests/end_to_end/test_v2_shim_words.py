@@ -30,7 +30,7 @@ from v3.messages import Content, content_of
 from v3.messages import write as write_v3
 from v3.said import read_said
 
-pytestmark = pytest.mark.timeout(1200)  # two thousand examples each, where CI is set
+pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(1200)]  # two thousand examples each, where CI is set
 LAWS: Final = settings.get_profile("laws")
 law = settings(LAWS, max_examples=LAWS.max_examples // 5, suppress_health_check=list(HealthCheck))
 

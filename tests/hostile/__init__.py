@@ -17,6 +17,7 @@ changes none of it. Where a defence is taken out somebody may wait for ever; tha
 | connections by the thousand that come and go | `test_memory.py` |
 | idle sockets, until no file is left for others, or for the links to Redis | `test_files.py` |
 | all places of a process by one tenant; many who never read | `test_shares.py` |
+| connections, handshakes and messages without end by one tenant, within what each connection may | `test_tenants.py` |
 | sessions of Socket.IO that are begun and left alone | `test_sessions.py` |
 | sids that lift limits, networks of many addresses, lies about who one is, before nginx | `test_proxy.py` |
 | an id that a token would name, a page of elsewhere, JOIN and LEAVE, the bridge's own word | `test_identity.py` |

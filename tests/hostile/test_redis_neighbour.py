@@ -45,11 +45,25 @@ NAMES: dict[str, Callable[[], Any]] = {
     "held_step": lambda: ADDRESSES.held_step("rowdy"),
     "configuration": lambda: ADDRESSES.configuration(EVIL),
     "roll": lambda: ADDRESSES.roll("rowdy", "census"),
+    "left": lambda: ADDRESSES.left("rowdy", "ann"),
+    "history": lambda: kept_of_rowdy("history"),
+    "unkept": lambda: kept_of_rowdy("unkept"),
+    "expected": lambda: kept_of_rowdy("expected"),
 }
 """Names of one tenant or of one process, which nobody else's depend on."""
-SHARED = {name: getattr(ADDRESSES, name) for name in ("tenants", "changes", "memory", "loss", "processes", "keys")}
-CHANNELS = {"group", "client", "broadcast", "everyone_on_v2", "platform", "probe", "listening_process"}
-NO_NAMES = {"tenant_of", "audience_of", "prefix"}
+OF_KEPT = {"history", "unkept", "expected"}
+"""They are under what a channel's name makes: `kept_under`."""
+OF_HISTORIES = ("last_number", "history_begin", "history_server")
+SHARED = {
+    name: getattr(ADDRESSES, name)
+    for name in ("tenants", "changes", "memory", "loss", "processes", "keys", *OF_HISTORIES)
+}
+CHANNELS = {"group", "client", "broadcast", "everyone_on_v2", "platform", "probe", "listening_process", "path"}
+NO_NAMES = {"tenant_of", "audience_of", "prefix", "kept_under", "kind_of"}
+
+
+def kept_of_rowdy(what: str) -> str:
+    return f"{ADDRESSES.kept_under(ADDRESSES.group('rowdy', GROUP)).decode()}:{what}"
 
 
 def spoil_with_words(neighbour: Any, name: str) -> None:
@@ -102,7 +116,7 @@ KINDS = {
 
 def test_every_name_in_redis_is_spoiled_here() -> None:
     names = {name for name, _ in inspect.getmembers(ADDRESSES) if not name.startswith("_")}
-    assert names == set(NAMES) | set(SHARED) | CHANNELS | NO_NAMES
+    assert names == set(NAMES) - OF_KEPT | set(SHARED) | CHANNELS | NO_NAMES
 
 
 @contextmanager

@@ -120,6 +120,18 @@ def in_a_thread(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[[An
     return answer
 
 
+def by_the_library_alone(self: Any, frame: bytes) -> None:
+    self.conn.receive_data(frame)
+    self.handle_events()
+    if self.conn.parser_exc is not None:
+        self.handle_parser_exception()
+
+
+def whatever_is_reserved(buffer: bytes, position: int) -> bool:
+    """Whether the frame is a final, masked text frame, be its reserved bits set or not."""
+    return buffer[position] & 0x8F == 0x81 and buffer[position + 1] & 0x80 != 0
+
+
 def believingly(said: bytes) -> list[tuple[str, str, str, int]]:
     numbers = json.loads(said).items()
     return [(tenant, what, *one) for tenant, all_ in numbers for what, each in all_.items() for one in each.items()]
@@ -143,6 +155,8 @@ NO_DEADLINE = {"bridge.handshake.key_cache:ANSWER_SECONDS": 3_600.0}
 PLAIN_HTTP = {"bridge.runtime.server:HttpProtocol": HttpToolsProtocol}
 DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "budget": NO_BUDGET,
+    "closes between fragments": {f"{WEBSOCKET}._judge": by_the_library_alone},
+    "reserved bits": {"bridge.sockets.websocket_protocol:is_plain_text": whatever_is_reserved},
     "deafness and budget": {f"{WEBSOCKET}._shut_down_writing": nothing, **NO_BUDGET},  # each suffices by itself
     "requests": PLAIN_HTTP,
     "request deadline": {"bridge.sockets.request_deadline:REQUEST_SECONDS": 3_600.0},
@@ -188,6 +202,11 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "claims": {"bridge.handshake.authentication:Authentication._may_be_claimed": never},
     "origins": {"bridge.handshake.preflight:OriginCheck.passes_anonymously": always},
     "shares": {"bridge.budget.shares:Shares.has_room_for": while_there_is_any},
+    "equal shares": {"bridge.budget.shared_rate:SharedRate._share_of": at_once},
+    "limits of tenants": {
+        "bridge.budget.shared_rate:TenantRate.spend": always,
+        "bridge.budget.shares:Shares.holds_its_most": never,
+    },
     "bound of names": {
         "bridge.tenants.table:MOST_OTHERS": 1_000_000_000,
         "bridge.tenants.table:OTHERS_PER_LOOK": 1_000_000_000,
