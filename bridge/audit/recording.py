@@ -10,7 +10,7 @@ from collections import OrderedDict
 from hashlib import blake2b
 from typing import Final
 
-from bridge.broker.message import read
+from bridge.broker.message import numbered, read
 from v3.messages import Unreadable
 
 MOST_REMEMBERED: Final = 20_000
@@ -55,6 +55,6 @@ class Recording:
 
 def _v2_frame_in(message: bytes) -> bytes | None:
     try:
-        return read(message, str).v2_text
+        return read(numbered(message)[1], str).v2_text
     except Unreadable:
         return None

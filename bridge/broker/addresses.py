@@ -12,6 +12,13 @@ _PROCESS: Final = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _GROUP: Final = re.compile(rb"([A-Za-z0-9_-]{1,64}):([A-Za-z0-9_-]{1,8192})")
 """A tenant and a group. The name of a V2 group is its escaped id, which can be long."""
 _NUMBER: Final = re.compile(rb"[0-9]{1,20}")
+_PART: Final = b"#"
+"""Before the name of a tenant, in the name of its part of the platform's channel."""
+
+
+def said_on(channel: bytes) -> bytes:
+    """The channel of Redis on which is said what is heard on this one: another only for `Addresses.platform_for`."""
+    return channel.partition(_PART)[0]
 
 
 def process_in(member: bytes) -> str | None:
@@ -53,6 +60,13 @@ class Addresses:
         self.probe: Final = f"{self._channels}:{{probe}}".encode()
         """A key and a channel that nobody uses, and the beginning of the channels of processes."""
         self._before_tenant: Final = len(f"{self._channels}:{{")
+
+    def platform_for(self, tenant: str) -> bytes:
+        """The platform's channel as a tenant's listeners hear it: no channel of Redis, but a part of one (`said_on`).
+
+        What is said there waits with what else the tenant hears, so that its listeners get all of it in order.
+        """
+        return b"%b%b%b" % (self.platform, _PART, tenant.encode())
 
     @property
     def last_number(self) -> str:
@@ -99,7 +113,7 @@ class Addresses:
 
         They are in the channel's cluster slot: `…:history` (stream), `…:unkept` (string), `…:expected` (string).
         """
-        return self.prefix.encode() + channel[self._before_tenant - len(":{") :]
+        return self.prefix.encode() + said_on(channel)[self._before_tenant - len(":{") :]
 
     def kind_of(self, channel: bytes) -> bytes:
         """One letter: `g` for the channel of a group, `c` of a client, `b` of a tenant, `v` of V2, `p` of everybody."""
@@ -111,9 +125,9 @@ class Addresses:
         return f"{self.prefix}:{{{tenant}:c:{client}}}:left"
 
     def tenant_of(self, channel: bytes) -> str:
-        """The tenant that a channel belongs to; empty for the channel of the whole platform."""
+        """The tenant that hears what is said on a channel; empty for the channel of the whole platform."""
         tenant, colon, _ = channel[self._before_tenant :].partition(b":")
-        return tenant.decode() if colon else ""
+        return (tenant if colon else channel.partition(_PART)[2]).decode()
 
     def audience_of(self, channel: bytes) -> str:
         """Who listens on a channel, in words for a person, such as `group lobby`, `client ann`, `everybody`."""

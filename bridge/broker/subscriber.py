@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 from redis.asyncio.connection import ConnectionPool
 
+from bridge.broker.addresses import said_on
 from bridge.broker.channels import Channels
 from bridge.broker.incoming import Incoming, of_one_kind
 from bridge.broker.intake import Deliver, Intake
@@ -122,13 +123,13 @@ class Subscriber:
 
     async def hold(self, channels: Iterable[bytes]) -> None:
         """Subscribe to these channels; returns when Redis has confirmed all. Each `hold` needs its `release`."""
-        unconfirmed = self._channels.hold(channels)
+        unconfirmed = self._channels.hold(map(said_on, channels))
         if unconfirmed:
             await asyncio.gather(*unconfirmed)
 
     def release(self, channels: Iterable[bytes]) -> None:
         """Take back one `hold` of each channel; the last one unsubscribes."""
-        channels = tuple(channels)
+        channels = tuple(map(said_on, channels))
         self._channels.release(channels)
         for channel in channels:
             self._end_if_unwanted(channel)

@@ -8,7 +8,7 @@ so positions are looked at between batches.
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from bridge.broker.addresses import Addresses
+from bridge.broker.addresses import Addresses, said_on
 from bridge.broker.arrivals import Arrivals
 from bridge.broker.watermarks import Watermarks
 from bridge.messaging.deliveries import Deliveries
@@ -55,7 +55,7 @@ class HandedOn:
         """The positions of these channels, without asking Redis; `None` if one of them is not known."""
         if not all(map(self._deliveries.is_idle, self._tenants(channels))):
             return None
-        numbers = [self._arrivals.position(channel) for channel in channels]
+        numbers = [self._arrivals.position(said_on(channel)) for channel in channels]
         return numbers if all(numbers) else None
 
     def numbers(self, channels: Sequence[bytes], watermark: int) -> list[int]:

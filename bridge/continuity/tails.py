@@ -116,8 +116,9 @@ class Tails:
 
     def end(self, channel: bytes) -> None:
         """What is said on a channel does not all come here any more."""
-        if channel in self._tails:
-            self._fail(channel, self._tails[channel])
+        for name in (channel, *self._hub.parts_of(channel)):
+            if name in self._tails:
+                self._fail(name, self._tails[name])
 
     def lose(self) -> None:
         """The subscriber has lost its link: no tail is kept up with any more."""

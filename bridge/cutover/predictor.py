@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple, cast
 
-from bridge.broker.addresses import Addresses
+from bridge.broker.addresses import Addresses, said_on
 from bridge.cutover.prediction import MOST_LISTED, Pair, Prediction, Recipient, Refusal, language_after
 from bridge.cutover.totals import Who
 from bridge.messaging.routing import HEARTBEAT, channels_from_v2, channels_from_v3, is_for, listens_on
@@ -100,7 +100,7 @@ class Predictor:
         group, client = self._names(visitor)
         code = self._code(self._after, visitor)
         listener = Recipient(visitor, seen.user_agent, seen.first, seen.last, code is not None)
-        for channel in listens_on(visitor.language, self._before.name, group, client or "", self._addresses):
+        for channel in self._listens_on(visitor.language, self._before.name, group, client):
             if channel in self._audience:
                 self._audience[channel].append(listener)
         if code is None:
@@ -187,7 +187,10 @@ class Predictor:
 
     def _hears(self, visitor: Visitor, language: Language, reached: set[bytes]) -> bool:
         group, client = self._names(visitor)
-        return not reached.isdisjoint(listens_on(language, self._after.name, group, client or "", self._addresses))
+        return not reached.isdisjoint(self._listens_on(language, self._after.name, group, client))
+
+    def _listens_on(self, language: Language, tenant: str, group: str, client: str | None) -> Iterator[bytes]:
+        return map(said_on, listens_on(language, tenant, group, client or "", self._addresses))
 
     def _channels(self, tenant: Tenant, speech: Speech) -> list[bytes]:
         content = cast(Content, {"msg_type": speech.msg_type, "target": speech.target, "to_id": speech.to_id})

@@ -2,7 +2,7 @@
 
 It knows no Redis and writes to no socket: the hub does. The time of a delivery is charged to the tenant whose listeners
 receive it. While the tenant's account is overdrawn, or other holders' work is due first, its messages wait here, in
-order.
+order: also those to everybody of every tenant, which are delivered to each tenant for itself.
 
 Bounded: when `MOST_WAITING_BYTES` of one tenant wait, its newest messages are dropped and counted, and the listeners of
 their channels are sent a GAP for them.
@@ -48,9 +48,13 @@ class Deliveries:
 
     def deliver(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
         """Deliver a batch that arrived on a channel: now, or in its tenant's turns."""
-        if not self._hub.has(channel):
-            return
-        tenant = self._addresses.tenant_of(channel)
+        if channel == self._addresses.platform:
+            for part in self._hub.parts_of(channel):
+                self.deliver(part, batch)
+        elif self._hub.has(channel):
+            self._deliver_to(self._addresses.tenant_of(channel), channel, batch)
+
+    def _deliver_to(self, tenant: str, channel: bytes, batch: Sequence[BusMessage]) -> None:
         lane = self._lanes.get(tenant)
         if lane is None:
             lane = self._lanes[tenant] = _Lane(self, self._budget.tenant(tenant))

@@ -11,6 +11,7 @@ up to which number its listeners have been sent everything.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
+from bridge.broker.addresses import said_on
 from bridge.broker.message import BusMessage, last_number
 
 Write = Callable[[bytes], object]
@@ -162,6 +163,8 @@ class Hub:
         self.listeners: set[Listener] = set()
         self.deliveries = 0
         self._followers: dict[bytes, Callable[[Sequence[BusMessage]], None]] = {}
+        self._parts: dict[bytes, dict[bytes, None]] = {}
+        """Channel of Redis -> the channels on which it is heard part by part."""
 
     def join(self, listener: Listener) -> None:
         """Add a listener to all of its channels."""
@@ -170,6 +173,7 @@ class Hub:
             channel = self._channels.get(name)
             if channel is None:
                 channel = self._channels[name] = _WideChannel() if name == listener.wide_channel else _Channel()
+                self._note_part(name)
             channel.add(listener)
 
     def leave(self, listener: Listener) -> None:
@@ -203,6 +207,18 @@ class Hub:
         """Whether anybody in this process takes what is said on the channel."""
         return name in self._channels or name in self._followers
 
+    def parts_of(self, whole: bytes) -> Sequence[bytes]:
+        """The channels on which somebody hears a part of this one."""
+        parts = self._parts.get(whole)
+        if not parts:
+            return ()
+        self._parts[whole] = {name: None for name in parts if self.has(name)}
+        return tuple(self._parts[whole])
+
+    def _note_part(self, name: bytes) -> None:
+        if (whole := said_on(name)) != name:
+            self._parts.setdefault(whole, {})[name] = None
+
     def number_of(self, name: bytes) -> int:
         """The number of the last message that the channel's listeners were sent; 0 if it is not known."""
         channel = self._channels.get(name)
@@ -211,6 +227,7 @@ class Hub:
     def follow(self, name: bytes, begins: Callable[[Sequence[BusMessage]], None]) -> None:
         """Call `begins` with each batch of the channel when its delivery begins. There is one follower at most."""
         self._followers[name] = begins
+        self._note_part(name)
 
     def unfollow(self, name: bytes) -> None:
         """End that; harmless when repeated."""

@@ -41,7 +41,8 @@ class Inbound:
 
     def say_gap_on(self, channels: Collection[bytes], silent_seconds: float) -> None:
         """Send a GAP to the listeners of these channels alone."""
-        self.hub.tell_listeners(channels, [self._gap(silent_seconds)])
+        heard_on = [part for channel in channels for part in (*self.hub.parts_of(channel), channel)]
+        self.hub.tell_listeners(heard_on, [self._gap(silent_seconds)])
 
     def _gap(self, silent_seconds: float) -> BusMessage:
         now = self.microseconds(), self.redis_microseconds()

@@ -65,7 +65,7 @@ def listens_on(language: Language, tenant: str, group_name: str, client_name: st
         addresses.group(tenant, group_name),
         addresses.client(tenant, client_name),
         addresses.broadcast(tenant),
-        addresses.platform,
+        addresses.platform_for(tenant),
     ]
     return [*channels, addresses.everyone_on_v2(tenant)] if language == "v2" else channels
 
@@ -78,7 +78,7 @@ def backend_listens_on(tenant: str, groups: Sequence[str], clients: Sequence[str
     """
     named = [addresses.group(tenant, group) for group in groups]
     named += [addresses.client(tenant, client) for client in clients]
-    return list(dict.fromkeys(named)) or [addresses.broadcast(tenant), addresses.platform]
+    return list(dict.fromkeys(named)) or [addresses.broadcast(tenant), addresses.platform_for(tenant)]
 
 
 def is_for(listener: Language, born_on: Language, msg_type: str) -> bool:

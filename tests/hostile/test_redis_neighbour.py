@@ -59,7 +59,7 @@ SHARED = {
     for name in ("tenants", "changes", "memory", "loss", "processes", "keys", *OF_HISTORIES)
 }
 CHANNELS = {"group", "client", "broadcast", "everyone_on_v2", "platform", "probe", "listening_process", "path"}
-NO_NAMES = {"tenant_of", "audience_of", "prefix", "kept_under", "kind_of"}
+NO_NAMES = {"tenant_of", "audience_of", "prefix", "kept_under", "kind_of", "platform_for"}
 
 
 def kept_of_rowdy(what: str) -> str:

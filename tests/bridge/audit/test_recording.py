@@ -24,7 +24,13 @@ def test_a_frame_is_a_line_and_its_second_copy_is_none() -> None:
     assert (recording.frames, recording.bytes, recording.folded) == (2, 28, 0)
 
 
-@pytest.mark.parametrize("other", [message(None), b"", b"garbage", b"garbage\n{}", b'{"a":1}\n\xff'])
+def test_a_message_that_is_in_a_history_is_recorded_like_any_other() -> None:
+    recording = Recording(10, 1_000)
+    numbered = b"1790000000000001\n" + message('{"msg": "hi"}')
+    assert [recording.line_of(numbered) for _ in range(2)] == [b'{"msg": "hi"}\n', None]
+
+
+@pytest.mark.parametrize("other", [message(None), b"", b"garbage", b"garbage\n{}", b"12x\n{}", b'{"a":1}\n\xff'])
 def test_what_is_no_v2_frame_is_not_recorded(other: bytes) -> None:
     assert Recording(10, 1_000).line_of(other) is None
 

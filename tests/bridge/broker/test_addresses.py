@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.broker.addresses import Addresses, number_in
+from bridge.broker.addresses import Addresses, number_in, said_on
 
 ADDRESSES = Addresses("aether")
 NAMES = st.text("abg:v2c_-", min_size=1, max_size=3).map(lambda name: name.replace(":", "-"))
@@ -134,6 +134,16 @@ def test_a_channel_tells_its_kind_its_tenant_and_what_its_history_is_kept_under(
     assert addresses.kind_of(channel) == kind
     assert addresses.tenant_of(channel) == ("" if kind == b"p" else tenant)
     assert addresses.kept_under(channel) == KINDS[kind](Addresses("staging"), tenant, other)
+
+
+@pytest.mark.parametrize("database", [0, 2])
+@given(NAMES)
+def test_what_a_tenant_hears_of_the_platforms_channel_is_said_on_that(database: int, tenant: str) -> None:
+    addresses = Addresses("staging", database)
+    heard = addresses.platform_for(tenant)
+    assert said_on(heard) == said_on(addresses.platform) == addresses.platform
+    assert (addresses.tenant_of(heard), addresses.kind_of(heard)) == (tenant, b"p")
+    assert addresses.kept_under(heard) == addresses.kept_under(addresses.platform)
 
 
 @given(st.integers(0, 10**20 - 1))

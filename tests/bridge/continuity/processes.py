@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from bridge.broker.addresses import Addresses
+from bridge.broker.addresses import Addresses, said_on
 from bridge.broker.history import HistoryOptions
 from bridge.broker.message import BusMessage, said
 from bridge.broker.part import Broker, BrokerOptions
@@ -75,12 +75,12 @@ class Process:
         return timestamp(self._sent_at)
 
     def publish(self, channels: Sequence[bytes], text: str, done: Callable[[Any], None], **more: Any) -> str:
-        """Say it; returns its `sent_at`."""
+        """Say it where these channels are heard; returns its `sent_at`."""
         sent_at = self.stamp()
         content: Any = {"msg_type": "msg", "target": "group", "msg": text, **more}
         message = said(content, "speaker", GROUP, sent_at)
         self.subscriber.expect(message.data, message)
-        self.broker.publish(channels, message.data, done)
+        self.broker.publish([*map(said_on, channels)], message.data, done)
         return sent_at
 
     async def say(self, channel: bytes, text: str) -> Any:
@@ -98,7 +98,7 @@ class Process:
     async def settled(self) -> None:
         """All that was said before has been handed on here."""
         answers = Answers()
-        self.continuity.handed_on.ask([self.addresses.broadcast(TENANT), self.addresses.platform], answers)
+        self.continuity.handed_on.ask([self.addresses.platform_for(TENANT)], answers)
         await answers.next()
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from bridge.broker.addresses import said_on
 from bridge.broker.arrivals import Arrivals
 from bridge.broker.watermarks import Watermarks
 from bridge.continuity.handed_on import HandedOn
@@ -17,7 +18,8 @@ from tests.bridge.continuity.processes import LINES
 from tests.bridge.messaging.test_deliveries import ADDRESSES, World
 
 GROUP, OWN, TENANT = ADDRESSES.group("acme", "g"), ADDRESSES.client("acme", "ann"), ADDRESSES.broadcast("acme")
-CHANNELS = (GROUP, OWN, TENANT, ADDRESSES.platform)
+BETA = ADDRESSES.group("beta", "other")
+CHANNELS = (GROUP, OWN, TENANT, ADDRESSES.platform_for("acme"))
 
 
 class Marks:
@@ -43,7 +45,7 @@ class Handing:
         self.handed_on = HandedOn(cast(Watermarks, self.marks), *parts)
         self.world.hub.join(Listener(LINES, self.blobs.append, CHANNELS, None, "g", "ann"))
         for channel in CHANNELS:
-            self.arrivals.begin(channel)
+            self.arrivals.begin(said_on(channel))
 
     def arrive(self, channel: bytes, *numbers: int) -> None:
         for number in numbers:
@@ -67,11 +69,11 @@ async def test_a_watermark_is_reached_at_once_where_nothing_waits(handing: Handi
     assert handing.reached == [7]
 
 
-@pytest.mark.parametrize("busy", ["acme", ""])
-async def test_what_has_arrived_and_waits_is_waited_for_in_each_queue(handing: Handing, busy: str) -> None:
-    handing.world.budget.tenant(busy).spend(0, 0, 50)
-    handing.arrive(GROUP if busy else ADDRESSES.platform, 5, 6)
-    assert handing.heard == 0 or not busy
+@pytest.mark.parametrize("channel", [GROUP, ADDRESSES.platform])
+async def test_what_has_arrived_and_waits_is_waited_for(handing: Handing, channel: bytes) -> None:
+    handing.world.budget.tenant("acme").spend(0, 0, 50)
+    handing.arrive(channel, 5, 6)
+    assert handing.heard == 0
     handing.handed_on.ask(CHANNELS, lambda number: handing.reached.append(number * 100 + handing.heard))
     handing.marks.asked[0](7)
     await until(lambda: handing.reached)
@@ -81,7 +83,7 @@ async def test_what_has_arrived_and_waits_is_waited_for_in_each_queue(handing: H
 async def test_what_waits_for_others_is_not_waited_for(handing: Handing) -> None:
     handing.world.overdraw(10_000)
     handing.arrive(GROUP, 5)
-    handing.handed_on.ask([ADDRESSES.broadcast("beta"), ADDRESSES.platform], handing.reached.append)
+    handing.handed_on.ask([ADDRESSES.broadcast("beta"), ADDRESSES.platform_for("beta")], handing.reached.append)
     handing.marks.asked[0](7)
     assert handing.reached == [7]
 
@@ -95,6 +97,7 @@ async def test_that_it_cannot_be_known_is_told(handing: Handing) -> None:
 async def test_the_positions_are_those_of_the_last_messages_or_of_the_watermark(handing: Handing) -> None:
     handing.arrive(GROUP, 5)
     handing.arrive(TENANT, 9)
+    handing.world.deliveries.flush()
     assert handing.handed_on.numbers(CHANNELS, 7) == [7, 7, 9, 7]
 
 
@@ -124,17 +127,17 @@ async def test_nobody_has_been_sent_what_others_have_not_when_a_watermark_is_tol
     monkeypatch.setattr("bridge.messaging.hub.SLICE_BYTES", 1)
     heard: list[list[bytes]] = [[] for _ in range(30)]
     for number, one in enumerate(heard):
-        channel = GROUP if number < 20 else ADDRESSES.platform
+        channel = GROUP if number < 20 else BETA
         handing.world.hub.join(Listener(LINES, one.append, [channel], None, "g", "ben"))
     handing.arrive(GROUP, 5, 6)
-    handing.arrive(ADDRESSES.platform, 7)
-    handing.handed_on.ask([ADDRESSES.platform], lambda _: handing.reached.append(sum(map(bool, heard[:20]))))
+    handing.arrive(BETA, 7)
+    handing.handed_on.ask([BETA], lambda _: handing.reached.append(sum(map(bool, heard[:20]))))
     looks: list[tuple[int, set[int]]] = []
 
     def look(_number: int) -> None:
         looks.append((handing.handed_on.numbers([GROUP], 0)[0], {len(one) for one in heard[:20]}))
 
-    handing.handed_on.ask(CHANNELS, look)
+    handing.handed_on.ask([GROUP, BETA], look)
     for reached in handing.marks.asked:
         reached(4)
     await until(lambda: looks and handing.reached)

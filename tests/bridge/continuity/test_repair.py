@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from redis.asyncio import Redis
 
-from bridge.broker.addresses import Addresses
+from bridge.broker.addresses import Addresses, said_on
 from bridge.broker.bus import Bus
 from bridge.broker.history import HistoryOptions
 from bridge.broker.incoming import Incoming
@@ -223,7 +223,7 @@ class Apart:
         await self.far.broker.redis.set(self.key(self.channels[1], ":expected"), 1)
         for client in (self.ann, self.ben):
             await client.come(self.near)
-        await until(lambda: all(map(self.near.subscriber.intake.arrivals.position, self.channels)))
+        await until(lambda: all(map(self.near.subscriber.intake.arrivals.position, map(said_on, self.channels))))
 
     def key(self, channel: bytes, what: str) -> str:
         """The name of what is kept of a channel."""

@@ -62,7 +62,7 @@ async def test_it_is_nobody_that_connects(process: Process) -> None:
 
 async def test_without_names_the_broadcasts_are_heard(process: Process) -> None:
     addresses = process.broker.addresses
-    assert backend(process).channels == [addresses.broadcast(TENANT), addresses.platform]
+    assert backend(process).channels == [addresses.broadcast(TENANT), addresses.platform_for(TENANT)]
 
 
 @pytest.mark.parametrize(("most", "code"), [(0, "overloaded"), (8, "going_away"), (8, "bus_down")])

@@ -160,20 +160,20 @@ async def test_between_batches_nobody_has_heard_what_others_have_not(monkeypatch
     world = World(0)
     heard = [list[bytes]() for _ in range(20)]
     for number, one in enumerate(heard):
-        channel = ADDRESSES.group("acme", "g") if number < 15 else ADDRESSES.platform
+        channel = ADDRESSES.group("acme" if number < 15 else "beta", "g")
         world.hub.join(Listener(Renderer(), one.append, [channel], None, "g", "ben"))
     heard_it = list[int]()
 
     def look() -> None:
         heard_it.append(sum(map(bool, heard[:15])))
 
-    world.deliveries.between_batches(["acme", "", "nobody"], look)
+    world.deliveries.between_batches(["acme", "beta", "nobody"], look)
     assert heard_it == [0]
     world.deliver("acme", 1)
     world.deliver("acme", 2)
-    world.deliveries.deliver(ADDRESSES.platform, [message(3)])
-    world.deliveries.after_all("", look)
-    world.deliveries.after_all("", lambda: world.deliveries.between_batches(["acme", ""], look))
+    world.deliver("beta", 3)
+    world.deliveries.after_all("beta", look)
+    world.deliveries.after_all("beta", lambda: world.deliveries.between_batches(["acme", "beta"], look))
     await until(lambda: len(heard_it) == 3)
     assert 0 < heard_it[1] < 15
     assert heard_it[2] == 15
@@ -186,12 +186,21 @@ async def test_what_nobody_listens_to_is_nobodys() -> None:
     assert world.budget.spent_by_tenant() == {}
 
 
-async def test_the_platforms_channel_belongs_to_no_tenant() -> None:
+async def test_what_is_said_to_everybody_waits_with_what_else_a_tenant_hears_and_not_for_other_tenants() -> None:
+    """Else it would overtake, and who had heard it last would seem to have heard everything before."""
     world = World()
-    world.overdraw(10_000)
-    world.hub.join(Listener(Renderer(), world.heard["beta"].append, [ADDRESSES.platform], None, "g", "ben"))
-    world.deliveries.deliver(ADDRESSES.platform, [message(3)])
-    assert world.numbers("beta") == [3]
+    for tenant, heard in world.heard.items():
+        world.hub.join(Listener(Renderer(), heard.append, [ADDRESSES.platform_for(tenant)], None, "g", "ben"))
+    world.overdraw()
+    world.deliver("acme", 1)
+    world.deliveries.deliver(ADDRESSES.platform, [message(2)])
+    world.deliver("acme", 3)
+    world.deliver("beta", 4)
+    await until(lambda: len(world.numbers("beta")) == 2)
+    assert (world.numbers("acme"), world.numbers("beta")) == ([], [2, 4])
+    await until(lambda: len(world.numbers("acme")) == 3)
+    assert world.numbers("acme") == [1, 2, 3]
+    assert "" not in world.budget.spent_by_tenant()
 
 
 async def test_many_hear_a_message_a_few_at_a_time_each_once_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
