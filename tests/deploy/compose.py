@@ -19,7 +19,7 @@ from tests.ports import free_port
 from tests.servers import PROJECT
 
 FILE = PROJECT / "deploy" / "compose.yaml"
-SECONDS = 120
+SECONDS = 600
 IMAGES = {
     "BUILD_BASE": ("BRIDGE_TEST_BUILD_BASE", "python:3.13"),
     "BASE": ("BRIDGE_TEST_BASE", "python:3.13-slim"),

@@ -18,7 +18,7 @@ from tests.end_to_end.clients import ANSWER_SECONDS, Client, client, eventually,
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
 from tests.end_to_end.socketio_clients import library_client
 
-pytestmark = pytest.mark.timeout(180)  # the first test waits for the image to be built
+pytestmark = pytest.mark.timeout(700)  # the first test waits for the image to be built
 
 CONFIG = (
     QUIET

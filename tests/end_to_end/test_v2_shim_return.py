@@ -174,9 +174,11 @@ def test_a_page_to_which_nobody_has_spoken_misses_nothing(bridge: StartBridge, v
     served = bridge(config=KEPT + CONFIG)
     page = blank(visitor, served)
     said(served, "before")
+    told: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: told.append(str(frame))))
     opened(page, served)
-    page.evaluate('() => socket.send(\'{"type":"ping"}\')')
-    until(page, "frames.length === 1")  # it comes after the bridge has told where the page stands
+    while not any('"cursor"' in frame for frame in told):
+        page.wait_for_timeout(10)  # in which its events are seen: the bridge has told where the page stands
     served.kill()
     until(page, "socket.readyState === 3")
     served.start()
