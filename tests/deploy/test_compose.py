@@ -27,7 +27,7 @@ CONFIG = (
     + key("boss", "*").replace("broadcast", "admin = true\nbroadcast")
 )
 COMPILERS = ("cc", "gcc", "g++", "clang", "tcc", "as", "ld", "make", "rustc", "cargo", "go")
-START_SECONDS = 40
+START_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
