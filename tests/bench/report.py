@@ -81,7 +81,7 @@ def _ratios(trials: Sequence[Trial]) -> str:
 
 
 def _particulars(trials: Sequence[Trial]) -> str:
-    head = "trial, messages/s, deliveries/s, p50 µs, p99 µs, errors, lost, server core, Redis core, client core"
+    head = "trial, messages/s, deliveries/s, p50 µs, p99 µs, errors, lost, server core, Redis core, client core, server µs, Redis µs"
     rows = [head.split(", ")]
     for trial in trials:
         if "failed" not in trial:
@@ -93,7 +93,13 @@ def _particular(trial: Trial) -> list[str]:
     counts = [f"{trial[key]:,.0f}" for key in ("messages_per_second", "deliveries_per_second", "p50_us", "p99_us")]
     faults = [str(trial["errors"]), str(trial["lost"])]
     shares = [f"{trial[key]:.0%}" for key in ("server_cpu", "redis_cpu", "client_cpu")]
-    return [f"{trial['server']} {trial['scenario']}", *counts, *faults, *shares]
+    each = [_microseconds_a_message(trial, core) for core in ("server_cpu", "redis_cpu")]
+    return [f"{trial['server']} {trial['scenario']}", *counts, *faults, *shares, *each]
+
+
+def _microseconds_a_message(trial: Trial, core: str) -> str:
+    messages = trial["messages_per_second"]
+    return f"{trial[core] / messages * 1e6:.1f}" if messages else "–"
 
 
 def _failures(trials: Sequence[Trial]) -> str:

@@ -53,6 +53,10 @@ def _bridge_without_records(place: Place) -> Launch:
     return _bridge_with(place, "v3", BRIDGE_RECORDS="false")
 
 
+def _bridge_without_history(place: Place) -> Launch:
+    return _bridge_with(place, "v3", BRIDGE_HISTORY_SECONDS="0")
+
+
 def _bridge_v2(place: Place) -> Launch:
     return _bridge_with(place, "raw", V2_PATH, BRIDGE_TENANTS=BY_GROUP)
 
@@ -85,6 +89,7 @@ def _usual_fastapi(place: Place) -> Launch:
 ALL: Mapping[str, Server] = {
     "bridge": Server("Aether Bridge", _bridge),
     "bridge-without-records": Server("Aether Bridge, no census and ledger", _bridge_without_records),
+    "bridge-without-history": Server("Aether Bridge, nothing kept for who comes back", _bridge_without_history),
     "bridge-v2": Server("Aether Bridge, V2", _bridge_v2),
     "bridge-v2-without-records": Server("Aether Bridge, V2, no census and ledger", _bridge_v2_without_records),
     "nats": Server("NATS server (Go) websocket", _nats),
