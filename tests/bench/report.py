@@ -81,8 +81,8 @@ def _ratios(trials: Sequence[Trial]) -> str:
 
 
 def _particulars(trials: Sequence[Trial]) -> str:
-    head = "trial, messages/s, deliveries/s, p50 µs, p99 µs, errors, lost, server core, Redis core, client core, server µs, Redis µs"
-    rows = [head.split(", ")]
+    heads = "messages/s, deliveries/s, p50 µs, p99 µs, errors, lost, server core, Redis core, client core"
+    rows = [["trial", *heads.split(", "), "server µs", "Redis µs"]]
     for trial in trials:
         if "failed" not in trial:
             rows.append(_particular(trial))
