@@ -235,7 +235,8 @@ async def test_a_step_that_closes_open_v2_sockets_wants_the_name_of_the_tenant(
     async with client(bridges[0], f"/ws/client/42?{query}") as stays, client(bridges[1], f"/ws/client/a?{query}"):
 
         async def are_counted() -> bool:
-            return (await http.put("/tenants/acme/stage", json={"stage": "v3"})).json().get("sockets") == 2
+            answer = await http.put("/tenants/acme/stage", json={"stage": "v3"})
+            return bool(answer.json().get("sockets") == 2)
 
         await eventually(are_counted, OBEYED_SECONDS)
         for order, sockets in (({"stage": "v3"}, 2), ({"stage": "drain", "share": 50}, 1)):
