@@ -2,13 +2,18 @@
 
 Before this step no resources are held for a client. A connection's resources are released when it is over, however it
 ends.
+
+Bounded: of one tenant `MOST_AT_ONCE` clients take this step at the same time; the next waits until one of them is
+through, in order of arrival. So where thousands come back at once, each is served quickly when its turn has come, and
+none takes so long that it gives up waiting for Redis.
 """
 
-from asyncio import Future
+from asyncio import Future, Semaphore
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
@@ -35,6 +40,7 @@ from bridge.sockets.service_unavailable import service_unavailable
 Guest = TypeVar("Guest", covariant=True)
 """The type that V2 or V3 has for an admitted client."""
 NewSession = Callable[[Outbox, Meter], Session]
+MOST_AT_ONCE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class Connector:
         self.continuity: Final = continuity
         self._record = record
         self.new_meter = new_meter
+        self._turns: Final = WeakValueDictionary[str, Semaphore]()
 
     async def connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
         """Subscribe, and return a connection that has not begun. Raises `Unavailable`.
@@ -92,6 +99,10 @@ class Connector:
         Its resources are released when its future `over` is done. A caller that does not begin the connection must
         call `lost` on it.
         """
+        async with self._turns.setdefault(client.place.tenant, Semaphore(MOST_AT_ONCE)):
+            return await self._connect(client, outbox, renderer, session)
+
+    async def _connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
         expected = self.continuity.departures.ask_whether_expected(client.place)
         channels = await self._take(client)
         give_back = partial(self._subscriptions.give_back, client.owner, client.place, channels)
