@@ -34,7 +34,7 @@ from bridge.messaging.meter import Meter
 from bridge.records.refused_clients import RefusedClient
 from bridge.records.rows import Visitor
 from bridge.sockets.outbox import Outbox
-from bridge.sockets.ports import wire_of
+from bridge.sockets.ports import when_gone, wire_of
 from bridge.sockets.service_unavailable import service_unavailable
 
 Guest = TypeVar("Guest", covariant=True)
@@ -100,6 +100,8 @@ class Connector:
         call `lost` on it.
         """
         async with self._turns.setdefault(client.place.tenant, Semaphore(MOST_AT_ONCE)):
+            if outbox.is_closed:  # who gave up, and perhaps waits again, must not cost those who wait behind it
+                raise Unavailable("overloaded", "The client has not waited for its turn.")
             return await self._connect(client, outbox, renderer, session)
 
     async def _connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
@@ -203,8 +205,10 @@ class AdmittedWebSocket(Generic[Guest]):
         wire = wire_of(self.websocket.scope)
         if wire is None:
             raise Denied(_other_server())
+        outbox = Outbox(wire)
+        when_gone(self.websocket.scope, outbox.end)
         try:
-            connection = await self.client.open(Outbox(wire), self.renderer, session)
+            connection = await self.client.open(outbox, self.renderer, session)
         except Unavailable as unavailable:
             raise Denied(service_unavailable(unavailable.code, unavailable.sentence)) from None
         try:
