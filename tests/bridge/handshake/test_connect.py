@@ -22,6 +22,7 @@ from bridge.messaging.renderers import V3Renderer
 from bridge.records.rows import Visitor
 from bridge.runtime.app import Application
 from bridge.sockets.outbox import Outbox
+from bridge.sockets.ports import WHEN_GONE
 from tests.bridge.broker.parts import ANSWER_SECONDS
 from tests.bridge.handshake.conftest import process_of
 from tests.bridge.handshake.servers import OtherServer, Server
@@ -195,3 +196,20 @@ async def test_of_many_who_come_at_once_some_are_served_at_a_time_and_each_in_it
         connection.lost()
     await asyncio.sleep(0)
     assert held.held == []
+
+
+async def test_who_is_gone_when_its_turn_has_come_costs_nothing(app: Application) -> None:
+    """Or who gives up and comes again would wait behind itself."""
+    held, outbox = Held(), Outbox(Server())
+    outbox.end()
+    with pytest.raises(Unavailable):
+        await connector(app, held).connect(client(), outbox, V3Renderer(), silent)
+    assert held.held == []
+
+
+async def test_a_handshake_whose_client_is_gone_is_given_up(app: Application) -> None:
+    server = Server()
+    server.extensions[WHEN_GONE] = lambda gone: gone()
+    await asyncio.wait_for(server.ask(app), ANSWER_SECONDS)
+    assert not server.attached.done()
+    assert process_of(app).records.counts.accepted == {}
