@@ -115,7 +115,6 @@ class Connector:
             give_back()
             raise
         self.continuity.departures.come_back(client.place)
-        connection.passage.withdraw = partial(self._subscriptions.withdraw, client.place, channels)
         connection.passage.leaving = partial(self._leave, client, tuple(channels), connection)
         connection.over.add_done_callback(lambda _over: give_back())
         return connection if returning is None else _returned(connection, returning, renderer)
@@ -154,9 +153,11 @@ class Connector:
         told = client.user_agent, client.identity.ends_at(now_seconds), client.address, client.identity.ticket
         info = ConnectionInfo(place, client.path_ids, visitor, now_seconds, *told)
         holder = self._budget.key(place.tenant, client.identity.key_name)
-        return Connection(
-            info, session(outbox, self.new_meter(place.tenant)), outbox, listener, self._connections, holder
-        )
+        new = session(outbox, self.new_meter(place.tenant))
+        connection = Connection(info, new, outbox, listener, self._connections, holder)
+        deafen = partial(self._connections.hub.leave, listener)
+        connection.passage.withdraw = partial(self._subscriptions.withdraw, place, channels, deafen)
+        return connection
 
 
 def _returned(connection: Connection, returning: Return, renderer: Renderer) -> Connection:
