@@ -20,6 +20,7 @@ from bridge.handshake.api_keys import ApiKeys
 from bridge.handshake.subscriptions import Subscriptions, Unavailable
 from bridge.handshake.tenant_limits import TenantLimits
 from bridge.runtime.app import Application
+from bridge.sockets.ports import nothing
 from tests.bridge.broker.parts import ANSWER_SECONDS, until
 from tests.bridge.handshake.conftest import process_of
 from tests.bridge.population import ADDRESSES
@@ -133,7 +134,7 @@ async def test_who_withdraws_is_called_when_redis_has_confirmed_and_the_rest_is_
     channels = await subscriptions.take(OWNER, ANN, "v3")
     own, before = ADDRESSES.client(ANN.tenant, ANN.client), process.broker.subscriber.channels
     done = asyncio.Event()
-    subscriptions.withdraw(ANN, channels, list, is_expected=False, then=lambda _cursor: done.set())
+    subscriptions.withdraw(ANN, channels, nothing, is_expected=False, then=lambda _cursor: done.set())
     assert not done.is_set()
     await asyncio.wait_for(done.wait(), ANSWER_SECONDS)
     assert (own in channels, process.broker.subscriber.channels) == (False, before - 1)
@@ -143,7 +144,7 @@ async def test_who_withdraws_is_called_when_redis_has_confirmed_and_the_rest_is_
 async def test_who_withdraws_does_not_wait_for_a_redis_that_does_not_answer() -> None:
     subscriptions, done = subscriptions_of(cast(Mute, NeverLeft()), limits()), asyncio.Event()
     own = ADDRESSES.client(ANN.tenant, ANN.client)
-    subscriptions.withdraw(ANN, [own], list, is_expected=False, then=lambda _cursor: done.set())
+    subscriptions.withdraw(ANN, [own], nothing, is_expected=False, then=lambda _cursor: done.set())
     await asyncio.wait_for(done.wait(), ANSWER_SECONDS)
 
 
