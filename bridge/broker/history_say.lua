@@ -2,7 +2,8 @@
 -- number and a newline.
 -- KEYS     1 the last number, 2 since when there is a history; then for each message: what its history is kept under,
 --          and the same for the wide channel (the first again if there is none)
--- ARGV     1 how many seconds a history is kept, 2 how many messages, 3 whether wide channels have a history (1 or 0);
+-- ARGV     1 how many seconds a history is kept, 2 how many messages, 3 whether wide channels have a history (1 or 0:
+--          then none is told to be whole there);
 --          then for each message: how it is kept, its channel, the wide channel (may be empty), the message. How:
 --          `all`, `heard` (only if somebody heard it, or who should have is expected back), `none` (no history is told
 --          to be whole over it)
@@ -30,7 +31,11 @@ for i = 4, #ARGV, 4 do
     leave_out(key, text, seconds)
   end
   if wide ~= '' then
-    if ARGV[3] == '1' then foreign = foreign + keep(wide_key, text, message, seconds, most) end
+    if ARGV[3] == '1' then
+      foreign = foreign + keep(wide_key, text, message, seconds, most)
+    else
+      leave_out(wide_key, text, seconds)
+    end
     heard = heard + redis.call('PUBLISH', wide, numbered)
   end
   replies[#replies + 1] = heard

@@ -31,6 +31,8 @@ class Departures:
         self._handed_on = handed_on
         self._seconds: Final = options.seconds
         self.is_on: Final = options.seconds > 0
+        self.keeps_all: Final = options.seconds > 0 and options.direct
+        """Whether everything is kept that is said to an expected client, also to it alone."""
         self.replays_on_v2: Final = options.seconds > 0 and options.v2
         """Whether a V2 client that returns under its id hears what it missed."""
 

@@ -29,7 +29,7 @@ from bridge.system.metrics import counter, counters
 from bridge.system.part import Part, Task
 from v3.messages import timestamp
 
-READ_SECONDS: Final = 2.0
+READ_SECONDS: Final = 5.0
 """So long a client that comes back waits for its history; then it is told that it must fetch anew."""
 AGAIN_SECONDS: Final = 0.05
 

@@ -2,13 +2,18 @@
 
 Before this step no resources are held for a client. A connection's resources are released when it is over, however it
 ends.
+
+Bounded: of one tenant `MOST_AT_ONCE` clients take this step at the same time; the next waits until one of them is
+through, in order of arrival. So where thousands come back at once, each is served quickly when its turn has come, and
+none takes so long that it gives up waiting for Redis.
 """
 
-from asyncio import Future
+from asyncio import Future, Semaphore
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
@@ -29,12 +34,13 @@ from bridge.messaging.meter import Meter
 from bridge.records.refused_clients import RefusedClient
 from bridge.records.rows import Visitor
 from bridge.sockets.outbox import Outbox
-from bridge.sockets.ports import wire_of
+from bridge.sockets.ports import when_gone, wire_of
 from bridge.sockets.service_unavailable import service_unavailable
 
 Guest = TypeVar("Guest", covariant=True)
 """The type that V2 or V3 has for an admitted client."""
 NewSession = Callable[[Outbox, Meter], Session]
+MOST_AT_ONCE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class Connector:
         self.continuity: Final = continuity
         self._record = record
         self.new_meter = new_meter
+        self._turns: Final = WeakValueDictionary[str, Semaphore]()
 
     async def connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
         """Subscribe, and return a connection that has not begun. Raises `Unavailable`.
@@ -92,6 +99,12 @@ class Connector:
         Its resources are released when its future `over` is done. A caller that does not begin the connection must
         call `lost` on it.
         """
+        async with self._turns.setdefault(client.place.tenant, Semaphore(MOST_AT_ONCE)):
+            if outbox.is_closed:  # who gave up, and perhaps waits again, must not cost those who wait behind it
+                raise Unavailable("overloaded", "The client has not waited for its turn.")
+            return await self._connect(client, outbox, renderer, session)
+
+    async def _connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
         expected = self.continuity.departures.ask_whether_expected(client.place)
         channels = await self._take(client)
         give_back = partial(self._subscriptions.give_back, client.owner, client.place, channels)
@@ -102,7 +115,6 @@ class Connector:
             give_back()
             raise
         self.continuity.departures.come_back(client.place)
-        connection.passage.withdraw = partial(self._subscriptions.withdraw, client.place, channels)
         connection.passage.leaving = partial(self._leave, client, tuple(channels), connection)
         connection.over.add_done_callback(lambda _over: give_back())
         return connection if returning is None else _returned(connection, returning, renderer)
@@ -141,9 +153,11 @@ class Connector:
         told = client.user_agent, client.identity.ends_at(now_seconds), client.address, client.identity.ticket
         info = ConnectionInfo(place, client.path_ids, visitor, now_seconds, *told)
         holder = self._budget.key(place.tenant, client.identity.key_name)
-        return Connection(
-            info, session(outbox, self.new_meter(place.tenant)), outbox, listener, self._connections, holder
-        )
+        new = session(outbox, self.new_meter(place.tenant))
+        connection = Connection(info, new, outbox, listener, self._connections, holder)
+        deafen = partial(self._connections.hub.leave, listener)
+        connection.passage.withdraw = partial(self._subscriptions.withdraw, place, channels, deafen)
+        return connection
 
 
 def _returned(connection: Connection, returning: Return, renderer: Renderer) -> Connection:
@@ -192,8 +206,10 @@ class AdmittedWebSocket(Generic[Guest]):
         wire = wire_of(self.websocket.scope)
         if wire is None:
             raise Denied(_other_server())
+        outbox = Outbox(wire)
+        when_gone(self.websocket.scope, outbox.end)
         try:
-            connection = await self.client.open(Outbox(wire), self.renderer, session)
+            connection = await self.client.open(outbox, self.renderer, session)
         except Unavailable as unavailable:
             raise Denied(service_unavailable(unavailable.code, unavailable.sentence)) from None
         try:

@@ -90,11 +90,20 @@ class Subscriptions:
                 self._presence.leave(place)
             raise
 
-    def withdraw(self, place: Place, channels: list[bytes], is_expected: bool, then: Withdrawn) -> None:  # noqa: FBT001
+    def withdraw(
+        self,
+        place: Place,
+        channels: list[bytes],
+        deafen: Callable[[], None],
+        is_expected: bool,  # noqa: FBT001
+        then: Withdrawn,
+    ) -> None:
         """Unsubscribe from what is said to this client alone, then call `then`: it is about to be sent away.
 
         What is said to it before has been delivered by then; what is said later is kept if it is expected back, else
-        refused as `not_connected`. `channels`, which `give_back` will get, is shortened.
+        refused as `not_connected`. `channels`, which `give_back` will get, is shortened. `deafen` ends what the client
+        hears. If all is kept that comes first: who hears something that was said later than what it has missed to it
+        alone would come back with that, and never hear the other.
         """
         own, everything = self._addresses.client(place.tenant, place.client), tuple(channels)
 
@@ -103,6 +112,9 @@ class Subscriptions:
                 return
             channels.remove(own)
             part = partial(self._part, place, everything, watermark) if is_expected else _without_cursor
+            if is_expected and self._departures.keeps_all:
+                part = partial(_call_with, self._departures.part(place, everything, watermark))
+                deafen()
             _call_when_done(self._subscriber.leave(own), partial(part, then))
 
         if is_expected:
@@ -133,6 +145,10 @@ class Subscriptions:
 
 def _without_cursor(then: Withdrawn) -> None:
     then(None)
+
+
+def _call_with(cursor: str | None, then: Withdrawn) -> None:
+    then(cursor)
 
 
 def _call_when_done(future: "asyncio.Future[None]", call: Callable[[], None]) -> None:

@@ -65,7 +65,7 @@ class Process:
         self.handshakes: Final = Handshakes(settings, places, budget, *rooms)
         self.v2: Final = V2(settings, self.broker, self.tenants, self.records, self.messaging, self.handshakes)  # V2
         self.parts: Final[list[Part]] = [
-            Upkeep(connections, lambda: self.records.reports.turns.is_any_made),
+            Upkeep(sockets.strangers, lambda: self.records.reports.turns.is_any_made),
             sockets,
             budget,
             self.broker,

@@ -11,7 +11,7 @@ from bridge.system.part import Part, Task
 
 
 class Upkeep(Part):
-    """The upkeep of one process. `connected`: the open connections. `has_much_in_hand`: see `Housekeeping`."""
+    """The upkeep of one process. `connected`: the open sockets. `has_much_in_hand`: see `Housekeeping`."""
 
     def __init__(self, connected: Sized, has_much_in_hand: Callable[[], bool]) -> None:
         self._housekeeping = Housekeeping(connected, has_much_in_hand)

@@ -85,10 +85,14 @@ class Strangers:
         self._most_strangers = most_strangers
         self._most_per_address = most_per_address
 
+    def __len__(self) -> int:
+        """The number of all sockets."""
+        return len(self._holders)
+
     @property
     def strangers(self) -> int:
         """The number of unauthenticated sockets."""
-        return len(self._holders) - len(self._vouched_for)
+        return len(self) - len(self._vouched_for)
 
     @property
     def vouched_for(self) -> int:
@@ -143,7 +147,7 @@ class Strangers:
         """Abort one socket if there are too many, after an unauthenticated one of this network was added."""
         if len(self._waiting[holder]) > self._most_per_address:
             self._end_first_of(holder, "address")
-        elif len(self._holders) > self.most or self.strangers > self._most_strangers:
+        elif len(self) > self.most or self.strangers > self._most_strangers:
             self._end_first_of(next(iter(self._holding[self._most_held])), "all")
 
     def _end_first_of(self, holder: Network, reason: str) -> None:

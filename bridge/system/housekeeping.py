@@ -2,7 +2,8 @@
 
 After a wave of connections Python keeps small objects for reuse, scattered over the memory: empty tuples and handles in
 free lists, names in the method cache. Each of them keeps a whole page in use. They are dropped first. Tuples are
-dropped only by a full garbage collection. That takes long while many clients are connected, and is left out then.
+dropped only by a full garbage collection. That takes long while many sockets are open, and is left out then: nobody
+whose client comes back, with all others of a bridge that has ended, may wait for it.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ LOOK_SECONDS: Final = 5.0
 MUCH_BYTES: Final = 2 * 1024 * 1024
 """Memory is returned when the process uses so much more than its least use so far."""
 FEW_CONNECTED: Final = 100
-"""A full garbage collection runs only while no more clients than this are connected."""
+"""A full garbage collection runs only while no more sockets than this are open."""
 MOST_KEPT: Final = 255  # objects in one free list; uvloop keeps 250
 
 
@@ -27,7 +28,7 @@ class Housekeeping:
     """The memory checks of one process, for as long as it runs."""
 
     def __init__(self, connected: Sized, has_much_in_hand: Callable[[], bool] = bool) -> None:
-        """`connected`: the open connections.
+        """`connected`: the open sockets, those of clients that are still in their handshake, too.
 
         `has_much_in_hand` tells whether there are many objects now, so that a full garbage collection would take long.
         """

@@ -1,4 +1,4 @@
-"""What the tests of the deployment may ask for: nginx, and bridges behind it."""
+"""What the tests of the deployment may ask for: nginx, bridges behind it, and pages of a browser."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import pytest
 
 from tests.deploy.certificate import Certificate
 from tests.deploy.nginx import AS_SHIPPED, Nginx
+from tests.end_to_end.conftest import browser, site, visitor
 from tests.machine import nginx_program
 from tests.servers import BridgeProcess
+
+__all__ = ["browser", "site", "visitor"]  # fixtures, too
 
 
 class StartNginx(Protocol):

@@ -31,6 +31,12 @@ WITHOUT_SINCE: Final = """window.WebSocket = class extends WebSocket {
   }
 };"""
 """So a bridge of before hears it, and so a client of before says it."""
+LAST_SOCKET: Final = """window.WebSocket = class extends WebSocket {
+  constructor(address) {
+    super(address);
+    window.socket = this;
+  }
+};"""
 
 
 def said(served: BridgeProcess, *texts: str) -> None:
@@ -105,6 +111,31 @@ def test_a_bridge_that_restarts_loses_nothing(bridge: StartBridge, visitor: Visi
         assert counter.texts == ["while away 1", "while away 2"]
     assert ann.evaluate(NUMBERS) == counter.numbers
     assert counts(ann) == {"resumed": [True] * 2, "gaps": 0}
+
+
+@TRANSPORTS
+def test_what_is_said_once_the_bridge_goes_away_waits_for_the_next(
+    bridge: StartBridge, visitor: Visitor, transport: str
+) -> None:
+    served = bridge("--socketio", config=QUIET)
+    ann = connected(visitor, served.url, transports=[transport])
+    ann.evaluate("""() => client.on("error", ({ payload }) => {
+      if (payload.code === "going_away") window.answer = client.say("goodbye");
+    })""")
+    assert served.terminate() == 0
+    served.start()
+    until(ann, "heard.msg.some(({ msg }) => msg === 'goodbye')")
+    assert (ann.evaluate("answer"), texts(ann), ann.evaluate("heard.dropped")) == ("queued", ["goodbye"], [])
+
+
+def test_what_is_said_while_the_browser_closes_waits_for_the_next_connection(
+    bridge: StartBridge, visitor: Visitor
+) -> None:
+    """The browser takes it, and says nothing: neither to the bridge, nor to the page."""
+    ann = connected(visitor, bridge(config=QUIET).url, (LAST_SOCKET,))
+    ann.evaluate("() => { socket.close(); client.say('one'); client.say('two'); }")
+    until(ann, "heard.msg.length === 2")
+    assert (texts(ann), ann.evaluate("heard.dropped")) == (["one", "two"], [])
 
 
 @TRANSPORTS

@@ -181,6 +181,7 @@ class TestOnTheWideChannel:
         async with keeping(redis_url, prefix, HistoryOptions(seconds=60, v2=bool(v2))) as process:
             await process.say("one", process.group, process.wide)
             assert await process.texts(process.wide) == ["one"][:v2]
+            assert bool((await process.read(process.wide)).unkept) is not bool(v2)  # or who missed it is not told
             assert await process.texts(process.group) == ["one"]
 
     async def test_what_is_said_there_to_one_client_is_kept_though_the_client_does_not_hear_it(

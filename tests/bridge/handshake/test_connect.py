@@ -14,7 +14,7 @@ import pytest
 from bridge.broker.presence import Place
 from bridge.budget.rate import Rate
 from bridge.handshake.authentication import Identity
-from bridge.handshake.connect import ClientInfo, Connector
+from bridge.handshake.connect import MOST_AT_ONCE, ClientInfo, Connector
 from bridge.handshake.subscriptions import Subscriptions, Unavailable
 from bridge.handshake.tokens import LEEWAY_SECONDS
 from bridge.messaging.meter import Meter
@@ -22,6 +22,7 @@ from bridge.messaging.renderers import V3Renderer
 from bridge.records.rows import Visitor
 from bridge.runtime.app import Application
 from bridge.sockets.outbox import Outbox
+from bridge.sockets.ports import WHEN_GONE
 from tests.bridge.broker.parts import ANSWER_SECONDS
 from tests.bridge.handshake.conftest import process_of
 from tests.bridge.handshake.servers import OtherServer, Server
@@ -113,10 +114,10 @@ def connector(app: Application, held: Held) -> Connector:
     )
 
 
-def client(expires_at: float | None = None) -> ClientInfo:
-    place = Place("default", GROUP, CLIENT, "v3")
+def client(expires_at: float | None = None, tenant: str = "default") -> ClientInfo:
+    place = Place(tenant, GROUP, CLIENT, "v3")
     visitor = Visitor("v3", "v3", CLIENT, GROUP)
-    return ClientInfo(Identity("default", expires_at=expires_at), "", place, (GROUP, CLIENT), visitor, "test")
+    return ClientInfo(Identity(tenant, expires_at=expires_at), "", place, (GROUP, CLIENT), visitor, "test")
 
 
 def silent(_outbox: Outbox, _meter: Meter) -> Any:
@@ -167,3 +168,48 @@ async def test_a_client_that_is_not_served_now_is_counted_by_its_tenant(app: App
     with pytest.raises(Unavailable):
         await connector(app, Full()).connect(client(), Outbox(Server()), V3Renderer(), silent)
     assert process_of(app).records.counts.refusals == {("default", "v3", "overloaded"): 1}
+
+
+async def test_of_many_who_come_at_once_some_are_served_at_a_time_and_each_in_its_turn(app: Application) -> None:
+    """Or each would take as long as all of them together, and give up; other tenants do not wait for them."""
+
+    class Slow(Held):
+        async def take(self, _owner: object, place: Place, _language: str) -> list[bytes]:
+            self.held.append(place)
+            await go_on.wait()
+            return CHANNELS
+
+        def give_back(self, _owner: object, place: Place, _channels: list[bytes]) -> None:
+            self.held.remove(place)
+
+    go_on, held = asyncio.Event(), Slow()
+    made = connector(app, held)
+    many = [client() for _ in range(MOST_AT_ONCE + 10)]
+    coming = [
+        asyncio.create_task(made.connect(one, Outbox(Server()), V3Renderer(), silent))
+        for one in (*many, client(tenant="other"))
+    ]
+    await asyncio.sleep(0)
+    assert held.held == [*(one.place for one in many[:MOST_AT_ONCE]), client(tenant="other").place]
+    go_on.set()
+    for connection in await asyncio.gather(*coming):
+        connection.lost()
+    await asyncio.sleep(0)
+    assert held.held == []
+
+
+async def test_who_is_gone_when_its_turn_has_come_costs_nothing(app: Application) -> None:
+    """Or who gives up and comes again would wait behind itself."""
+    held, outbox = Held(), Outbox(Server())
+    outbox.end()
+    with pytest.raises(Unavailable):
+        await connector(app, held).connect(client(), outbox, V3Renderer(), silent)
+    assert held.held == []
+
+
+async def test_a_handshake_whose_client_is_gone_is_given_up(app: Application) -> None:
+    server = Server()
+    server.extensions[WHEN_GONE] = lambda gone: gone()
+    await asyncio.wait_for(server.ask(app), ANSWER_SECONDS)
+    assert not server.attached.done()
+    assert process_of(app).records.counts.accepted == {}

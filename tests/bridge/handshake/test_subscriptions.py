@@ -20,6 +20,7 @@ from bridge.handshake.api_keys import ApiKeys
 from bridge.handshake.subscriptions import Subscriptions, Unavailable
 from bridge.handshake.tenant_limits import TenantLimits
 from bridge.runtime.app import Application
+from bridge.sockets.ports import nothing
 from tests.bridge.broker.parts import ANSWER_SECONDS, until
 from tests.bridge.handshake.conftest import process_of
 from tests.bridge.population import ADDRESSES
@@ -133,7 +134,7 @@ async def test_who_withdraws_is_called_when_redis_has_confirmed_and_the_rest_is_
     channels = await subscriptions.take(OWNER, ANN, "v3")
     own, before = ADDRESSES.client(ANN.tenant, ANN.client), process.broker.subscriber.channels
     done = asyncio.Event()
-    subscriptions.withdraw(ANN, channels, is_expected=False, then=lambda _cursor: done.set())
+    subscriptions.withdraw(ANN, channels, nothing, is_expected=False, then=lambda _cursor: done.set())
     assert not done.is_set()
     await asyncio.wait_for(done.wait(), ANSWER_SECONDS)
     assert (own in channels, process.broker.subscriber.channels) == (False, before - 1)
@@ -143,5 +144,29 @@ async def test_who_withdraws_is_called_when_redis_has_confirmed_and_the_rest_is_
 async def test_who_withdraws_does_not_wait_for_a_redis_that_does_not_answer() -> None:
     subscriptions, done = subscriptions_of(cast(Mute, NeverLeft()), limits()), asyncio.Event()
     own = ADDRESSES.client(ANN.tenant, ANN.client)
-    subscriptions.withdraw(ANN, [own], is_expected=False, then=lambda _cursor: done.set())
+    subscriptions.withdraw(ANN, [own], nothing, is_expected=False, then=lambda _cursor: done.set())
     await asyncio.wait_for(done.wait(), ANSWER_SECONDS)
+
+
+@pytest.mark.parametrize("direct", [1, 0])
+async def test_who_is_expected_hears_nothing_more_before_what_is_said_to_it_alone_passes_it_by(
+    redis_url: str, prefix: str, direct: int
+) -> None:
+    """Or it would come back with what it heard later. Where that is not kept it hears what it can."""
+    app = Application(Settings(prefix=prefix, history_direct=bool(direct)), redis_url)
+    async with app.router.lifespan_context(app):
+        broker, departures = process_of(app).broker, process_of(app).continuity.departures
+        subscriptions = Subscriptions(limits(), broker.subscriber, broker.presence, broker.addresses, departures)
+        channels = await subscriptions.take(OWNER, ANN, "v3")
+        before, done = broker.subscriber.channels, asyncio.Event()
+        told = list[int]()
+        subscriptions.withdraw(
+            ANN,
+            channels,
+            lambda: told.append(broker.subscriber.channels),
+            is_expected=True,
+            then=lambda _cursor: done.set(),
+        )
+        await asyncio.wait_for(done.wait(), ANSWER_SECONDS)
+        assert told == [before][:direct]
+        subscriptions.give_back(OWNER, ANN, channels)

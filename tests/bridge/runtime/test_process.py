@@ -6,6 +6,7 @@ What else becomes of a Redis that fails is in `tests/end_to_end/test_faults.py`.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from structlog.testing import capture_logs
 from bridge.broker.addresses import Addresses
 from bridge.config.settings import Settings
 from bridge.runtime.app import Application
+from bridge.system import allocator
+from bridge.system.housekeeping import FEW_CONNECTED, MUCH_BYTES, Housekeeping
 from bridge.system.part import Part, Task
 from tests.bridge.assembled import assembled, started
 from tests.bridge.broker.parts import ANSWER_SECONDS, until_true
@@ -39,6 +42,24 @@ CONFIG = (
     + key("clerk", "acme")
     + key("boss", "*").replace("broadcast", "admin = true\nbroadcast")
 )
+
+
+async def test_while_many_are_in_their_handshakes_the_garbage_is_left_alone(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come back at once when another bridge has ended, and none of them is connected yet."""
+    app, collected = Application(Settings(prefix=prefix), redis_url), list[bool]()
+    async with app.router.lifespan_context(app):
+        (housekeeping,) = process_of(app).parts[0].tasks()
+        assert isinstance(housekeeping, Housekeeping)
+        for number in range(FEW_CONNECTED + 1):
+            app.sockets.strangers.came(Server(), f"203.0.113.{number}")
+        monkeypatch.setattr(gc, "collect", lambda: collected.append(True))
+        monkeypatch.setattr(allocator, "resident_bytes", iter([0, MUCH_BYTES + 1]).__next__)
+        housekeeping._least_bytes = 0
+        await housekeeping.look()
+        await housekeeping.look()
+    assert collected == []
 
 
 class Asked:

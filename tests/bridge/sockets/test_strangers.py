@@ -34,7 +34,7 @@ def aborted(sockets: list[Socket]) -> list[int]:
 def test_where_there_is_room_nobody_goes() -> None:
     strangers = Strangers(10, 10, 10)
     assert aborted(come(strangers, ATTACKER, 10)) == []
-    assert strangers.strangers == 10
+    assert (strangers.strangers, len(strangers)) == (10, 10)
 
 
 def test_the_one_that_has_waited_longest_goes_of_the_address_that_holds_most() -> None:

@@ -14,6 +14,7 @@ import { Waiting } from "./waiting.js";
 const LONGEST_PROBE_SECONDS = 10;
 const AGAIN_MILLISECONDS = 1000; // after a refusal
 const NEWS_OF_BRIDGE = ["ERROR", "GAP", "RESUMED"];
+const CALLS_BACK = ["going_away", "token_expired"]; // and closes
 const CURSOR_QUESTION = JSON.stringify({ msg_type: "heartbeat", target: "echo", payload: { cursor: true } });
 
 export function connect(options) {
@@ -221,6 +222,7 @@ export class AetherClient extends Speaker {
 
   #refused({ code, refused, retry_after_ms }) {
     if (code === "going_away") this.#retryAfter = retry_after_ms;
+    if (CALLS_BACK.includes(code)) this.#speech.hold();
     if (code === "rate_limited") {
       this.#asked.refuseAll(code); // a heartbeat may be among what was refused
       this.#speech.slowDown();

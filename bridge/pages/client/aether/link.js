@@ -4,6 +4,7 @@ const CREDENTIALS = ["api_key", "jwt", "x_account_id"];
 const PATH = /^(.*)\/v3\/ws\/group\/([^/]+)\/client\/([^/]+)$/;
 const OWN_MACHINE = /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/;
 const ABNORMAL = 1006;
+const OPEN = 1;
 
 // The V3 address for these options. `url` may be all of it, or where the bridge is; `host` is enough, or nothing.
 export function addressOf(options) {
@@ -47,9 +48,10 @@ function credentialsOf(options, query) {
   return Object.fromEntries(found.filter(([, value]) => typeof value === "string" && value !== ""));
 }
 
-// `events` = {linked(), heard(message), ended({code, reason})}.
+// `events` = {linked(), heard(message), ended({code, reason, unsent})}.
 export class SocketLink {
   #socket;
+  #unsent = []; // a browser drops without a word what is said to a socket that closes
   #late;
   #end;
   #isLeft = false;
@@ -61,7 +63,7 @@ export class SocketLink {
     this.#late = setTimeout(() => this.#abandon(`not open in ${milliseconds / 1000} s`), milliseconds);
     this.#hasEnded.then((end) => {
       clearTimeout(this.#late);
-      events.ended(end);
+      events.ended({ code: end.code, reason: end.reason, unsent: this.#unsent });
     });
     socket.addEventListener("open", () => {
       clearTimeout(this.#late);
@@ -74,7 +76,8 @@ export class SocketLink {
   }
 
   send(text) {
-    this.#socket.send(text);
+    if (this.#socket.readyState === OPEN) this.#socket.send(text);
+    else this.#unsent.push(text);
   }
 
   // Whether all that was said has arrived: who answers a close has read what came before it, and has refused nothing.

@@ -12,6 +12,7 @@ export class Speech {
   #onTheirWay = []; // {text}: handed to the link, and not confirmed
   #charactersOnTheirWay = 0;
   #link = null;
+  #isHeld = false;
   #isAsking = false;
   #aside;
   #turn;
@@ -47,6 +48,7 @@ export class Speech {
 
   begin(link) {
     this.#link = link;
+    this.#isHeld = false;
     this.#speak();
   }
 
@@ -62,9 +64,14 @@ export class Speech {
     this.#dropUnconfirmed(this.#taken());
   }
 
+  // The link ends in a moment: what is said from now on waits for the next.
+  hold() {
+    this.#isHeld = true;
+  }
+
   // Nothing is said after this: of what waits, as much as the bridge takes at once is handed on.
   hurry() {
-    if (!this.#link) return;
+    if (!this.#link || this.#isHeld) return;
     for (const text of this.#waiting.splice(0, Math.max(0, this.#pace.mostAtTheEnd))) this.#hand(text);
   }
 
@@ -97,7 +104,7 @@ export class Speech {
 
   #speak() {
     clearTimeout(this.#turn);
-    while (this.#link && (this.#aside || this.#waiting.length) && !this.#isFull(1)) {
+    while (this.#link && !this.#isHeld && (this.#aside || this.#waiting.length) && !this.#isFull(1)) {
       const pause = this.#pace.pause(performance.now());
       if (pause > 0) {
         this.#turn = setTimeout(() => this.#speak(), pause);
