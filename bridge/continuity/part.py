@@ -74,6 +74,7 @@ class Continuity(Part):
         redis, message = (broker.bus, broker.addresses), broker.subscriber.message
         self.tails: Final = Tails(*redis, hub, message, options.messages)
         broker.subscriber.lost.add(self.tails.lose)
+        broker.subscriber.renumbered.add(self.tails.lose)
         broker.subscriber.ended.add(self.tails.end)
         inbound.deliveries.leaving_out.add(self.tails.end)
         say_gap, seconds = inbound.say_gap_on, options.seconds
@@ -86,6 +87,7 @@ class Continuity(Part):
     def _repair_links_of(self, subscriber: Subscriber) -> None:
         subscriber.outage.repair = self.repair
         subscriber.confirmed.add(self.repair.look_soon)
+        subscriber.renumbered.add(self.repair.look_soon)
         subscriber.outage.whole.add(self.repair.look)
 
     async def resume(self, since: str, channels: Sequence[bytes], language: Language) -> Return:

@@ -79,7 +79,7 @@ class Repair:
     def _reached(self, asked: int, watermark: int) -> None:
         if watermark:
             self._arrivals.reach(watermark, asked)
-            self._intake.caught_up(watermark)
+            self._intake.caught_up(asked)
 
     def begin(self, done: Callable[[Repaired], None]) -> None:
         """Look for what was said after the positions of the channels, and call `done` once."""
@@ -117,7 +117,7 @@ class _Finding:
         self._done: Callable[[Repaired], None] | None = done
         self._unread = set(positions)
         self._unproven: set[bytes] = set()
-        self._read_at: dict[bytes, int] = {}
+        self._read_at: list[int] = []
         self._found: list[tuple[int, bytes, BusMessage]] = []
         self._bytes = 0
         self.timer: asyncio.TimerHandle | None = None
@@ -141,7 +141,7 @@ class _Finding:
         kept, position = kept_in(reply, self._message), self.positions[channel]
         self._bytes += sum(message.size_bytes for _, message in kept.messages)
         if position and kept.is_whole_since(position, self._seconds) and self._bytes <= MOST_BYTES:
-            self._read_at[channel] = kept.read_at
+            self._read_at.append(kept.read_at)
             self._found += [(number, channel, message) for number, message in kept.after(position)]
         else:
             self._unproven.add(channel)
@@ -153,9 +153,9 @@ class _Finding:
             return
         if self.timer is not None:
             self.timer.cancel()
-        until = min(self._read_at.values(), default=0)
+        until = min(self._read_at, default=0)
         batches = Batches(self._addresses.kind_of)
         for number, channel, message in sorted(self._found, key=lambda found: found[:2]):
             if number <= until:
                 batches.add(channel, message)
-        done(Repaired(batches.all, dict.fromkeys(self._read_at, until), self._unproven | self._unread))
+        done(Repaired(batches.all, self._unproven | self._unread))

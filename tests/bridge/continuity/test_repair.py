@@ -91,7 +91,6 @@ async def test_what_is_found_is_in_the_order_of_the_numbers(repairing: Repairing
     repairing.answer(1, 10, 3)
     (found,) = repairing.found
     assert batches(found) == [(GROUP, [1]), (TENANT, [2]), (OWN, [3]), (GROUP, [4])]
-    assert found.read_until == dict.fromkeys((GROUP, OWN, TENANT), NOW + 10)
     assert not found.unproven
 
 
@@ -103,7 +102,7 @@ async def test_what_was_said_after_the_first_was_read_is_left_to_the_link(repair
     repairing.answer(2, 30)
     (found,) = repairing.found
     assert batches(found) == [(GROUP, [1]), (OWN, [2])]
-    assert found.read_until == dict.fromkeys((GROUP, OWN, TENANT), NOW + 10)
+    assert not found.unproven
 
 
 @pytest.mark.parametrize(
@@ -118,7 +117,7 @@ async def test_a_history_that_is_not_whole_is_not_taken_and_the_others_are(
     repairing.answer(2, 10, 3)
     (found,) = repairing.found
     assert batches(found) == [(GROUP, [1]), (TENANT, [3])]
-    assert (set(found.unproven), set(found.read_until)) == ({OWN}, {GROUP, TENANT})
+    assert found.unproven == {OWN}
 
 
 @pytest.mark.parametrize("reply", [None, ValueError("WRONGTYPE")])
@@ -175,7 +174,7 @@ async def test_where_nothing_is_subscribed_nothing_was_missed(repairing: Repairi
     for channel in (GROUP, OWN, TENANT):
         repairing.intake.arrivals.end(channel)
     repairing.begin()
-    assert repairing.found == [Repaired([], {}, set())]
+    assert repairing.found == [Repaired([], set())]
 
 
 async def test_a_channel_that_was_subscribed_gets_a_position_soon_with_others(
