@@ -17,7 +17,7 @@ from typing import Any, Final
 PINGS: Final = 2
 """What was there when the first was answered is answered before the second."""
 PONG: Final = b"+PONG\r\n"
-LOOKS: Final = 0.3
+LOOKS: Final = 0.1
 """How often it is looked whether something has arrived while there is something to do."""
 
 

@@ -8,7 +8,7 @@ the other language; and messages are said all the while. Where nothing went wron
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from hashlib import sha1
@@ -16,14 +16,13 @@ from itertools import count
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from bridge.broker import history, watermarks
 from bridge.broker.history import HistoryOptions
 from bridge.broker.link import pack
-from bridge.records.rows import Language
 from tests.bridge.broker.parts import running
 from tests.bridge.continuity.processes import GROUP, TENANT, Process
 from tests.bridge.continuity.visitors import NAMES, Events, Said, Visitor
@@ -37,11 +36,7 @@ pytestmark = [
     pytest.mark.timeout(1200),  # as many examples as `make fuzz` wants
     pytest.mark.no_cover,  # each line is covered by what is tried once
 ]
-law = settings(
-    settings.get_profile(settings.get_current_profile_name()),
-    stateful_step_count=30,
-    suppress_health_check=[*HealthCheck],
-)
+profile = settings.get_profile(settings.get_current_profile_name())
 
 PATIENCE_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 0.05
@@ -54,8 +49,15 @@ OPTIONS: Final = (
     HistoryOptions(seconds=60, most_bytes=30_000, v2=True),
     HistoryOptions(seconds=60, direct=False),
 )
+STEPS: Final = 30
+EXAMPLES: Final = 10
+"""Of each test: so many Hypothesis makes from nothing, and further ones mostly from those."""
 PROCESSES, CLIENTS = st.integers(0, 1), st.integers(0, 2)
+WAYS: Final = "by itself", "by itself", "v3", "v2", "as new"
+Words = tuple[int, str, int]
+"""Which process says something, where, and of what size."""
 CHANNELS = st.sampled_from(("group", "group and wide", "elsewhere and wide", "tenant", "everybody", *NAMES))
+SAID = st.lists(st.tuples(PROCESSES, CHANNELS, st.sampled_from((1, 1, 1, 4_000))), max_size=4)
 
 AHEAD: Final = "seconds-ahead"
 TIME_OF_REDIS: Final = f"{{redis.call('TIME')[1] + (redis.call('GET', '{AHEAD}') or 0), redis.call('TIME')[2]}}"
@@ -75,9 +77,72 @@ class ProcessOnALoop(Process):
         return EPOCH + round(asyncio.get_running_loop().time() * SECOND) + self.ahead_microseconds
 
 
+async def lose_the_ear(world: World, process: int) -> None:
+    world.processes[process].subscriber.end_link()
+
+
+async def lose_the_mouth(world: World, process: int) -> None:
+    world.processes[process].bus.leave("a test")
+
+
+async def lose_both_links(world: World, process: int) -> None:
+    world.proxies[process].reset()
+
+
+async def cut_off(world: World, process: int) -> None:
+    """The process has no Redis until it is joined again."""
+    world.proxies[process].swallow()
+    world.proxies[process].reset()
+
+
+async def hold_up(world: World, process: int) -> None:
+    """What Redis says to it stays on its way until it is joined again."""
+    world.proxies[process].down.hold()
+
+
+async def end_trouble(world: World, process: int) -> None:
+    join_again(world.proxies[process])
+
+
+def join_again(proxy: Proxy) -> None:
+    if proxy.up.swallows:
+        proxy.up.swallows = proxy.down.swallows = False
+        proxy.reset()
+    proxy.down.let_go()
+
+
+async def lose_everything(world: World, _process: int) -> None:
+    ahead = world.server.execute("GET", AHEAD)
+    world.server.execute("FLUSHALL")
+    world.server.execute("SET", AHEAD, ahead or 0)
+
+
+async def forget_scripts(world: World, _process: int) -> None:
+    world.server.execute("SCRIPT", "FLUSH")
+
+
+async def set_the_clock_of_redis(seconds: int, world: World, _process: int) -> None:
+    """Forwards it is as if so much time had passed: what Redis keeps for a while may be over."""
+    world.server.execute("EVAL", SET_CLOCK, 0, seconds)
+
+
+async def die(world: World, process: int) -> None:
+    await world.die(process)
+
+
+TROUBLES: Final[dict[str, Callable[[World, int], Coroutine[Any, Any, None]]]] = {
+    trouble.__name__: trouble
+    for trouble in (
+        *(lose_the_ear, lose_the_mouth, lose_both_links, cut_off, hold_up, end_trouble),
+        *(lose_everything, forget_scripts, die),
+    )
+} | {f"{seconds} s": partial(set_the_clock_of_redis, seconds) for seconds in (-49 * 3600, -3600, -2, 2, 20, 50, 3600)}
+
+
 class World(RuleBasedStateMachine):
     """All that may happen."""
 
+    options = HistoryOptions(seconds=60, v2=True)
     server: RedisServer
     loop: SkippingLoop
     prefixes: Iterator[int] = count()
@@ -98,11 +163,11 @@ class World(RuleBasedStateMachine):
 
         self.loop.run_until_complete(in_time())
 
-    @initialize(options=st.sampled_from(OPTIONS), chance=st.integers(0, 255))
-    def begin(self, options: HistoryOptions, chance: int) -> None:
+    @initialize(chance=st.integers(0, 255))
+    def begin(self, chance: int) -> None:
         self.server.execute("FLUSHALL")
         self.loop.begin_anew(chance)
-        self.prefix, self.events = f"law-{next(self.prefixes)}", Events(options)
+        self.prefix, self.events = f"law-{next(self.prefixes)}", Events(self.options)
         self.visitors = [Visitor(name, "v2" if name == "vic" else "v3", self.events) for name in NAMES]
         self._do(self._begin())
 
@@ -112,6 +177,8 @@ class World(RuleBasedStateMachine):
             self.lives.append(AsyncExitStack())
             self.processes.append(await self._live(number))
         await self._until_whole()
+        for number, visitor in enumerate(self.visitors):
+            await visitor.come(number % 2, self.processes[number % 2], as_new=True)
 
     async def _live(self, number: int) -> Process:
         process = ProcessOnALoop(self.proxies[number].url, self.prefix, self.events.options)
@@ -134,13 +201,12 @@ class World(RuleBasedStateMachine):
             "everybody": [addresses.platform],
         }.get(where) or [addresses.client(TENANT, where)]
 
-    @rule(process=PROCESSES, said=st.lists(CHANNELS, min_size=1, max_size=6), size=st.sampled_from((1, 1, 1, 4_000)))
-    def say(self, process: int, said: list[str], size: int) -> None:
+    def _say(self, said: Sequence[Words]) -> None:
         """In one turn of the loop; nobody waits for the answers."""
-        self._do(self._say(process, said, size))
+        self._do(self._all_said(said))
 
-    async def _say(self, process: int, said: list[str], size: int) -> None:
-        for where in said:
+    async def _all_said(self, said: Sequence[Words]) -> None:
+        for process, where, size in said:
             one = Said(f"{next(self.texts)}".ljust(size), self._channels(where), process, self.events.now())
             self.events.said[one.text] = one
             group = "elsewhere" if where == "elsewhere and wide" else GROUP
@@ -153,134 +219,40 @@ class World(RuleBasedStateMachine):
     def _answered(self, one: Said, reply: Any) -> None:
         one.answered, one.heard_by = self.events.now(), reply
 
-    @rule(seconds=st.sampled_from((0.0, 0.0, 0.002, 0.02, 0.1, 1.0, 6.0)))
-    def wait(self, seconds: float) -> None:
-        self._do(asyncio.sleep(seconds))
+    @rule(said=SAID, visitor=CLIENTS, process=PROCESSES, how=st.sampled_from(WAYS))
+    def come_or_go(self, said: Sequence[Words], visitor: int, process: int, how: str) -> None:
+        """By itself, or sent away: then it will come back in the one language or the other."""
+        self._say(said)
+        self._do(self._come_or_go(self.visitors[visitor], process, how))
 
-    @rule(visitor=CLIENTS, process=PROCESSES, as_new=st.integers(0, 5))
-    def come(self, visitor: int, process: int, as_new: int) -> None:
-        if not self.visitors[visitor].is_in:
-            self._do(self.visitors[visitor].come(process, self.processes[process], as_new=as_new == 1))
+    async def _come_or_go(self, visitor: Visitor, process: int, how: str) -> None:
+        home = self.processes[visitor.home]
+        if not visitor.is_in:
+            await visitor.come(process, self.processes[process], as_new=how == "as new")
+        elif how in ("v2", "v3"):
+            visitor.send_away(home, "v2" if how == "v2" else "v3")
+        else:
+            visitor.go(home)
 
-    @rule(visitor=CLIENTS)
-    def go(self, visitor: int) -> None:
-        self._do(self._go(self.visitors[visitor]))
-
-    async def _go(self, visitor: Visitor) -> None:
-        if visitor.is_in:
-            visitor.go(self.processes[visitor.home])
-
-    @rule(visitor=CLIENTS, becomes=st.sampled_from(("v3", "v2")))
-    def send_away(self, visitor: int, becomes: Language) -> None:
-        self._do(self._send_away(self.visitors[visitor], becomes))
-
-    async def _send_away(self, visitor: Visitor, becomes: Language) -> None:
-        if visitor.is_in and not visitor.is_leaving:
-            visitor.send_away(self.processes[visitor.home], becomes)
-
-    @rule(visitor=CLIENTS)
-    def ask_for_a_cursor(self, visitor: int) -> None:
+    @rule(said=SAID, visitor=CLIENTS)
+    def ask_for_a_cursor(self, said: Sequence[Words], visitor: int) -> None:
         """As with a heartbeat; the answer may come later, or when it has gone."""
+        self._say(said)
         self._do(self._ask(self.visitors[visitor]))
 
     async def _ask(self, visitor: Visitor) -> None:
-        if not visitor.is_in or visitor.client.language != "v3":
-            return
-        process, connection, asked = self.processes[visitor.home], visitor.client.connection, self.events.now()
+        if visitor.is_in:
+            visitor.ask(self.processes[visitor.home])
 
-        def take(cursor: str | None) -> None:
-            if visitor.client.connection is connection:
-                visitor.keep(cursor, asked)
-
-        process.continuity.cursor(visitor.client.channels(process), take)
-
-    @rule(process=PROCESSES, which=st.sampled_from(("ear", "mouth", "both")))
-    def lose_links(self, process: int, which: str) -> None:
-        self.events.trouble()
-        self._do(self._lose(process, which))
-
-    async def _lose(self, process: int, which: str) -> None:
-        one = self.processes[process]
-        if which == "both":
-            self.proxies[process].reset()
-        if which == "ear":
-            one.subscriber.end_link()
-        if which == "mouth":
-            one.bus.leave("a test")
-
-    @rule(process=PROCESSES)
-    def cut_off(self, process: int) -> None:
-        """The process has no Redis until it is joined again."""
-        self.events.trouble()
-        self.proxies[process].swallow()
-        self.proxies[process].reset()
-
-    @rule(process=PROCESSES)
-    def hold_up(self, process: int) -> None:
-        """What Redis says to it stays on its way until it is joined again."""
-        self.events.trouble()
-        self.proxies[process].down.hold()
-
-    @rule(process=PROCESSES)
-    def join_again(self, process: int) -> None:
-        proxy = self.proxies[process]
-        if proxy.up.swallows:
-            proxy.up.swallows = proxy.down.swallows = False
-            proxy.reset()
-        proxy.down.let_go()
-
-    @rule(process=PROCESSES)
-    def die(self, process: int) -> None:
-        """And be started anew. Nobody is told of what it has said and was not answered."""
-        self.events.trouble()
-        self._do(self._die(process))
-
-    async def _die(self, process: int) -> None:
-        await self.lives[process].aclose()
-        for visitor in self.visitors:
-            if visitor.is_in and visitor.home == process:
-                visitor.lose()
-        for one in self.events.said.values():
-            if one.speaker == process and not one.answered:
-                self._answered(one, None)
-        self.processes[process] = await self._live(process)
-
-    @rule(where=CHANNELS, left=st.integers(0, 3))
-    def trim(self, where: str, left: int) -> None:
-        self.events.trouble()
-        for channel in self._channels(where):
-            name = self.processes[0].addresses.kept_under(channel).decode() + ":history"
-            self.server.execute("XTRIM", name, "MAXLEN", left)
-
-    @rule()
-    def lose_everything(self) -> None:
-        self.events.trouble()
-        ahead = self.server.execute("GET", AHEAD)
-        self.server.execute("FLUSHALL")
-        self.server.execute("SET", AHEAD, ahead or 0)
-
-    @rule()
-    def forget_scripts(self) -> None:
-        self.server.execute("SCRIPT", "FLUSH")
-
-    @rule(seconds=st.sampled_from((-49 * 3600, -3600, -2, 2, 20, 50, 3600)))
-    def set_the_clock_of_redis(self, seconds: int) -> None:
-        """Forwards it is as if so much time had passed: what Redis keeps for a while may be over."""
-        self.events.trouble()
-        self.server.execute("EVAL", SET_CLOCK, 0, seconds)
-
-    @rule(process=PROCESSES, microseconds=st.sampled_from((-HOUR, -2 * SECOND, 0, 2 * SECOND, HOUR)))
-    def set_the_clock_of_a_process(self, process: int, microseconds: int) -> None:
-        self.processes[process].ahead_microseconds = microseconds + process
-
-    @precondition(lambda self: self.processes)
-    @rule()
-    def settle(self) -> None:
-        self._do(self._settle())
+    @rule(said=SAID, seconds=st.sampled_from((0.0, 0.002, 0.02, 0.1, 1.0, 6.0, None, None)))
+    def wait(self, said: Sequence[Words], seconds: float | None) -> None:
+        """So long, or until all is well again."""
+        self._say(said)
+        self._do(self._settle() if seconds is None else asyncio.sleep(seconds))
 
     async def _settle(self) -> None:
-        for process in range(2):
-            self.join_again(process)
+        for proxy in self.proxies:
+            join_again(proxy)
         await self._until_whole()
         while not all(one.answered for one in self.events.said.values()):
             await asyncio.sleep(LOOK_SECONDS)
@@ -291,6 +263,34 @@ class World(RuleBasedStateMachine):
             if visitor.is_in:
                 visitor.check(now)
         self.events.calm()
+
+    @rule(said=SAID, what=st.sampled_from(sorted(TROUBLES)), process=PROCESSES)
+    def go_wrong(self, said: Sequence[Words], what: str, process: int) -> None:
+        self._say(said)
+        self.events.trouble()
+        self._do(TROUBLES[what](self, process))
+
+    @rule(where=CHANNELS, left=st.integers(0, 3))
+    def trim(self, where: str, left: int) -> None:
+        self.events.trouble()
+        for channel in self._channels(where):
+            name = self.processes[0].addresses.kept_under(channel).decode() + ":history"
+            self.server.execute("XTRIM", name, "MAXLEN", left)
+
+    @rule(process=PROCESSES, microseconds=st.sampled_from((-HOUR, -2 * SECOND, 0, 2 * SECOND, HOUR)))
+    def set_the_clock_of_a_process(self, process: int, microseconds: int) -> None:
+        self.processes[process].ahead_microseconds = microseconds + process
+
+    async def die(self, process: int) -> None:
+        """A process dies, and is started anew. Nobody is told of what it has said and was not answered."""
+        await self.lives[process].aclose()
+        for visitor in self.visitors:
+            if visitor.is_in and visitor.home == process:
+                visitor.lose()
+        for one in self.events.said.values():
+            if one.speaker == process and not one.answered:
+                self._answered(one, None)
+        self.processes[process] = await self._live(process)
 
     def teardown(self) -> None:
         try:
@@ -307,15 +307,16 @@ class World(RuleBasedStateMachine):
     async def _end(self) -> None:
         await self._settle()
         for number, visitor in enumerate(self.visitors):
-            if visitor.since or visitor.is_in:
-                await self._go(visitor)
+            if visitor.is_in:
+                visitor.go(self.processes[visitor.home])
+            if visitor.since:
                 await visitor.come(number % 2, self.processes[number % 2], as_new=False)
         await self._settle()
 
 
 @pytest.fixture
-def world(redis_server: StartRedis, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[World]]:
-    """A world with a Redis whose clock can be set."""
+def redis_with_a_clock(redis_server: StartRedis, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A Redis whose clock can be set, and the loop on which worlds are."""
     for script in (history.SAY, history.BEGIN, history.READ):
         source = script.source.replace("redis.call('TIME')", TIME_OF_REDIS)
         monkeypatch.setattr(script, "source", source)
@@ -323,9 +324,24 @@ def world(redis_server: StartRedis, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(watermarks, "_TIME", pack("EVAL", f"return {TIME_OF_REDIS}", 0))
     World.server = redis_server()
     World.loop = SkippingLoop(World.server.port)
-    yield World
+    yield
     World.loop.close()
 
 
-def test_whatever_happens_no_loss_is_unannounced_and_nothing_is_heard_twice(world: type[World]) -> None:
-    run_state_machine_as_test(world, settings=law)  # type: ignore[no-untyped-call]
+def hold(number: int, phases: Sequence[Phase] = tuple(Phase)) -> None:
+    """Let some worlds go on; those of another number are others."""
+    world = type(f"World{number}", (World,), {"options": OPTIONS[number % len(OPTIONS)]})
+    few = settings(
+        profile,
+        max_examples=EXAMPLES,
+        stateful_step_count=STEPS,
+        suppress_health_check=[*HealthCheck],
+        phases=phases,
+    )
+    run_state_machine_as_test(world, settings=few)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.usefixtures("redis_with_a_clock")
+@pytest.mark.parametrize("number", range(profile.max_examples // EXAMPLES))
+def test_whatever_happens_no_loss_is_unannounced_and_nothing_is_heard_twice(number: int) -> None:
+    hold(number)

@@ -158,6 +158,7 @@ class Visitor:
     def end(self) -> None:
         """Its connection is over."""
         self.client.go()
+        self._channels.clear()
         self.is_in = self.is_leaving = False
 
     def lose(self) -> None:
@@ -167,8 +168,21 @@ class Visitor:
         self.client.forget()
         self.is_in = self.is_leaving = False
 
+    def ask(self, process: Process) -> None:
+        """It asks for a cursor, and keeps it if it is still there when the answer comes. V2 has no word for that."""
+        connection, asked = self.client.connection, self.events.now()
+
+        def take(cursor: str | None) -> None:
+            if self.client.connection is connection:
+                self.keep(cursor, asked)
+
+        if self.client.language == "v3":
+            process.continuity.cursor(self.client.channels(process), take)
+
     def send_away(self, process: Process, becomes: Language) -> None:
         """The bridge sends it away and expects it back, perhaps in the other language."""
+        if self.is_leaving:
+            return
         self.is_leaving = True
         connection, channels = self.client.connection, self._channels
         departures = process.continuity.departures
