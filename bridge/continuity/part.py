@@ -77,8 +77,7 @@ class Continuity(Part):
         broker.subscriber.renumbered.add(self.tails.lose)
         broker.subscriber.ended.add(self.tails.end)
         inbound.deliveries.leaving_out.add(self.tails.end)
-        say_gap, seconds = inbound.say_gap_on, options.seconds
-        self.repair: Final = Repair(*redis, intake, self.watermarks, message, say_gap, seconds)
+        self.repair: Final = Repair(*redis, intake, self.watermarks, message, inbound.say_gap_on, options)
         if options.seconds:
             self._repair_links_of(broker.subscriber)
         self.canary: Final = _canary(broker, inbound)

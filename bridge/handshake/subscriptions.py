@@ -102,7 +102,7 @@ class Subscriptions:
             if own not in channels:  # it has gone by itself meanwhile
                 return
             channels.remove(own)
-            part = partial(self._part, place, everything, watermark) if is_expected else _without_cursor
+            part = partial(self._part, place, everything, channels, watermark) if is_expected else _without_cursor
             _call_when_done(self._subscriber.leave(own), partial(part, then))
 
         if is_expected:
@@ -110,9 +110,14 @@ class Subscriptions:
         else:
             leave(0)
 
-    def _part(self, place: Place, channels: tuple[bytes, ...], watermark: int, then: Withdrawn) -> None:
-        part = _once_in_time(lambda number: then(self._departures.part(place, channels, number)))
-        self._departures.between_batches(channels, partial(part, watermark))
+    def _part(
+        self, place: Place, everything: tuple[bytes, ...], channels: list[bytes], watermark: int, then: Withdrawn
+    ) -> None:
+        """Note up to where it has heard everything, unless it has gone by itself: then that is not known any more."""
+        part = _once_in_time(
+            lambda number: then(self._departures.part(place, everything, number) if channels else None)
+        )
+        self._departures.between_batches(everything, partial(part, watermark))
 
     def give_back(self, owner: Owner, place: Place, channels: list[bytes]) -> None:
         """Release what `take` took."""

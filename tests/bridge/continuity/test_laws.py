@@ -123,6 +123,7 @@ async def forget_scripts(world: World, _process: int) -> None:
 
 async def set_the_clock_of_redis(seconds: int, world: World, _process: int) -> None:
     """Forwards it is as if so much time had passed: what Redis keeps for a while may be over."""
+    world.events.trouble(is_lasting=seconds < 0)
     world.server.execute("EVAL", SET_CLOCK, 0, seconds)
 
 

@@ -53,17 +53,19 @@ class Events:
     said: dict[str, Said] = field(default_factory=dict)
     troubled: int = 0
     is_calm: bool = True
+    is_lasting: bool = False
+    """Whether what went wrong lasts: Redis keeps nothing for good, or for hours, while its clock is behind its numbers."""
     needless: list[str] = field(default_factory=list)
     """Who was told that it may have missed something, though nothing went wrong."""
 
     def now(self) -> int:
         return next(self.moments)
 
-    def trouble(self) -> None:
-        self.troubled, self.is_calm = self.now(), False
+    def trouble(self, *, is_lasting: bool = False) -> None:
+        self.troubled, self.is_calm, self.is_lasting = self.now(), False, self.is_lasting or is_lasting
 
     def calm(self) -> None:
-        if not self.is_calm:
+        if not self.is_calm and not self.is_lasting:
             self.troubled, self.is_calm = self.now(), True
 
     @property
