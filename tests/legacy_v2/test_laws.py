@@ -1,4 +1,4 @@
-"""Whatever a V2 client sends, and whatever becomes of it, in any order: each frame is said as it is, or refused, once."""
+"""Whatever a V2 client sends, in any order, and whatever becomes of it: each frame is said as it is, or refused."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Connection(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.outside.closed)
     @rule(text=TEXTS, has_receipt=st.booleans())
-    def say(self, text: str, has_receipt: bool) -> None:
+    def say(self, text: str, has_receipt: bool) -> None:  # noqa: FBT001
         outside, fate = self.outside, Fate() if has_receipt else None
         said, sent, touched = len(outside.said), len(outside.sent), outside.touched
         self.session.receive(text, fate)

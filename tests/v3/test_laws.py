@@ -1,7 +1,7 @@
-"""Whatever a V3 client sends, and whatever becomes of it, in any order: each message has one fate, and one alone.
+"""Whatever a V3 client sends, in any order, and whatever becomes of it: each message has one fate, and one alone.
 
-Clocks jump, answers of Redis come late, in another order or not at all; the client floods, its tenant's stage flips, and
-its connection ends, while answers are still on their way.
+Clocks jump; answers of Redis come late, in another order or not at all; the client floods, its tenant's stage flips,
+and its connection ends while answers are still on their way.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -125,13 +126,13 @@ class Connection(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.outside.closed)
     @rule(text=texts(), has_receipt=st.booleans())
-    def say(self, text: str, has_receipt: bool) -> None:
+    def say(self, text: str, has_receipt: bool) -> None:  # noqa: FBT001
         """It is said, or comes back, or is refused, or its answer is awaited: one of these."""
         fate, (said, sent, waiting) = Fate(has_receipt), self._counts()
         tallied = len(self.outside.tallied)
         self.session.receive(text, fate if has_receipt else None)
         now_said, now_sent, now_waiting = (
-            after - before for after, before in zip(self._counts(), (said, sent, waiting))
+            after - before for after, before in zip(self._counts(), (said, sent, waiting), strict=True)
         )
         is_refused = len(self.outside.tallied) - tallied
         comes_back = now_sent - (is_refused if not has_receipt else 0)
@@ -149,7 +150,7 @@ class Connection(RuleBasedStateMachine):
 
     @precondition(lambda self: self.outside.waiting)
     @rule(data=st.data(), is_good=st.booleans())
-    def answer(self, data: st.DataObject, is_good: bool) -> None:
+    def answer(self, data: st.DataObject, is_good: bool) -> None:  # noqa: FBT001
         """Redis answers; also when the connection has ended."""
         self.outside.waiting.pop(data.draw(st.integers(0, len(self.outside.waiting) - 1)))(is_good)
 
@@ -171,7 +172,7 @@ class Connection(RuleBasedStateMachine):
 
     @invariant()
     def times_only_increase(self) -> None:
-        assert all(before < after for before, after in zip(self.outside.stamps, self.outside.stamps[1:]))
+        assert all(before < after for before, after in pairwise(self.outside.stamps))
 
     @invariant()
     def only_a_flood_or_the_bridge_ends_it_and_once(self) -> None:

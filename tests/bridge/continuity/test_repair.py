@@ -123,7 +123,7 @@ async def test_a_history_that_is_not_whole_is_not_taken_and_the_others_are(
 
 @pytest.mark.usefixtures("anyio_backend")
 @pytest.mark.parametrize("v2", [True, False])
-async def test_what_all_v2_connections_hear_is_proven_only_where_it_is_kept(v2: bool) -> None:
+async def test_what_all_v2_connections_hear_is_proven_only_where_it_is_kept(v2: bool) -> None:  # noqa: FBT001
     repairing = Repairing(HistoryOptions(seconds=60, v2=v2))
     repairing.intake.arrivals.begin(WIDE)
     repairing.intake.arrivals.reach(NOW, repairing.intake.arrivals.ask())

@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from bridge.broker.addresses import number_in
 from bridge.broker.history import HistoryOptions
 from bridge.broker.presence import Place
+from bridge.continuity.part import Return
 from bridge.continuity.positions import OWN, UNKNOWN
 from bridge.handshake.subscriptions import SUBSCRIPTION_SECONDS, Subscriptions
 from bridge.records.rows import Language
@@ -46,7 +47,7 @@ class Said:
 
 @dataclass
 class Events:
-    """What has happened. `troubled`: when something last went wrong; `is_calm`: whether all is well again since then."""
+    """What has happened. `troubled`: when something last went wrong; `is_calm`: whether all is well again since."""
 
     options: HistoryOptions
     moments: count[int] = field(default_factory=lambda: count(1))
@@ -54,7 +55,7 @@ class Events:
     troubled: int = 0
     is_calm: bool = True
     is_lasting: bool = False
-    """Whether what went wrong lasts: Redis keeps nothing for good, or for hours, while its clock is behind its numbers."""
+    """Whether what went wrong lasts: while its clock is behind its numbers Redis keeps nothing for good."""
     needless: list[str] = field(default_factory=list)
     """Who was told that it may have missed something, though nothing went wrong."""
 
@@ -112,7 +113,7 @@ class Visitor:
                 self.keep(line["payload"]["cursor"], self._begun)
 
     def keep(self, since: str | None, moment: int = 1) -> None:
-        """It will come back with this, and knows where it was at that moment: at the latest when all began, if unsaid."""
+        """It will come back with this, which it was at that moment; if unsaid, when all began or later."""
         if since is not None:
             self.since, self.since_moment = since, moment
 
@@ -139,10 +140,12 @@ class Visitor:
             process.subscriber.release(channels)
             return
         number = number_in(expected.result() if expected.done() else None)
+        returning: Return | None = None
         if self.since:
             returning = await process.continuity.resume(self.since, channels, self.client.language)
         else:
-            returning = None if number is None else await process.continuity.welcome(number, channels[OWN])
+            if number is not None:
+                returning = await process.continuity.welcome(number, channels[OWN])
             self.told = self.events.now()
             self.told_own = self.told_own if number is not None else self.told
         departures.come_back(self.place)
@@ -200,7 +203,7 @@ class Visitor:
             self.end()
             self.client.language = becomes
 
-        part.withdraw(self.place, channels, True, away)  # noqa: FBT003
+        part.withdraw(self.place, channels, True, away)
 
     def check(self, moment: int) -> None:
         """Of what was surely said by then it has heard everything, or was told of it; nothing twice, and in order."""
@@ -230,7 +233,7 @@ class _Lines(list[dict[str, Any]]):
         super().__init__()
         self._visitor = visitor
 
-    def __iadd__(self, lines: Any) -> _Lines:  # type: ignore[override,misc]
+    def __iadd__(self, lines: Any) -> Self:  # type: ignore[override,misc]
         for line in lines:
             self._visitor.note(line)
         return self

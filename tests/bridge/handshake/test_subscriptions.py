@@ -142,7 +142,10 @@ async def test_who_withdraws_is_called_when_redis_has_confirmed_and_the_rest_is_
 
 @pytest.mark.parametrize(("has_gone", "told"), [(False, 1), (True, 0)])
 async def test_what_a_client_has_heard_that_goes_while_it_withdraws_is_not_known(
-    app: Application, monkeypatch: pytest.MonkeyPatch, has_gone: bool, told: int
+    app: Application,
+    monkeypatch: pytest.MonkeyPatch,
+    has_gone: bool,  # noqa: FBT001
+    told: int,
 ) -> None:
     """It has no listener any more whose position that would be: what it has heard would be told again."""
     process = process_of(app)
