@@ -31,7 +31,6 @@ class Said:
     channels: Sequence[bytes]
     speaker: int
     said: int
-    sent_at: str = ""
     answered: int = 0
     heard_by: int | None = None
 
@@ -119,8 +118,7 @@ class Visitor:
 
     def _knows_where_it_was(self) -> bool:
         """Whether nothing went wrong since it knew where it was, so that everything must be there."""
-        is_named_once = sum(one.sent_at == self.since for one in self.events.said.values()) < 2
-        is_known = self.since not in ("", UNKNOWN) and is_named_once
+        is_known = self.since not in ("", UNKNOWN)
         return self.events.is_calm and self.events.has_room and is_known and self.since_moment > self.events.troubled
 
     def may_say_since(self) -> bool:
