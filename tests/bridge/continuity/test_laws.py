@@ -79,7 +79,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 class ProcessOnALoop(Process):
-    """A process whose clock is that of the loop, which hardly moves: but no two messages have the same time, as in life."""
+    """A process whose clock is that of the loop, which hardly moves; yet no two messages have the same time."""
 
     stamps: ClassVar[set[str]] = set()
 
