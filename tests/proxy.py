@@ -165,6 +165,8 @@ class StoppingProxy:
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
+        self.swallows = False
+        """Whether what comes from the server is lost."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._may_go_on: list[threading.Event] = []
@@ -221,7 +223,8 @@ class StoppingProxy:
                 data = source.recv(READ_BYTES)
                 if not data:
                     break
-                target.sendall(data)
+                if may_go_on is not None or not self.swallows:
+                    target.sendall(data)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
 

@@ -14,8 +14,9 @@ class Arrivals:
         self._numbers: dict[bytes, int] = {}
         self._young: dict[bytes, int] = {}
         """Channel -> how many watermarks had been asked for when it was subscribed; until a later one is there."""
-        self._asked = 0
-        self._watermark = 0
+        self.asked = 0
+        """How many watermarks have been asked for."""
+        self._watermark = self._void_until = 0
         self._last: tuple[bytes, int] | None = None
 
     def __iter__(self) -> Iterator[bytes]:
@@ -25,7 +26,7 @@ class Arrivals:
         """A channel was subscribed, perhaps again."""
         if channel not in self._numbers:
             self._numbers[channel] = 0
-            self._young[channel] = self._asked
+            self._young[channel] = self.asked
 
     def end(self, channel: bytes) -> None:
         """A channel is not wanted any more."""
@@ -44,20 +45,28 @@ class Arrivals:
         number = self._numbers.get(canary, 0)
         return [*heard, (canary, number)] if number else heard
 
+    def forget(self) -> None:
+        """Redis has begun its numbers anew: nothing is known any more."""
+        self._numbers = dict.fromkeys(self._numbers, 0)
+        self._young = dict.fromkeys(self._numbers, self.asked)
+        self._watermark, self._void_until = 0, self.asked
+
     def ask(self) -> int:
         """A watermark is asked for now; returns which one, for `reach`."""
-        self._asked += 1
-        return self._asked
+        self.asked += 1
+        return self.asked
 
     def reach(self, watermark: int, asked: int) -> None:
         """It is there: everything up to it has arrived, on all channels that were subscribed when it was asked for."""
+        if asked <= self._void_until:
+            return
         self._watermark = max(self._watermark, watermark)
         self._young = {channel: since for channel, since in self._young.items() if since >= asked}
 
     @property
     def has_young(self) -> bool:
         """Whether a channel was subscribed since the last watermark was asked for."""
-        return self._asked in self._young.values()
+        return self.asked in self._young.values()
 
     def position(self, channel: bytes) -> int:
         """The position of a channel; 0 if it is not known."""

@@ -119,12 +119,15 @@ class History:
         """Channel and number of messages that this process has heard. They show whether another server has them."""
         self.is_wanted: Callable[[bytes], bool] = lambda _channel: False
         """Whether this process listens on a channel: also while its link is lost, since it repairs what it misses."""
-        bus.back.add(self._begin)
+        bus.back.add(self.begin)
         self.not_kept = 0
         """How many messages were said and not kept, because there was no room for more."""
 
-    def _begin(self) -> None:
-        """There is a new link: note whether what was said before can be read there. It comes before anything said."""
+    def begin(self) -> None:
+        """There is a new link, or Redis has lost its data: note whether what was said before can be read there.
+
+        It comes before anything that is said now.
+        """
         certain = self._said + [(self._addresses.kept_under(channel), number) for channel, number in self.heard()]
         keys = [*self._common[0], self._addresses.history_server.encode(), *(key for key, _ in certain)]
         self._beginnings.run(keys, [self._server, *(number for _, number in certain)], self._begun)

@@ -16,12 +16,15 @@ local last, whole_since, entries = number_in(KEYS[2], time) or 0, 0, {}
 if redis.call('EXISTS', history) == 1 then
   local about, fields = redis.call('XINFO', 'STREAM', history), {}
   for i = 1, #about, 2 do fields[about[i]] = about[i + 1] end
-  last = math.max(last, number_of(fields['last-generated-id']))
+  local newest = number_of(fields['last-generated-id'])
   -- Before Redis 7 it is not known whether anything was removed.
-  if fields['entries-added'] ~= fields['length'] then
+  if newest > time + DAY then
+    whole_since = newest -- of before the clock was set back by days: what was said since could not be kept here
+  elseif fields['entries-added'] ~= fields['length'] then
     local oldest = fields['first-entry'] and fields['first-entry'][1] or fields['last-generated-id']
     whole_since = math.max(number_of(oldest), number_of(fields['max-deleted-entry-id'] or '0'))
   end
+  if newest <= time + DAY then last = math.max(last, newest) end
   entries = redis.call('XRANGE', history, ARGV[1] == '0' and '-' or '(' .. ARGV[1] .. '-0', '+')
 end
 local unkept, begin = number_in(KEYS[1] .. ':unkept', time), number_in(KEYS[3], time)

@@ -15,6 +15,7 @@ from typing import Final
 from bridge.broker.link import Replies
 from bridge.broker.message import BusMessage, numbered, read
 from bridge.broker.recent_messages import RecentMessages
+from bridge.system.observers import Observers
 from v3.messages import Unreadable
 
 Batch = tuple[bytes, list[BusMessage]]
@@ -50,6 +51,9 @@ class Incoming:
         self._is_notice = is_notice
         self._kind_of = kind_of
         self._previous: tuple[bytes, BusMessage] | None = None
+        self._number = 0
+        self.renumbered: Final = Observers[[]]()
+        """Called when a message has a lower number than one before it: Redis has lost its data, and begins anew."""
         self.recent: Final = RecentMessages()
         """Messages that this process has just published: they need not be parsed when they arrive."""
         self.received = 0
@@ -82,6 +86,9 @@ class Incoming:
                 self.rejected[unreadable.code] += 1
             return None
         self._previous = (data, message)
+        if 0 < message.number < self._number:
+            self.renumbered()
+        self._number = message.number or self._number
         return message
 
     def message(self, data: bytes) -> BusMessage:

@@ -5,7 +5,7 @@ was missed.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -29,8 +29,9 @@ class Intake:
         self.arrivals: Final = Arrivals()
         self._withheld: list[tuple[bytes, Sequence[BusMessage]]] | None = None
         self._withheld_bytes = 0
-        self._handed_on: Mapping[bytes, int] = {}
-        """Channel -> the number up to which everything is handed on, though some of it may still arrive."""
+        self._found: set[tuple[bytes, int]] = set()
+        """Channel and number of what was handed on before it has arrived, which it may still do."""
+        self._released_after = 0
         self.left_out: Final[set[bytes]] = set()
         """Channels of which something was dropped since it began to withhold."""
 
@@ -58,6 +59,11 @@ class Intake:
             self._rejected["undeliverable"] += len(batch)
             log.exception("batch_undeliverable", channel=channel.decode(errors="replace"))
 
+    def hand_on_found(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
+        """Hand on a batch that was found elsewhere. It may still arrive."""
+        self._found.update((channel, message.number) for message in batch)
+        self.hand_on(channel, batch)
+
     def withhold(self) -> None:
         """Withhold what arrives from now on."""
         if self._withheld is None:
@@ -66,24 +72,24 @@ class Intake:
     def drop(self) -> None:
         """Drop what is withheld, which was said on a link that is lost, and withhold what arrives on the next."""
         self._withheld, self._withheld_bytes = [], 0
+        self._found.clear()
         self.left_out.clear()
 
-    def release(self, handed_on: Mapping[bytes, int]) -> None:
-        """Hand on what was withheld. `handed_on`: up to which number that is done already, by channel."""
+    def release(self) -> None:
+        """Hand on what was withheld."""
         withheld, self._withheld = self._withheld or [], None
-        self._withheld_bytes, self._handed_on = 0, handed_on
+        self._withheld_bytes, self._released_after = 0, self.arrivals.asked
         self.left_out.clear()
         for channel, batch in withheld:
             self._hand_on_new(channel, batch)
 
-    def caught_up(self, watermark: int) -> None:
-        """Everything up to this number has arrived."""
-        if self._handed_on and watermark >= max(self._handed_on.values()):
-            self._handed_on = {}
+    def caught_up(self, asked: int) -> None:
+        """The watermark is there that was asked for as this one, and so is what was said before."""
+        if asked > self._released_after:
+            self._found.clear()
 
     def _hand_on_new(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
-        number = self._handed_on.get(channel, 0)
-        if number:
-            batch = [message for message in batch if message.number > number or not message.number]
+        if self._found:
+            batch = [message for message in batch if (channel, message.number) not in self._found]
         if batch:
             self.hand_on(channel, batch)

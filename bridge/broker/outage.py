@@ -5,8 +5,8 @@ Without a history it is announced at once, to everybody.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bridge.broker.intake import Intake
@@ -21,10 +21,9 @@ WITHHOLD_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What was found of what was missed, in order; up to which number, by channel; and where that is not proven."""
+    """What was found of what was missed, in order; and where it is not proven that this is everything."""
 
     batches: Sequence[tuple[bytes, Sequence[BusMessage]]] = ()
-    read_until: Mapping[bytes, int] = field(default_factory=dict)
     unproven: Collection[bytes] = ()
 
 
@@ -111,7 +110,7 @@ class Outage:
         self._is_repairing = False
         since, is_whole = self._missed_since, self._is_whole()
         for channel, batch in repaired.batches:
-            self._intake.hand_on(channel, batch)
+            self._intake.hand_on_found(channel, batch)
         unproven = {*repaired.unproven, *self._intake.left_out}
         seconds = self._end(since) if is_whole else self._loop.time() - since
         if unproven:
@@ -119,7 +118,7 @@ class Outage:
             self.repair.announce(unproven, seconds)
         else:
             self.repaired += 1
-        self._intake.release(repaired.read_until)
+        self._intake.release()
         if is_whole:
             self.whole()
 
@@ -133,4 +132,4 @@ class Outage:
         """What has arrived on this link has waited long enough."""
         if serial == self._serial and not self._is_repairing and self._intake.is_withholding:
             self._is_beyond_repair = True
-            self._intake.release({})
+            self._intake.release()

@@ -95,6 +95,7 @@ class Broker(Part):
         history = History(self.bus, self.addresses, options)
         history.heard = lambda: self.subscriber.intake.arrivals.lately(self.addresses.path)
         history.is_wanted = self.subscriber.wants
+        self.subscriber.renumbered.add(history.begin)
         return history
 
     def tasks(self) -> Iterable[Task]:

@@ -63,6 +63,8 @@ class Subscriber:
         self.outage: Final = Outage(self.intake, self._is_linked, gap)
         self.lost: Final = Observers[[]]()
         """Called when the link is lost."""
+        self.renumbered: Final = self._incoming.renumbered
+        self.renumbered.add(self.intake.arrivals.forget)
         self.ended: Final = Observers[[bytes]]()
         """Called with a channel that is not wanted any more."""
         self.confirmed: Final = Observers[[]]()

@@ -74,10 +74,10 @@ class Continuity(Part):
         redis, message = (broker.bus, broker.addresses), broker.subscriber.message
         self.tails: Final = Tails(*redis, hub, message, options.messages)
         broker.subscriber.lost.add(self.tails.lose)
+        broker.subscriber.renumbered.add(self.tails.lose)
         broker.subscriber.ended.add(self.tails.end)
         inbound.deliveries.leaving_out.add(self.tails.end)
-        say_gap, seconds = inbound.say_gap_on, options.seconds
-        self.repair: Final = Repair(*redis, intake, self.watermarks, message, say_gap, seconds)
+        self.repair: Final = Repair(*redis, intake, self.watermarks, message, inbound.say_gap_on, options)
         if options.seconds:
             self._repair_links_of(broker.subscriber)
         self.canary: Final = _canary(broker, inbound)
@@ -86,6 +86,7 @@ class Continuity(Part):
     def _repair_links_of(self, subscriber: Subscriber) -> None:
         subscriber.outage.repair = self.repair
         subscriber.confirmed.add(self.repair.look_soon)
+        subscriber.renumbered.add(self.repair.look_soon)
         subscriber.outage.whole.add(self.repair.look)
 
     async def resume(self, since: str, channels: Sequence[bytes], language: Language) -> Return:

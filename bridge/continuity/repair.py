@@ -17,8 +17,8 @@ from typing import Final
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus, Done
-from bridge.broker.history import READ
-from bridge.broker.incoming import Batches
+from bridge.broker.history import READ, HistoryOptions
+from bridge.broker.incoming import WIDE, Batches
 from bridge.broker.intake import Intake
 from bridge.broker.message import BusMessage
 from bridge.broker.outage import Repaired
@@ -45,7 +45,7 @@ class Repair:
         watermarks: Watermarks,
         message: Callable[[bytes], BusMessage],
         say_gap: Callable[[Collection[bytes], float], None],
-        seconds: int,
+        options: HistoryOptions,
     ) -> None:
         """`say_gap` tells the listeners of some channels that they may have missed something in so many seconds."""
         self._bus = bus
@@ -54,7 +54,7 @@ class Repair:
         self._watermarks = watermarks
         self._message = message
         self.announce: Final = say_gap
-        self._seconds = seconds
+        self._options = options
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -79,14 +79,19 @@ class Repair:
     def _reached(self, asked: int, watermark: int) -> None:
         if watermark:
             self._arrivals.reach(watermark, asked)
-            self._intake.caught_up(watermark)
+            self._intake.caught_up(asked)
 
     def begin(self, done: Callable[[Repaired], None]) -> None:
         """Look for what was said after the positions of the channels, and call `done` once."""
-        positions = {channel: self._arrivals.position(channel) for channel in self._arrivals}
-        finding = _Finding(positions, self._seconds, self._addresses, self._message, done)
+        positions = {channel: self._position(channel) for channel in self._arrivals}
+        finding = _Finding(positions, self._options.seconds, self._addresses, self._message, done)
         finding.timer = self._loop.call_later(REPAIR_SECONDS, finding.end)
         self._read(finding, list(positions))
+
+    def _position(self, channel: bytes) -> int:
+        """Since when a channel's history is to be read; 0 where that is not known, or where it has none."""
+        has_history = self._options.v2 or self._addresses.kind_of(channel) != WIDE
+        return self._arrivals.position(channel) if has_history else 0
 
     def _read(self, finding: "_Finding", channels: list[bytes]) -> None:
         common = [self._addresses.last_number, self._addresses.history_begin]
@@ -117,7 +122,7 @@ class _Finding:
         self._done: Callable[[Repaired], None] | None = done
         self._unread = set(positions)
         self._unproven: set[bytes] = set()
-        self._read_at: dict[bytes, int] = {}
+        self._read_at: list[int] = []
         self._found: list[tuple[int, bytes, BusMessage]] = []
         self._bytes = 0
         self.timer: asyncio.TimerHandle | None = None
@@ -141,7 +146,7 @@ class _Finding:
         kept, position = kept_in(reply, self._message), self.positions[channel]
         self._bytes += sum(message.size_bytes for _, message in kept.messages)
         if position and kept.is_whole_since(position, self._seconds) and self._bytes <= MOST_BYTES:
-            self._read_at[channel] = kept.read_at
+            self._read_at.append(kept.read_at)
             self._found += [(number, channel, message) for number, message in kept.after(position)]
         else:
             self._unproven.add(channel)
@@ -153,9 +158,9 @@ class _Finding:
             return
         if self.timer is not None:
             self.timer.cancel()
-        until = min(self._read_at.values(), default=0)
+        until = min(self._read_at, default=0)
         batches = Batches(self._addresses.kind_of)
         for number, channel, message in sorted(self._found, key=lambda found: found[:2]):
             if number <= until:
                 batches.add(channel, message)
-        done(Repaired(batches.all, dict.fromkeys(self._read_at, until), self._unproven | self._unread))
+        done(Repaired(batches.all, self._unproven | self._unread))

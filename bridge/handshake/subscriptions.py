@@ -111,7 +111,7 @@ class Subscriptions:
             if own not in channels:  # it has gone by itself meanwhile
                 return
             channels.remove(own)
-            part = partial(self._part, place, everything, watermark) if is_expected else _without_cursor
+            part = partial(self._part, place, everything, channels, watermark) if is_expected else _without_cursor
             if is_expected and self._departures.keeps_all:
                 part = partial(_call_with, self._departures.part(place, everything, watermark))
                 deafen()
@@ -122,9 +122,14 @@ class Subscriptions:
         else:
             leave(0)
 
-    def _part(self, place: Place, channels: tuple[bytes, ...], watermark: int, then: Withdrawn) -> None:
-        part = _once_in_time(lambda number: then(self._departures.part(place, channels, number)))
-        self._departures.between_batches(channels, partial(part, watermark))
+    def _part(
+        self, place: Place, everything: tuple[bytes, ...], channels: list[bytes], watermark: int, then: Withdrawn
+    ) -> None:
+        """Note up to where it has heard everything, unless it has gone by itself: then that is not known any more."""
+        part = _once_in_time(
+            lambda number: then(self._departures.part(place, everything, number) if channels else None)
+        )
+        self._departures.between_batches(everything, partial(part, watermark))
 
     def give_back(self, owner: Owner, place: Place, channels: list[bytes]) -> None:
         """Release what `take` took."""

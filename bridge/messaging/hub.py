@@ -198,7 +198,7 @@ class Hub:
             self._followers[name](batch)
         channel = self._channels.get(name)
         if channel is not None:
-            channel.number = max(channel.number, last_number(batch))
+            channel.number = last_number(batch) or channel.number
             for written in channel.deliver(batch):
                 self.deliveries += written * len(batch)
                 yield

@@ -4,6 +4,7 @@ Pure: it takes packets and the time in seconds, and returns what they mean. It m
 Socket.IO packet. The protocol: https://socket.io/docs/v4/engine-io-protocol/
 """
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -19,6 +20,8 @@ FLUSH_SECONDS: Final = 5.0
 """How long the last packets of a session wait for a poll to take them."""
 FEW_PACKETS: Final = 16
 """Packets in one response to a poll that every client takes: python-engineio's takes no more."""
+RECENT_REQUESTS: Final = 8
+"""Requests that are known when they come again: more than are ever under way."""
 ANSWER_BYTES: Final = 262_144
 """Bytes of packets in one response to a poll. A single packet may be larger."""
 
@@ -58,6 +61,8 @@ class Engine:
         self.end: End | None = None
         self.is_told = False
         """Whether a poll was told that the session is over."""
+        self.requests: Final[deque[str]] = deque(maxlen=RECENT_REQUESTS)
+        """The numbers of the last requests that were handled, of those that have one."""
         self._heard_at = now_seconds
         self._ping_at: float | None = now_seconds + PING_INTERVAL_SECONDS
 

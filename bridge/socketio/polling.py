@@ -5,6 +5,11 @@ another connection.
 
 A second poll while one is under way ends the session: it would be unclear which of the two came first. A second POST
 waits for the first, since a page that is left waits for nothing; a third ends the session.
+
+Browsers send a request again, by themselves, when a connection that was used before ends before the answer. So clients
+may number their requests (`n` in the query). A POST that comes again is not handled again. A poll that comes again ends
+the session: what answered it is lost, and its client hears it when it connects again and says where it stood.
+
 It must never wait for the session's client.
 """
 
@@ -57,6 +62,8 @@ async def post(request: Request, session: Session, most_bytes: int) -> Response:
     try:
         async with session.budget.posting:
             await session.budget.turn(session.holder)
+            if _comes_again(request, session):
+                return PlainTextResponse("ok")
             return await _take(request, session, most_bytes)
     finally:
         session.budget.posts -= 1
@@ -71,6 +78,9 @@ async def poll(request: Request, session: Session) -> Response | None:
         return None
     if not _may_begin(session, is_under_way=session.is_polling):
         return WrongWay()
+    if _comes_again(request, session):
+        session.abort()
+        return None
     session.is_polling = True
     vouch_for(request.scope, session)
     when_gone(request.scope, session.leave)
@@ -83,13 +93,27 @@ async def poll(request: Request, session: Session) -> Response | None:
         when_gone(request.scope, nothing)
 
 
+def _number_of(request: Request) -> str:
+    return request.query_params.get("n", "")
+
+
+def _comes_again(request: Request, session: Session) -> bool:
+    """Whether this request has come before. From now on it has."""
+    number, known = _number_of(request), session.engine.requests
+    if number == "" or number in known:
+        return number != ""
+    known.append(number)
+    return False
+
+
 def _most_packets(request: Request) -> int:
     """How many packets this client takes at once.
 
     python-engineio's takes few, and marks its polls with a time, which has a dot. npm's client, and those made after
-    it, take any number, and mark their polls with letters and digits. Who does not mark them is given few.
+    it, take any number, and mark their polls with letters and digits. So do those that number them. Who does neither is
+    given few.
     """
-    mark = request.query_params.get("t", "")
+    mark = request.query_params.get("t", "") or _number_of(request)
     return ANSWER_BYTES if mark and "." not in mark else FEW_PACKETS
 
 

@@ -1,4 +1,4 @@
-"""Somebody who counts aloud in a group, many numbers a second. Who hears each once, in order, has missed nothing."""
+"""Somebody who counts aloud in a group, many numbers a second. Who hears each once and in order has missed nothing."""
 
 from __future__ import annotations
 

@@ -152,6 +152,31 @@ def test_who_comes_back_to_another_process_hears_all(bridge: StartBridge, visito
         assert counts(ann) == {"resumed": [True], "gaps": 0}
 
 
+def test_what_a_browser_asks_or_says_twice_by_itself_is_neither_lost_nor_doubled(
+    bridge: StartBridge, visitor: Visitor
+) -> None:
+    """It does so when a connection that it has used before ends before the answer, and tells nobody."""
+    served = bridge("--socketio", config=KEPT + UNHURRIED)
+    with stopping_proxy(served.port) as proxy:
+        ann = connected(visitor, served.url, transports=["polling"], url=f"http://127.0.0.1:{proxy.port}")
+        with counting(served, 2_000) as counter:
+            for number in range(1, 4):
+                until(ann, f"{NUMBERS}.length > {number * 300} && client.state === 'open'")
+                proxy.swallows = True
+                ann.evaluate("(number) => client.say(`said ${number}`)", number)
+                ann.wait_for_timeout(200)  # so that it has come, if nothing was under way before it
+                proxy.swallows = False
+                proxy.cut()
+            until(ann, f"{NUMBERS}.at(-1) === 1999 && client.state === 'open' && client.queued === 0")
+            ann.evaluate("client.echo()")  # behind all that it has said
+        dropped = ann.evaluate("heard.dropped.map(({ message }) => message.msg)")
+        assert sorted({*counter.texts, *dropped}) == ["said 1", "said 2", "said 3"]
+        assert counter.texts == sorted(set(counter.texts))
+        assert ann.evaluate("heard.msg.filter(({ msg }) => msg).map(({ msg }) => msg)") == counter.texts
+        assert ann.evaluate(NUMBERS) == counter.numbers
+        assert counts(ann)["gaps"] == 0
+
+
 def test_who_does_not_say_where_it_stood_misses_it_and_is_told_so(bridge: StartBridge, visitor: Visitor) -> None:
     """As with a bridge that knows nothing of it. This is what the tests above would find."""
     served = bridge(config=KEPT + UNHURRIED)

@@ -59,6 +59,18 @@ def test_a_channel_that_is_subscribed_again_on_a_new_link_keeps_its_position() -
     assert arrivals.position(A) == 0
 
 
+def test_where_redis_begins_its_numbers_anew_nothing_is_known_until_the_next_watermark() -> None:
+    arrivals = subscribed(A, B)
+    arrivals.note(A, 7)
+    before = arrivals.ask()
+    arrivals.forget()
+    arrivals.reach(9, before)
+    assert [arrivals.position(each) for each in arrivals] == [0, 0]
+    arrivals.note(A, 2)
+    arrivals.reach(3, arrivals.ask())
+    assert [arrivals.position(each) for each in arrivals] == [3, 3]
+
+
 def test_whether_a_watermark_is_due_is_known() -> None:
     arrivals = subscribed(A)
     known = [arrivals.has_young]

@@ -363,6 +363,19 @@ class TestReading:
             assert not kept.is_whole_since(said[0], 60)
             assert kept.is_whole_since(said[1], 60)
 
+    async def test_where_the_clock_was_set_back_by_days_no_older_history_is_whole(
+        self, redis_url: str, prefix: str, redis: Redis
+    ) -> None:
+        """Redis keeps nothing below the numbers of before; whoever has one of those has missed what was said since."""
+        async with keeping(redis_url, prefix) as process:
+            before, key = now() + 48 * HOUR, process.key(process.group, ":history")
+            await redis.xadd(key, {"m": message("before")}, id=f"{before}-0")
+            await process.say("one")
+            kept = await process.read(process.group)
+            assert kept.read_at <= now()
+            assert not kept.is_whole_since(before, 60)
+            assert not kept.is_whole_since(kept.read_at, 60)
+
     @pytest.mark.parametrize("name", ["history_begin", "last_number"])
     @pytest.mark.parametrize("wild", ["x", "9" * 30, "-1"])
     async def test_a_wild_number_makes_no_history_whole(
@@ -453,6 +466,26 @@ class TestWhereALinkBegins:
                 lambda: process.bus.is_up and server.execute("GET", process.addresses.history_server) != "before"
             )
             assert int(str(server.execute("GET", process.addresses.history_begin))) > int(history)
+
+    @pytest.mark.parametrize("server", ["", "another"])
+    async def test_numbers_that_were_heard_are_not_taken_again_where_they_are_lost(
+        self, redis_url: str, prefix: str, server: str
+    ) -> None:
+        """Or who has heard the last would miss what is said under the numbers before it, and be told that this is all.
+
+        So it is where the clock of the next server is behind that of the one before.
+        """
+        async with keeping(redis_url, prefix) as process:
+            heard = now() + 2_000_000
+            assert int((await begin(process, server, (process.group, heard)))[1]) == heard
+            await process.say("one")
+            kept = await process.read(process.group)
+            assert numbers(kept)[0] > heard
+            assert not kept.is_whole_since(heard - 1, 60)
+
+    async def test_a_number_of_days_ahead_that_was_heard_is_not_believed(self, redis_url: str, prefix: str) -> None:
+        async with keeping(redis_url, prefix) as process:
+            assert int((await begin(process, "another", (process.group, now() + 48 * HOUR)))[1]) <= now()
 
     async def test_a_beginning_that_is_still_to_come_is_not_believed(
         self, redis_url: str, prefix: str, redis: Redis

@@ -82,6 +82,17 @@ def test_the_same_words_with_another_number_are_another_message() -> None:
     assert numbers_of(heard) == [1, 2, 0]
 
 
+def test_numbers_that_begin_anew_are_noticed_and_what_has_none_is_not_taken_for_that() -> None:
+    reader, noticed = incoming(), list[int]()
+    reader.renumbered.add(lambda: noticed.append(reader.received))
+    numbers = [5, 5, 0, 6, 3, 4, 0]
+    data = [
+        b"%d\n%b" % (number, message(str(index))) if number else message("x") for index, number in enumerate(numbers)
+    ]
+    reader.read([said(b"ab"[index % 2 : index % 2 + 1], each) for index, each in enumerate(data)], lambda _: None)
+    assert noticed == [5]
+
+
 def test_what_was_kept_is_read_as_what_arrives() -> None:
     reader = incoming()
     assert reader.message(b"5\n" + message("one")).number == 5

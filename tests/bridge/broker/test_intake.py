@@ -35,6 +35,9 @@ class Taking:
     def take(self, channel: bytes, *numbers: int) -> None:
         self.intake.take(channel, [heard_as(number) for number in numbers])
 
+    def find(self, channel: bytes, *numbers: int) -> None:
+        self.intake.hand_on_found(channel, [heard_as(number) for number in numbers])
+
 
 def test_what_arrives_is_handed_on_at_once_and_is_the_position() -> None:
     taking = Taking()
@@ -49,32 +52,37 @@ def test_a_message_that_is_in_no_history_hides_none_before_it() -> None:
     assert taking.intake.arrivals.position(A) == 2
 
 
-def test_what_is_withheld_is_handed_on_in_its_order_but_for_what_was_handed_on_already() -> None:
+def test_what_is_withheld_is_handed_on_in_its_order_but_for_what_was_found_already() -> None:
     taking = Taking()
     taking.intake.withhold()
     assert taking.intake.is_withholding
-    taking.take(A, 1, 2, 3)
+    taking.take(A, 2, 3)
     taking.take(B, 4)
     taking.take(A, 5)
     assert taking.handed_on == []
     assert taking.intake.arrivals.position(A) == 0
-    taking.intake.release({A: 2})
-    assert taking.handed_on == [(A, 3), (B, 4), (A, 5)]
+    taking.find(A, 1, 2)
+    taking.intake.release()
+    assert taking.handed_on == [(A, 1), (A, 2), (A, 3), (B, 4), (A, 5)]
     assert not taking.intake.is_withholding
 
 
-def test_what_was_handed_on_already_and_arrives_later_is_left_out_too() -> None:
+def test_what_was_found_and_arrives_later_is_left_out_too() -> None:
     taking = Taking()
-    taking.intake.release({A: 5, B: 6})
+    before = taking.intake.arrivals.ask()
+    taking.intake.withhold()
+    taking.find(A, 5)
+    taking.find(B, 6)
+    taking.intake.release()
     taking.take(A, 5)
     taking.take(A, 0)
     taking.take(B, 6, 7)
-    assert taking.handed_on == [(A, 0), (B, 7)]
-    taking.intake.caught_up(5)
+    assert taking.handed_on == [(A, 5), (B, 6), (A, 0), (B, 7)]
+    taking.intake.caught_up(before)
     taking.take(B, 6)
-    assert taking.handed_on == [(A, 0), (B, 7)]
-    taking.intake.caught_up(6)
-    taking.take(B, 6)  # nothing of the kind can arrive any more: it would be another server's
+    assert taking.handed_on[-1] == (B, 7)
+    taking.intake.caught_up(taking.intake.arrivals.ask())
+    taking.take(B, 6)  # Redis has begun its numbers anew: what was found has arrived long ago
     assert taking.handed_on[-1] == (B, 6)
 
 
@@ -84,7 +92,7 @@ def test_what_was_withheld_on_a_link_that_is_lost_is_dropped() -> None:
     taking.take(A, 1)
     taking.intake.drop()
     taking.take(A, 2)
-    taking.intake.release({})
+    taking.intake.release()
     assert taking.handed_on == [(A, 2)]
 
 
@@ -93,7 +101,7 @@ def test_withholding_again_keeps_what_is_withheld() -> None:
     taking.intake.withhold()
     taking.take(A, 1)
     taking.intake.withhold()
-    taking.intake.release({})
+    taking.intake.release()
     assert taking.handed_on == [(A, 1)]
 
 
@@ -108,12 +116,12 @@ def test_beyond_the_bound_is_dropped_and_the_channel_named(
     for number in (1, 2, 3):
         taking.intake.take(A if number < 3 else B, [heard_as(number, v2_text=v2_text)])
     assert taking.intake.left_out == {B}
-    taking.intake.release({})
+    taking.intake.release()
     assert taking.handed_on == [(A, 1), (A, 2)]
     assert taking.intake.left_out == set()
     taking.intake.withhold()
     taking.take(B, 4)
-    taking.intake.release({})
+    taking.intake.release()
     assert taking.handed_on[-1] == (B, 4)
 
 
@@ -147,8 +155,8 @@ def test_with_what_was_repaired_each_message_is_handed_on_once_and_in_order(
     for number, channel in numbered[lost : released_at - 1]:
         taking.take(channel, number)
     for number, channel in numbered[:read_until]:
-        taking.intake.hand_on(channel, [heard_as(number)])
-    taking.intake.release({A: read_until, B: read_until})
+        taking.find(channel, number)
+    taking.intake.release()
     for number, channel in numbered[max(lost, released_at - 1) :]:
         taking.take(channel, number)
     heard = defaultdict(list)

@@ -76,10 +76,9 @@ class Losing:
     def arrive(self, channel: bytes, number: int) -> None:
         self.intake.take(channel, [heard_as(number)])
 
-    def find(self, *found: tuple[bytes, int], until: int = 0, unproven: Collection[bytes] = ()) -> None:
+    def find(self, *found: tuple[bytes, int], unproven: Collection[bytes] = ()) -> None:
         """What the repair that was asked last has found."""
-        batches = [(channel, [heard_as(number)]) for channel, number in found]
-        self.repair.asked[-1](Repaired(batches, dict.fromkeys({A, B} - {*unproven}, until), unproven))
+        self.repair.asked[-1](Repaired([(channel, [heard_as(number)]) for channel, number in found], unproven))
 
 
 @pytest.fixture
@@ -145,14 +144,14 @@ class TestWithAHistory:
         repaired.arrive(A, 3)
         repaired.arrive(B, 4)
         assert repaired.handed_on == []
-        repaired.find((A, 1), (B, 2), (A, 3), until=3)
+        repaired.find((A, 1), (B, 2), (A, 3))
         assert repaired.handed_on == [(A, 1), (B, 2), (A, 3), (B, 4)]
         assert (repaired.repair.announced, repaired.gaps) == ([], [])
         assert (repaired.outage.repaired, repaired.outage.gaps, repaired.whole) == (1, 0, 1)
 
     async def test_what_is_still_on_its_way_is_not_handed_on_twice(self, repaired: Losing) -> None:
         repaired.lose_and_come_back()
-        repaired.find((A, 1), until=2)
+        repaired.find((A, 1))
         repaired.arrive(A, 1)
         repaired.arrive(A, 3)
         assert repaired.handed_on == [(A, 1), (A, 3)]
@@ -160,7 +159,7 @@ class TestWithAHistory:
     async def test_where_it_is_not_proven_only_the_listeners_there_are_told(self, repaired: Losing) -> None:
         repaired.lose_and_come_back()
         repaired.arrive(A, 3)
-        repaired.find((B, 2), until=2, unproven={A})
+        repaired.find((B, 2), unproven={A})
         assert repaired.handed_on == [(B, 2), (A, 3)]
         ((channels, seconds),) = repaired.repair.announced
         assert channels == {A}
@@ -173,19 +172,19 @@ class TestWithAHistory:
         monkeypatch.setattr("bridge.broker.intake.MOST_BYTES", 0)
         repaired.lose_and_come_back()
         repaired.arrive(B, 3)
-        repaired.find(until=2)
+        repaired.find()
         assert [channels for channels, _ in repaired.repair.announced] == [{B}]
 
     async def test_what_is_found_for_a_link_that_is_lost_again_is_not_used(self, repaired: Losing) -> None:
         repaired.lose_and_come_back()
         repaired.arrive(A, 2)
         repaired.lose()
-        repaired.find((A, 1), (A, 2), until=2)
+        repaired.find((A, 1), (A, 2))
         assert repaired.handed_on == []
         repaired.open()
         repaired.confirm()
         assert len(repaired.repair.asked) == 2
-        repaired.find((A, 1), (A, 2), until=2)
+        repaired.find((A, 1), (A, 2))
         assert repaired.handed_on == [(A, 1), (A, 2)]
         assert (repaired.outage.repaired, repaired.whole) == (1, 1)
 
@@ -193,7 +192,7 @@ class TestWithAHistory:
         repaired.lose_and_come_back()
         repaired.outage.end_if_whole()
         assert len(repaired.repair.asked) == 1
-        repaired.find(until=1)
+        repaired.find()
         repaired.repair.asked[0](Repaired([(A, [heard_as(1)])]))
         assert (repaired.handed_on, repaired.whole) == ([], 1)
 
@@ -202,7 +201,7 @@ class TestWithAHistory:
         repaired.outage.doubt(repaired.now() - 3)
         repaired.outage.end_if_whole()
         repaired.arrive(A, 3)
-        repaired.find((A, 2), until=2)
+        repaired.find((A, 2))
         assert repaired.handed_on == [(A, 1), (A, 2), (A, 3)]
 
     async def test_what_was_found_while_the_link_is_doubted_again_is_handed_on_and_it_is_not_over(
@@ -210,13 +209,13 @@ class TestWithAHistory:
     ) -> None:
         repaired.lose_and_come_back()
         repaired.outage.is_trusted = lambda: False
-        repaired.find((A, 1), until=1, unproven={B})
+        repaired.find((A, 1), unproven={B})
         assert repaired.handed_on == [(A, 1)]
         assert [channels for channels, _ in repaired.repair.announced] == [{B}]
         assert (repaired.outage.is_over, repaired.whole) == (False, 0)
         repaired.outage.is_trusted = lambda: True
         repaired.outage.end_if_whole()
-        repaired.find(until=2)
+        repaired.find()
         assert (repaired.outage.is_over, repaired.whole) == (True, 1)
 
     async def test_what_waits_too_long_is_handed_on_and_a_gap_announced_to_everybody(
@@ -253,5 +252,5 @@ class TestWithAHistory:
         repaired.lose_and_come_back()
         await asyncio.sleep(0.05)
         assert repaired.intake.is_withholding
-        repaired.find(until=1)
+        repaired.find()
         assert (repaired.gaps, repaired.whole) == ([], 1)

@@ -74,11 +74,13 @@ class Process:
         self._sent_at = max(self.microseconds(), self._sent_at + 1)
         return timestamp(self._sent_at)
 
-    def publish(self, channels: Sequence[bytes], text: str, done: Callable[[Any], None], **more: Any) -> str:
-        """Say it where these channels are heard; returns its `sent_at`."""
+    def publish(
+        self, channels: Sequence[bytes], text: str, done: Callable[[Any], None], group: str = GROUP, **more: Any
+    ) -> str:
+        """Say it where these channels are heard, as a client of this group; returns its `sent_at`."""
         sent_at = self.stamp()
         content: Any = {"msg_type": "msg", "target": "group", "msg": text, **more}
-        message = said(content, "speaker", GROUP, sent_at)
+        message = said(content, "speaker", group, sent_at)
         self.subscriber.expect(message.data, message)
         self.broker.publish([*map(said_on, channels)], message.data, done)
         return sent_at
@@ -135,11 +137,20 @@ class Client:
         process.inbound.hub.join(self._listener)
         self._process, self._channels = process, channels
 
+    @property
+    def connection(self) -> object:
+        """The connection that is open now."""
+        return self._listener
+
     def go(self) -> None:
         """The connection ends."""
         if self._process is not None and self._listener is not None:
             self._process.inbound.hub.leave(self._listener)
             self._process.subscriber.release(self._channels)
+        self.forget()
+
+    def forget(self) -> None:
+        """The connection is over, and its process has nothing more of it."""
         self._process = self._listener = None
 
     @property

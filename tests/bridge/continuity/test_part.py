@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -186,3 +187,23 @@ async def test_a_whole_process_has_it_among_its_parts(redis_url: str, prefix: st
     async with assembled(redis_url, prefix, history_seconds=0) as process:
         assert set(process.continuity.tasks()) == {process.continuity.canary}
         assert process.broker.subscriber.outage.repair is None
+
+
+async def test_where_redis_begins_its_numbers_anew_they_go_on_above_those_that_were_heard(
+    redis_server: StartRedis, prefix: str
+) -> None:
+    """Its clock was set back, and its data is lost: the next numbers would be below what clients come back with."""
+    server = redis_server()
+    async with one_process(server.url, prefix) as process:
+        ann, ahead = Client(), time.time_ns() // 1_000 + 3_600_000_000
+        await ann.come(process)
+        group = ann.channels(process)[0]
+        server.execute("SET", process.addresses.last_number, ahead)
+        await process.say(group, "one")
+        await until(lambda: ann.texts == ["one"])
+        server.execute("FLUSHALL")
+        await process.say(group, "two")
+        await until(lambda: int(str(server.execute("GET", process.addresses.history_begin) or 0)) > ahead)
+        await process.say(group, "three")
+        await until(lambda: ann.texts == ["one", "two", "three"])
+        assert int(str(server.execute("GET", process.addresses.last_number))) > ahead

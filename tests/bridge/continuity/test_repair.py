@@ -27,6 +27,7 @@ from tests.proxy import Proxy, proxy_to
 
 ADDRESSES = Addresses("test")
 GROUP, OWN, TENANT = ADDRESSES.group("acme", "g"), ADDRESSES.client("acme", "ann"), ADDRESSES.broadcast("acme")
+WIDE = ADDRESSES.everyone_on_v2("acme")
 NOW = 1_767_261_600_000_000
 
 
@@ -53,12 +54,12 @@ class Marks:
 class Repairing:
     """A repair of three channels, whose positions are known; what was found."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: HistoryOptions = OPTIONS) -> None:
         self.redis, self.marks = Reading(), Marks()
         self.intake = Intake(lambda _channel, _batch: None, Counter())
         read = Incoming(lambda: ARRIVED_AT, MAX_BYTES).message
         parts = cast(Bus, self.redis), ADDRESSES, self.intake, cast(Watermarks, self.marks), read
-        self.repair = Repair(*parts, lambda _channels, _seconds: None, 60)
+        self.repair = Repair(*parts, lambda _channels, _seconds: None, options)
         self.found = list[Repaired]()
         for channel in (GROUP, OWN, TENANT):
             self.intake.arrivals.begin(channel)
@@ -91,7 +92,6 @@ async def test_what_is_found_is_in_the_order_of_the_numbers(repairing: Repairing
     repairing.answer(1, 10, 3)
     (found,) = repairing.found
     assert batches(found) == [(GROUP, [1]), (TENANT, [2]), (OWN, [3]), (GROUP, [4])]
-    assert found.read_until == dict.fromkeys((GROUP, OWN, TENANT), NOW + 10)
     assert not found.unproven
 
 
@@ -103,7 +103,7 @@ async def test_what_was_said_after_the_first_was_read_is_left_to_the_link(repair
     repairing.answer(2, 30)
     (found,) = repairing.found
     assert batches(found) == [(GROUP, [1]), (OWN, [2])]
-    assert found.read_until == dict.fromkeys((GROUP, OWN, TENANT), NOW + 10)
+    assert not found.unproven
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,19 @@ async def test_a_history_that_is_not_whole_is_not_taken_and_the_others_are(
     repairing.answer(2, 10, 3)
     (found,) = repairing.found
     assert batches(found) == [(GROUP, [1]), (TENANT, [3])]
-    assert (set(found.unproven), set(found.read_until)) == ({OWN}, {GROUP, TENANT})
+    assert found.unproven == {OWN}
+
+
+@pytest.mark.usefixtures("anyio_backend")
+@pytest.mark.parametrize("v2", [True, False])
+async def test_what_all_v2_connections_hear_is_proven_only_where_it_is_kept(v2: bool) -> None:  # noqa: FBT001
+    repairing = Repairing(HistoryOptions(seconds=60, v2=v2))
+    repairing.intake.arrivals.begin(WIDE)
+    repairing.intake.arrivals.reach(NOW, repairing.intake.arrivals.ask())
+    repairing.begin()
+    for index in range(4):
+        repairing.answer(index, 10)
+    assert repairing.found[0].unproven == (set() if v2 else {WIDE})
 
 
 @pytest.mark.parametrize("reply", [None, ValueError("WRONGTYPE")])
@@ -175,7 +187,7 @@ async def test_where_nothing_is_subscribed_nothing_was_missed(repairing: Repairi
     for channel in (GROUP, OWN, TENANT):
         repairing.intake.arrivals.end(channel)
     repairing.begin()
-    assert repairing.found == [Repaired([], {}, set())]
+    assert repairing.found == [Repaired([], set())]
 
 
 async def test_a_channel_that_was_subscribed_gets_a_position_soon_with_others(

@@ -141,6 +141,30 @@ async def test_who_withdraws_is_called_when_redis_has_confirmed_and_the_rest_is_
     subscriptions.give_back(OWNER, ANN, channels)
 
 
+@pytest.mark.parametrize(("has_gone", "told"), [(False, 1), (True, 0)])
+async def test_what_a_client_has_heard_that_goes_while_it_withdraws_is_not_known(
+    app: Application,
+    monkeypatch: pytest.MonkeyPatch,
+    has_gone: bool,  # noqa: FBT001
+    told: int,
+) -> None:
+    """It has no listener any more whose position that would be: what it has heard would be told again."""
+    process = process_of(app)
+    subscriber, presence, departures = process.broker.subscriber, process.broker.presence, process.continuity.departures
+    subscriptions, cursors = Subscriptions(limits(), subscriber, presence, ADDRESSES, departures), list[str | None]()
+    parted = list[Place]()
+    monkeypatch.setattr(departures, "expect", lambda _place, _channels, then: then(7))
+    monkeypatch.setattr(departures, "part", lambda place, *_known: parted.append(place))
+    channels = await subscriptions.take(OWNER, ANN, "v3")
+    subscriptions.withdraw(ANN, channels, is_expected=True, then=cursors.append)
+    if has_gone:
+        subscriptions.give_back(OWNER, ANN, channels)
+    await until(lambda: cursors == [None])
+    assert len(parted) == told
+    if not has_gone:
+        subscriptions.give_back(OWNER, ANN, channels)
+
+
 async def test_who_withdraws_does_not_wait_for_a_redis_that_does_not_answer() -> None:
     subscriptions, done = subscriptions_of(cast(Mute, NeverLeft()), limits()), asyncio.Event()
     own = ADDRESSES.client(ANN.tenant, ANN.client)

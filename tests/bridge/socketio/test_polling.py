@@ -196,8 +196,29 @@ async def test_an_upgraded_session_neither_polls_nor_posts(visit: Visit) -> None
     assert not session.is_over
 
 
+async def test_a_post_that_comes_again_is_not_handled_again(visit: Visit) -> None:
+    session = await visit.home.joined("/v3")
+    received = visit.home.v3.guests[0].received
+    for number, count in ((1, 1), (1, 1), (2, 2), (1, 2), (3, 3), ("", 4), ("", 5)):
+        assert (await visit.post(session.sid, EVENT, f"{POLLING}&n={number}")).text == "ok"
+        assert len(received) == count
+
+
+async def test_a_poll_that_comes_again_ends_its_session_and_the_client_connects_again(visit: Visit) -> None:
+    """What answered it the first time has not arrived."""
+    session = await visit.home.joined("/v3")
+    for number in (1, 2):
+        session.write(EVENT)
+        assert (await visit.get(f"{POLLING}&sid={session.sid}&n={number}")).text == EVENT.decode()
+    session.write(EVENT)
+    answer = await visit.get(f"{POLLING}&sid={session.sid}&n=2")
+    assert (answer.status_code, answer.json()["code"]) == (400, 1)
+    assert (session.is_over, visit.home.v3.guests[0].losses, visit.home.sids) == (True, 1, [])
+
+
 @pytest.mark.parametrize(
-    ("mark", "number"), [("", FEW_PACKETS), ("&t=1732912345.123", FEW_PACKETS), ("&t=PqRs", 40), ("&t=0x1abcd", 40)]
+    ("mark", "number"),
+    [("", FEW_PACKETS), ("&t=1732912345.123", FEW_PACKETS), ("&t=PqRs", 40), ("&t=0x1abcd", 40), ("&n=7", 40)],
 )
 async def test_who_takes_any_number_of_packets_is_given_all(visit: Visit, mark: str, number: int) -> None:
     session = await visit.home.joined("/v3")

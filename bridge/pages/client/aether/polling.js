@@ -41,6 +41,7 @@ export class PollingLink {
   #maxPayload;
   #lastRefusal = "";
   #calls = new Set();
+  #lastNumber = 0;
   #keptBytes = 0;
   #late;
 
@@ -110,7 +111,7 @@ export class PollingLink {
     return this.#call({ method: "POST", body, headers: TEXT }, this.#answerMilliseconds, bytesIn(body));
   }
 
-  // What is small enough arrives even if the page is left meanwhile.
+  // What is small enough arrives even if the page is left meanwhile. Browsers may send a request twice: it has a number.
   async #call(request, milliseconds, bytes = 0) {
     const keepalive = bytes > 0 && this.#keptBytes + bytes < MOST_KEPT_BYTES;
     const keptBytes = keepalive ? bytes : 0;
@@ -119,7 +120,7 @@ export class PollingLink {
     this.#calls.add(call);
     this.#keptBytes += keptBytes;
     try {
-      const response = await fetch(this.#url, { ...request, keepalive, signal: call.signal });
+      const response = await fetch(`${this.#url}&n=${(this.#lastNumber += 1)}`, { ...request, keepalive, signal: call.signal });
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
       return await response.text();
     } finally {

@@ -4,7 +4,7 @@
 import { questionForIds } from "./interpreter.js";
 import { membersOf } from "./json.js";
 
-const MOST_HELD = 1000; // then nobody waits for an answer any longer: names are told as they are
+const MOST_HELD = 10_000; // as many as a bridge keeps; then nobody waits for an answer: names are told as they are
 const AGAIN_MILLISECONDS = 1000;
 
 export class Incoming {
