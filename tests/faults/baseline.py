@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from tests.servers import BridgeProcess
 
 TASKS: Final = re.compile(r"^bridge_tasks (\d+)", re.MULTILINE)
-CONNECTIONS: Final = re.compile(r"^bridge_connections\{.*\} (\d+)", re.MULTILINE)
+CONNECTIONS: Final = re.compile(r"^bridge_(?:connections|event_streams)\{.*\} (\d+)", re.MULTILINE)
 
 
 OUR_NAME: Final = "test"

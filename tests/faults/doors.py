@@ -1,4 +1,4 @@
-"""One open connection to a bridge, by each of its doors: WebSocket, Socket.IO over a WebSocket, Socket.IO over polls.
+"""One open connection to a bridge, by each of its doors: WebSocket, Socket.IO by WebSocket or polls, event streams.
 
 Must never import the bridge's packages, or know what is said.
 """
@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, cast
 from urllib.parse import urlencode
 
+from tests.end_to_end.backends import PATH, Parser
 from tests.end_to_end.clients import Server
 from tests.end_to_end.raw import CLOSE, HANDSHAKE, PING, PONG, TEXT, frame, request
 
 Language = Literal["v2", "v3"]
-Way = Literal["websocket", "socketio", "polling"]
+Way = Literal["websocket", "socketio", "polling", "events"]
 PATIENCE_SECONDS: Final = 30.0
 POLL: Final = "EIO=4&transport=polling"
 SEPARATOR: Final = "\x1e"
-HOST: Final = {"Host": "127.0.0.1"}
+LOOPBACK: Final = "127.0.0.1"
+HOST: Final = {"Host": LOOPBACK}
 OWN_GOODBYE: Final = 1000
 
 
@@ -70,21 +72,28 @@ class Line(Protocol):
         """End it at once, without a word."""
 
 
-async def open_line(server: Server, door: Door, group: str, client: str, told: Mapping[str, str]) -> Line:
-    """Connect to a bridge. `told`: credentials, and where a client that returns has been. Raises `NotLetIn`."""
+async def open_line(
+    server: Server, door: Door, group: str, client: str, told: Mapping[str, str], address: str = LOOPBACK
+) -> Line:
+    """Connect to a bridge. `told`: credentials, and where a client that returns has been. Raises `NotLetIn`.
+
+    `address`: from where, by WebSocket.
+    """
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             if door.way == "websocket":
                 prefix = "/v3/ws" if door.language == "v3" else "/ws"
-                return await _websocket(server, f"{prefix}/group/{group}/client/{client}?{urlencode(told)}")
+                return await _websocket(server, f"{prefix}/group/{group}/client/{client}?{urlencode(told)}", address)
+            if door.way == "events":
+                return await _events(server, f"groups={group}&clients={client}", told)
             opening = _socketio if door.way == "socketio" else _polling
             return await opening(server, door.namespace, {"group_id": group, "client_id": client, **told})
     except (OSError, EOFError, TimeoutError) as error:
         raise NotLetIn(repr(error)) from None
 
 
-async def _websocket(server: Server, path: str) -> WebSocketLine:
-    requests = await Requests.connected(server.port)
+async def _websocket(server: Server, path: str, address: str = LOOPBACK) -> WebSocketLine:
+    requests = await Requests.connected(server.port, address)
     try:
         await requests.must("GET", path, HANDSHAKE, 101)
     except BaseException:
@@ -271,6 +280,62 @@ class Polls:
         self._posting.cut()
 
 
+async def _events(server: Server, query: str, told: Mapping[str, str]) -> EventLine:
+    requests = await Requests.connected(server.port)
+    headers = {
+        name: told[given] for name, given in (("Last-Event-ID", "since"), ("X-Api-Key", "api_key")) if given in told
+    }
+    try:
+        await requests.must("GET", f"{PATH}?{query}", HOST | headers, 200)
+    except BaseException:
+        requests.cut()
+        raise
+    return EventLine(requests)
+
+
+class EventLine:
+    """A line to the event streams. What it hears has the position with which it can come back, as its `position`.
+
+    Who asks for its position is told it as soon as it is known.
+    """
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+        self._parser = Parser()
+        self._heard: deque[dict[str, Any]] = deque()
+        self._is_asked = False
+
+    async def say(self, number: int, message: Mapping[str, Any]) -> None:
+        self._is_asked = True
+
+    async def hear(self) -> dict[str, Any]:
+        while not self._heard:
+            events = self._parser.feed(await self._receive())
+            position = self._parser.last_id
+            self._heard.extend(event.data | {"position": event.id} for event in events)
+            if self._is_asked and position not in ("", "@0"):
+                self._is_asked = False
+                self._heard.append({"msg_type": "heartbeat", "payload": {"cursor": position}, "position": position})
+        return self._heard.popleft()
+
+    async def _receive(self) -> bytes:
+        """One chunk of the body."""
+        try:
+            size_bytes = int(await self._requests.reader.readline() or "0", 16)
+            data = await self._requests.reader.readexactly(size_bytes + 2)
+        except (OSError, EOFError):
+            raise Ended from None
+        if not size_bytes:
+            raise Ended
+        return data[:-2]
+
+    async def say_goodbye(self) -> None:
+        raise Ended
+
+    def cut(self) -> None:
+        self._requests.cut()
+
+
 class Requests:
     """One connection of HTTP that is kept. `ask` raises `OSError` or `EOFError` when it ends."""
 
@@ -279,8 +344,8 @@ class Requests:
         self.writer: Final = writer
 
     @classmethod
-    async def connected(cls, port: int) -> Requests:
-        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=2**24))
+    async def connected(cls, port: int, address: str = LOOPBACK) -> Requests:
+        return cls(*await asyncio.open_connection(LOOPBACK, port, local_addr=(address, 0), limit=2**24))
 
     async def ask(
         self, method: str, path: str, headers: dict[str, str], body: str = ""

@@ -78,6 +78,7 @@ class Book:
     name: str
     group: str
     languages: set[str]
+    """`v2`, `v3`, or `backend`: one that names a group and a client to hear."""
     hears_all_groups: bool | None = True
     """Whether it hears other groups while it is on V2: as the tenant is routed. `None`: it may, and need not."""
     came_at: float = 0.0
@@ -103,7 +104,9 @@ class Book:
         kind, name = saying.channel
         if self.tenant != saying.tenant:
             return False
-        if kind == "everybody" or (kind == "group" and name == self.group) or (kind == "client" and name == self.name):
+        if kind == "everybody":
+            return language != "backend"
+        if (kind == "group" and name == self.group) or (kind == "client" and name == self.name):
             return True
         is_wide = language == "v2" and (kind == "group" or saying.language == "v2")
         return self.hears_all_groups if is_wide else False

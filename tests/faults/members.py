@@ -1,7 +1,7 @@
 """Those who take part: each keeps one connection by its door, comes back when it ends, and books what it hears.
 
-Who speaks V3 comes back with `since`; who speaks V2 comes back under its id, and is told what it missed. Must never
-judge, and never import the bridge's packages.
+Who speaks V3 comes back with `since`; who speaks V2 comes back under its id, and is told what it missed. A backend only
+hears. Must never judge, and never import the bridge's packages.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from itertools import count
 from typing import Any, Final, Literal
 
 from tests.end_to_end.clients import Server
-from tests.faults.doors import OWN_GOODBYE, Door, Ended, Line, NotLetIn, open_line
+from tests.faults.doors import LOOPBACK, OWN_GOODBYE, Door, Ended, Line, NotLetIn, open_line
 from tests.faults.judge import ON_THE_WAY_SECONDS, UNCERTAIN, Book, Channel, Promise, Saying, Told
 
-PAUSE_SECONDS: Final = 0.1
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.6
+"""Before it connects again: twice as long after each time that it was not let in."""
 POLITE: Final = frozenset({1012, 4404, 4410, 4426, 4503})
 """Close codes after which all is said that was sent before they arrived, and a V2 client is known to have heard all."""
 GOODBYE_SECONDS: Final = 10.0
@@ -55,6 +56,8 @@ class Member:
         self.denials: Final[list[NotLetIn]] = []
         self.is_gone = False
         """Whether it does not come back when its connection ends, and says no goodbye."""
+        self.address = LOOPBACK
+        """From where it connects."""
         self.keeps_cursors = True
         """Whether it takes the cursors that it is given; else it goes by the last message alone."""
         self._sayings = sayings
@@ -82,16 +85,18 @@ class Member:
 
     async def live(self) -> None:
         """Connect, hear, and come back, until cancelled. Whoever is cancelled says goodbye."""
+        pause_seconds = PAUSE_SECONDS
         while not self.is_gone:
             try:
                 line = await self._open()
             except NotLetIn as denied:
                 self.denials.append(denied)
                 self._server += 1
-                await asyncio.sleep(PAUSE_SECONDS)
-                continue
-            await self._visit(line)
-            await asyncio.sleep(PAUSE_SECONDS)
+                pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+            else:
+                pause_seconds = PAUSE_SECONDS
+                await self._visit(line)
+            await asyncio.sleep(pause_seconds)
 
     async def _open(self) -> Line:
         server, told = self.servers[self._server % len(self.servers)], {}
@@ -99,7 +104,7 @@ class Member:
             told["api_key"] = self._api_key
         if self._since is not None and self.door.language == "v3":
             told["since"] = self._since
-        return await open_line(server, self.door, self.book.group, self.book.name, told)
+        return await open_line(server, self.door, self.book.group, self.book.name, told, self.address)
 
     async def _visit(self, line: Line) -> None:
         """One connection, from its beginning to its end."""
@@ -136,6 +141,8 @@ class Member:
             if self.book.came_at:
                 self._told("silence")
             await line.say(0, HEARTBEAT)
+        elif self.door.way == "events":
+            self.line = line
         self._changed.set()
 
     def _told(self, how: Literal["incomplete", "silence"]) -> None:
@@ -143,12 +150,10 @@ class Member:
         self.book.told.append(Told(self._since_at - ON_THE_WAY_SECONDS, time.time(), how))
 
     def _return_on_v2(self) -> None:
-        """It cannot ask whether all is there: that is known only if its last end was a polite one."""
+        """It hears what it missed or of a gap; but nothing where the process that knew has had no time to leave that."""
         if not self.book.came_at:
             self.book.came_at = time.time()
-        elif self.book.codes[-1] in {*POLITE, OWN_GOODBYE}:
-            self.book.promises.append(Promise(self._since_at, time.time()))
-        else:
+        elif self.book.codes[-1] not in {*POLITE, OWN_GOODBYE}:
             self._told("silence")
 
     def _end(self, code: int) -> None:
@@ -195,7 +200,9 @@ class Member:
             self._note_word(frame["bridge"])
         elif frame.get("msg_type") == "heartbeat":
             self._enter(frame["payload"].get("cursor"))
-        if self.door.language == "v3" and frame.get("target", "echo") != "echo":
+        if self.door.way == "events":
+            self._since = frame["position"] or self._since
+        elif self.door.language == "v3" and frame.get("target", "echo") != "echo":
             self._since = frame["sent_at"]
 
     def _note_gap(self, payload: dict[str, Any]) -> None:

@@ -19,12 +19,13 @@ from tests.faults.judge import Book, Channel, Saying
 from tests.faults.members import Member, Sayings
 
 MEMBERS: Final[Mapping[Door, int]] = {
-    Door("v3", "websocket"): 18,
+    Door("v3", "websocket"): 16,
     Door("v2", "websocket"): 16,
     Door("v3", "socketio"): 5,
     Door("v2", "socketio"): 5,
     Door("v3", "polling"): 3,
     Door("v2", "polling"): 3,
+    Door("v3", "events"): 2,
 }
 FEW: Final[Mapping[Door, int]] = {
     Door("v3", "websocket"): 4,
@@ -33,6 +34,7 @@ FEW: Final[Mapping[Door, int]] = {
     Door("v2", "socketio"): 1,
     Door("v3", "polling"): 1,
     Door("v2", "polling"): 1,
+    Door("v3", "events"): 2,
 }
 """For what is done very often."""
 SPEAKERS_OF_A_DOOR: Final = 1
@@ -46,7 +48,7 @@ LONGEST_SECONDS: Final = 5.0
 
 
 class Population:
-    """The members, and what they said. `speakers`: the first of each door."""
+    """The members, and what they said. `speakers`: the first of each door that speaks."""
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Population:
         self.speakers: Final = [
             one
             for door in members
+            if door.way != "events"
             for one in islice((each for each in self.members if each.door == door), SPEAKERS_OF_A_DOOR)
         ]
         self.a_second = A_SECOND
@@ -78,7 +81,8 @@ class Population:
         for number, door in enumerate(door for door, many in members.items() for _ in range(many)):
             order = [*servers[number % len(servers) :], *servers[: number % len(servers)]]
             name = f"{door.language}-{door.way}-{number}".replace("v2-", "old-") + surname
-            book = Book(tenant, name, GROUPS[number % len(GROUPS)], {door.language})
+            hears_as = "backend" if door.way == "events" else door.language
+            book = Book(tenant, name, GROUPS[number % len(GROUPS)], {hears_as})
             member = Member(book, door, order, self.sayings, api_key)
             member.keeps_cursors = number % 2 == 0
             yield member

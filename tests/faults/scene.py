@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 import httpx
 import pytest
@@ -21,12 +22,15 @@ from tests.faults.doors import Door
 from tests.faults.judge import LAWS, Verdict, described, judge
 from tests.faults.members import Member, Sayings
 from tests.faults.population import MEMBERS, Population
+from tests.forking import Forked
 from tests.hostile.bridges import Attacked
 from tests.proxy import Proxy, StoppingProxy, proxy_to, stopping_proxy
 from tests.servers import RedisServer
 from tests.stopwatch import within
 
 CONFIG: Final = "v2_replay = true\n"
+DRAIN_SECONDS: Final = 1.0
+"""For whom has left nothing need be waited for."""
 BASELINE_SECONDS: Final = 60.0
 """Patience: what is to go is gone sooner."""
 ROW_SECONDS: Final = 240
@@ -55,9 +59,19 @@ async def law(name: str, seconds: float | None = None) -> AsyncIterator[None]:
 
 
 class FaultyBridge(Attacked):
-    """A bridge that is maltreated, with all its defences or without one of `undefended.py`."""
+    """A bridge that is maltreated, with all its defences or without one of `undefended.py`.
+
+    `haste` is what is done sooner there, by its name.
+    """
 
     program = "tests.faults.undefended"
+    haste = ""
+
+    def begin(self, log: BinaryIO) -> subprocess.Popen[bytes] | Forked:
+        changed = "+".join(filter(None, (self.haste, self.without)))
+        if not changed:
+            return super().begin(log)
+        return Forked([changed, *self.command()], self.directory, self.environment(), log, self.program)
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,8 @@ class Staged:
     `config`: text of bridge.toml. `proxied`: between processes and Redis is a proxy each. `is_held_up`: the first
     process has one that can stand still. `has_another`: there is another Redis. `is_far`: between clients and processes are proxies, which take
     `ONE_WAY_SECONDS`.
-    `tenants`: each has all these members. `redis_options`: of its program.
+    `tenants`: each has all these members. `redis_options`: of its program. `drain_seconds`: as configured. `haste`: one
+    of `undefended.py`.
     """
 
     config: str = ""
@@ -78,6 +93,8 @@ class Staged:
     members: Mapping[Door, int] = field(default_factory=lambda: MEMBERS)
     tenants: Sequence[str] = ()
     redis_options: Sequence[str] = ()
+    drain_seconds: float = DRAIN_SECONDS
+    haste: str = ""
 
 
 @dataclass
@@ -151,7 +168,7 @@ class Scene:
 
     async def presence_is_whole(self, *processes: int) -> None:
         """Each process knows that all are present who are connected, and nobody else."""
-        living = [member for population in self.populations for member in population.living]
+        living = [one for population in self.populations for one in population.living if one.door.way != "events"]
         expected = {group: {one.book.name for one in living if one.book.group == group} for group in ("talk", "side")}
 
         async def whole() -> bool:
@@ -234,8 +251,11 @@ class Stage:
             urls = [proxy.url for proxy in proxies] or [redis.url] * 2
             if standing is not None:
                 urls[0] = f"redis://127.0.0.1:{standing.port}/0"
-            config = settings + CONFIG + staged.config + _tenants(staged.tenants)
+            config = f"drain_seconds = {staged.drain_seconds}\n" + settings + CONFIG + staged.config
+            config += _tenants(staged.tenants)
             bridges = [self._bridge(number, url, config, without) for number, url in enumerate(urls)]
+            for bridge in bridges:
+                bridge.haste = staged.haste
             ends.push_async_callback(_close, bridges)
             for bridge in bridges:
                 bridge.start(wait=False)
@@ -249,8 +269,13 @@ class Stage:
             scene = Scene(redis, asking, self._prefix, bridges, proxies, populations, is_defended, standing, another)
             before = await scene.state()
             await asyncio.gather(*(population.come() for population in populations))
-            yield scene
-            await scene.end(before)
+            try:
+                yield scene
+                await scene.end(before)
+            except BaseException:
+                for bridge in bridges:
+                    bridge.kill()  # nobody says goodbye to it
+                raise
 
     def _bridge(self, number: int, redis_url: str, config: str, without: str) -> FaultyBridge:
         home = self._directory / f"bridge-{number}"

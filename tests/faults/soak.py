@@ -114,9 +114,7 @@ class Soak:
         number = 0
         while True:
             number += 1
-            strangers = Population(
-                self._scene.bridges, STRANGERS, self._scene.population.sayings, surname=f"-{number}"
-            )
+            strangers = Population(self._scene.bridges, STRANGERS, self._scene.population.sayings, surname=f"-{number}")
             for member in strangers.members:
                 member.book.hears_all_groups = None
             self._scene.populations.append(strangers)

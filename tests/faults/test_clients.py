@@ -14,8 +14,11 @@ from tests.faults.scene import Scene, Staged, law, row
 
 TALKS, BREAKS = 20, 60
 PAUSE_SECONDS = 0.05
-DEAD_SECONDS = 45.0
+DEAD_SECONDS = 9.0
+"""With pings after 2 s and 2 s in place of 20 s: then 45 s."""
 CROWD = {Door("v3", "websocket"): 2_000}
+ADDRESSES = 200
+"""Of the crowd: what is done for one of them has a bound."""
 STORM_SECONDS = 30.0
 
 
@@ -56,7 +59,7 @@ async def test_clients_stay_away_for_longer_than_is_kept(scene: Scene) -> None:
     await scene.all_hear()
 
 
-@row(without="pings", breaks="gone", staged=Staged(members=FEW))
+@row(without="pings", breaks="gone", staged=Staged(members=FEW, haste="short pings"))
 async def test_a_client_is_dead(scene: Scene) -> None:
     """It takes what it is sent, as the kernel of a program that was stopped, and answers nothing."""
     async with raw_websocket(scene.bridges[0], v3_path("talk", "dead")):
@@ -72,7 +75,8 @@ async def test_two_thousand_come_back_at_once(scene: Scene) -> None:
     await scene.all_hear()
     cursor = await first.ask_cursor()
     crowd = Population(scene.bridges, CROWD, scene.population.sayings, surname="-of-many")
-    for member in crowd.members:
+    for number, member in enumerate(crowd.members):
+        member.address = f"127.0.1.{1 + number % ADDRESSES}"
         member.resume(cursor)
     await scene.all_hear()
     scene.populations.append(crowd)

@@ -61,10 +61,13 @@ ROWS = {
     ),
     "B11": Held(test_bus.test_two_databases_of_one_redis_under_one_prefix_do_not_hear_each_other, "database in names"),
     "B18": Held(
-        test_socketio_hostile.test_as_many_packets_as_fit_are_taken_in_one_post_and_each_is_answered, "packets of a post"
+        test_socketio_hostile.test_as_many_packets_as_fit_are_taken_in_one_post_and_each_is_answered,
+        "packets of a post",
     ),
     "B19": Held(
-        test_socketio_return.test_pythons_asynchronous_client_comes_back, "ends that call back", {"transports": "polling"}
+        test_socketio_return.test_pythons_asynchronous_client_comes_back,
+        "ends that call back",
+        {"transports": "polling"},
     ),
 }
 

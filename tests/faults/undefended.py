@@ -13,6 +13,18 @@ import hiredis
 from tests.hostile.undefended import Changed, always, nothing, serve_without, without_waiting
 
 NEVER_SECONDS: Final = 3_600.0
+HASTE: Final[Mapping[str, Mapping[str, Any]]] = {
+    "short leases": {
+        "bridge.broker.leases:LEASE_SECONDS": 5,
+        "bridge.broker.leases:RENEWAL_SECONDS": 1.0,
+        "bridge.broker.leases:PATIENCE_SECONDS": 2.0,
+    },
+    "short pings": {
+        "bridge.runtime.server:PING_INTERVAL_SECONDS": 2.0,
+        "bridge.runtime.server:PING_TIMEOUT_SECONDS": 2.0,
+    },
+}
+"""No defence less, but sooner: nobody waits for half a minute to see what can be seen in seconds."""
 
 
 def each_read_by_itself(self: Any, data: bytes) -> None:
@@ -43,9 +55,9 @@ def whatever_there_is(self: Any, _position: int) -> list[Any]:
     return list(self.messages)
 
 
-def a_little_later(cursor: Callable[..., str | None]) -> Callable[..., str | None]:
+def a_little_later(part: Callable[..., str | None]) -> Callable[..., str | None]:
     """As if all had been heard that is said in the next moment."""
-    return lambda self, channels, watermark: cursor(self, channels, watermark and watermark + 50_000)
+    return lambda self, place, channels, number: part(self, place, channels, number and number + 50_000)
 
 
 async def elsewhere(*_arguments: Any) -> int:
@@ -54,7 +66,7 @@ async def elsewhere(*_arguments: Any) -> int:
 
 
 def for_certain(_self: Any, done: Callable[[bool], None]) -> None:
-    done(True)  # noqa: FBT003
+    done(True)
 
 
 def one_for_all(self: Any, _tenant: str, group: str) -> bytes:
@@ -67,7 +79,7 @@ DEFENCES: Final[Mapping[str, Mapping[str, Any]]] = {
     "certainty": {"bridge.broker.outage:Outage.lost": Changed(until_it_was_lost)},
     "proof": {"bridge.continuity.missed:Kept.is_whole_since": always},
     "positions": {"bridge.continuity.missed:Kept.after": whatever_there_is},
-    "cursors of those who are moved": {"bridge.continuity.departures:Departures.cursor": Changed(a_little_later)},
+    "cursors of those who are moved": {"bridge.continuity.departures:Departures.part": Changed(a_little_later)},
     "refusals": {"bridge.broker.history:History._answered": taken_whatever_redis_says},
     "deadline of answers": {"bridge.broker.bus:ANSWER_SECONDS": NEVER_SECONDS},
     "deadline of pings": {"bridge.broker.subscriber:SILENCE_SECONDS": NEVER_SECONDS},
@@ -97,7 +109,7 @@ DEFENCES: Final[Mapping[str, Mapping[str, Any]]] = {
 
 def main() -> None:
     """One of these."""
-    serve_without(DEFENCES)
+    serve_without({**DEFENCES, **HASTE})
 
 
 if __name__ == "__main__":

@@ -231,8 +231,9 @@ def take_out(places: Mapping[str, Any]) -> None:
 
 
 def serve_without(defences: Mapping[str, Mapping[str, Any]]) -> None:
-    """Take one out, before anyone has imported what it stands in by name, and serve."""
-    take_out(defences[sys.argv.pop(1)])
+    """Take some out, before anyone has imported what they stand in by name, and serve."""
+    for defence in sys.argv.pop(1).split("+"):
+        take_out(defences[defence])
     resolve_name("bridge.cli.main:main")()
 
 
