@@ -296,26 +296,22 @@ async def _events(server: Server, query: str, told: Mapping[str, str]) -> EventL
 class EventLine:
     """A line to the event streams. What it hears has the position with which it can come back, as its `position`.
 
-    Who asks for its position is told it as soon as it is known.
+    Nothing can be said there.
     """
 
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
         self._parser = Parser()
         self._heard: deque[dict[str, Any]] = deque()
-        self._is_asked = False
 
     async def say(self, number: int, message: Mapping[str, Any]) -> None:
-        self._is_asked = True
+        raise Ended
 
     async def hear(self) -> dict[str, Any]:
         while not self._heard:
             events = self._parser.feed(await self._receive())
-            position = self._parser.last_id
             self._heard.extend(event.data | {"position": event.id} for event in events)
-            if self._is_asked and position not in ("", "@0"):
-                self._is_asked = False
-                self._heard.append({"msg_type": "heartbeat", "payload": {"cursor": position}, "position": position})
+            self._heard.append({"position": self._parser.last_id})
         return self._heard.popleft()
 
     async def _receive(self) -> bytes:

@@ -137,12 +137,12 @@ class Member:
         if self.door.language == "v2":
             self._return_on_v2()
             self.line = line
-        elif self._since is None:
-            if self.book.came_at:
-                self._told("silence")
+        elif self._since is None and self.book.came_at:
+            self._told("silence")
+        if self.door.way == "events":
+            self._enter(None)
+        elif self.door.language == "v3" and self._since is None:
             await line.say(0, HEARTBEAT)
-        elif self.door.way == "events":
-            self.line = line
         self._changed.set()
 
     def _told(self, how: Literal["incomplete", "silence"]) -> None:

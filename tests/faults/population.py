@@ -124,8 +124,9 @@ class Population:
 
     @asynccontextmanager
     async def talking(self, speakers: Sequence[Member] | None = None) -> AsyncIterator[None]:
-        """While this lasts, these say one message after the other."""
-        tasks = [asyncio.create_task(self._go_on(speaker)) for speaker in speakers or self.speakers]
+        """While this lasts, these say one message after the other, if they can."""
+        speaking = [one for one in speakers or self.speakers if one.door.way != "events"]
+        tasks = [asyncio.create_task(self._go_on(speaker)) for speaker in speaking]
         try:
             yield
         finally:

@@ -106,13 +106,13 @@ async def test_redis_cuts_off_a_process_that_lags(scene: Scene) -> None:
 @row(without="certainty", breaks="unannounced", staged=Staged(LARGE_OUTBOX + "history_seconds = 0\n", members=FEW))
 async def test_redis_cuts_off_a_process_that_stood_still_and_nothing_is_kept(scene: Scene) -> None:
     """B14: what it is told begins with the last moment of which it is certain that all was heard."""
-    await be_cut_off(scene)
+    await be_cut_off(scene, 3)
     async with law("told"):
         assert all(member.book.told for member in scene.of_process(0))
 
 
-async def be_cut_off(scene: Scene) -> None:
-    """The first process stands still until Redis has no more room for what it does not read."""
+async def be_cut_off(scene: Scene, more_seconds: float = 0) -> None:
+    """The first process stands still until Redis has no more room for what it does not read, and for some seconds."""
     await scene.ask_redis("CONFIG", "SET", "client-output-buffer-limit", "pubsub 256kb 128kb 1")
     speaker = scene.population.by_door("v3")[1]
     async with scene.population.talking(scene.of_process(1)):
@@ -121,6 +121,7 @@ async def be_cut_off(scene: Scene) -> None:
         listening = await scene.subscribers()
         while await scene.subscribers() == listening:  # however much the kernel holds
             await scene.population.say(speaker, ("group", speaker.book.group), "x" * 50_000)
+        await asyncio.sleep(more_seconds)
         scene.bridges[0].thaw()
         await scene.all_hear()
 
