@@ -1,10 +1,11 @@
 """Redis, the network, the processes and the clients at their worst, one row of faults after the other.
 
-Each row is played on two processes with fifty members of all doors (`population.py`; fewer where a fault is repeated very
-often), who come back when their connection ends and go on where they were. Some of them say numbered messages all the
-while. Afterwards the laws of `judge.py` hold: nothing is lost unannounced, doubled, shuffled, or heard by whom it was not
-said to, and nobody was told that a return is complete that was not. When everybody has left, files, tasks, links, keys
-and presence are what they were before (`baseline.py`). A row adds what is its own: how soon who is told what.
+Each row is played on two processes with fifty members of all doors (`population.py`; fewer where a fault is repeated
+very often), who come back when their connection ends and go on where they were. Some of them say numbered messages all
+the while. Afterwards the laws of `judge.py` hold: nothing is lost unannounced, doubled, shuffled, or heard by whom it
+was not said to, and nobody was told that a return is complete that was not. When everybody has left, files, tasks,
+links, keys and presence are what they were before (`baseline.py`). A row adds what is its own: how soon who is told
+what. `soak.py` (`make soak`) plays many faults one after the other, and looks at what grows.
 
 Each row is played once more without what defends against its fault (`undefended.py`), and then one law, which it names,
 does not hold.

@@ -150,7 +150,7 @@ class Member:
         self.book.told.append(Told(self._since_at - ON_THE_WAY_SECONDS, time.time(), how))
 
     def _return_on_v2(self) -> None:
-        """It hears what it missed or of a gap; but nothing where the process that knew has had no time to leave that."""
+        """It hears what it missed, or of a gap; nothing only if its process has had no time to leave where it was."""
         if not self.book.came_at:
             self.book.came_at = time.time()
         elif self.book.codes[-1] not in {*POLITE, OWN_GOODBYE}:

@@ -79,10 +79,9 @@ class Staged:
     """How a row is set.
 
     `config`: text of bridge.toml. `proxied`: between processes and Redis is a proxy each. `is_held_up`: the first
-    process has one that can stand still. `has_another`: there is another Redis. `is_far`: between clients and processes are proxies, which take
-    `ONE_WAY_SECONDS`.
-    `tenants`: each has all these members. `redis_options`: of its program. `drain_seconds`: as configured. `haste`: one
-    of `undefended.py`.
+    process has one that can stand still. `has_another`: there is another Redis. `is_far`: between clients and processes
+    are proxies, which take `ONE_WAY_SECONDS`. `tenants`: each has all these members. `redis_options`: of its program.
+    `drain_seconds`: as configured. `haste`: what is done sooner, see `undefended.py`.
     """
 
     config: str = ""
@@ -240,48 +239,47 @@ class Stage:
         `without` one defence its servers are held to nothing more; nor with `settings` that replace one.
         """
         async with AsyncExitStack() as ends:
-            redis, another = (
-                RedisServer(self._directory / name, *staged.redis_options) for name in ("redis", "another")
-            )
-            for server in (redis, another) if staged.has_another else (redis,):
-                ends.callback(server.kill)
-                server.start()
-            proxies = [await ends.enter_async_context(proxy_to(redis.port)) for _ in range(2 * staged.proxied)]
-            standing = ends.enter_context(stopping_proxy(redis.port)) if staged.is_held_up else None
-            urls = [proxy.url for proxy in proxies] or [redis.url] * 2
-            if standing is not None:
-                urls[0] = f"redis://127.0.0.1:{standing.port}/0"
-            config = f"drain_seconds = {staged.drain_seconds}\n" + settings + CONFIG + staged.config
-            config += _tenants(staged.tenants)
-            bridges = [self._bridge(number, url, config, without) for number, url in enumerate(urls)]
-            for bridge in bridges:
-                bridge.haste = staged.haste
-            ends.push_async_callback(_close, bridges)
-            for bridge in bridges:
-                bridge.start(wait=False)
-            await asyncio.gather(*(asyncio.to_thread(one.wait_until_ready) for one in bridges))
-            doors = [await ends.enter_async_context(_far(bridge)) for bridge in bridges] if staged.is_far else bridges
-            populations = _populations(doors, staged)
-            for population in populations:
-                ends.push_async_callback(population.leave)
-            asking = await ends.enter_async_context(Redis.from_url(redis.url, client_name=OUR_NAME))
-            is_defended = not (without or settings)
-            scene = Scene(redis, asking, self._prefix, bridges, proxies, populations, is_defended, standing, another)
+            scene = await self._build(ends, staged, without, settings)
             before = await scene.state()
-            await asyncio.gather(*(population.come() for population in populations))
+            await asyncio.gather(*(population.come() for population in scene.populations))
             try:
                 yield scene
                 await scene.end(before)
             except BaseException:
-                for bridge in bridges:
+                for bridge in scene.bridges:
                     bridge.kill()  # nobody says goodbye to it
                 raise
 
-    def _bridge(self, number: int, redis_url: str, config: str, without: str) -> FaultyBridge:
+    async def _build(self, ends: AsyncExitStack, staged: Staged, without: str, settings: str) -> Scene:
+        redis, another = (RedisServer(self._directory / name, *staged.redis_options) for name in ("redis", "another"))
+        for server in (redis, another) if staged.has_another else (redis,):
+            ends.callback(server.kill)
+            server.start()
+        proxies = [await ends.enter_async_context(proxy_to(redis.port)) for _ in range(2 * staged.proxied)]
+        standing = ends.enter_context(stopping_proxy(redis.port)) if staged.is_held_up else None
+        urls = [proxy.url for proxy in proxies] or [redis.url] * 2
+        if standing is not None:
+            urls[0] = f"redis://127.0.0.1:{standing.port}/0"
+        bridges = [self._bridge(number, url, staged, without, settings) for number, url in enumerate(urls)]
+        ends.push_async_callback(_close, bridges)
+        for bridge in bridges:
+            bridge.start(wait=False)
+        await asyncio.gather(*(asyncio.to_thread(one.wait_until_ready) for one in bridges))
+        doors = [await ends.enter_async_context(_far(bridge)) for bridge in bridges] if staged.is_far else bridges
+        populations = _populations(doors, staged)
+        for population in populations:
+            ends.push_async_callback(population.leave)
+        asking = await ends.enter_async_context(Redis.from_url(redis.url, client_name=OUR_NAME))
+        is_defended = not (without or settings)
+        return Scene(redis, asking, self._prefix, bridges, proxies, populations, is_defended, standing, another)
+
+    def _bridge(self, number: int, redis_url: str, staged: Staged, without: str, settings: str) -> FaultyBridge:
         home = self._directory / f"bridge-{number}"
         environment = {"BRIDGE_PREFIX": self._prefix, "BRIDGE_DATA_DIR": str(home / "data")}
+        config = f"drain_seconds = {staged.drain_seconds}\n" + settings + CONFIG + staged.config
+        config += _tenants(staged.tenants)
         bridge = FaultyBridge(home, "--redis", redis_url, "--socketio", config=config, environment=environment)
-        bridge.without = without or None
+        bridge.without, bridge.haste = without or None, staged.haste
         return bridge
 
 

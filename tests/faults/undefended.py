@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import hiredis
 
-from tests.hostile.undefended import Changed, always, nothing, serve_without, without_waiting
+from tests.hostile.undefended import Changed, always, never, nothing, serve_without, without_waiting
 
 NEVER_SECONDS: Final = 3_600.0
 HASTE: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -74,6 +74,21 @@ def one_for_all(self: Any, _tenant: str, group: str) -> bytes:
     return f"{self._channels}:{{all:g:{group}}}".encode()
 
 
+def above_its_bound(self: Any, waiting_bytes: int, _now_seconds: float) -> bool:
+    """As if whoever does not take everything at once were slow."""
+    return bool(waiting_bytes > self._bounds.most_bytes)
+
+
+def of_any_database(init: Callable[..., None]) -> Callable[..., None]:
+    """As if a database had channels of its own."""
+    return lambda self, prefix, _database=0: init(self, prefix)
+
+
+def the_first_few(split: Callable[[bytes], list[str]]) -> Callable[[bytes], list[str]]:
+    """As Engine.IO's own servers do."""
+    return lambda body: split(body)[:16]
+
+
 DEFENCES: Final[Mapping[str, Mapping[str, Any]]] = {
     "announcement": {"bridge.broker.outage:Outage.lost": nothing},
     "certainty": {"bridge.broker.outage:Outage.lost": Changed(until_it_was_lost)},
@@ -103,6 +118,15 @@ DEFENCES: Final[Mapping[str, Mapping[str, Any]]] = {
     "last words": {"bridge.sockets.ports:HEARD_OUT": frozenset()},
     "pings": {"bridge.sockets.websocket_closing:WebSocketClosing.keepalive_timeout": nothing},
     "narrow channels": {"bridge.messaging.hub:_others": all_of_them},
+    "judgement of readers": {"bridge.budget.drain:Drain.is_too_slow": never},
+    "room for the largest": {"bridge.config.sections:MESSAGES_IN_OUTBOX": 0},
+    "time to drain": {"bridge.budget.drain:Drain.is_too_slow": above_its_bound},
+    "database in names": {"bridge.broker.addresses:Addresses.__init__": Changed(of_any_database)},
+    "packets of a post": {"bridge.socketio.polling:_texts_in": Changed(the_first_few)},
+    "ends that call back": {
+        "bridge.socketio.engine:calls_back": never,
+        "bridge.socketio.session:calls_back": never,
+    },
     "tenants apart": {"bridge.broker.addresses:Addresses.group": one_for_all},
 }
 
