@@ -34,6 +34,7 @@ from tests.faults.scene import Broken, Scene, Stage, Staged
 REPORT: Final = Path(__file__).with_name("SOAK.md")
 CYCLES, WARM_UP_CYCLES = 10, 4
 SAMPLES_A_CYCLE: Final = 6
+"""One after each fault."""
 GROWTH_PERCENT: Final = 5.0
 BREAK_SECONDS: Final = 0.5
 """Pause between two members who break off."""
@@ -104,11 +105,11 @@ class Soak:
             member.book.hears_all_groups = None
         async with self._scene.population.talking(), asyncio.TaskGroup() as tasks:
             churn = [tasks.create_task(self._break_off()), tasks.create_task(self._strangers())]
-            for _ in range(CYCLES):
-                for _, fault in self.faults:
-                    await fault()
-                    await asyncio.sleep(self._cycle_seconds / len(self.faults))
-                    await self._sample()
+            for number in range(CYCLES * len(self.faults)):
+                await self.faults[number % len(self.faults)][1]()
+                ends_at = self._began_at + (number + 1) * self._cycle_seconds / len(self.faults)
+                await asyncio.sleep(max(0.0, ends_at - time.monotonic()))
+                await self._sample()
             for task in churn:
                 task.cancel()
 
@@ -214,8 +215,8 @@ door comes, stays for {STRANGERS_SECONDS:.0f} s, and never comes back; then the 
 {faults}
 
 {broken or HELD} {last["said"]} messages were said, {last["heard"]} heard, {last["refused"]} refused: their speakers
-were told. Of those who came back {last["complete"]} were told that they have everything, {last["incomplete"]} that they must
-fetch anew; {last["gaps"]} times somebody was told of a gap.
+were told. Who came back was told {last["complete"]} times that it has everything, {last["incomplete"]} times that it
+must fetch anew; of a gap somebody was told {last["gaps"]} times.
 
 How much more was held in the last cycle than in cycle {WARM_UP_CYCLES}, after which all is warm (averages of a cycle;
 RSS is that of the process that was never started anew; up to {GROWTH_PERCENT:.0f} % is level):
