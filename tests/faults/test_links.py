@@ -136,7 +136,7 @@ async def test_a_black_hole_that_gives_back_what_it_swallowed(scene: Scene) -> N
         standing.stop()
         async with law("told", TOLD_SECONDS):
             await scene.is_told(inside)
-        await scene.all_hear()
+        await scene.population.all_hear(inside, ("group", inside.book.group))
         standing.go_on()
         await scene.all_hear()
         await asyncio.sleep(1)  # so long it would take to come
