@@ -13,6 +13,7 @@ import random
 import signal
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -201,33 +202,28 @@ def report(seconds: float, soak: Soak, broken: str) -> str:
     grown = growth(soak.samples)
     verdict = "everything held" if not broken and is_level(grown) else "SOMETHING DID NOT HOLD"
     faults = "\n".join(f"- {name}" for name, _ in soak.faults)
-    levels = "\n".join(f"| {name.replace('_', ' ')} | {percent:+.1f} % |" for name, percent in grown.items())
-    table = "\n".join(sample.row() for sample in soak.samples)
+    levels = "| | |\n|---|---|\n" + "\n".join(
+        f"| {name.replace('_', ' ')} | {percent:+.1f} % |" for name, percent in grown.items()
+    )
+    table = "\n".join([HEAD, *(sample.row() for sample in soak.samples)])
     last = soak.samples[-1].counts
-    return f"""# The last soak
+    scene = f"""Two processes with {len(soak.members)} members of all doors, of whom {len(soak.speakers)} say numbered
+messages, about {A_SECOND:.0f} a second each. Every {BREAK_SECONDS} s one of the others breaks off and comes back. A
+stranger of each door comes, stays for {STRANGERS_SECONDS:.0f} s, and never comes back; then the next ones. In each of
+{CYCLES} cycles, one after the other:"""
+    seen = f"""{last["said"]} messages were said, {last["heard"]} heard, {last["refused"]} refused: their speakers were
+told. Who came back was told {last["complete"]} times that it has everything, {last["incomplete"]} times that it must
+fetch anew; of a gap somebody was told {last["gaps"]} times."""
+    compared = f"""How much more was held in the last cycle than in cycle {WARM_UP_CYCLES}, after which all is warm
+(averages of a cycle; RSS is that of the process that was never started anew; up to {GROWTH_PERCENT:.0f} % is level):"""
+    title = f"# The last soak\n\n`make soak SECONDS={seconds:.0f}` on {datetime.now(UTC):%Y-%m-%d}: **{verdict}**."
+    parts = [title, filled(scene), faults, broken or filled(HELD), filled(seen), filled(compared), levels, table]
+    return "\n\n".join(parts) + "\n"
 
-`make soak SECONDS={seconds:.0f}` on {datetime.now(UTC):%Y-%m-%d}: **{verdict}**.
 
-Two processes with {len(soak.members)} members of all doors, of whom {len(soak.speakers)} say numbered messages, about
-{A_SECOND:.0f} a second each. Every {BREAK_SECONDS} s one of the others breaks off and comes back. A stranger of each
-door comes, stays for {STRANGERS_SECONDS:.0f} s, and never comes back; then the next ones. In each of {CYCLES} cycles:
-
-{faults}
-
-{broken or HELD} {last["said"]} messages were said, {last["heard"]} heard, {last["refused"]} refused: their speakers
-were told. Who came back was told {last["complete"]} times that it has everything, {last["incomplete"]} times that it
-must fetch anew; of a gap somebody was told {last["gaps"]} times.
-
-How much more was held in the last cycle than in cycle {WARM_UP_CYCLES}, after which all is warm (averages of a cycle;
-RSS is that of the process that was never started anew; up to {GROWTH_PERCENT:.0f} % is level):
-
-| | |
-|---|---|
-{levels}
-
-{HEAD}
-{table}
-"""
+def filled(text: str) -> str:
+    """A paragraph, in lines of one length."""
+    return textwrap.fill(" ".join(text.split()), 120, break_on_hyphens=False)
 
 
 async def main(seconds: float) -> int:
