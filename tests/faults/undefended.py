@@ -119,7 +119,10 @@ DEFENCES: Final[Mapping[str, Mapping[str, Any]]] = {
     "pings": {"bridge.sockets.websocket_closing:WebSocketClosing.keepalive_timeout": nothing},
     "narrow channels": {"bridge.messaging.hub:_others": all_of_them},
     "judgement of readers": {"bridge.budget.drain:Drain.is_too_slow": never},
-    "room for the largest": {"bridge.config.sections:MESSAGES_IN_OUTBOX": 0},
+    "room for the largest": {
+        "bridge.config.sections:MESSAGES_IN_OUTBOX": 0,
+        "bridge.budget.drain:Drain.is_too_slow": above_its_bound,
+    },
     "time to drain": {"bridge.budget.drain:Drain.is_too_slow": above_its_bound},
     "database in names": {"bridge.broker.addresses:Addresses.__init__": Changed(of_any_database)},
     "packets of a post": {"bridge.socketio.polling:_texts_in": Changed(the_first_few)},
