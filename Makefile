@@ -7,6 +7,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
+SECONDS ?= 600
 
 BIN := .venv/bin
 # Side by side; who is done first takes of what lies before the others, so most files stay with one worker.
@@ -18,7 +19,7 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz coverage bounds check format lock clean
+.PHONY: help run test fuzz soak coverage bounds check format lock clean
 
 help: ## say what can be made
 	@echo "Aether Bridge. What can be made:"
@@ -37,6 +38,9 @@ test: .venv/tests .venv/node_modules .venv/generator ## run the whole suite, sid
 
 fuzz: .venv/tests .venv/node_modules ## run the tests that fuzz, for ten minutes, each time with other examples (PYTEST_ARGS=)
 	BRIDGE_TEST_FUZZ=true $(PYTEST) -m fuzz --override-ini=timeout=1200 $(PYTEST_ARGS)
+
+soak: .venv/tests ## churn over all doors, with faults, for ten minutes: writes tests/faults/SOAK.md (SECONDS=)
+	$(BIN)/python -m tests.faults.soak $(SECONDS)
 
 coverage: .venv/tests .venv/node_modules .venv/generator ## run the suite and hold it to its branch coverage
 	$(PYTEST) --cov --cov-report= --cov-fail-under=0 $(PYTEST_ARGS)

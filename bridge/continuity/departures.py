@@ -8,6 +8,7 @@ histories are, and are gone when the client is back.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from bridge.broker.addresses import Addresses
@@ -18,8 +19,13 @@ from bridge.broker.presence import Place
 from bridge.continuity.handed_on import HandedOn
 from bridge.continuity.positions import OWN, UNKNOWN, cursor_of
 
+MOST_UNTAKEN: Final = 10_000
+"""Clients whose cursors wait for Redis to come back. Further ones leave nothing."""
 READ_SECONDS: Final = 0.5
-"""So long a V2 client that comes back waits for what it left; then it counts as one that left nothing."""
+"""So long a V2 client that comes back waits for what it left; then it is not known what it has missed."""
+
+
+def _ignore(_reply: object) -> None: ...
 
 
 class Departures:
@@ -30,6 +36,9 @@ class Departures:
         self._addresses = addresses
         self._handed_on = handed_on
         self._seconds: Final = options.seconds
+        self._untaken: dict[str, str] = {}
+        """What clients have left while Redis could not be reached: key -> cursor."""
+        bus.back.add(self._leave_untaken)
         self.is_on: Final = options.seconds > 0
         self.keeps_all: Final = options.seconds > 0 and options.direct
         """Whether everything is kept that is said to an expected client, also to it alone."""
@@ -69,38 +78,52 @@ class Departures:
     def leave(self, place: Place, cursor: str) -> None:
         """A V2 client has gone, and has heard everything up to this cursor."""
         if self._seconds:
-            self._set(self._addresses.left(place.tenant, place.client), cursor)
+            key = self._addresses.left(place.tenant, place.client)
+            self._set(key, cursor, then=partial(self._note_untaken, key, cursor))
+
+    def _note_untaken(self, key: str, cursor: str, reply: object) -> None:
+        if (reply is None or isinstance(reply, Exception)) and len(self._untaken) < MOST_UNTAKEN:
+            self._untaken[key] = cursor
+
+    def _leave_untaken(self) -> None:
+        """Redis is back. A client that has come and gone at another process meanwhile has left something newer."""
+        untaken, self._untaken = self._untaken, {}
+        for key, cursor in untaken.items():
+            self._set(key, cursor, "NX")
 
     def come_back(self, place: Place) -> None:
         """A client is connected again: it is not expected any more, and what it left is of no use."""
         if self._seconds:
             left = self._addresses.left(place.tenant, place.client)
-            self._bus.command(pack("DEL", self._expected(place), left), lambda _reply: None)
+            self._bus.command(pack("DEL", self._expected(place), left), _ignore)
 
     async def left(self, tenant: str, client: str) -> str | None:
-        """The cursor that a V2 client left; `None` if it has left none."""
+        """The cursor that a V2 client left; `None` if it has left none, `UNKNOWN` if Redis does not say so in time."""
         if not self._seconds:
             return None
         try:
             async with asyncio.timeout(READ_SECONDS):
-                reply = await self._get(self._addresses.left(tenant, client))
+                reply = await self._ask("MGET", self._addresses.left(tenant, client))
         except TimeoutError:
-            return None
-        return reply.decode(errors="replace") if isinstance(reply, bytes) else None
+            return UNKNOWN
+        if not isinstance(reply, list):  # a GET would be answered as if there were no answer
+            return UNKNOWN
+        (left,) = reply
+        return left.decode(errors="replace") if isinstance(left, bytes) else None
 
     def ask_whether_expected(self, place: Place) -> "asyncio.Future[object]":
         """The future gets the number up to which an expected client has heard what was said to it alone, as bytes."""
         if not self._seconds:
             return asyncio.get_running_loop().create_future()
-        return self._get(self._expected(place))
+        return self._ask("GET", self._expected(place))
 
-    def _get(self, key: bytes | str) -> "asyncio.Future[object]":
+    def _ask(self, command: str, key: bytes | str) -> "asyncio.Future[object]":
         answered: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._bus.command(pack("GET", key), lambda reply: None if answered.done() else answered.set_result(reply))
+        self._bus.command(pack(command, key), lambda reply: None if answered.done() else answered.set_result(reply))
         return answered
 
-    def _set(self, key: bytes | str, value: str | int) -> None:
-        self._bus.command(pack("SET", key, value, "EX", self._seconds), lambda _reply: None)
+    def _set(self, key: bytes | str, value: str | int, *how: str, then: Callable[[object], None] = _ignore) -> None:
+        self._bus.command(pack("SET", key, value, "EX", self._seconds, *how), then)
 
     def _expected(self, place: Place) -> bytes:
         return self._addresses.kept_under(self._addresses.client(place.tenant, place.client)) + b":expected"

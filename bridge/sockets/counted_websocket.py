@@ -6,8 +6,11 @@ It has no other rules.
 from asyncio.transports import BaseTransport
 from typing import Any, Final
 
+from bridge.sockets.head import refusal
 from bridge.sockets.ports import VOUCH, Carried, offer
+from bridge.sockets.service_unavailable import retry_after_seconds
 from bridge.sockets.strangers import Strangers
+from bridge.sockets.websocket_closing import FLUSH_SECONDS
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 
 HANDSHAKE_SECONDS: Final = 10.0
@@ -16,8 +19,8 @@ HANDSHAKE_SECONDS: Final = 10.0
 class CountedWebSocket(WebSocketProtocol):
     """One socket. It is unauthenticated until a connection is attached to it or its request is marked as authenticated.
 
-    A handshake that takes longer than `HANDSHAKE_SECONDS` is aborted and counted as `late`, unless the socket is
-    authenticated by then.
+    A handshake that takes longer than `HANDSHAKE_SECONDS` is refused with 503 and counted as `late`, unless the socket
+    is authenticated by then: the process has more to do than it can, and the client shall come back later.
     """
 
     strangers: Strangers
@@ -46,6 +49,12 @@ class CountedWebSocket(WebSocketProtocol):
         self.strangers.vouch(self.transport)
 
     def _end_handshake(self) -> None:
-        if not self.handshake_complete or self.close_sent:
-            self.strangers.ended["late"] += 1
+        if self.handshake_complete and not self.close_sent:
+            return
+        self.strangers.ended["late"] += 1
+        if self.handshake_complete:
             self.abort()
+            return
+        self.transport.write(refusal(503, b"retry-after: %d\r\n" % retry_after_seconds()))
+        self.transport.close()
+        self._abort_after(FLUSH_SECONDS)

@@ -32,6 +32,7 @@ _REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
         "header_too_large",
         "The request's header is too large: at most 100 lines of 8 KiB, and of Connection and Upgrade 512 bytes.",
     ),
+    503: ("overloaded", "This process has more to do than it can: come back in a moment."),
 }
 """By status: a code for programs and a sentence, as every refusal of the HTTP API has them."""
 

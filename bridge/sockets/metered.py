@@ -7,15 +7,17 @@ Objects that a request creates are allocated by the C library, so that their mem
 freed.
 
 It knows no other path and reads no body. It refuses a request, with 503, only when `MOST_WAITING` of its address wait:
-refusing then costs less than waiting.
+refusing then costs less than waiting. A handshake is also refused when it has waited for `WAIT_SECONDS`: soon its
+socket would be ended without an answer (see `counted_websocket.py`), and its client could not know when to come back.
 """
 
 import asyncio
 import types
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
+from functools import partial
 from time import monotonic, perf_counter
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -28,9 +30,13 @@ from bridge.sockets.service_unavailable import service_unavailable
 from bridge.system.allocator import c_library
 
 Work = Coroutine[Any, Any, None]
+Outcome = Literal["turn", "gone", "refused"]
+"""Of waiting: the request's turn has come, its client is gone, or it is refused since it must not wait."""
 
 MOST_WAITING: Final = 2_000
 """Requests and handshakes of one address that may wait. Further ones are refused."""
+WAIT_SECONDS: Final = 5.0
+"""So long a handshake waits for its turn."""
 FIRST_PATHS: Final = ("/healthz", "/readyz", "/metrics")
 PRICE_SECONDS: Final = 0.000_5
 """Estimated cost of a request until it has run, since several are started before the first of them has run."""
@@ -72,21 +78,20 @@ class _WaitingRequest:
     def __init__(self, budget: Budget, holder: Holder) -> None:
         self._budget = budget
         self._holder = holder
-        self.turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        """Done when the request's turn has come (true), or when its client is gone (false)."""
+        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
     def go_on(self) -> None:
         self._budget.turns.spent(self._holder, 0, 0, PRICE_SECONDS)
-        self._decide(is_there=True)
+        self._decide("turn")
 
-    def leave(self) -> None:
-        """Stop waiting: the client is gone."""
+    def leave(self, outcome: Outcome) -> None:
+        """Stop waiting."""
         self._holder.withdraw(self)
-        self._decide(is_there=False)
+        self._decide(outcome)
 
-    def _decide(self, *, is_there: bool) -> None:
-        if not self.turn.done():
-            self.turn.set_result(is_there)
+    def _decide(self, outcome: Outcome) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
 
 
 class Metered:
@@ -106,37 +111,48 @@ class Metered:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         holder = self._budget.stranger(self._address_of(scope))
         holder.spend(0, 1, 0)
-        if holder.waiting >= MOST_WAITING:
-            self._budget.over["request_refused"] += 1
-            await _refuse(scope, receive, send)
-            return
         try:
-            if not await self._is_there_in_turn(scope, holder):
-                return
+            outcome = await self._wait(scope, holder)
         except asyncio.CancelledError:  # the server stops, and does not wait for this request any longer
             await _refuse(scope, receive, send)
             return
+        if outcome == "refused":
+            self._budget.over["request_refused"] += 1
+            await _refuse(scope, receive, send)
+        elif outcome == "turn":
+            await self._run(scope, receive, send, holder)
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send, holder: Holder) -> None:
         with c_library:
             charged = scope[CHARGE] = Charge(self._budget, holder)
             work = _charged(cast(Work, self._application(scope, receive, send)), charged.spent, self._budget.turns)
         await work
 
-    async def _is_there_in_turn(self, scope: Scope, holder: Holder) -> bool:
-        """Wait for the request's turn; returns false, at once, when its client is gone."""
+    async def _wait(self, scope: Scope, holder: Holder) -> Outcome:
+        """Wait for the request's turn. Returns at once when its client is gone."""
+        if holder.waiting >= MOST_WAITING:
+            return "refused"
         if self._budget.turns.may_go_on(holder):
-            return True
+            return "turn"
         waiting = _WaitingRequest(self._budget, holder)
         self._budget.turns.wait(holder, waiting, is_new=_goes_first(scope))
-        when_gone(scope, waiting.leave)
-        is_there = await waiting.turn
+        when_gone(scope, partial(waiting.leave, "gone"))
+        if _is_handshake(scope):
+            timer = asyncio.get_running_loop().call_later(WAIT_SECONDS, waiting.leave, "refused")
+            waiting.outcome.add_done_callback(lambda _: timer.cancel())
+        outcome = await waiting.outcome
         when_gone(scope, nothing)
-        if is_there:
+        if outcome == "turn":
             holder.spend(0, 0, -PRICE_SECONDS * 1_000)
-        return is_there
+        return outcome
+
+
+def _is_handshake(scope: Scope) -> bool:
+    return bool(scope["type"] == "websocket")
 
 
 def _goes_first(scope: Scope) -> bool:
-    return bool(scope["type"] == "websocket" or scope["path"] in FIRST_PATHS)
+    return _is_handshake(scope) or scope["path"] in FIRST_PATHS
 
 
 @types.coroutine

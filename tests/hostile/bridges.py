@@ -18,8 +18,9 @@ UNDEFENDED = "tests.hostile.undefended"
 
 
 class Attacked(BridgeProcess):
-    """`without` is the name of a defence in `undefended.py`; it is taken out before the command runs."""
+    """`without` is the name of a defence in `program`, which takes it out before the command runs."""
 
+    program = UNDEFENDED
     without: str | None = None
     most_files: int | None = None
 
@@ -27,14 +28,14 @@ class Attacked(BridgeProcess):
         if self.most_files is not None:  # a bound from its first step on: no template has that
             return ServerProcess.begin(self, log)
         if self.without is not None:
-            return Forked([self.without, *self.command()], self.directory, self.environment(), log, UNDEFENDED)
+            return Forked([self.without, *self.command()], self.directory, self.environment(), log, self.program)
         return super().begin(log)
 
     def command(self) -> list[str]:
         if self.most_files is None:
             return super().command()
         limit = ["sh", "-c", f'ulimit -n {self.most_files}; exec "$@"', "sh"]
-        program = [COMMAND_LINE] if self.without is None else [UNDEFENDED, self.without]
+        program = [COMMAND_LINE] if self.without is None else [self.program, self.without]
         return [*limit, sys.executable, "-m", *program, *super().command()]
 
     def close(self) -> None:

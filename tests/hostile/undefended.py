@@ -222,18 +222,24 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def take_out(defence: str) -> None:
-    """Put what the table says in the place of what defends."""
-    for place, instead in DEFENCES[defence].items():
+def take_out(places: Mapping[str, Any]) -> None:
+    """Put what a table says in the place of what defends."""
+    for place, instead in places.items():
         owner, _, name = place.replace(":", ".").rpartition(".")
         there = getattr(resolve_name(owner), name)
         setattr(resolve_name(owner), name, instead.of(there) if isinstance(instead, Changed) else instead)
 
 
-def main() -> None:
-    """Take it out, before anyone has imported what it stands in by name, and serve."""
-    take_out(sys.argv.pop(1))
+def serve_without(defences: Mapping[str, Mapping[str, Any]]) -> None:
+    """Take some out, before anyone has imported what they stand in by name, and serve."""
+    for defence in sys.argv.pop(1).split("+"):
+        take_out(defences[defence])
     resolve_name("bridge.cli.main:main")()
+
+
+def main() -> None:
+    """One of these."""
+    serve_without(DEFENCES)
 
 
 if __name__ == "__main__":

@@ -110,17 +110,43 @@ async def test_whatever_another_program_has_put_there_is_no_cursor_and_goes(
         assert await departures.left(TENANT, "ann") == "@g.1"
 
 
-async def test_where_redis_does_not_answer_nothing_was_left(
+async def test_where_redis_does_not_answer_it_is_not_known_what_was_left(
     redis_server: StartRedis, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Else a client that comes back meanwhile would miss something, and not be told."""
     monkeypatch.setattr(module, "READ_SECONDS", 0.1)
     server = redis_server()
     async with one_process(server.url, prefix) as process:
         process.continuity.departures.leave(ANN, "@g.1")
         await settled(process)
         server.freeze()
-        assert await process.continuity.departures.left(TENANT, "ann") is None
+        assert await process.continuity.departures.left(TENANT, "ann") == UNKNOWN
         server.thaw()
+        server.kill()
+        assert await process.continuity.departures.left(TENANT, "ann") == UNKNOWN
+
+
+async def test_what_a_client_leaves_while_redis_is_away_is_left_when_it_is_back(
+    redis_server: StartRedis, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But in the place of nothing newer; and of so many clients, no more."""
+    monkeypatch.setattr(module, "MOST_UNTAKEN", 2)
+    server = redis_server()
+    async with one_process(server.url, prefix) as process:
+        departures, left = process.continuity.departures, process.addresses.left
+        server.kill()
+        await until(lambda: not process.bus.is_up)
+        for client in ("ann", "bob", "one too many"):
+            departures.leave(Place(TENANT, GROUP, client, "v2"), "@g.1")
+        server.start()
+        server.execute("SET", left(TENANT, "bob"), "@g.2")
+        await until(lambda: process.bus.is_up)
+        await settled(process)
+        assert [server.execute("GET", left(TENANT, one)) for one in ("ann", "bob", "one too many")] == [
+            "@g.1",
+            "@g.2",
+            None,
+        ]
 
 
 async def test_without_histories_nothing_is_kept(redis_url: str, prefix: str, redis: Redis) -> None:

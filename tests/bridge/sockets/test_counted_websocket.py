@@ -119,8 +119,11 @@ async def test_among_strangers_whoever_has_asked_last_goes_last(house: House) ->
 async def test_a_handshake_that_is_never_completed_has_a_deadline(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its client is told when to come back."""
     monkeypatch.setattr(counted_websocket, "HANDSHAKE_SECONDS", 0.05)
-    assert await (await house.knock("/never")).rest(5) == b""
+    answer = await (await house.knock("/never")).rest(5)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: " in answer
     assert house.strangers.ended == {"late": 1}
 
 

@@ -50,7 +50,7 @@ class Served:
     async def ask(self, path: str = "/", address: str = ADDRESS, kind: str = "http", told: Any = str) -> None:
         """`told` is given what is to be called once nobody is there any more."""
         scope: Any = {"type": kind, "path": path, "client": (address, 1), "headers": [], "method": "GET"}
-        scope["extensions"] = {WHEN_GONE: told}
+        scope["extensions"] = {WHEN_GONE: told, "websocket.http.response": {}}
         await self.metered(scope, asyncio.Event().wait, self.send)  # type: ignore[arg-type]
 
 
@@ -124,6 +124,22 @@ async def test_too_many_that_wait_are_answered_at_once(monkeypatch: pytest.Monke
     assert served.budget.over["request_refused"] == 1
     await asyncio.gather(*waiting)
     assert len(served.done) == 3
+
+
+async def test_a_handshake_that_has_waited_for_long_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing else is: a request has a client that can wait."""
+    monkeypatch.setattr(metered, "WAIT_SECONDS", 0.01)
+    served = Served(0, LITTLE)
+    holder = served.budget.stranger(ADDRESS)
+    holder.spend(0, 0, 20)
+    request = asyncio.create_task(served.ask("/request"))
+    await served.ask("/handshake", kind="websocket")
+    assert (served.done, holder.waiting) == ([], 1)
+    assert served.sent[0]["status"] == 503
+    assert b"retry-after" in dict(served.sent[0]["headers"])
+    assert served.budget.over["request_refused"] == 1
+    await request
+    assert served.done == ["/request"]
 
 
 async def test_whoever_is_gone_leaves_the_line_at_once_and_is_not_served() -> None:

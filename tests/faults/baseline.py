@@ -1,0 +1,98 @@
+"""What a bridge and its Redis hold: files, tasks, links, keys, who is present. Compared before a fault and after it.
+
+Must never count what is known to go by itself: keys that have a time to live.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import httpx
+from redis.asyncio import Redis
+
+from tests.servers import BridgeProcess
+
+TASKS: Final = re.compile(r"^bridge_tasks (\d+)", re.MULTILINE)
+CONNECTIONS: Final = re.compile(r"^bridge_(?:connections|event_streams)\{.*\} (\d+)", re.MULTILINE)
+
+
+OF_TENANTS: Final = re.compile(r":(tenants|tenant:.*|stage-changes|\{.*:record\}.*)$")
+
+
+OUR_NAME: Final = "test"
+"""By which the connection is known that asks."""
+MOST_READING: Final = 4
+"""Connections for reading that one process keeps though it does not use them."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Of all processes together. `files` without the connections to Redis, which are in `links` and `reading`."""
+
+    files: int
+    tasks: int
+    connections: int
+    links: int
+    reading: int
+    keys: frozenset[str]
+    present: frozenset[str]
+
+    def beyond(self, before: State) -> str:
+        """What is more than it was; empty if nothing was left behind."""
+        numbers = {
+            "files": (self.files, before.files),
+            "tasks": (self.tasks, before.tasks),
+            "connections": (self.connections, before.connections),
+            "links": (self.links, before.links),
+            "reading": (self.reading, max(before.reading, 2 * MOST_READING)),
+        }
+        more = [f"{name}: {now}, and before {was}" for name, (now, was) in numbers.items() if now > was]
+        return "; ".join([*more, *sorted(self.keys - before.keys), *sorted(self.present - before.present)])
+
+
+async def state(bridges: Sequence[BridgeProcess], redis: Redis, prefix: str) -> State:
+    """How it is now."""
+    metrics = [await metrics_of(bridge) for bridge in bridges]
+    keys = await lasting_keys(redis, prefix)
+    files = sum(open_files(bridge.pid) for bridge in bridges)
+    names = [one["name"] for one in await cast(Any, redis).client_list() if one["name"] != OUR_NAME]
+    links = [name for name in names if name.startswith("aether-bridge-")]
+    return State(
+        files - len(names),
+        sum([tasks_in(text) for text in metrics]),
+        sum(int(number) for text in metrics for number in CONNECTIONS.findall(text)),
+        len(links),
+        len(names) - len(links),
+        frozenset(key for key in keys if not key.endswith(":presence")),
+        frozenset([name for key in keys if key.endswith(":presence") for name in await members(redis, key)]),
+    )
+
+
+async def lasting_keys(redis: Redis, prefix: str) -> list[str]:
+    """The names of all keys without a time to live, but for those in which it is kept what was done to tenants."""
+    found = [key.decode() async for key in redis.scan_iter(match=f"{prefix}:*", count=1_000)]
+    keys = [key for key in found if not OF_TENANTS.search(key)]
+    lives = [await redis.ttl(key) for key in keys]
+    return [key for key, seconds in zip(keys, lives, strict=True) if seconds == -1]
+
+
+async def members(redis: Redis, key: str) -> list[str]:
+    return [member.decode() for member in cast(list[bytes], await redis.zrange(key, 0, -1))]
+
+
+def tasks_in(metrics: str) -> int:
+    """How many tasks a process says that it has."""
+    return sum(int(number) for number in TASKS.findall(metrics))
+
+
+async def metrics_of(bridge: BridgeProcess) -> str:
+    async with httpx.AsyncClient() as http:
+        return (await http.get(f"{bridge.url}/metrics")).text
+
+
+def open_files(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
