@@ -38,7 +38,8 @@ class Departures:
         self._seconds: Final = options.seconds
         self._untaken: dict[str, str] = {}
         """What clients have left while Redis could not be reached: key -> cursor."""
-        bus.back.add(self._leave_untaken)
+        if options.seconds:
+            bus.back.add(self._leave_untaken)
         self.is_on: Final = options.seconds > 0
         self.keeps_all: Final = options.seconds > 0 and options.direct
         """Whether everything is kept that is said to an expected client, also to it alone."""

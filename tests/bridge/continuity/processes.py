@@ -142,10 +142,15 @@ class Client:
         """The connection that is open now."""
         return self._listener
 
-    def go(self) -> None:
-        """The connection ends."""
+    def deafen(self) -> None:
+        """It hears nothing more on its connection."""
         if self._process is not None and self._listener is not None:
             self._process.inbound.hub.leave(self._listener)
+
+    def go(self) -> None:
+        """The connection ends."""
+        self.deafen()
+        if self._process is not None:
             self._process.subscriber.release(self._channels)
         self.forget()
 

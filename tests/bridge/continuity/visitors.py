@@ -201,7 +201,7 @@ class Visitor:
             self.end()
             self.client.language = becomes
 
-        part.withdraw(self.place, channels, True, away)
+        part.withdraw(self.place, channels, self.client.deafen, True, away)
 
     def check(self, moment: int) -> None:
         """Of what was surely said by then it has heard everything, or was told of it; nothing twice, and in order."""

@@ -153,10 +153,11 @@ async def test_what_a_client_has_heard_that_goes_while_it_withdraws_is_not_known
     subscriber, presence, departures = process.broker.subscriber, process.broker.presence, process.continuity.departures
     subscriptions, cursors = Subscriptions(limits(), subscriber, presence, ADDRESSES, departures), list[str | None]()
     parted = list[Place]()
+    monkeypatch.setattr(departures, "keeps_all", False)
     monkeypatch.setattr(departures, "expect", lambda _place, _channels, then: then(7))
     monkeypatch.setattr(departures, "part", lambda place, *_known: parted.append(place))
     channels = await subscriptions.take(OWNER, ANN, "v3")
-    subscriptions.withdraw(ANN, channels, is_expected=True, then=cursors.append)
+    subscriptions.withdraw(ANN, channels, nothing, is_expected=True, then=cursors.append)
     if has_gone:
         subscriptions.give_back(OWNER, ANN, channels)
     await until(lambda: cursors == [None])
