@@ -27,7 +27,7 @@ from bridge.continuity.positions import OWN, UNKNOWN
 from bridge.handshake.authentication import Identity
 from bridge.handshake.preflight import Denied
 from bridge.handshake.refusal_record import RefusalRecord
-from bridge.handshake.subscriptions import Subscriptions, Unavailable
+from bridge.handshake.subscriptions import Listening, Subscriptions, Unavailable
 from bridge.messaging.connections import Connection, ConnectionInfo, Connections, Session
 from bridge.messaging.hub import Listener, Renderer
 from bridge.messaging.meter import Meter
@@ -156,7 +156,7 @@ class Connector:
         new = session(outbox, self.new_meter(place.tenant))
         connection = Connection(info, new, outbox, listener, self._connections, holder)
         deafen = partial(self._connections.hub.leave, listener)
-        connection.passage.withdraw = partial(self._subscriptions.withdraw, place, channels, deafen)
+        connection.passage.withdraw = partial(self._subscriptions.withdraw, Listening(place, channels, deafen))
         return connection
 
 

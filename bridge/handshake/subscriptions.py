@@ -7,7 +7,7 @@ fails, those already taken are released.
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.presence import Place, Presence
@@ -22,9 +22,16 @@ SUBSCRIPTION_SECONDS: Final = 3.0
 WITHDRAWAL_SECONDS: Final = 0.25
 """How long a client that is sent away waits for Redis, so that what is said to it is delivered or refused."""
 
-
 Withdrawn = Callable[[str | None], None]
 """Called with the cursor of a client that is about to be sent away, if it is known."""
+
+
+class Listening(NamedTuple):
+    """What one connection has taken: its place, and its channels. `deafen` ends what it hears."""
+
+    place: Place
+    channels: list[bytes]
+    deafen: Callable[[], None]
 
 
 class Unavailable(Exception):
@@ -90,44 +97,42 @@ class Subscriptions:
                 self._presence.leave(place)
             raise
 
-    def withdraw(
-        self,
-        place: Place,
-        channels: list[bytes],
-        deafen: Callable[[], None],
-        is_expected: bool,  # noqa: FBT001
-        then: Withdrawn,
-    ) -> None:
+    def withdraw(self, one: Listening, is_expected: bool, then: Withdrawn) -> None:  # noqa: FBT001
         """Unsubscribe from what is said to this client alone, then call `then`: it is about to be sent away.
 
         What is said to it before has been delivered by then; what is said later is kept if it is expected back, else
-        refused as `not_connected`. `channels`, which `give_back` will get, is shortened. `deafen` ends what the client
-        hears. If all is kept that comes first: who hears something that was said later than what it has missed to it
-        alone would come back with that, and never hear the other.
+        refused as `not_connected`. Its channels, which `give_back` will get, are shortened.
         """
-        own, everything = self._addresses.client(place.tenant, place.client), tuple(channels)
-
-        def leave(watermark: int) -> None:
-            if own not in channels:  # it has gone by itself meanwhile
-                return
-            channels.remove(own)
-            part = partial(self._part, place, everything, channels, watermark) if is_expected else _without_cursor
-            if is_expected and self._departures.keeps_all:
-                part = partial(_call_with, self._departures.part(place, everything, watermark))
-                deafen()
-            _call_when_done(self._subscriber.leave(own), partial(part, then))
-
         if is_expected:
-            self._departures.expect(place, everything, _once_in_time(leave))
-        else:
-            leave(0)
+            leave = partial(self._leave, one, then)
+            self._departures.expect(one.place, tuple(one.channels), _once_in_time(leave))
+        elif (own := self._own(one)) in one.channels:
+            one.channels.remove(own)
+            _call_when_done(self._subscriber.leave(own), partial(then, None))
 
-    def _part(
-        self, place: Place, everything: tuple[bytes, ...], channels: list[bytes], watermark: int, then: Withdrawn
-    ) -> None:
+    def _leave(self, one: Listening, then: Withdrawn, watermark: int) -> None:
+        """Where all is kept it is deaf first.
+
+        Who hears something that was said later than what it has missed to it alone would come back with that, and never
+        hear the other.
+        """
+        own, everything = self._own(one), tuple(one.channels)
+        if own not in one.channels:  # it has gone by itself meanwhile
+            return
+        one.channels.remove(own)
+        part = partial(self._part, one, everything, watermark, then)
+        if self._departures.keeps_all:
+            part = partial(then, self._departures.part(one.place, everything, watermark))
+            one.deafen()
+        _call_when_done(self._subscriber.leave(own), part)
+
+    def _own(self, one: Listening) -> bytes:
+        return self._addresses.client(one.place.tenant, one.place.client)
+
+    def _part(self, one: Listening, everything: tuple[bytes, ...], watermark: int, then: Withdrawn) -> None:
         """Note up to where it has heard everything, unless it has gone by itself: then that is not known any more."""
         part = _once_in_time(
-            lambda number: then(self._departures.part(place, everything, number) if channels else None)
+            lambda number: then(self._departures.part(one.place, everything, number) if one.channels else None)
         )
         self._departures.between_batches(everything, partial(part, watermark))
 
@@ -146,14 +151,6 @@ class Subscriptions:
         entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._presence.enter(place, lambda: None if entered.done() else entered.set_result(None))
         await entered
-
-
-def _without_cursor(then: Withdrawn) -> None:
-    then(None)
-
-
-def _call_with(cursor: str | None, then: Withdrawn) -> None:
-    then(cursor)
 
 
 def _call_when_done(future: "asyncio.Future[None]", call: Callable[[], None]) -> None:

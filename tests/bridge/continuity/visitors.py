@@ -16,7 +16,7 @@ from bridge.broker.history import HistoryOptions
 from bridge.broker.presence import Place
 from bridge.continuity.part import Return
 from bridge.continuity.positions import OWN, UNKNOWN
-from bridge.handshake.subscriptions import SUBSCRIPTION_SECONDS, Subscriptions
+from bridge.handshake.subscriptions import SUBSCRIPTION_SECONDS, Listening, Subscriptions
 from bridge.records.rows import Language
 from tests.bridge.continuity.processes import GROUP, TENANT, Client, Process
 
@@ -201,7 +201,7 @@ class Visitor:
             self.end()
             self.client.language = becomes
 
-        part.withdraw(self.place, channels, self.client.deafen, True, away)
+        part.withdraw(Listening(self.place, channels, self.client.deafen), True, away)
 
     def check(self, moment: int) -> None:
         """Of what was surely said by then it has heard everything, or was told of it; nothing twice, and in order."""

@@ -17,7 +17,7 @@ from bridge.continuity.departures import Departures
 from bridge.continuity.handed_on import HandedOn
 from bridge.handshake import subscriptions as module
 from bridge.handshake.api_keys import ApiKeys
-from bridge.handshake.subscriptions import Subscriptions, Unavailable
+from bridge.handshake.subscriptions import Listening, Subscriptions, Unavailable
 from bridge.handshake.tenant_limits import TenantLimits
 from bridge.runtime.app import Application
 from bridge.sockets.ports import nothing
@@ -134,7 +134,7 @@ async def test_who_withdraws_is_called_when_redis_has_confirmed_and_the_rest_is_
     channels = await subscriptions.take(OWNER, ANN, "v3")
     own, before = ADDRESSES.client(ANN.tenant, ANN.client), process.broker.subscriber.channels
     done = asyncio.Event()
-    subscriptions.withdraw(ANN, channels, nothing, is_expected=False, then=lambda _cursor: done.set())
+    subscriptions.withdraw(Listening(ANN, channels, nothing), is_expected=False, then=lambda _cursor: done.set())
     assert not done.is_set()
     await asyncio.wait_for(done.wait(), ANSWER_SECONDS)
     assert (own in channels, process.broker.subscriber.channels) == (False, before - 1)
@@ -157,7 +157,7 @@ async def test_what_a_client_has_heard_that_goes_while_it_withdraws_is_not_known
     monkeypatch.setattr(departures, "expect", lambda _place, _channels, then: then(7))
     monkeypatch.setattr(departures, "part", lambda place, *_known: parted.append(place))
     channels = await subscriptions.take(OWNER, ANN, "v3")
-    subscriptions.withdraw(ANN, channels, nothing, is_expected=True, then=cursors.append)
+    subscriptions.withdraw(Listening(ANN, channels, nothing), is_expected=True, then=cursors.append)
     if has_gone:
         subscriptions.give_back(OWNER, ANN, channels)
     await until(lambda: cursors == [None])
@@ -169,7 +169,7 @@ async def test_what_a_client_has_heard_that_goes_while_it_withdraws_is_not_known
 async def test_who_withdraws_does_not_wait_for_a_redis_that_does_not_answer() -> None:
     subscriptions, done = subscriptions_of(cast(Mute, NeverLeft()), limits()), asyncio.Event()
     own = ADDRESSES.client(ANN.tenant, ANN.client)
-    subscriptions.withdraw(ANN, [own], nothing, is_expected=False, then=lambda _cursor: done.set())
+    subscriptions.withdraw(Listening(ANN, [own], nothing), is_expected=False, then=lambda _cursor: done.set())
     await asyncio.wait_for(done.wait(), ANSWER_SECONDS)
 
 
@@ -186,9 +186,7 @@ async def test_who_is_expected_hears_nothing_more_before_what_is_said_to_it_alon
         before, done = broker.subscriber.channels, asyncio.Event()
         told = list[int]()
         subscriptions.withdraw(
-            ANN,
-            channels,
-            lambda: told.append(broker.subscriber.channels),
+            Listening(ANN, channels, lambda: told.append(broker.subscriber.channels)),
             is_expected=True,
             then=lambda _cursor: done.set(),
         )
