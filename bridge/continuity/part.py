@@ -77,7 +77,8 @@ class Continuity(Part):
         broker.subscriber.renumbered.add(self.tails.lose)
         broker.subscriber.ended.add(self.tails.end)
         inbound.deliveries.leaving_out.add(self.tails.end)
-        self.repair: Final = Repair(*redis, intake, self.watermarks, message, inbound.say_gap_on, options)
+        say_gap, seconds = inbound.say_gap_on, options.seconds
+        self.repair: Final = Repair(*redis, intake, self.watermarks, message, say_gap, seconds)
         if options.seconds:
             self._repair_links_of(broker.subscriber)
         self.canary: Final = _canary(broker, inbound)

@@ -17,8 +17,8 @@ from typing import Final
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus, Done
-from bridge.broker.history import READ, HistoryOptions
-from bridge.broker.incoming import WIDE, Batches
+from bridge.broker.history import READ
+from bridge.broker.incoming import Batches
 from bridge.broker.intake import Intake
 from bridge.broker.message import BusMessage
 from bridge.broker.outage import Repaired
@@ -45,7 +45,7 @@ class Repair:
         watermarks: Watermarks,
         message: Callable[[bytes], BusMessage],
         say_gap: Callable[[Collection[bytes], float], None],
-        options: HistoryOptions,
+        seconds: int,
     ) -> None:
         """`say_gap` tells the listeners of some channels that they may have missed something in so many seconds."""
         self._bus = bus
@@ -54,7 +54,7 @@ class Repair:
         self._watermarks = watermarks
         self._message = message
         self.announce: Final = say_gap
-        self._options = options
+        self._seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -83,15 +83,10 @@ class Repair:
 
     def begin(self, done: Callable[[Repaired], None]) -> None:
         """Look for what was said after the positions of the channels, and call `done` once."""
-        positions = {channel: self._position(channel) for channel in self._arrivals}
-        finding = _Finding(positions, self._options.seconds, self._addresses, self._message, done)
+        positions = {channel: self._arrivals.position(channel) for channel in self._arrivals}
+        finding = _Finding(positions, self._seconds, self._addresses, self._message, done)
         finding.timer = self._loop.call_later(REPAIR_SECONDS, finding.end)
         self._read(finding, list(positions))
-
-    def _position(self, channel: bytes) -> int:
-        """Since when a channel's history is to be read; 0 where that is not known, or where it has none."""
-        has_history = self._options.v2 or self._addresses.kind_of(channel) != WIDE
-        return self._arrivals.position(channel) if has_history else 0
 
     def _read(self, finding: "_Finding", channels: list[bytes]) -> None:
         common = [self._addresses.last_number, self._addresses.history_begin]

@@ -27,7 +27,6 @@ from tests.proxy import Proxy, proxy_to
 
 ADDRESSES = Addresses("test")
 GROUP, OWN, TENANT = ADDRESSES.group("acme", "g"), ADDRESSES.client("acme", "ann"), ADDRESSES.broadcast("acme")
-WIDE = ADDRESSES.everyone_on_v2("acme")
 NOW = 1_767_261_600_000_000
 
 
@@ -54,12 +53,12 @@ class Marks:
 class Repairing:
     """A repair of three channels, whose positions are known; what was found."""
 
-    def __init__(self, options: HistoryOptions = OPTIONS) -> None:
+    def __init__(self) -> None:
         self.redis, self.marks = Reading(), Marks()
         self.intake = Intake(lambda _channel, _batch: None, Counter())
         read = Incoming(lambda: ARRIVED_AT, MAX_BYTES).message
         parts = cast(Bus, self.redis), ADDRESSES, self.intake, cast(Watermarks, self.marks), read
-        self.repair = Repair(*parts, lambda _channels, _seconds: None, options)
+        self.repair = Repair(*parts, lambda _channels, _seconds: None, 60)
         self.found = list[Repaired]()
         for channel in (GROUP, OWN, TENANT):
             self.intake.arrivals.begin(channel)
@@ -119,18 +118,6 @@ async def test_a_history_that_is_not_whole_is_not_taken_and_the_others_are(
     (found,) = repairing.found
     assert batches(found) == [(GROUP, [1]), (TENANT, [3])]
     assert found.unproven == {OWN}
-
-
-@pytest.mark.usefixtures("anyio_backend")
-@pytest.mark.parametrize("v2", [True, False])
-async def test_what_all_v2_connections_hear_is_proven_only_where_it_is_kept(v2: bool) -> None:  # noqa: FBT001
-    repairing = Repairing(HistoryOptions(seconds=60, v2=v2))
-    repairing.intake.arrivals.begin(WIDE)
-    repairing.intake.arrivals.reach(NOW, repairing.intake.arrivals.ask())
-    repairing.begin()
-    for index in range(4):
-        repairing.answer(index, 10)
-    assert repairing.found[0].unproven == (set() if v2 else {WIDE})
 
 
 @pytest.mark.parametrize("reply", [None, ValueError("WRONGTYPE")])
