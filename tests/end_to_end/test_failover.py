@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import StartBridge, StartRedis
 from tests.end_to_end.clients import denied, eventually
 from tests.end_to_end.talk import talking
-from tests.end_to_end.test_faults import Clocked, behind_proxies, clocked_talk, holds, ready, started
+from tests.end_to_end.test_faults import CONFIG, Clocked, behind_proxies, clocked_talk, holds, ready, started
 from tests.proxy import Proxy
 from tests.servers import BridgeProcess, RedisServer
 from tests.stopwatch import within
@@ -83,7 +83,7 @@ class Pair:
 async def pair(bridge: StartBridge, redis_server: StartRedis) -> AsyncIterator[Pair]:
     old, new = redis_server(), redis_server()
     async with behind_proxies(old) as proxies:
-        bridges = started(bridge, proxies)
+        bridges = started(bridge, proxies, "v2_replay = true\n" + CONFIG)  # then what all of V2 hears is kept, too
         await ready(*bridges)
         async with clocked_talk(*bridges) as conversation:
             pair = Pair(old, new, proxies, bridges, conversation)
