@@ -204,10 +204,7 @@ class Visitor:
         part.withdraw(Listening(self.place, channels, self.client.deafen), True, away)
 
     def check(self, moment: int) -> None:
-        """Of what was surely said by then it has heard everything, or was told of it; nothing twice, and in order.
-
-        Without `v2` nothing is kept of what all V2 connections hear, and a link that is lost says nothing of that.
-        """
+        """Of what was surely said by then it has heard everything, or was told of it; nothing twice, and in order."""
         said, events, name = self.events.said, self.events, self.client.name
         due = [
             text
@@ -215,7 +212,7 @@ class Visitor:
             if one.is_taken
             and one.said > (self.told_own if one.is_direct else self.told)
             and 0 < one.answered < moment
-            and not self._hears.isdisjoint(one.channels if events.options.v2 else one.channels[:1])
+            and not self._hears.isdisjoint(one.channels)
         ]
         missing = [text.strip() for text in due if text not in self.heard]
         assert not missing, f"{name} misses {missing}"
