@@ -38,7 +38,8 @@ class Departures:
         self._seconds: Final = options.seconds
         self._untaken: dict[str, str] = {}
         """What clients have left while Redis could not be reached: key -> cursor."""
-        bus.back.add(self._leave_untaken)
+        if options.seconds:
+            bus.back.add(self._leave_untaken)
         self.is_on: Final = options.seconds > 0
         self.replays_on_v2: Final = options.seconds > 0 and options.v2
         """Whether a V2 client that returns under its id hears what it missed."""
