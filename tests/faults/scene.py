@@ -14,6 +14,8 @@ from typing import Any, BinaryIO, Final, cast
 import httpx
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
 
 from tests.end_to_end.clients import eventually
 from tests.end_to_end.configuration import api_key, key
@@ -137,6 +139,11 @@ class Scene:
     async def ask_redis(self, *command: str | int) -> Any:
         """One command, over a connection that is kept."""
         return await cast(Any, self.asking).execute_command(*command)
+
+    async def ask_at(self, server: RedisServer) -> None:
+        """From now on the commands go there."""
+        self.asking.connection_pool.connection_kwargs["port"] = server.port
+        await self.asking.connection_pool.disconnect()
 
     async def metric(self, process: int, name: str, **labels: str) -> float:
         """The sum of a metric of one process, over the labels that are not given."""
@@ -269,7 +276,8 @@ class Stage:
         populations = _populations(doors, staged)
         for population in populations:
             ends.push_async_callback(population.leave)
-        asking = await ends.enter_async_context(Redis.from_url(redis.url, client_name=OUR_NAME))
+        retry = Retry(ConstantBackoff(0.1), 10)  # it may have been started anew
+        asking = await ends.enter_async_context(Redis.from_url(redis.url, client_name=OUR_NAME, retry=retry))
         is_defended = not (without or settings)
         return Scene(redis, asking, self._prefix, bridges, proxies, populations, is_defended, standing, another)
 

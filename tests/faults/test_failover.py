@@ -33,6 +33,7 @@ async def all_are_at(scene: Scene, server: RedisServer) -> None:
     async with law("followed", FOLLOWED_SECONDS):
         await eventually(arrived, BASELINE_SECONDS)
         await scene.all_hear()
+    await scene.ask_at(server)
 
 
 @row(without="trial of links", breaks="nothing told", staged=STAGED)
