@@ -142,8 +142,8 @@ class Scene:
 
     async def ask_at(self, server: RedisServer) -> None:
         """From now on the commands go there."""
-        self.asking.connection_pool.connection_kwargs["port"] = server.port
-        await self.asking.connection_pool.disconnect()
+        await self.asking.aclose()
+        self.asking = asking_at(server)
 
     async def metric(self, process: int, name: str, **labels: str) -> float:
         """The sum of a metric of one process, over the labels that are not given."""
@@ -232,6 +232,11 @@ class Scene:
         return await state(self.bridges, self.asking, self.prefix)
 
 
+def asking_at(server: RedisServer) -> Redis:
+    """Asks there, also if it has been started anew meanwhile."""
+    return Redis.from_url(server.url, client_name=OUR_NAME, retry=Retry(ConstantBackoff(0.1), 10))
+
+
 class Stage:
     """Builds scenes, for one test."""
 
@@ -276,10 +281,10 @@ class Stage:
         populations = _populations(doors, staged)
         for population in populations:
             ends.push_async_callback(population.leave)
-        retry = Retry(ConstantBackoff(0.1), 10)  # it may have been started anew
-        asking = await ends.enter_async_context(Redis.from_url(redis.url, client_name=OUR_NAME, retry=retry))
-        is_defended = not (without or settings)
-        return Scene(redis, asking, self._prefix, bridges, proxies, populations, is_defended, standing, another)
+        is_defended, asking = not (without or settings), asking_at(redis)
+        scene = Scene(redis, asking, self._prefix, bridges, proxies, populations, is_defended, standing, another)
+        ends.push_async_callback(_stop_asking, scene)
+        return scene
 
     def _bridge(self, number: int, redis_url: str, staged: Staged, without: str, settings: str) -> FaultyBridge:
         home = self._directory / f"bridge-{number}"
@@ -293,6 +298,10 @@ class Stage:
 
 async def _close(bridges: Sequence[FaultyBridge]) -> None:
     await asyncio.gather(*(asyncio.to_thread(one.close) for one in bridges))
+
+
+async def _stop_asking(scene: Scene) -> None:
+    await scene.asking.aclose()  # by then it may be another connection than at the beginning
 
 
 @asynccontextmanager
