@@ -323,11 +323,12 @@ def _populations(doors: Sequence[Any], staged: Staged) -> list[Population]:
 
 
 def row(
-    *, without: str, breaks: str, staged: Staged | None = None, settings: str = ""
+    *, without: str = "", breaks: str = "", staged: Staged | None = None, settings: str = ""
 ) -> Callable[[Callable[..., Awaitable[None]]], Any]:
     """A row of faults: played once, where all laws hold; and once without a defence, where the law `breaks` does not.
 
-    With `settings` these are what takes the defence out; else it is one of `undefended.py`.
+    With `settings` these are what takes the defence out; else it is one of `undefended.py`. Without either it is played
+    once: there are several defences, and each is enough.
     """
 
     def make(play: Callable[..., Awaitable[None]]) -> Any:
@@ -347,6 +348,7 @@ def row(
         test.__doc__ = play.__doc__
         test.__setattr__("__signature__", signature)
         marked = pytest.mark.timeout(ROW_SECONDS)(test)
-        return pytest.mark.parametrize("defence", ["", without], ids=["held", f"without {without}"])(marked)
+        defences = {"held": ""} | ({f"without {without}": without} if without else {})
+        return pytest.mark.parametrize("defence", list(defences.values()), ids=list(defences))(marked)
 
     return make

@@ -104,10 +104,6 @@ DEFENCES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "reading in pieces": {"bridge.broker.link:Link.data_received": each_read_by_itself},
     "end of the link before": {"bridge.broker.trial:_killing": none_of_them},
-    "trial of links": {
-        "bridge.broker.trial:WriteTrial.stand": without_waiting,
-        "bridge.broker.outage:Outage._is_whole": always,
-    },
     "looks at the address": {"bridge.broker.same_server:SameServer._look_by_address": without_waiting},
     "comparison of servers": {"bridge.broker.same_server:SameServer._part": nothing},
     "reading of answers from the address": {"bridge.broker.same_server:SameServer._heard_by_address": elsewhere},
