@@ -113,7 +113,6 @@ DEFENCES: Final[Mapping[str, Mapping[str, Any]]] = {
         "bridge.broker.leases:LEASE_SECONDS": 3,
         "bridge.broker.leases:RENEWAL_SECONDS": 0.5,
     },
-    "restoring": {"bridge.broker.presence:Presence._again": nothing},
     "last words": {"bridge.sockets.ports:HEARD_OUT": frozenset()},
     "pings": {"bridge.sockets.websocket_closing:WebSocketClosing.keepalive_timeout": nothing},
     "narrow channels": {"bridge.messaging.hub:_others": all_of_them},
