@@ -20,7 +20,7 @@ from bridge.continuity.handed_on import HandedOn
 from bridge.continuity.positions import OWN, UNKNOWN, cursor_of
 
 MOST_UNTAKEN: Final = 10_000
-"""Clients whose cursors wait for Redis to come back. Further ones leave nothing."""
+"""Clients that have left something while Redis was away. Further ones leave nothing."""
 READ_SECONDS: Final = 0.5
 """So long a V2 client that comes back waits for what it left; then it is not known what it has missed."""
 
@@ -36,8 +36,8 @@ class Departures:
         self._addresses = addresses
         self._handed_on = handed_on
         self._seconds: Final = options.seconds
-        self._untaken: dict[str, str] = {}
-        """What clients have left while Redis could not be reached: key -> cursor."""
+        self._untaken: set[str] = set()
+        """The keys of what clients have left while Redis could not be reached."""
         if options.seconds:
             bus.back.add(self._leave_untaken)
         self.is_on: Final = options.seconds > 0
@@ -80,17 +80,20 @@ class Departures:
         """A V2 client has gone, and has heard everything up to this cursor."""
         if self._seconds:
             key = self._addresses.left(place.tenant, place.client)
-            self._set(key, cursor, then=partial(self._note_untaken, key, cursor))
+            self._set(key, cursor, then=partial(self._note_untaken, key))
 
-    def _note_untaken(self, key: str, cursor: str, reply: object) -> None:
+    def _note_untaken(self, key: str, reply: object) -> None:
         if (reply is None or isinstance(reply, Exception)) and len(self._untaken) < MOST_UNTAKEN:
-            self._untaken[key] = cursor
+            self._untaken.add(key)
 
     def _leave_untaken(self) -> None:
-        """Redis is back. A client that has come and gone at another process meanwhile has left something newer."""
-        untaken, self._untaken = self._untaken, {}
-        for key, cursor in untaken.items():
-            self._set(key, cursor, "NX")
+        """Redis is back, and the clients that have gone meanwhile may have been at another process since.
+
+        So a cursor would be too old: it is left that it is not known, in the place of nothing else.
+        """
+        untaken, self._untaken = self._untaken, set()
+        for key in untaken:
+            self._set(key, UNKNOWN, "NX")
 
     def come_back(self, place: Place) -> None:
         """A client is connected again: it is not expected any more, and what it left is of no use."""

@@ -27,7 +27,7 @@ from bridge.continuity.positions import OWN, UNKNOWN
 from bridge.handshake.authentication import Identity
 from bridge.handshake.preflight import Denied
 from bridge.handshake.refusal_record import RefusalRecord
-from bridge.handshake.subscriptions import Listening, Subscriptions, Unavailable
+from bridge.handshake.subscriptions import Listening, Subscriptions, Unavailable, Withdrawn
 from bridge.messaging.connections import Connection, ConnectionInfo, Connections, Session
 from bridge.messaging.hub import Listener, Renderer
 from bridge.messaging.meter import Meter
@@ -59,6 +59,11 @@ class ClientInfo:
     visitor: Visitor
     user_agent: str
     since: str = ""
+
+    @property
+    def leaves_a_cursor(self) -> bool:
+        """Whether it is kept up to where the client has heard everything: on V2 it cannot tell when it returns."""
+        return self.visitor.language == "v2" and self.visitor.client_id is not None
 
     @property
     def owner(self) -> Owner:
@@ -134,14 +139,21 @@ class Connector:
         number = number_in(answer)
         return None if number is None else await self.continuity.welcome(number, channels[OWN])
 
+    def _withdraw(self, client: ClientInfo, one: Listening, is_expected: bool, then: Withdrawn) -> None:  # noqa: FBT001
+        """A client is about to be sent away: what it has heard is kept before it can be back."""
+
+        def part(cursor: str | None) -> None:
+            if cursor is not None and client.leaves_a_cursor:
+                self.continuity.departures.leave(client.place, cursor)
+            then(cursor)
+
+        self._subscriptions.withdraw(one, is_expected, part)
+
     def _leave(self, client: ClientInfo, channels: Sequence[bytes], connection: Connection) -> None:
-        """Keep up to where a V2 client has heard everything, or that it is not known."""
-        if client.visitor.language != "v2" or client.visitor.client_id is None:
-            return
-        departures, cursor = self.continuity.departures, connection.passage.cursor or UNKNOWN
-        if connection.passage.cursor is None and connection.passage.has_taken_all:
-            cursor = departures.cursor_at_end(channels)
-        departures.leave(client.place, cursor)
+        """Keep up to where a client has heard everything that was not sent away, or that it is not known."""
+        passage, departures = connection.passage, self.continuity.departures
+        if client.leaves_a_cursor and passage.cursor is None:
+            departures.leave(client.place, departures.cursor_at_end(channels) if passage.has_taken_all else UNKNOWN)
 
     def _connection(
         self, client: ClientInfo, channels: list[bytes], outbox: Outbox, renderer: Renderer, session: NewSession
@@ -156,7 +168,7 @@ class Connector:
         new = session(outbox, self.new_meter(place.tenant))
         connection = Connection(info, new, outbox, listener, self._connections, holder)
         deafen = partial(self._connections.hub.leave, listener)
-        connection.passage.withdraw = partial(self._subscriptions.withdraw, Listening(place, channels, deafen))
+        connection.passage.withdraw = partial(self._withdraw, client, Listening(place, channels, deafen))
         return connection
 
 

@@ -20,7 +20,7 @@ TASKS: Final = re.compile(r"^bridge_tasks (\d+)", re.MULTILINE)
 CONNECTIONS: Final = re.compile(r"^bridge_(?:connections|event_streams)\{.*\} (\d+)", re.MULTILINE)
 
 
-OF_TENANTS: Final = re.compile(r":(tenants|tenant:.*|stage-changes|\{.*:record\}.*)$")
+TO_STAY: Final = re.compile(r":(loss|tenants|tenant:.*|stage-changes|\{.*:record\}.*)$")
 
 
 OUR_NAME: Final = "test"
@@ -73,9 +73,9 @@ async def state(bridges: Sequence[BridgeProcess], redis: Redis, prefix: str) -> 
 
 
 async def lasting_keys(redis: Redis, prefix: str) -> list[str]:
-    """The names of all keys without a time to live, but for those in which it is kept what was done to tenants."""
+    """The names of all keys without a time to live, but for what is known of tenants, and that something was lost."""
     found = [key.decode() async for key in redis.scan_iter(match=f"{prefix}:*", count=1_000)]
-    keys = [key for key in found if not OF_TENANTS.search(key)]
+    keys = [key for key in found if not TO_STAY.search(key)]
     lives = [await redis.ttl(key) for key in keys]
     return [key for key, seconds in zip(keys, lives, strict=True) if seconds == -1]
 

@@ -145,11 +145,11 @@ def judge(sayings: Mapping[int, Saying], books: Sequence[Book]) -> Verdict:
 
 def _of_listener(sayings: Mapping[int, Saying], book: Book) -> Iterator[Breach]:
     """What is wrong with what one member heard."""
-    last: dict[tuple[str, Channel], int] = {}
+    last: dict[tuple[str, str, Channel], int] = {}
     seen: set[int] = set()
     for number in book.heard:
         saying = sayings[number]
-        way = saying.speaker, saying.channel
+        way = saying.tenant, saying.speaker, saying.channel
         last_number = last.get(way, 0)
         if not book.may_hear(saying):
             yield Breach("crossed", book.name, number)

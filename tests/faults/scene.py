@@ -14,6 +14,8 @@ from typing import Any, BinaryIO, Final, cast
 import httpx
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
 
 from tests.end_to_end.clients import eventually
 from tests.end_to_end.configuration import api_key, key
@@ -138,6 +140,11 @@ class Scene:
         """One command, over a connection that is kept."""
         return await cast(Any, self.asking).execute_command(*command)
 
+    async def ask_at(self, server: RedisServer) -> None:
+        """From now on the commands go there."""
+        await self.asking.aclose()
+        self.asking = asking_at(server)
+
     async def metric(self, process: int, name: str, **labels: str) -> float:
         """The sum of a metric of one process, over the labels that are not given."""
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
@@ -225,6 +232,11 @@ class Scene:
         return await state(self.bridges, self.asking, self.prefix)
 
 
+def asking_at(server: RedisServer) -> Redis:
+    """Asks there, also if it has been started anew meanwhile."""
+    return Redis.from_url(server.url, client_name=OUR_NAME, retry=Retry(ConstantBackoff(0.1), 10))
+
+
 class Stage:
     """Builds scenes, for one test."""
 
@@ -269,9 +281,10 @@ class Stage:
         populations = _populations(doors, staged)
         for population in populations:
             ends.push_async_callback(population.leave)
-        asking = await ends.enter_async_context(Redis.from_url(redis.url, client_name=OUR_NAME))
-        is_defended = not (without or settings)
-        return Scene(redis, asking, self._prefix, bridges, proxies, populations, is_defended, standing, another)
+        is_defended, asking = not (without or settings), asking_at(redis)
+        scene = Scene(redis, asking, self._prefix, bridges, proxies, populations, is_defended, standing, another)
+        ends.push_async_callback(_stop_asking, scene)
+        return scene
 
     def _bridge(self, number: int, redis_url: str, staged: Staged, without: str, settings: str) -> FaultyBridge:
         home = self._directory / f"bridge-{number}"
@@ -285,6 +298,10 @@ class Stage:
 
 async def _close(bridges: Sequence[FaultyBridge]) -> None:
     await asyncio.gather(*(asyncio.to_thread(one.close) for one in bridges))
+
+
+async def _stop_asking(scene: Scene) -> None:
+    await scene.asking.aclose()  # by then it may be another connection than at the beginning
 
 
 @asynccontextmanager
@@ -306,11 +323,12 @@ def _populations(doors: Sequence[Any], staged: Staged) -> list[Population]:
 
 
 def row(
-    *, without: str, breaks: str, staged: Staged | None = None, settings: str = ""
+    *, without: str = "", breaks: str = "", staged: Staged | None = None, settings: str = ""
 ) -> Callable[[Callable[..., Awaitable[None]]], Any]:
     """A row of faults: played once, where all laws hold; and once without a defence, where the law `breaks` does not.
 
-    With `settings` these are what takes the defence out; else it is one of `undefended.py`.
+    With `settings` these are what takes the defence out; else it is one of `undefended.py`. Without either it is played
+    once: there are several defences, and each is enough.
     """
 
     def make(play: Callable[..., Awaitable[None]]) -> Any:
@@ -330,6 +348,7 @@ def row(
         test.__doc__ = play.__doc__
         test.__setattr__("__signature__", signature)
         marked = pytest.mark.timeout(ROW_SECONDS)(test)
-        return pytest.mark.parametrize("defence", ["", without], ids=["held", f"without {without}"])(marked)
+        defences = {"held": ""} | ({f"without {without}": without} if without else {})
+        return pytest.mark.parametrize("defence", list(defences.values()), ids=list(defences))(marked)
 
     return make

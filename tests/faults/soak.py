@@ -3,7 +3,7 @@
 Members break off and come back, strangers come and go, one tenant is flipped, other configurations are read, Redis
 (which keeps its data) and one of the two processes are started anew, again and again, in cycles that are all alike.
 What was seen is written to `SOAK.md`. The exit status is 1 if a law of `judge.py` did not hold, or if something grew:
-what the processes and Redis hold in the last cycle is compared with the cycle after which the warm-up ends.
+what the processes and Redis hold in the last cycles is compared with the cycles after the warm-up.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.faults.population import A_SECOND, MEMBERS, Population
 from tests.faults.scene import Broken, Scene, Stage, Staged
 
 REPORT: Final = Path(__file__).with_name("SOAK.md")
-CYCLES, WARM_UP_CYCLES = 10, 4
+CYCLES, WARM_UP_CYCLES, COMPARED_CYCLES = 10, 3, 3
 SAMPLES_A_CYCLE: Final = 6
 """One after each fault."""
 GROWTH_PERCENT: Final = 5.0
@@ -183,9 +183,9 @@ def resident_bytes(pid: int) -> int:
 
 
 def growth(samples: Sequence[Sample]) -> dict[str, float]:
-    """By how many percent each number grew, from the cycle after which the warm-up ends to the last one, on average."""
-    warm = samples[: WARM_UP_CYCLES * SAMPLES_A_CYCLE][-SAMPLES_A_CYCLE:]
-    last = samples[-SAMPLES_A_CYCLE:]
+    """By how many percent each number grew, from the cycles after the warm-up to the last ones, on average."""
+    warm = samples[WARM_UP_CYCLES * SAMPLES_A_CYCLE :][: COMPARED_CYCLES * SAMPLES_A_CYCLE]
+    last = samples[-COMPARED_CYCLES * SAMPLES_A_CYCLE :]
     names = ("resident_bytes", "files", "tasks", "keys")
     before = {name: sum(getattr(sample, name) for sample in warm) for name in names}
     after = {name: sum(getattr(sample, name) for sample in last) for name in names}
@@ -214,8 +214,9 @@ stranger of each door comes, stays for {STRANGERS_SECONDS:.0f} s, and never come
     seen = f"""{last["said"]} messages were said, {last["heard"]} heard, {last["refused"]} refused: their speakers were
 told. Who came back was told {last["complete"]} times that it has everything, {last["incomplete"]} times that it must
 fetch anew; of a gap somebody was told {last["gaps"]} times."""
-    compared = f"""How much more was held in the last cycle than in cycle {WARM_UP_CYCLES}, after which all is warm
-(averages of a cycle; RSS is that of the process that was never started anew; up to {GROWTH_PERCENT:.0f} % is level):"""
+    compared = f"""How much more was held in the last {COMPARED_CYCLES} cycles than in the {COMPARED_CYCLES} after the
+first {WARM_UP_CYCLES}, in which all gets warm (averages; RSS is that of the process that was never started anew; up to
+{GROWTH_PERCENT:.0f} % is level):"""
     title = f"# The last soak\n\n`make soak SECONDS={seconds:.0f}` on {datetime.now(UTC):%Y-%m-%d}: **{verdict}**."
     parts = [title, filled(scene), faults, broken or filled(HELD), filled(seen), filled(compared), levels, table]
     return "\n\n".join(parts) + "\n"

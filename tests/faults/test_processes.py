@@ -88,7 +88,9 @@ async def test_a_tenant_is_flipped_ten_times_a_second(scene: Scene) -> None:
         member.book.hears_all_groups = None
     async with first.talking(), second.talking():
         for number in range(FLIPS):
-            await order(scene, "one", number, STANDINGS[number - 1], STANDINGS[number % len(STANDINGS)])
+            await order(
+                scene, "one", number, STANDINGS[(number - 1) % len(STANDINGS)], STANDINGS[number % len(STANDINGS)]
+            )
             await asyncio.sleep(0.1)  # ten a second
     said = [one for one in first.sayings.by_number.values() if (one.tenant, one.language) == ("one", "v2")]
     converted = [

@@ -73,7 +73,7 @@ async def test_redis_stands_still(scene: Scene) -> None:
     await nobody_was_closed(scene)
 
 
-@row(without="restoring", breaks="presence")
+@row()
 async def test_redis_is_flushed(scene: Scene) -> None:
     async with scene.population.talking():
         async with away(scene):
