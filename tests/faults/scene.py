@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
@@ -202,14 +202,28 @@ class Scene:
     async def end(self, before: State) -> None:
         """The laws hold, and when everybody has left it is as it was before."""
         await asyncio.gather(*(population.settle() for population in self.populations))
+        if self.is_defended:
+            await self._everybody_is_told()
         self.judge()
         await asyncio.gather(*(population.leave() for population in self.populations))
         if self.is_defended:
             await self.is_as(before)
 
+    async def _everybody_is_told(self) -> None:
+        """What was said on another server is announced once each process has read of the others' moves."""
+
+        async def holds() -> bool:
+            return not self.verdict().of("unannounced")
+
+        with suppress(TimeoutError):
+            await eventually(holds, BASELINE_SECONDS)
+
+    def verdict(self) -> Verdict:
+        return judge(self.population.sayings.by_number, [member.book for member in self.members])
+
     def judge(self) -> Verdict:
         sayings = self.population.sayings.by_number
-        verdict = judge(sayings, [member.book for member in self.members])
+        verdict = self.verdict()
         for name in LAWS:
             if breaches := verdict.of(name):
                 raise Broken(name, described(breaches, sayings))

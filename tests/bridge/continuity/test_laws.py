@@ -276,7 +276,9 @@ class World(RuleBasedStateMachine):
             await process.settled()
         now = self.events.now()
         for visitor in self.visitors:
-            if visitor.is_in:
+            if (
+                visitor.is_in and not visitor.is_leaving
+            ):  # else it may hear nothing any more, and is told what it missed
                 visitor.check(now)
         self.events.calm()
 
