@@ -19,6 +19,7 @@ from bridge.broker.bus import Bus, Done
 from bridge.broker.history_budget import HistoryBudget
 from bridge.broker.ordered_calls import OrderedCalls
 from bridge.broker.scripts import Script
+from bridge.system.observers import Observers
 
 How = Literal["all", "heard", "none"]
 """Whether a message is kept: always; only if somebody heard it or is expected back; or not."""
@@ -119,6 +120,8 @@ class History:
         """Channel and number of messages that this process has heard. They show whether another server has them."""
         self.is_wanted: Callable[[bytes], bool] = lambda _channel: False
         """Whether this process listens on a channel: also while its link is lost, since it repairs what it misses."""
+        self.begun: Final = Observers[[int]]()
+        """Called with the number since which histories have no break: on each new link, and after a loss of data."""
         bus.back.add(self.begin)
         self.not_kept = 0
         """How many messages were said and not kept, because there was no room for more."""
@@ -135,6 +138,7 @@ class History:
     def _begun(self, reply: object) -> None:
         if isinstance(reply, list):
             self._server = reply[0].decode()
+            self.begun(int(reply[1]))
 
     def publish(self, channels: Sequence[bytes], data: bytes, done: Done) -> None:
         """Say `data` on one channel, or on one and the wide channel, and keep it.

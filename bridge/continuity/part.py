@@ -81,12 +81,15 @@ class Continuity(Part):
         self.repair: Final = Repair(*redis, intake, self.watermarks, message, say_gap, seconds)
         if options.seconds:
             self._repair_links_of(broker.subscriber)
+        if broker.history is not None:
+            broker.history.begun.add(self.repair.begun)
         self.canary: Final = _canary(broker, inbound)
         self.resumed: Final = {"complete": 0, "incomplete": 0}
 
     def _repair_links_of(self, subscriber: Subscriber) -> None:
         subscriber.outage.repair = self.repair
         subscriber.confirmed.add(self.repair.look_soon)
+        subscriber.renumbered.add(self.repair.renumbered)
         subscriber.renumbered.add(self.repair.look_soon)
         subscriber.outage.whole.add(self.repair.look)
 

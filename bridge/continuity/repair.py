@@ -55,6 +55,8 @@ class Repair:
         self._message = message
         self.announce: Final = say_gap
         self._seconds = seconds
+        self._begin = 0
+        """Since when histories have had no break, as it was known when everything was heard last; 0 if it is not."""
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -84,9 +86,22 @@ class Repair:
     def begin(self, done: Callable[[Repaired], None]) -> None:
         """Look for what was said after the positions of the channels, and call `done` once."""
         positions = {channel: self._arrivals.position(channel) for channel in self._arrivals}
-        finding = _Finding(positions, self._seconds, self._addresses, self._message, done)
+        finding = _Finding(positions, self._begin, self._seconds, self._addresses, self._message)
+        finding.done = partial(self._found, finding, done)
         finding.timer = self._loop.call_later(REPAIR_SECONDS, finding.end)
         self._read(finding, list(positions))
+
+    def begun(self, begin: int) -> None:
+        """Histories have no break since this number."""
+        self._begin = self._begin or begin
+
+    def renumbered(self) -> None:
+        """Redis has lost its data, and goes on: where histories begin will be told."""
+        self._begin = 0
+
+    def _found(self, finding: "_Finding", done: Callable[[Repaired], None], repaired: Repaired) -> None:
+        self._begin = finding.begin
+        done(repaired)
 
     def _read(self, finding: "_Finding", channels: list[bytes]) -> None:
         common = [self._addresses.last_number, self._addresses.history_begin]
@@ -105,16 +120,17 @@ class _Finding:
     def __init__(
         self,
         positions: dict[bytes, int],
+        begin: int,
         seconds: int,
         addresses: Addresses,
         message: Callable[[bytes], BusMessage],
-        done: Callable[[Repaired], None],
     ) -> None:
         self.positions: Final = positions
+        self.begin = self._known_begin = begin
         self._seconds = seconds
         self._addresses = addresses
         self._message = message
-        self._done: Callable[[Repaired], None] | None = done
+        self.done: Callable[[Repaired], None] | None = None
         self._unread = set(positions)
         self._unproven: set[bytes] = set()
         self._read_at: list[int] = []
@@ -126,7 +142,7 @@ class _Finding:
         return lambda reply: self._take(channel, reply)
 
     def _take(self, channel: bytes, reply: object) -> None:
-        if self._done is None:
+        if self.done is None:
             return
         self._unread.discard(channel)
         if isinstance(reply, list):
@@ -139,6 +155,9 @@ class _Finding:
     def _judge(self, channel: bytes, reply: list[object]) -> None:
         """Take what was said on a channel since its position, if that is everything for certain."""
         kept, position = kept_in(reply, self._message), self.positions[channel]
+        self.begin = max(self.begin, kept.begin)
+        if self._known_begin and kept.begin > self._known_begin:
+            position = 0  # what somebody has said on another server was missed, also where the position is a later one
         self._bytes += sum(message.size_bytes for _, message in kept.messages)
         if position and kept.is_whole_since(position, self._seconds) and self._bytes <= MOST_BYTES:
             self._read_at.append(kept.read_at)
@@ -148,7 +167,7 @@ class _Finding:
 
     def end(self) -> None:
         """Tell what was found. What was not read by now counts as not proven."""
-        done, self._done = self._done, None
+        done, self.done = self.done, None
         if done is None:
             return
         if self.timer is not None:

@@ -120,6 +120,31 @@ async def test_a_history_that_is_not_whole_is_not_taken_and_the_others_are(
     assert found.unproven == {OWN}
 
 
+@pytest.mark.parametrize(("begin", "unproven"), [(NOW - 20, set()), (NOW - 10, {GROUP, OWN, TENANT})])
+async def test_where_histories_have_broken_since_everything_was_heard_nothing_is_proven(
+    repairing: Repairing, begin: int, unproven: set[bytes]
+) -> None:
+    """Somebody has come from another server, and has said there what was not heard here: also before the positions."""
+    repairing.repair.begun(NOW - 20)
+    repairing.repair.begun(NOW - 5)  # by then it may have been missed
+    for expected in (unproven, set()):
+        repairing.begin()
+        for index in range(3):
+            repairing.answer(index, 10, 1, begin=begin)
+        assert repairing.found.pop().unproven == expected
+        repairing.redis.answers.clear()
+
+
+async def test_after_a_loss_of_all_data_it_is_told_where_histories_begin(repairing: Repairing) -> None:
+    repairing.repair.begun(NOW - 20)
+    repairing.repair.renumbered()
+    repairing.repair.begun(NOW - 10)
+    repairing.begin()
+    for index in range(3):
+        repairing.answer(index, 10, begin=NOW - 10)
+    assert not repairing.found[0].unproven
+
+
 @pytest.mark.parametrize("reply", [None, ValueError("WRONGTYPE")])
 async def test_a_history_that_cannot_be_read_is_not_proven(repairing: Repairing, reply: object) -> None:
     repairing.begin()
