@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -36,6 +37,8 @@ DRAIN_SECONDS: Final = 1.0
 BASELINE_SECONDS: Final = 60.0
 """Patience: what is to go is gone sooner."""
 ROW_SECONDS: Final = 240
+IS_UNDEFENDED: Final = bool(os.environ.get("BRIDGE_TEST_UNDEFENDED"))
+"""Whether rows are also played without their defence."""
 ONE_WAY_SECONDS: Final = 0.05
 TOLD_SECONDS: Final = 2.0
 BACK_SECONDS: Final = 2.0
@@ -362,7 +365,7 @@ def row(
         test.__doc__ = play.__doc__
         test.__setattr__("__signature__", signature)
         marked = pytest.mark.timeout(ROW_SECONDS)(test)
-        defences = {"held": ""} | ({f"without {without}": without} if without else {})
+        defences = {"held": ""} | ({f"without {without}": without} if without and IS_UNDEFENDED else {})
         return pytest.mark.parametrize("defence", list(defences.values()), ids=list(defences))(marked)
 
     return make

@@ -77,7 +77,7 @@ def client(name: str) -> bytes:
     return ADDRESSES.client("acme", name)
 
 
-BROADCASTS = [ADDRESSES.broadcast("acme"), ADDRESSES.platform]
+BROADCASTS = [ADDRESSES.broadcast("acme"), ADDRESSES.platform_for("acme")]
 
 
 @pytest.mark.parametrize(
