@@ -102,7 +102,6 @@ class History:
         self._bus = bus
         self._addresses = addresses
         self._options = options
-        self._now = asyncio.get_running_loop().time
         self.budget: Final = HistoryBudget(options.most_bytes, options.messages, options.kept_seconds)
         self.budget.has_several_tenants = options.has_several_tenants
         self._common: Final = (
@@ -159,7 +158,7 @@ class History:
     def _how(self, channels: Sequence[bytes], narrow: "_Known", size_bytes: int, *, is_here: bool) -> How:
         if narrow.is_direct and not self._options.direct:
             return "none"
-        if not self.budget.may_keep(channels[0], narrow.tenant, size_bytes, self._now()):
+        if not self.budget.may_keep(channels[0], narrow.tenant, size_bytes, asyncio.get_running_loop().time()):
             self.not_kept += 1
             return "none"
         return "heard" if narrow.is_direct and len(channels) == 1 and not is_here else "all"
