@@ -102,6 +102,7 @@ class History:
         self._bus = bus
         self._addresses = addresses
         self._options = options
+        self._now = asyncio.get_running_loop().time
         self.budget: Final = HistoryBudget(options.most_bytes, options.messages, options.kept_seconds)
         self.budget.has_several_tenants = options.has_several_tenants
         self._common: Final = (
@@ -122,8 +123,6 @@ class History:
         self.begun: Final = Observers[[int]]()
         """Called with the number since which histories have no break: on each new link, and after a loss of data."""
         bus.back.add(self.begin)
-        self.not_kept = 0
-        """How many messages were said and not kept, because there was no room for more."""
 
     def begin(self) -> None:
         """There is a new link, or Redis has lost its data: note whether what was said before can be read there.
@@ -158,8 +157,7 @@ class History:
     def _how(self, channels: Sequence[bytes], narrow: "_Known", size_bytes: int, *, is_here: bool) -> How:
         if narrow.is_direct and not self._options.direct:
             return "none"
-        if not self.budget.may_keep(channels[0], narrow.tenant, size_bytes, asyncio.get_running_loop().time()):
-            self.not_kept += 1
+        if not self.budget.may_keep(channels[0], narrow.tenant, size_bytes, self._now()):
             return "none"
         return "heard" if narrow.is_direct and len(channels) == 1 and not is_here else "all"
 

@@ -58,18 +58,21 @@ class HistoryBudget:
         self.has_several_tenants = False
         """Whether one tenant may take no more than half."""
         self.size_bytes = 0
+        self.not_kept = 0
+        """How many messages found no room."""
 
     def __len__(self) -> int:
         """How many channels this process has kept something on lately."""
         return len(self._histories)
 
     def may_keep(self, channel: bytes, tenant: str, size_bytes: int, now: float) -> bool:
-        """Whether a message may be kept. If so, it is counted."""
+        """Whether a message may be kept. It is counted either way."""
         self._forget(now)
         history = self._histories.get(channel)
         size_bytes += MESSAGE_BYTES
         added = size_bytes if history is not None else size_bytes + HISTORY_BYTES
         if not self._has_room(tenant, added):
+            self.not_kept += 1
             return False
         if history is None:
             history = self._histories[channel] = _History(tenant)

@@ -160,7 +160,7 @@ class Broker(Part):
             "bridge_histories", "Channels on which this process has kept something lately.", len(history.budget)
         )
         words = "Messages that were not kept for those who come back, because there was no room."
-        yield counter("bridge_history_left_out", words, history.not_kept)
+        yield counter("bridge_history_left_out", words, history.budget.not_kept)
         yield counter(
             "bridge_repairs", "Times when what was missed was found in the history.", self.subscriber.outage.repaired
         )

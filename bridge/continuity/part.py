@@ -79,10 +79,9 @@ class Continuity(Part):
         inbound.deliveries.leaving_out.add(self.tails.end)
         say_gap, seconds = inbound.say_gap_on, options.seconds
         self.repair: Final = Repair(*redis, intake, self.watermarks, message, say_gap, seconds)
-        if options.seconds:
-            self._repair_links_of(broker.subscriber)
         if broker.history is not None:
             broker.history.begun.add(self.repair.begun)
+            self._repair_links_of(broker.subscriber)
         self.canary: Final = _canary(broker, inbound)
         self.resumed: Final = {"complete": 0, "incomplete": 0}
 
@@ -90,7 +89,6 @@ class Continuity(Part):
         subscriber.outage.repair = self.repair
         subscriber.confirmed.add(self.repair.look_soon)
         subscriber.renumbered.add(self.repair.renumbered)
-        subscriber.renumbered.add(self.repair.look_soon)
         subscriber.outage.whole.add(self.repair.look)
 
     async def resume(self, since: str, channels: Sequence[bytes], language: Language) -> Return:

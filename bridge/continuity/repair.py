@@ -86,8 +86,12 @@ class Repair:
     def begin(self, done: Callable[[Repaired], None]) -> None:
         """Look for what was said after the positions of the channels, and call `done` once."""
         positions = {channel: self._arrivals.position(channel) for channel in self._arrivals}
-        finding = _Finding(positions, self._begin, self._seconds, self._addresses, self._message)
-        finding.done = partial(self._found, finding, done)
+
+        def found(repaired: Repaired) -> None:
+            self._begin = finding.begin
+            done(repaired)
+
+        finding = _Finding(positions, self._begin, self._seconds, self._addresses, self._message, found)
         finding.timer = self._loop.call_later(REPAIR_SECONDS, finding.end)
         self._read(finding, list(positions))
 
@@ -96,12 +100,9 @@ class Repair:
         self._begin = self._begin or begin
 
     def renumbered(self) -> None:
-        """Redis has lost its data, and goes on: where histories begin will be told."""
+        """Redis has lost its data, and goes on: where histories begin will be told, and so will positions."""
         self._begin = 0
-
-    def _found(self, finding: "_Finding", done: Callable[[Repaired], None], repaired: Repaired) -> None:
-        self._begin = finding.begin
-        done(repaired)
+        self.look_soon()
 
     def _read(self, finding: "_Finding", channels: list[bytes]) -> None:
         common = [self._addresses.last_number, self._addresses.history_begin]
@@ -115,7 +116,9 @@ class Repair:
 
 
 class _Finding:
-    """What one repair has found so far."""
+    """What one repair has found so far. `begin`: since when histories have no break."""
+
+    timer: asyncio.TimerHandle | None = None
 
     def __init__(
         self,
@@ -124,25 +127,25 @@ class _Finding:
         seconds: int,
         addresses: Addresses,
         message: Callable[[bytes], BusMessage],
+        done: Callable[[Repaired], None],
     ) -> None:
         self.positions: Final = positions
         self.begin = self._known_begin = begin
         self._seconds = seconds
         self._addresses = addresses
         self._message = message
-        self.done: Callable[[Repaired], None] | None = None
+        self._done: Callable[[Repaired], None] | None = done
         self._unread = set(positions)
         self._unproven: set[bytes] = set()
         self._read_at: list[int] = []
         self._found: list[tuple[int, bytes, BusMessage]] = []
         self._bytes = 0
-        self.timer: asyncio.TimerHandle | None = None
 
     def callback(self, channel: bytes) -> Done:
         return lambda reply: self._take(channel, reply)
 
     def _take(self, channel: bytes, reply: object) -> None:
-        if self.done is None:
+        if self._done is None:
             return
         self._unread.discard(channel)
         if isinstance(reply, list):
@@ -156,7 +159,7 @@ class _Finding:
         """Take what was said on a channel since its position, if that is everything for certain."""
         kept, position = kept_in(reply, self._message), self.positions[channel]
         self.begin = max(self.begin, kept.begin)
-        if self._known_begin and kept.begin > self._known_begin:
+        if 0 < self._known_begin < kept.begin:
             position = 0  # what somebody has said on another server was missed, also where the position is a later one
         self._bytes += sum(message.size_bytes for _, message in kept.messages)
         if position and kept.is_whole_since(position, self._seconds) and self._bytes <= MOST_BYTES:
@@ -167,7 +170,7 @@ class _Finding:
 
     def end(self) -> None:
         """Tell what was found. What was not read by now counts as not proven."""
-        done, self.done = self.done, None
+        done, self._done = self._done, None
         if done is None:
             return
         if self.timer is not None:

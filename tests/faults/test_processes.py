@@ -8,6 +8,7 @@ from bridge.broker.addresses import Addresses
 from bridge.tenants.change_log import Change, make
 from bridge.tenants.standing import Standing
 from tests.end_to_end.clients import eventually
+from tests.end_to_end.test_flips import FLIPS, STANDINGS
 from tests.faults.members import Member
 from tests.faults.population import FEW
 from tests.faults.scene import Scene, Staged, law, row
@@ -17,13 +18,6 @@ GHOST_SECONDS = 15.0
 """With leases of 5 s in place of 14 s: then 30 s."""
 DRAIN_SECONDS = 5.0
 STALL_SECONDS = 5.0
-FLIPS = 50
-STANDINGS = (
-    Standing("bridge", 0, "group"),
-    Standing("drain", 0, "global"),
-    Standing("drain", 0, "group"),
-    Standing("bridge", 0, "global"),
-)
 
 
 @row(without="sweeps", breaks="gone", staged=Staged(haste="short leases"))

@@ -160,7 +160,7 @@ class TestToOneClient:
             before = now()
             assert await process.say("one", process.ann) == 0  # nobody gets it from the history
             kept = await process.read(process.ann)
-            assert (kept.messages, process.history.not_kept) == ([], 0)
+            assert (kept.messages, process.history.budget.not_kept) == ([], 0)
             assert before <= kept.unkept <= kept.read_at
 
 
@@ -204,7 +204,7 @@ class TestWithoutRoom:
             _, (heard,) = await ear.batches.get()
             kept = await process.read(process.group)
             assert (kept.messages, kept.unkept) == ([], heard.number)
-            assert process.history.not_kept == 1
+            assert process.history.budget.not_kept == 1
 
     async def test_what_is_kept_later_is_no_whole_history_over_it(self, redis_url: str, prefix: str) -> None:
         async with keeping(redis_url, prefix, HistoryOptions(seconds=60, most_bytes=6_000)) as process:
