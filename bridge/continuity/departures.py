@@ -16,11 +16,13 @@ from bridge.broker.bus import Bus
 from bridge.broker.history import HistoryOptions
 from bridge.broker.link import pack
 from bridge.broker.presence import Place
+from bridge.broker.scripts import Script
 from bridge.continuity.handed_on import HandedOn
 from bridge.continuity.positions import OWN, UNKNOWN, cursor_of
 
+FORGET: Final = Script.in_file("bridge.continuity", "departures_forget")
 MOST_UNTAKEN: Final = 10_000
-"""Clients that have left something while Redis was away. Further ones leave nothing."""
+"""Clients that have gone while Redis was away, and as many that came. Of further ones nothing is noted later."""
 READ_SECONDS: Final = 0.5
 """So long a V2 client that comes back waits for what it left; then it is not known what it has missed."""
 
@@ -38,8 +40,10 @@ class Departures:
         self._seconds: Final = options.seconds
         self._untaken: set[str] = set()
         """The keys of what clients have left while Redis could not be reached."""
+        self._stale: dict[bytes, bytes] = {}
+        """Key -> what was noted of an expected client that came back, and could not be forgotten."""
         if options.seconds:
-            bus.back.add(self._leave_untaken)
+            bus.back.add(self._catch_up)
         self.is_on: Final = options.seconds > 0
         self.keeps_all: Final = options.seconds > 0 and options.direct
         """Whether everything is kept that is said to an expected client, also to it alone."""
@@ -86,20 +90,32 @@ class Departures:
         if (reply is None or isinstance(reply, Exception)) and len(self._untaken) < MOST_UNTAKEN:
             self._untaken.add(key)
 
-    def _leave_untaken(self) -> None:
-        """Redis is back, and the clients that have gone meanwhile may have been at another process since.
+    def _catch_up(self) -> None:
+        """Redis is back, and the clients that have come or gone meanwhile may have been at another process since.
 
         So a cursor would be too old: it is left that it is not known, in the place of nothing else.
         """
         untaken, self._untaken = self._untaken, set()
         for key in untaken:
             self._set(key, UNKNOWN, "NX")
+        stale, self._stale = self._stale, {}
+        for expected, noted in stale.items():
+            FORGET.run(self._bus, [expected.decode()], [noted], _ignore)
 
-    def come_back(self, place: Place) -> None:
-        """A client is connected again: it is not expected any more, and what it left is of no use."""
+    def come_back(self, place: Place, noted: object) -> None:
+        """A client is connected again: it is not expected any more, and what it left is of no use.
+
+        `noted`: what `ask_whether_expected` said of it.
+        """
         if self._seconds:
-            left = self._addresses.left(place.tenant, place.client)
-            self._bus.command(pack("DEL", self._expected(place), left), _ignore)
+            left, expected = self._addresses.left(place.tenant, place.client), self._expected(place)
+            self._bus.command(pack("DEL", expected, left), partial(self._note_stale, expected, noted))
+
+    def _note_stale(self, expected: bytes, noted: object, reply: object) -> None:
+        """Else what it hears now would be said to it once more when it comes the next time."""
+        is_done = isinstance(reply, int)
+        if not is_done and isinstance(noted, bytes) and len(self._stale) < MOST_UNTAKEN:
+            self._stale[expected] = noted
 
     async def left(self, tenant: str, client: str) -> str | None:
         """The cursor that a V2 client left; `None` if it has left none, `UNKNOWN` if Redis does not say so in time."""

@@ -158,7 +158,7 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         self._shut_down_writing()
 
     def eof_received(self) -> None:
-        if not came_by_proxy(self.scope["headers"]):
+        if self._carried is not None and not came_by_proxy(self.scope["headers"]):
             self._note_what_was_taken()
         self._lose()
         self._hear_no_more()

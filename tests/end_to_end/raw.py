@@ -125,6 +125,9 @@ class RawSocket:
             except ConnectionResetError:
                 return b""
 
+    def shut_down_writing(self) -> None:
+        self._writer.write_eof()
+
     def close(self) -> None:
         """End it at once, without a word."""
         self._writer.transport.abort()

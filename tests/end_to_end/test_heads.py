@@ -91,6 +91,16 @@ async def test_what_cannot_be_read_as_a_handshake_is_a_bad_request(open_bridge: 
         assert await client.rest(1) == b""
 
 
+async def test_who_shuts_its_side_after_that_answer_leaves_no_trace_in_the_log(bridge: StartBridge) -> None:
+    process = bridge()
+    for handshake in UNREADABLE.values():
+        async with raw_socket(process) as client:
+            await client.send(handshake)
+            assert (await client.answer()).status == 400
+            client.shut_down_writing()
+            assert await client.rest(5) == b""
+
+
 @pytest.mark.parametrize("path", [V3, "/ws", "/ws/42", "/ws_redis/group/team/client/42"])
 @pytest.mark.parametrize("case", NO_HANDSHAKE)
 async def test_what_is_no_handshake_is_answered_in_http(open_bridge: BridgeProcess, path: str, case: str) -> None:

@@ -21,6 +21,7 @@ from bridge.broker.presence_events import SAY
 from bridge.broker.scripts import Script
 from bridge.broker.sweep import HELD_BY, SWEEP
 from bridge.cli.checks.redis_server import TRY
+from bridge.continuity.departures import FORGET as FORGET_DEPARTURE
 from bridge.handshake.stored_keys import ADD, RESTORE, REVOKE
 from bridge.records.refused_clients import NOTE as REFUSE
 from bridge.records.store import NOTE
@@ -35,7 +36,7 @@ FILES = sorted(ROOMS.rglob("*.lua"))
 ALL = [
     *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, FORGET, REMEMBER, SAY, MOVES),
     ATTENDANCE,
-    *(BEGIN, READ, KEEP),
+    *(BEGIN, READ, KEEP, FORGET_DEPARTURE),
     *(NOTE, REFUSE, MAKE_ROOM, ADD, REVOKE, RESTORE),
 ]
 NAMED = re.compile(r'Script\.in_file\("([\w.]+)", "(\w+)"\)')

@@ -90,7 +90,7 @@ async def test_what_a_v2_client_leaves_is_there_until_it_is_back(redis_url: str,
         assert 58 <= await redis.ttl(process.addresses.left(TENANT, "ann")) <= 60
         await redis.set(expected(process), 5)
         assert await departures.ask_whether_expected(ANN) == b"5"
-        departures.come_back(ANN)
+        departures.come_back(ANN, None)
         assert await departures.left(TENANT, "ann") is None
         assert await departures.ask_whether_expected(ANN) is None
 
@@ -149,6 +149,22 @@ async def test_of_who_has_left_while_redis_was_away_it_is_not_known_what_it_has_
         ]
 
 
+@pytest.mark.parametrize(("since", "left"), [(5, None), (9, "9")])
+async def test_who_came_back_while_redis_was_away_is_expected_no_more_unless_that_was_noted_since(
+    redis_server: StartRedis, prefix: str, since: int, left: str | None
+) -> None:
+    server = redis_server()
+    async with one_process(server.url, prefix) as process:
+        server.kill()
+        await until(lambda: not process.bus.is_up)
+        process.continuity.departures.come_back(ANN, b"5")
+        server.start()
+        server.execute("SET", expected(process), since)
+        await until(lambda: process.bus.is_up)
+        await settled(process)
+        assert server.execute("GET", expected(process)) == left
+
+
 async def test_without_histories_nothing_is_kept(redis_url: str, prefix: str, redis: Redis) -> None:
     async with one_process(redis_url, prefix) as process:
         handed_on = process.continuity.handed_on
@@ -157,7 +173,7 @@ async def test_without_histories_nothing_is_kept(redis_url: str, prefix: str, re
         assert await then.next() == 0
         assert departures.part(ANN, [], 7) is None
         departures.leave(ANN, "@g.1")
-        departures.come_back(ANN)
+        departures.come_back(ANN, None)
         await settled(process)
         assert await departures.left(TENANT, "ann") is None
         assert not departures.ask_whether_expected(ANN).done()

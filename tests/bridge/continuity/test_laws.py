@@ -270,6 +270,7 @@ class World(RuleBasedStateMachine):
     async def _settle(self) -> None:
         for proxy in self.proxies:
             join_again(proxy)
+        await asyncio.sleep(LOOK_SECONDS)  # until then a process may not have noticed that its links are lost
         await self._until_whole()
         await until(lambda: all(one.answered for one in self.events.said.values()))
         for process in self.processes:
