@@ -51,9 +51,11 @@ ID_MAPS: Final[tuple[dict[str, str], ...]] = (
     {},
     {"42": "Xk3dQ", "dev_1": "Ab9_", "a b": "Zz-1", "007": "Bond", "v2-42": "Ghost", "server": "Boss", "9" * 70: "Big"},
 )
-WORLDS: Final = [
-    World(rules, Dialect(rules), Names(id_map)) for rules in (PLAIN, RICH, RESPELLED, QUIET) for id_map in ID_MAPS
-]
+DIALECTS: Final = RICH, RESPELLED, QUIET
+WORLDS: Final = [World(rules, Dialect(rules), Names(id_map)) for rules in (PLAIN, *DIALECTS) for id_map in ID_MAPS]
+SOME: Final = [[one for one in WORLDS if one.rules in (PLAIN, rules)] for rules in DIALECTS]
+some_worlds: Final = st.sampled_from(SOME)
+"""With and without a dialect, each with and without an id map."""
 
 TYPING: Final = ("msg_type", "type", "kind", "cmd", "command", "verb", "reload", "blink", "flash")
 ADDRESSING: Final = ("target", "scope", "to_id", "to_client_id", "to", "recipient_id", "whom")

@@ -1,7 +1,7 @@
 """The two laws of the translator, each example with and without a dialect, with and without an id map."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from compat.downgrade import downgrade, is_spoken
 from compat.upgrade import Upgraded, upgrade, upgrade_text
 from legacy_v2.frames import write as write_v2
-from tests.compat.strategies import WORLDS, World, contents, frames
+from tests.compat.strategies import World, contents, frames, some_worlds
 from tests.compat.table import COMMAND_WORD, TYPE_WORDS, meanings
 from v3.heard import content_in, read_heard
 from v3.messages import Content, content_of
@@ -24,14 +24,15 @@ pytestmark = [
     pytest.mark.no_cover,  # each line is covered by what is tried once, and this would take twice as long
 ]
 canonical = json.JSONEncoder(sort_keys=True)
+Worlds = Sequence[World]
 law = settings.get_profile("laws")
 
 
 @law
-@given(frames)
-def test_every_member_of_a_v2_frame_is_in_its_upgrade(frame: dict[str, Any]) -> None:
+@given(frames, some_worlds)
+def test_every_member_of_a_v2_frame_is_in_its_upgrade(frame: dict[str, Any], worlds: Worlds) -> None:
     text = write_v2(frame)
-    for world in WORLDS:
+    for world in worlds:
         upgraded = upgrade(frame, world.names, world.dialect)
         assert_nothing_is_lost(frame, upgraded, world)
         assert_nothing_is_invented(frame, upgraded, world)
@@ -39,9 +40,9 @@ def test_every_member_of_a_v2_frame_is_in_its_upgrade(frame: dict[str, Any]) -> 
 
 
 @law
-@given(frames)
-def test_an_upgraded_frame_goes_to_v2_and_comes_back(frame: dict[str, Any]) -> None:
-    for world in WORLDS:
+@given(frames, some_worlds)
+def test_an_upgraded_frame_goes_to_v2_and_comes_back(frame: dict[str, Any], worlds: Worlds) -> None:
+    for world in worlds:
         content = upgrade(frame, world.names, world.dialect).content
         assert exactly(as_heard(write_v3(content, "from", "group", "now"))) == exactly(content)
         if is_spoken(content):
@@ -49,11 +50,11 @@ def test_an_upgraded_frame_goes_to_v2_and_comes_back(frame: dict[str, Any]) -> N
 
 
 @law
-@given(contents)
-def test_what_v3_says_goes_to_v2_and_comes_back(said: dict[str, Any]) -> None:
+@given(contents, some_worlds)
+def test_what_v3_says_goes_to_v2_and_comes_back(said: dict[str, Any], worlds: Worlds) -> None:
     content = content_of(read_said(to_json(said).decode()))
     assert exactly(content) == exactly(said)
-    for world in WORLDS:
+    for world in worlds:
         to_id = world.names.resolve(said.get("to_id", "nobody"))
         if to_id is not None:  # else the session refuses it
             assert_comes_back(cast(Content, {**content, "to_id": to_id}) if "to_id" in content else content, world)

@@ -30,9 +30,9 @@ from v3.messages import Content, content_of
 from v3.messages import write as write_v3
 from v3.said import read_said
 
-pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(1200)]  # two thousand examples each, where CI is set
+pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(1200)]  # a thousand examples each, where CI is set
 LAWS: Final = settings.get_profile("laws")
-law = settings(LAWS, max_examples=LAWS.max_examples // 5, suppress_health_check=list(HealthCheck))
+law = settings(LAWS, max_examples=LAWS.max_examples // 10, suppress_health_check=list(HealthCheck))
 
 FACTS: Final = ("v2-42", "v2-a_20b", "2026-01-02T03:04:05.000006Z")
 SHAPE: Final = "_v2_shape"
