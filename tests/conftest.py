@@ -27,6 +27,8 @@ from tests.servers import BridgeProcess, RedisServer
 
 REDIS_SOURCE = pytest.StashKey[RedisSource]()
 SESSION_PREFIX = f"test-{secrets.token_hex(6)}"
+TESTS = Path(__file__).parent
+OF_PROCESSES = {"deploy", "end_to_end", "faults", "hostile"}
 NO_ADDITIONS: Mapping[str, str] = {}
 
 # A busy machine is no failure. In CI the parent of all is Hypothesis' own profile `ci`: the same examples each time.
@@ -92,6 +94,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
                 await test(**arguments)
 
         pyfuncitem.obj = ended
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What is tried on bridges that are processes of their own is not covered: measuring would only take time."""
+    if item.path.relative_to(TESTS).parts[0] in OF_PROCESSES:
+        item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.hookimpl(trylast=True)

@@ -56,7 +56,7 @@ async def test_a_hangup_has_the_file_read_and_who_is_not_in_it_is_sent_away(brid
         assert await stays.is_served()
     assert (await refused(running, paths[0]))[1] == 4401
     assert (await refused(running, v3_path("g", "ann", with_key("boss") + "&x_account_id=beta")))[1] == 4403
-    assert "configuration_reloaded" in running.log
+    await has_logged(running, "configuration_reloaded")
 
 
 async def test_what_is_new_in_the_file_is_there_at_once_for_everybody(bridge: StartBridge) -> None:
@@ -106,7 +106,7 @@ async def test_a_mistake_is_said_and_what_was_goes_on(bridge: StartBridge) -> No
     answer = await reload(running)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_configuration")
     assert "burst" in answer.json()["msg"]
-    assert "configuration_refused" in running.log
+    await has_logged(running, "configuration_refused")
     assert await configuration_of(running) == before
     async with client(running, v3_path("g", "ann", with_key("beta"))) as beta:
         assert await beta.is_served()
@@ -116,7 +116,7 @@ async def test_what_needs_a_restart_is_named(bridge: StartBridge) -> None:
     running = bridge(config=FILE)
     running.config_file.write_text("drain_seconds = 1\nsocketio = true\n" + FILE)
     assert (await reload(running)).json()["needs_restart"] == ["drain_seconds", "socketio"]
-    assert "configuration_needs_restart" in running.log
+    await has_logged(running, "configuration_needs_restart")
 
 
 async def test_only_a_key_of_the_platform_may_ask_for_it(bridge: StartBridge) -> None:
