@@ -10,8 +10,8 @@ what. `soak.py` (`make soak`) plays many faults one after the other, and looks a
 What only takes its time in real life is made sooner there: pings after 2 s and leases of 5 s (`HASTE` in
 `undefended.py`), so that the dead are missed within seconds.
 
-With `BRIDGE_TEST_UNDEFENDED=1` each row is played once more without what defends against its fault (`undefended.py`):
-then one law, which it names, does not hold.
+Each row is played once more without what defends against its fault (`undefended.py`): then one law, which it names,
+does not hold.
 
 | fault | where |
 |---|---|

@@ -6,7 +6,8 @@ Must never count what is known to go by itself: keys that have a time to live.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -31,7 +32,10 @@ MOST_READING: Final = 4
 
 @dataclass(frozen=True)
 class State:
-    """Of all processes together. `files` without the connections to Redis, which are in `links` and `reading`."""
+    """Of all processes together. `files` without connections to Redis: what it has of them is in `links`, `reading`.
+
+    One that Redis has ended is kept by the process until it wants to read with it.
+    """
 
     files: int
     tasks: int
@@ -54,15 +58,15 @@ class State:
         return "; ".join([*more, *sorted(self.keys - before.keys), *sorted(self.present - before.present)])
 
 
-async def state(bridges: Sequence[BridgeProcess], redis: Redis, prefix: str) -> State:
-    """How it is now."""
+async def state(bridges: Mapping[BridgeProcess, int], redis: Redis, prefix: str) -> State:
+    """How it is now. `bridges`: with the port at which each finds Redis."""
     metrics = [await metrics_of(bridge) for bridge in bridges]
     keys = await lasting_keys(redis, prefix)
-    files = sum(open_files(bridge.pid) for bridge in bridges)
+    files = sum(open_files(bridge.pid) - connections_to(port, bridge.pid) for bridge, port in bridges.items())
     names = [one["name"] for one in await cast(Any, redis).client_list() if one["name"] != OUR_NAME]
     links = [name for name in names if name.startswith("aether-bridge-")]
     return State(
-        files - len(names),
+        files,
         sum([tasks_in(text) for text in metrics]),
         sum(int(number) for text in metrics for number in CONNECTIONS.findall(text)),
         len(links),
@@ -96,3 +100,14 @@ async def metrics_of(bridge: BridgeProcess) -> str:
 
 def open_files(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def connections_to(port: int, pid: int) -> int:
+    """How many sockets of a process are connected to this port, also if the other side has ended them."""
+    table = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{row[9]}]" for row in table if int(row[2].partition(":")[2], 16) == port}
+    names = set()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed just now
+            names.add(str(file.readlink()))
+    return len(sockets & names)

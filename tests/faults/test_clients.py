@@ -10,13 +10,13 @@ from tests.end_to_end.raw import raw_websocket
 from tests.faults.doors import Door
 from tests.faults.members import break_off
 from tests.faults.population import FEW, Population
-from tests.faults.scene import Scene, Staged, law, row
+from tests.faults.scene import Scene, Staged, row
 
 TALKS, BREAKS = 20, 60
 PAUSE_SECONDS = 0.05
 DEAD_SECONDS = 9.0
 """With pings after 2 s and 2 s in place of 20 s: then 45 s."""
-CROWD = {Door("v3", "websocket"): 2_000}
+CROWD = 2_000
 ADDRESSES = 200
 """Of the crowd: what is done for one of them has a bound."""
 STORM_SECONDS = 30.0
@@ -28,7 +28,7 @@ async def test_nothing_is_amiss(scene: Scene) -> None:
     async with scene.population.talking():
         for _ in range(TALKS):
             await scene.all_hear()
-    async with law("nothing told"):
+    async with scene.law("nothing told"):
         assert scene.population.everything_was_heard()
 
 
@@ -64,24 +64,26 @@ async def test_a_client_is_dead(scene: Scene) -> None:
     """It takes what it is sent, as the kernel of a program that was stopped, and answers nothing."""
     async with raw_websocket(scene.bridges[0], v3_path("talk", "dead")):
         witness = scene.population.by_door("v3")[0]
-        async with law("gone", DEAD_SECONDS):
+        async with scene.law("gone", DEAD_SECONDS):
             await witness.until(lambda one: ("LEAVE", "dead") in one.presence)
 
 
-@row(without="room", breaks="all are in", settings="max_connections = 1_000\n", staged=Staged(members=FEW))
+@row(without="room", breaks="all are in", settings="max_connections = 100\n", staged=Staged(members=FEW))
 async def test_two_thousand_come_back_at_once(scene: Scene) -> None:
     """Each with a cursor, and each hears what it missed."""
     first = scene.population.by_door("v3")[0]
     await scene.all_hear()
     cursor = await first.ask_cursor()
-    crowd = Population(scene.bridges, CROWD, scene.population.sayings, surname="-of-many")
+    crowd = Population(
+        scene.bridges, {Door("v3", "websocket"): scene.times(CROWD)}, scene.population.sayings, surname="-of-many"
+    )
     for number, member in enumerate(crowd.members):
         member.address = f"127.0.1.{1 + number % ADDRESSES}"
         member.resume(cursor)
     await scene.all_hear()
     scene.populations.append(crowd)
-    async with law("all are in", STORM_SECONDS):
+    async with scene.law("all are in", STORM_SECONDS):
         await crowd.come()
-    async with law("told when to come back"):
+    async with scene.law("told when to come back"):
         assert [denied for member in crowd.members for denied in member.denials if not denied.retry_after] == []
     await crowd.all_hear(crowd.speakers[0])

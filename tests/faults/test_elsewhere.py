@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -19,6 +20,8 @@ from tests.faults.scene import FaultyBridge
 
 SOON_SECONDS = 4.0
 """What is waited for here does not come."""
+PATIENCE_SECONDS = 30.0
+"""Of a test that waits on and on."""
 
 
 class Undefended(Protocol):
@@ -84,7 +87,8 @@ async def test_a_row_that_is_held_elsewhere_fails_without_its_defence(
     names = set(inspect.signature(held.test).parameters) - {"bridge", *held.given}
     fixtures = {name: request.getfixturevalue(name) for name in names}
     with pytest.raises((AssertionError, TimeoutError, ConnectionClosed)):
-        await held.test(bridge=undefended(held.without), **fixtures, **held.given)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await held.test(bridge=undefended(held.without), **fixtures, **held.given)
 
 
 def test_a_recipient_that_is_not_read_leniently_is_everybody(monkeypatch: pytest.MonkeyPatch) -> None:

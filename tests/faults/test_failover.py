@@ -9,7 +9,7 @@ import asyncio
 from functools import partial
 
 from tests.end_to_end.clients import eventually
-from tests.faults.scene import BASELINE_SECONDS, Scene, Staged, law, row
+from tests.faults.scene import BASELINE_SECONDS, Scene, Staged, row
 from tests.proxy import Proxy
 from tests.servers import RedisServer
 
@@ -28,7 +28,7 @@ async def all_are_at(scene: Scene, server: RedisServer) -> None:
         listeners = await asyncio.to_thread(server.execute, "CLIENT", "LIST", "TYPE", "pubsub")
         return len(str(listeners).splitlines()) == len(scene.bridges)
 
-    async with law("followed", FOLLOWED_SECONDS):
+    async with scene.law("followed", FOLLOWED_SECONDS):
         await eventually(arrived, BASELINE_SECONDS)
         await scene.all_hear()
     await scene.ask_at(server)
@@ -42,12 +42,12 @@ async def test_a_replica_answers_masterdown_to_everything(scene: Scene) -> None:
     await scene.ask_redis("REPLICAOF", "127.0.0.1", 1)
     await scene.until_ready(503)
     await asyncio.sleep(3)  # so long it would flap
-    async with law("nothing told"):
+    async with scene.law("nothing told"):
         assert [one.book.told for one in scene.members if one.book.told] == []
     await scene.ask_redis("REPLICAOF", "NO", "ONE")
     await scene.until_ready()
     await scene.all_hear()
-    async with law("told once"):
+    async with scene.law("told once"):
         assert max(len(one.book.told) for one in scene.members) <= 1
 
 
@@ -119,7 +119,7 @@ async def test_the_password_changes(scene: Scene) -> None:
     await links_are_left_alone(scene)
     for kind in ("pubsub", "normal"):
         await scene.ask_redis("CLIENT", "KILL", "TYPE", kind)
-    async with law("not ready"):
+    async with scene.law("not ready"):
         await scene.until_ready(503)
     await scene.ask_redis("CONFIG", "SET", "requirepass", "")
     await scene.until_ready()
@@ -129,7 +129,7 @@ async def test_the_password_changes(scene: Scene) -> None:
 async def links_are_left_alone(scene: Scene) -> None:
     await scene.all_hear()
     await asyncio.sleep(3)  # so long the links that work would be ended
-    async with law("left alone", FOLLOWED_SECONDS):
+    async with scene.law("left alone", FOLLOWED_SECONDS):
         await scene.all_hear()
         assert [one.book.told for one in scene.members if one.book.told] == []
         assert [await scene.metric(process, "bridge_redis_reconnects_total") for process in (0, 1)] == [0, 0]
@@ -141,12 +141,12 @@ async def test_a_process_does_not_hear_and_its_clients_are_not_called_absent(sce
     speaker, recipient = scene.population.by_door("v3")[:2]  # of two processes
     await scene.ask_redis("ACL", "SETUSER", "default", "-subscribe")
     await scene.ask_redis("CLIENT", "KILL", "TYPE", "pubsub")
-    async with law("not ready"):
+    async with scene.law("not ready"):
         await scene.until_ready(503)
     said = await speaker.say(("client", recipient.book.name))
     assert said is not None
     await speaker.until(lambda _: bool(said.refusal))
-    async with law("not called absent"):
+    async with scene.law("not called absent"):
         assert said.refusal == "bus_down"
     await scene.ask_redis("ACL", "SETUSER", "default", "+subscribe")
     await scene.until_ready()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from tests.faults.population import FEW
-from tests.faults.scene import BACK_SECONDS, TOLD_SECONDS, Scene, Staged, law, row
+from tests.faults.scene import BACK_SECONDS, TOLD_SECONDS, Scene, Staged, row
 from tests.proxy import Direction
 
 KILLS, RESETS = 100, 10
 STABLE_SECONDS = 0.11
 NOTICED_SECONDS = 10.0
-HEARD_SECONDS, UNHEARD_SECONDS = 30.0, 6.0
+HEARD_SECONDS = 30.0
 """Patience and no promise: a bad network takes its time. On an idle machine half of the second."""
 LARGE_OUTBOX = "outbox_bytes = 1_073_741_824\n"
 """What the kernel holds when Redis cuts off comes all at once, and must make nobody a slow consumer."""
@@ -22,7 +22,7 @@ async def test_subscriptions_are_killed(scene: Scene) -> None:
     async with scene.population.talking():
         for number in range(scene.times(KILLS)):
             await scene.ask_redis("CLIENT", "KILL", "TYPE", "pubsub")
-            async with law("back", BACK_SECONDS):
+            async with scene.law("back", BACK_SECONDS):
                 if number % 20 == 0:
                     await scene.all_hear()
                 while await scene.subscribers() < 2:
@@ -37,7 +37,7 @@ async def test_links_that_publish_are_killed(scene: Scene) -> None:
     async with scene.population.talking():
         for _ in range(scene.times(RESETS)):
             await scene.ask_redis("CLIENT", "KILL", "TYPE", "normal")
-            async with law("back", BACK_SECONDS):
+            async with scene.law("back", BACK_SECONDS):
                 await scene.all_hear()
 
 
@@ -46,7 +46,7 @@ async def test_all_links_are_reset(scene: Scene) -> None:
     async with scene.population.talking():
         for number in range(scene.times(RESETS)):
             scene.proxies[number % 2].reset()
-            async with law("back", BACK_SECONDS):
+            async with scene.law("back", BACK_SECONDS):
                 await scene.all_hear()
 
 
@@ -71,7 +71,7 @@ async def test_what_passes_comes_late(scene: Scene) -> None:
 async def talk_slowly(scene: Scene) -> None:
     """A bad network is asked for no more than it carries."""
     scene.population.a_second = 1
-    async with scene.population.talking(), law("heard", HEARD_SECONDS if scene.is_defended else UNHEARD_SECONDS):
+    async with scene.population.talking(), scene.law("heard", HEARD_SECONDS):
         for _ in range(3):
             await scene.all_hear()
     for way in directions(scene):
@@ -85,13 +85,13 @@ async def test_a_black_hole_is_before_one_process(scene: Scene) -> None:
     async with scene.population.talking():
         await scene.all_hear()
         scene.proxies[0].swallow()
-        async with law("told", TOLD_SECONDS):
+        async with scene.law("told", TOLD_SECONDS):
             await scene.is_told(inside)
-        async with law("noticed", NOTICED_SECONDS):
+        async with scene.law("noticed", NOTICED_SECONDS):
             await scene.until_metric(0, "bridge_subscriber_up", 0)
         scene.proxies[0].up.swallows = scene.proxies[0].down.swallows = False
         await scene.all_hear()
-    async with law("others are not concerned"):
+    async with scene.law("others are not concerned"):
         assert outside.book.told == []
         assert await scene.metric(1, "bridge_redis_reconnects_total") == 0
 
@@ -107,7 +107,7 @@ async def test_redis_cuts_off_a_process_that_lags(scene: Scene) -> None:
 async def test_redis_cuts_off_a_process_that_stood_still_and_nothing_is_kept(scene: Scene) -> None:
     """B14: what it is told begins with the last moment of which it is certain that all was heard."""
     await be_cut_off(scene, 3)
-    async with law("told"):
+    async with scene.law("told"):
         assert all(member.book.told for member in scene.of_process(0))
 
 
@@ -134,7 +134,7 @@ async def test_a_black_hole_that_gives_back_what_it_swallowed(scene: Scene) -> N
     async with scene.population.talking():
         await scene.all_hear()
         standing.stop()
-        async with law("told", TOLD_SECONDS):
+        async with scene.law("told", TOLD_SECONDS):
             await scene.is_told(inside)
         await scene.population.all_hear(inside, ("group", inside.book.group))
         standing.go_on()

@@ -11,7 +11,7 @@ from tests.end_to_end.clients import eventually
 from tests.end_to_end.test_flips import FLIPS, STANDINGS
 from tests.faults.members import Member
 from tests.faults.population import FEW
-from tests.faults.scene import Scene, Staged, law, row
+from tests.faults.scene import Scene, Staged, row
 from tests.stopwatch import Stopwatch
 
 GHOST_SECONDS = 15.0
@@ -28,11 +28,11 @@ async def test_a_process_is_killed(scene: Scene) -> None:
         await scene.all_hear()
         scene.population.lose(gone)
         scene.bridges[1].kill()
-        async with law("gone", GHOST_SECONDS):
+        async with scene.law("gone", GHOST_SECONDS):
             await asyncio.gather(*(heard_leave(scene, one) for one in gone))
         await scene.presence_is_whole(0)
         await scene.population.all_in()
-    async with law("the other is not concerned"):
+    async with scene.law("the other is not concerned"):
         assert [one.book.codes for one in scene.of_process(0) if one.book.codes] == []
     await asyncio.to_thread(scene.bridges[1].start)
 
@@ -55,7 +55,7 @@ async def test_a_process_is_stopped(scene: Scene) -> None:
         await scene.all_hear()
         stopwatch = Stopwatch()
         status = await asyncio.to_thread(scene.bridges[0].terminate)
-        async with law("in time"):
+        async with scene.law("in time"):
             assert (status, stopwatch.least_seconds < DRAIN_SECONDS) == (0, True)
         population.a_second = 4
         await population.all_in()
@@ -71,7 +71,7 @@ async def test_a_process_stands_still(scene: Scene) -> None:
         scene.bridges[0].thaw()
         await scene.all_hear()
         await scene.presence_is_whole()
-    async with law("no flapping"):
+    async with scene.law("no flapping"):
         assert [event for one in scene.members for event in one.presence if event[0] == "LEAVE"] == []
 
 
@@ -91,7 +91,7 @@ async def test_a_tenant_is_flipped_ten_times_a_second(scene: Scene) -> None:
         await scene.metric(process, "bridge_conversions_total", tenant="one", direction="v2_to_v3")
         for process in (0, 1)
     ]
-    async with law("one conversion each"):
+    async with scene.law("one conversion each"):
         assert sum(converted) == len(said)
 
 
@@ -118,9 +118,9 @@ async def test_clients_are_moved_and_some_are_not_any_more(scene: Scene) -> None
     async def the_last_word_is_true() -> bool:
         return [(one, other) for one in scene.members for other in moving if last_word(one, other) == "LEAVE"] == []
 
-    async with law("the last word is true"):
+    async with scene.law("the last word is true"):
         await eventually(the_last_word_is_true)
-    async with law("nothing told"):
+    async with scene.law("nothing told"):
         assert [one.book for one in moving if one.book.told] == []
 
 

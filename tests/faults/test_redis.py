@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.faults.members import Member
-from tests.faults.scene import BACK_SECONDS, TOLD_SECONDS, Scene, Staged, law, row
+from tests.faults.scene import BACK_SECONDS, TOLD_SECONDS, Scene, Staged, row
 from tests.stopwatch import Stopwatch
 
 FROZEN_SECONDS = 6.0
@@ -32,7 +32,7 @@ async def away(scene: Scene) -> AsyncIterator[None]:
 
 
 async def nobody_was_closed(scene: Scene) -> None:
-    async with law("sockets stay open"):
+    async with scene.law("sockets stay open"):
         stayed = [member for member in scene.members if member not in those_who_leave(scene)]
         assert [member.book.name for member in stayed if member.book.codes] == []
 
@@ -45,11 +45,11 @@ async def test_redis_crashes_and_comes_back_empty(scene: Scene, seconds: float) 
     async with scene.population.talking():
         async with away(scene):
             await asyncio.to_thread(scene.redis.kill)
-            async with law("told", TOLD_SECONDS):
+            async with scene.law("told", TOLD_SECONDS):
                 await scene.is_told(speaker)
             await asyncio.sleep(seconds if scene.is_defended else 1)  # so long it is away
             await asyncio.to_thread(scene.redis.start)
-            async with law("back", BACK_SECONDS):
+            async with scene.law("back", BACK_SECONDS):
                 await scene.all_hear()
         await scene.presence_is_whole()
     await nobody_was_closed(scene)
@@ -61,13 +61,13 @@ async def test_redis_stands_still(scene: Scene) -> None:
         await scene.all_hear()
         scene.redis.freeze()
         stopwatch = Stopwatch()
-        async with law("told", TOLD_SECONDS):
+        async with scene.law("told", TOLD_SECONDS):
             await asyncio.gather(*(scene.is_told(speaker) for speaker in scene.population.by_door("v3")[:2]))
-        async with law("the loops live", TOLD_SECONDS):
+        async with scene.law("the loops live", TOLD_SECONDS):
             assert [await scene.readiness(process) for process in (0, 1)] == [503, 503]
         await asyncio.sleep(max(0.0, FROZEN_SECONDS - stopwatch.all_seconds))  # so long it stands still
         scene.redis.thaw()
-        async with law("back", BACK_SECONDS):
+        async with scene.law("back", BACK_SECONDS):
             await scene.all_hear()
         await scene.presence_is_whole()
     await nobody_was_closed(scene)
@@ -78,7 +78,7 @@ async def test_redis_is_flushed(scene: Scene) -> None:
     async with scene.population.talking():
         async with away(scene):
             await scene.ask_redis("FLUSHALL")
-            async with law("back", BACK_SECONDS):
+            async with scene.law("back", BACK_SECONDS):
                 await scene.all_hear()
         await scene.presence_is_whole()
     await nobody_was_closed(scene)
@@ -113,9 +113,9 @@ async def test_redis_has_no_room_for_links(scene: Scene) -> None:
 
 async def is_refused_until(scene: Scene, *mends: str | int) -> None:
     """Speakers are told, and whoever asks whether the processes are ready; until it is mended."""
-    async with law("told", TOLD_SECONDS):
+    async with scene.law("told", TOLD_SECONDS):
         await asyncio.gather(*(scene.is_told(speaker) for speaker in scene.population.by_door("v3")[:2]))
-    async with law("not ready"):
+    async with scene.law("not ready"):
         await scene.until_ready(503)
     await scene.ask_redis(*mends)
     await scene.until_ready()
