@@ -53,11 +53,17 @@ class Resumption:
         )  # asked after the tails: what they are read with is below it
 
     async def wait(self) -> bool:
-        """Return when its history is there, or cannot be had: whether it is there."""
+        """Return when its history is there, or cannot be had: whether it is there.
+
+        Nor is it there if it was read later than what has been handed on: what is between would be heard twice. It is
+        read so late where Redis did not know the script any more.
+        """
         await asyncio.gather(
             *(asyncio.shield(tail.is_over) for _, tail in self._taken.values()), asyncio.shield(self._handed_on)
         )
-        return self._handed_on.result() > 0 and all(tail.kept is not None for _, tail in self._taken.values())
+        watermark = self._handed_on.result()
+        histories = [tail.kept for _, tail in self._taken.values()]
+        return watermark > 0 and all(kept is not None and kept.read_at <= watermark for kept in histories)
 
     def end(self) -> Resumed:
         """What the client is told now. It must join its listeners in the same turn of the event loop."""

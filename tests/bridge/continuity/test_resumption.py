@@ -12,6 +12,7 @@ from bridge.continuity.positions import KINDS, UNKNOWN, positions_in
 from bridge.continuity.resumption import NOTHING, Resumed, Resumption
 from tests.bridge.broker.parts import ANSWER_SECONDS, until
 from tests.bridge.continuity.processes import TENANT, Client, Process, one_process, processes
+from tests.conftest import StartRedis
 
 SECONDS = 60
 
@@ -70,6 +71,22 @@ async def test_the_last_message_that_it_heard_tells_too(redis_url: str, prefix: 
         assert (resumed.is_complete, texts(resumed)) == (True, ["missed"] * 4)
 
 
+async def test_a_history_that_was_read_too_late_because_redis_forgot_its_script_is_waited_for_again(
+    redis_server: StartRedis, prefix: str
+) -> None:
+    """What was said in between has not been handed on, and is in the history."""
+    server = redis_server()
+    async with processes(2, server.url, prefix) as (process, other):
+        channels = await hold(process)
+        await process.say(channels[0], "heard")
+        since = await process.cursor(channels)
+        server.execute("SCRIPT", "FLUSH")
+        assert not await Coming(process, since).wait()
+        await other.say(channels[0], "missed")
+        resumed = await Coming(process, since).end()
+        assert (resumed.is_complete, texts(resumed)) == (True, ["missed"])
+
+
 @pytest.mark.parametrize("since", [UNKNOWN, "2026-01-01T00:00:00.000000Z", "", "@g.1-c.1-b.1-p.1", "x"])
 async def test_where_it_is_not_proven_nothing_is_missed_and_a_cursor_is_given_all_the_same(
     redis_url: str, prefix: str, since: str
@@ -122,7 +139,7 @@ async def test_it_waits_until_everything_that_its_history_has_is_handed_on(redis
         assert not waiting.done()
         ((of, reached),) = asked
         assert list(of) == channels
-        reached(max((positions_in(since) or {}).values()) + 1)
+        reached(max((positions_in(await process.cursor(channels)) or {}).values()))
         reached(5)
         assert await waiting
         assert coming.resumption.end().is_complete
