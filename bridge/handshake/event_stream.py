@@ -110,4 +110,5 @@ def _framed(item: Heard | bytes) -> bytes:
     if isinstance(item, bytes):
         return item
     position, message = item
-    return event(message.line, "gap" if is_gap(message) else "", cursor_at(position))
+    known = cursor_at(position) if position else ""  # else its client would forget the one with which it came
+    return event(message.line, "gap" if is_gap(message) else "", known)

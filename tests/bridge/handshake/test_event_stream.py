@@ -90,6 +90,16 @@ async def test_more_than_may_wait_is_not_said_to_who_returns(process: Process) -
         assert [event.event for event in back.events] == ["gap"]
 
 
+async def test_a_gap_that_is_told_before_its_position_is_known_takes_none_away(process: Process) -> None:
+    async with streaming(process, "a") as (_, reader):
+        await reader.until_placed()
+    async with streaming(process, "a", since=reader.position) as (_, back):
+        await back.until(lambda one: one.blocks)
+        process.messaging.inbound.hub.tell_everyone([gap_message(NOW, NOW)])
+        await back.until(lambda one: one.events)
+        assert back.events[0].id != "@0"
+
+
 async def test_a_gap_that_all_are_told_of_is_an_event_of_its_own(process: Process) -> None:
     async with streaming(process, "a", "b") as (_, reader):
         await reader.until_placed()
@@ -150,7 +160,7 @@ async def test_where_there_is_no_history_no_position_is_known(redis_url: str, pr
         async with streaming(process, "a") as (_, reader):
             await say(process, "a", "one")
             await reader.until(lambda one: one.events)
-            assert {block.id for block in reader.blocks} == {"@0"}
+            assert {block.id for block in reader.blocks} == {"@0", ""}
         async with streaming(process, "a", since=reader.position) as (_, back):
             await back.until(lambda one: one.events)
             assert back.events[0].event == "gap"
