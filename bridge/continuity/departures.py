@@ -30,6 +30,16 @@ READ_SECONDS: Final = 0.5
 def _ignore(_reply: object) -> None: ...
 
 
+def _is_refused(reply: object) -> bool:
+    """Whether Redis has not done it, or perhaps not."""
+    return reply is None or isinstance(reply, Exception)
+
+
+def answer_to(asked: "asyncio.Future[object]") -> object:
+    """What Redis has answered by now; `None` if it has not."""
+    return asked.result() if asked.done() else None
+
+
 class Departures:
     """The clients of one process that go and come. Without `seconds` there is no history, and nothing is kept."""
 
@@ -87,7 +97,7 @@ class Departures:
             self._set(key, cursor, then=partial(self._note_untaken, key))
 
     def _note_untaken(self, key: str, reply: object) -> None:
-        if (reply is None or isinstance(reply, Exception)) and len(self._untaken) < MOST_UNTAKEN:
+        if _is_refused(reply) and len(self._untaken) < MOST_UNTAKEN:
             self._untaken.add(key)
 
     def _catch_up(self) -> None:
@@ -113,8 +123,7 @@ class Departures:
 
     def _note_stale(self, expected: bytes, noted: object, reply: object) -> None:
         """Else what it hears now would be said to it once more when it comes the next time."""
-        is_done = isinstance(reply, int)
-        if not is_done and isinstance(noted, bytes) and len(self._stale) < MOST_UNTAKEN:
+        if _is_refused(reply) and isinstance(noted, bytes) and len(self._stale) < MOST_UNTAKEN:
             self._stale[expected] = noted
 
     async def left(self, tenant: str, client: str) -> str | None:

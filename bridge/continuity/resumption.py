@@ -50,7 +50,7 @@ class Resumption:
         self._handed_on: Final[asyncio.Future[int]] = asyncio.get_running_loop().create_future()
         watermark(
             tuple(channels.values()), self._has_handed_on
-        )  # asked after the tails: what they are read with is below it
+        )  # asked after the tails: what they are read with is below it, unless Redis had forgotten the script
 
     async def wait(self) -> bool:
         """Return when its history is there, or cannot be had: whether it is there.

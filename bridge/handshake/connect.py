@@ -22,6 +22,7 @@ from bridge.broker.addresses import Addresses, number_in
 from bridge.broker.presence import Place
 from bridge.budget.budget import Budget
 from bridge.budget.shares import Owner
+from bridge.continuity.departures import answer_to
 from bridge.continuity.part import Continuity, Return
 from bridge.continuity.positions import OWN, UNKNOWN
 from bridge.handshake.authentication import Identity
@@ -119,7 +120,7 @@ class Connector:
         except BaseException:
             give_back()
             raise
-        self.continuity.departures.come_back(client.place, _answer(expected))
+        self.continuity.departures.come_back(client.place, answer_to(expected))
         connection.passage.leaving = partial(self._leave, client, tuple(channels), connection)
         connection.over.add_done_callback(lambda _over: give_back())
         return connection if returning is None else _returned(connection, returning, renderer)
@@ -135,7 +136,7 @@ class Connector:
         """What a client hears first that comes back, or is expected; `None` for any other."""
         if client.since:
             return await self.continuity.resume(client.since, channels, client.visitor.language)
-        number = number_in(_answer(expected))
+        number = number_in(answer_to(expected))  # asked before the subscription, so it is answered
         return None if number is None else await self.continuity.welcome(number, channels[OWN])
 
     def _withdraw(self, client: ClientInfo, one: Listening, is_expected: bool, then: Withdrawn) -> None:  # noqa: FBT001
@@ -169,10 +170,6 @@ class Connector:
         deafen = partial(self._connections.hub.leave, listener)
         connection.passage.withdraw = partial(self._withdraw, client, Listening(place, channels, deafen))
         return connection
-
-
-def _answer(asked: "Future[object]") -> object:
-    return asked.result() if asked.done() else None  # asked before the subscription, so it is answered
 
 
 def _returned(connection: Connection, returning: Return, renderer: Renderer) -> Connection:

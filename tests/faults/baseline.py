@@ -62,7 +62,7 @@ async def state(bridges: Mapping[BridgeProcess, int], redis: Redis, prefix: str)
     """How it is now. `bridges`: with the port at which each finds Redis."""
     metrics = [await metrics_of(bridge) for bridge in bridges]
     keys = await lasting_keys(redis, prefix)
-    files = sum(open_files(bridge.pid) - connections_to(port, bridge.pid) for bridge, port in bridges.items())
+    files = sum(files_but_for(port, bridge.pid) for bridge, port in bridges.items())
     names = [one["name"] for one in await cast(Any, redis).client_list() if one["name"] != OUR_NAME]
     links = [name for name in names if name.startswith("aether-bridge-")]
     return State(
@@ -98,16 +98,12 @@ async def metrics_of(bridge: BridgeProcess) -> str:
         return (await http.get(f"{bridge.url}/metrics")).text
 
 
-def open_files(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
-def connections_to(port: int, pid: int) -> int:
-    """How many sockets of a process are connected to this port, also if the other side has ended them."""
+def files_but_for(port: int, pid: int) -> int:
+    """The open files of a process without its connections to this port, also those that the other side has ended."""
     table = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
     sockets = {f"socket:[{row[9]}]" for row in table if int(row[2].partition(":")[2], 16) == port}
-    names = set()
+    names = []
     for file in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # it was closed just now
-            names.add(str(file.readlink()))
-    return len(sockets & names)
+            names.append(str(file.readlink()))
+    return sum(name not in sockets for name in names)

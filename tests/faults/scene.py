@@ -156,8 +156,13 @@ class Scene:
 
     async def ask_at(self, server: RedisServer) -> None:
         """From now on the commands go there."""
-        await _end_asking(self.asking)
+        await self.stop_asking()
         self.asking = asking_at(server)
+
+    async def stop_asking(self) -> None:
+        with suppress(TimeoutError):  # a transport that was lost meanwhile may never say that it is closed
+            async with asyncio.timeout(BACK_SECONDS):
+                await self.asking.aclose()
 
     async def metric(self, process: int, name: str, **labels: str) -> float:
         """The sum of a metric of one process, over the labels that are not given."""
@@ -313,7 +318,7 @@ class Stage:
             ends.push_async_callback(population.leave)
         asking = asking_at(redis)
         scene = Scene(redis, asking, self._prefix, bridges, proxies, populations, breaks, standing, another)
-        ends.push_async_callback(_stop_asking, scene)
+        ends.push_async_callback(scene.stop_asking)
         return scene
 
     def _bridge(self, number: int, redis_url: str, staged: Staged, without: str, settings: str) -> FaultyBridge:
@@ -329,16 +334,6 @@ class Stage:
 
 async def _close(bridges: Sequence[FaultyBridge]) -> None:
     await asyncio.gather(*(asyncio.to_thread(one.close) for one in bridges))
-
-
-async def _end_asking(asking: Redis) -> None:
-    with suppress(TimeoutError):  # a transport that was lost meanwhile may never say that it is closed
-        async with asyncio.timeout(BACK_SECONDS):
-            await asking.aclose()
-
-
-async def _stop_asking(scene: Scene) -> None:
-    await _end_asking(scene.asking)  # by then it may be another connection than at the beginning
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ import uvloop
 from bridge.broker.addresses import Addresses
 from bridge.tenants.change_log import Change, make
 from bridge.tenants.standing import Standing
-from tests.faults.baseline import metrics_of, open_files, tasks_in
+from tests.faults.baseline import metrics_of, tasks_in
 from tests.faults.judge import counts
 from tests.faults.members import break_off
 from tests.faults.population import A_SECOND, MEMBERS, Population
@@ -170,7 +170,7 @@ class Soak:
             Sample(
                 time.monotonic() - self._began_at,
                 resident_bytes(scene.bridges[0].pid),
-                sum(open_files(bridge.pid) for bridge in scene.bridges),
+                sum(bridge.open_files for bridge in scene.bridges),
                 sum(tasks_in(text) for text in metrics),
                 int(await scene.ask_redis("DBSIZE")),
                 dict(counts(scene.population.sayings.by_number, [member.book for member in scene.members])),

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from bridge.broker.addresses import number_in
 from bridge.broker.history import HistoryOptions
 from bridge.broker.presence import Place
+from bridge.continuity.departures import answer_to
 from bridge.continuity.part import Return
 from bridge.continuity.positions import OWN, UNKNOWN
 from bridge.handshake.subscriptions import SUBSCRIPTION_SECONDS, Listening, Subscriptions
@@ -141,7 +142,7 @@ class Visitor:
         except TimeoutError:
             process.subscriber.release(channels)
             return
-        noted = expected.result() if expected.done() else None
+        noted = answer_to(expected)
         number = number_in(noted)
         returning: Return | None = None
         if self.since:
