@@ -1,12 +1,13 @@
 -- Reads the history of one channel: what was said there after a number, and what shows whether that is everything.
--- KEYS     1 what the history is kept under, 2 the last number, 3 since when there is a history
+-- KEYS     1 what the history is kept under, 2 the last number, 3 since when there is a history, 4 which server wrote last
 -- ARGV     1 the number; 0 for all that there is
 -- Returns  [now (no lower than any number so far), the number after which nothing was removed (0 if nothing ever was),
 --           the last number that was said and not kept (0 if none), the number since which no history has a break (0 if
 --           there is none), [[number-0, ['m', message]], …]]
--- Never    changes anything.
+-- Never    changes anything, but where Redis has thrown keys out: no history is whole over that.
 
 --- @include "history_numbers"
+--- @include "history_server"
 
 local time, history = now(), KEYS[1] .. ':history'
 local function text_of(number) return as_text(number or 0) end
@@ -26,6 +27,10 @@ if redis.call('EXISTS', history) == 1 then
   end
   if newest <= time + DAY then last = math.max(last, newest) end
   entries = redis.call('XRANGE', history, ARGV[1] == '0' and '-' or '(' .. ARGV[1] .. '-0', '+')
+end
+if has_thrown_out_since(redis.pcall('GET', KEYS[4])) then
+  redis.call('SET', KEYS[3], as_text(math.max(time, last)))
+  redis.call('SET', KEYS[4], server_name())
 end
 local unkept, begin = number_in(KEYS[1] .. ':unkept', time), number_in(KEYS[3], time)
 return {as_text(math.max(time, last)), as_text(whole_since), text_of(unkept), text_of(begin), entries}

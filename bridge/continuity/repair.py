@@ -105,9 +105,10 @@ class Repair:
         self.look_soon()
 
     def _read(self, finding: "_Finding", channels: list[bytes]) -> None:
-        common = [self._addresses.last_number, self._addresses.history_begin]
+        addresses = self._addresses
+        common = [addresses.last_number, addresses.history_begin, addresses.history_server]
         for channel in channels[:READ_TOGETHER]:
-            keys = [self._addresses.kept_under(channel).decode(), *common]
+            keys = [addresses.kept_under(channel).decode(), *common]
             READ.run(self._bus, keys, [finding.positions[channel]], finding.callback(channel))
         if len(channels) > READ_TOGETHER:
             self._loop.call_soon(self._read, finding, channels[READ_TOGETHER:])

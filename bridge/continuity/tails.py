@@ -131,6 +131,7 @@ class Tails:
             self._addresses.kept_under(channel).decode(),
             self._addresses.last_number,
             self._addresses.history_begin,
+            self._addresses.history_server,
         ]
         READ.run(self._bus, keys, [0], lambda reply: self._was_read(channel, tail, reply))
 

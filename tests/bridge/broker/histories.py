@@ -52,7 +52,8 @@ class Keeping:
         return [one.heard.get("msg") or "" for _, one in (await self.read(channel)).messages]
 
     def keys_of(self, channel: bytes) -> list[str]:
-        return [self.key(channel), self.addresses.last_number, self.addresses.history_begin]
+        addresses = self.addresses
+        return [self.key(channel), addresses.last_number, addresses.history_begin, addresses.history_server]
 
     def key(self, channel: bytes, what: str = "") -> str:
         """What the history of a channel is kept under, and the names that begin so."""

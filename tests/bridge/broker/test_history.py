@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from bridge.broker import history as module
 from bridge.broker import unreadable
@@ -15,6 +17,7 @@ from bridge.broker.history import BEGIN, SPARE_SECONDS, HistoryOptions
 from tests.bridge.broker.histories import OPTIONS, Keeping, keeping, number_in, numbers
 from tests.bridge.broker.parts import Answers, Ear, message, running_subscriber, until
 from tests.conftest import StartRedis
+from tests.servers import RedisServer
 
 SECOND, HOUR, DAY = 1_000_000, 3_600_000_000, 86_400_000_000
 
@@ -493,6 +496,51 @@ class TestWhereALinkBegins:
         async with keeping(redis_url, prefix) as process:
             await redis.set(process.addresses.history_begin, now() + HOUR)
             assert int((await begin(process))[1]) <= now()
+
+
+def throw_out(server: RedisServer) -> None:
+    """Let Redis throw out every key that has a time, as it does when it is full under such a policy."""
+    server.execute("CONFIG", "SET", "maxmemory-policy", "volatile-ttl", "maxmemory", "1")
+    with suppress(ResponseError):
+        server.execute("SET", "full", "")
+    server.execute("CONFIG", "SET", "maxmemory", "0")
+
+
+class TestWhereRedisThrowsKeysOut:
+    async def test_no_history_is_whole_over_that(self, redis_server: StartRedis, prefix: str) -> None:
+        server = redis_server()
+        async with keeping(server.url, prefix) as process:
+            await process.say("one")
+            before = (await process.read(process.group)).read_at
+            await process.say("two")
+            throw_out(server)
+            kept = await process.read(process.group)
+            assert not kept.messages
+            assert not kept.is_whole_since(before, 60)
+            await process.say("three")
+            assert not (await process.read(process.ann)).is_whole_since(before, 60)
+
+    async def test_what_is_said_afterwards_is_whole(self, redis_server: StartRedis, prefix: str) -> None:
+        server = redis_server()
+        async with keeping(server.url, prefix) as process:
+            await process.say("one")
+            throw_out(server)
+            position = (await process.read(process.group)).read_at
+            await process.say("two")
+            assert (await process.read(process.group)).is_whole_since(position, 60)
+            assert int((await begin(process))[1]) <= position
+
+    async def test_a_new_link_notes_it_though_what_was_heard_last_is_there(
+        self, redis_server: StartRedis, prefix: str
+    ) -> None:
+        server = redis_server()
+        async with keeping(server.url, prefix) as process:
+            await process.say("one")
+            throw_out(server)
+            before = now()
+            await process.say("two")
+            last = (process.group, int(str(server.execute("GET", process.addresses.last_number))))
+            assert int((await begin(process, "before", last))[1]) >= before
 
 
 async def test_a_break_is_noted_before_anything_is_said_on_a_new_link(redis_server: StartRedis, prefix: str) -> None:
