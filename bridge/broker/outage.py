@@ -5,7 +5,7 @@ Without a history it is announced at once, to everybody.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -54,6 +54,8 @@ class Outage:
         self.repair: Repair | None = None
         self.is_trusted: Callable[[], bool] = lambda: True
         """Whether this link leads to the right server. While it does not, nothing counts as heard."""
+        self.missing: Final = Observers[[bytes]]()
+        """Called with a channel of which something is missed for good, before that is announced."""
         self.whole: Final = Observers[[]]()
         """Called when everything is heard again, and what was missed is repaired or announced."""
         self.gaps = 0
@@ -92,7 +94,7 @@ class Outage:
             return
         if self.repair is None or self._is_beyond_repair:
             seconds = self._end(self._missed_since)
-            self.gaps += 1
+            self._miss(self._intake.arrivals)
             self._gap(seconds)
             self.whole()
         else:
@@ -114,13 +116,18 @@ class Outage:
         unproven = {*repaired.unproven, *self._intake.left_out}
         seconds = self._end(since) if is_whole else self._loop.time() - since
         if unproven:
-            self.gaps += 1
+            self._miss(unproven)
             self.repair.announce(unproven, seconds)
         else:
             self.repaired += 1
         self._intake.release()
         if is_whole:
             self.whole()
+
+    def _miss(self, channels: Iterable[bytes]) -> None:
+        self.gaps += 1
+        for channel in channels:
+            self.missing(channel)
 
     def _end(self, since: float) -> float:
         """It is over; returns how many seconds it was."""

@@ -76,6 +76,7 @@ class Continuity(Part):
         broker.subscriber.lost.add(self.tails.lose)
         broker.subscriber.renumbered.add(self.tails.lose)
         broker.subscriber.ended.add(self.tails.end)
+        broker.subscriber.outage.missing.add(self.tails.end)
         inbound.deliveries.leaving_out.add(self.tails.end)
         say_gap, seconds = inbound.say_gap_on, options.seconds
         self.repair: Final = Repair(*redis, intake, self.watermarks, message, say_gap, seconds)

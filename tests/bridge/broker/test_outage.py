@@ -46,6 +46,8 @@ class Losing:
             self.intake.arrivals.begin(channel)
         self.outage = Outage(self.intake, lambda: self.is_linked, self.gaps.append)
         self.outage.whole.add(self._note_whole)
+        self.missing: list[bytes] = []
+        self.outage.missing.add(self.missing.append)
         self.repair = Repairing()
 
     def _note_whole(self) -> None:
@@ -165,6 +167,7 @@ class TestWithAHistory:
         assert channels == {A}
         assert seconds == pytest.approx(5.0, abs=1.0)
         assert (repaired.gaps, repaired.outage.gaps, repaired.outage.repaired) == ([], 1, 0)
+        assert repaired.missing == [A]
 
     async def test_what_could_not_be_withheld_is_announced_too(
         self, repaired: Losing, monkeypatch: pytest.MonkeyPatch
@@ -232,6 +235,7 @@ class TestWithAHistory:
         assert not repaired.outage.is_over
         repaired.confirm()
         assert (len(repaired.gaps), repaired.repair.asked, repaired.whole) == (1, [], 1)
+        assert repaired.missing == [A, B]
         repaired.lose_and_come_back()
         assert len(repaired.repair.asked) == 1
 

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from bridge.broker import link
 from bridge.broker.history import HistoryOptions
 from bridge.continuity import part as module
+from bridge.continuity import repair
 from bridge.continuity.positions import OWN, UNKNOWN, positions_in
 from bridge.runtime.process import Process as WholeProcess
 from tests.bridge.assembled import assembled, numbers
@@ -90,6 +92,36 @@ async def test_while_the_link_is_lost_it_waits_until_that_is_repaired(redis_url:
         process.publish([channels[0]], "missed", lambda _heard: None)
         process.subscriber.end_link()
         ann.begin(process, channels, await process.continuity.resume(since, channels, "v3"))
+        assert (ann.resumed["complete"], ann.texts) == (True, ["missed"])
+
+
+async def test_what_no_repair_has_found_is_read_anew_for_who_comes_back_meanwhile(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its history was read while there was no link. It was subscribed just before, so no position is known there."""
+    for pause in ("SOON_SECONDS", "WATERMARK_SECONDS"):
+        monkeypatch.setattr(repair, pause, 1_000.0)
+    async with processes(2, redis_url, prefix) as (one, other):
+        ann, may_open = Client(), asyncio.Event()
+        channels = ann.channels(one)
+        await one.subscriber.hold(channels)
+        since = await one.cursor(channels)
+
+        async def open_link(*parts: Any) -> link.Link:
+            await may_open.wait()
+            return await opens(*parts)
+
+        opens = link.open_link
+        monkeypatch.setattr(link, "open_link", open_link)
+        one.subscriber.end_link()
+        await until(lambda: not one.subscriber.is_up)
+        returning = asyncio.create_task(one.continuity.resume(since, channels, "v3"))
+        await until(lambda: one.continuity.tails.read == len(channels))
+        await one.say(one.addresses.client("acme", "nobody"), "behind what is read")
+        await other.say(channels[0], "missed")
+        may_open.set()
+        ann.begin(one, channels, await returning)
+        assert one.subscriber.gaps == 1
         assert (ann.resumed["complete"], ann.texts) == (True, ["missed"])
 
 
