@@ -47,7 +47,7 @@ def _findings(server: Server, addresses: Addresses, settings: Settings) -> Itera
     facts = server.info("memory")
     policy, most = str(facts.get("maxmemory_policy", "noeviction")), int(facts.get("maxmemory", 0))
     if most and policy != "noeviction":
-        remedy = "use noeviction: a history that is thrown away looks as if nothing had been said"
+        remedy = "use noeviction: once one is thrown away nobody is told what was missed before"
         yield bad(CHECK, f"{said}; {policy} may throw them away", remedy)
     elif most and bound > most // 2:
         yield warn(CHECK, f"{said}, of {most / MEGABYTE:,.0f} MiB", "lower history_bytes, or give Redis more memory")
