@@ -108,7 +108,7 @@ class Repair:
         common = [self._addresses.last_number, self._addresses.history_begin]
         for channel in channels[:READ_TOGETHER]:
             keys = [self._addresses.kept_under(channel).decode(), *common]
-            READ.run(self._bus, keys, [finding.positions[channel]], finding.callback(channel))
+            READ.run(self._bus, keys, [finding.positions[channel], 0], finding.callback(channel))
         if len(channels) > READ_TOGETHER:
             self._loop.call_soon(self._read, finding, channels[READ_TOGETHER:])
         elif not channels:
