@@ -82,6 +82,10 @@ class Tail:
 class Tails:
     """The tails of one process."""
 
+    read = 0
+    """How many histories were read."""
+    _being_read = 0
+
     def __init__(
         self,
         bus: Bus,
@@ -100,9 +104,6 @@ class Tails:
         self._most_bytes = most_bytes
         self._tails: dict[bytes, Tail] = {}
         self._unread: deque[tuple[bytes, Tail]] = deque()
-        self._being_read = 0
-        self.read = 0
-        """How many histories were read."""
 
     def take(self, channel: bytes) -> Tail:
         """The tail of a channel that is subscribed. Each `take` needs its `give_back`."""
