@@ -32,6 +32,8 @@ from v3.messages import timestamp
 READ_SECONDS: Final = 5.0
 """So long a client that comes back waits for its history; then it is told that it must fetch anew."""
 AGAIN_SECONDS: Final = 0.05
+TEXTS_IN_MESSAGE: Final = 2
+"""What is born on V2 is kept in both languages, and a client is sent one of them."""
 
 
 class Return:
@@ -72,7 +74,7 @@ class Continuity(Part):
         self.handed_on: Final = HandedOn(self.watermarks, intake.arrivals, inbound.deliveries, hub, broker.addresses)
         self.departures: Final = Departures(broker.bus, broker.addresses, self.handed_on, options)
         redis, message = (broker.bus, broker.addresses), broker.subscriber.message
-        self.tails: Final = Tails(*redis, hub, message, options.messages)
+        self.tails: Final = Tails(*redis, hub, message, options.messages, TEXTS_IN_MESSAGE * most_bytes)
         broker.subscriber.lost.add(self.tails.lose)
         broker.subscriber.renumbered.add(self.tails.lose)
         broker.subscriber.ended.add(self.tails.end)
@@ -113,7 +115,7 @@ class Continuity(Part):
         resumed = returning.end()
         is_little = sum(len(message.line) for message in resumed.messages) <= self.most_bytes
         is_whole = resumed.is_complete and is_little
-        self.resumed["complete" if is_whole else "incomplete"] += 1
+        self._count(is_whole=is_whole)
         return resumed.messages if is_whole else None
 
     def gap_since(self, cursor: str) -> BusMessage:
@@ -150,12 +152,17 @@ class Continuity(Part):
             await asyncio.sleep(AGAIN_SECONDS)
 
     def _asked_words(self, resumed: Resumed, renderer: Renderer, group: str) -> bytes:
-        self.resumed["complete" if resumed.is_complete else "incomplete"] += 1
-        return asked_words(resumed, renderer, group, self.now(), self.most_bytes)
+        is_whole, blob = asked_words(resumed, renderer, group, self.now(), self.most_bytes)
+        self._count(is_whole=is_whole)
+        return blob
 
     def _unasked_words(self, resumed: Resumed, renderer: Renderer, _group: str) -> bytes:
-        self.resumed["complete" if resumed.is_complete else "incomplete"] += 1
-        return unasked_words(resumed, renderer, self._earliest(), self.now(), self.most_bytes)
+        is_whole, blob = unasked_words(resumed, renderer, self._earliest(), self.now(), self.most_bytes)
+        self._count(is_whole=is_whole)
+        return blob
+
+    def _count(self, *, is_whole: bool) -> None:
+        self.resumed["complete" if is_whole else "incomplete"] += 1
 
     def _earliest(self) -> str:
         """The time since which histories may have something."""

@@ -109,7 +109,7 @@ class Repair:
         common = [addresses.last_number, addresses.history_begin, addresses.history_server]
         for channel in channels[:READ_TOGETHER]:
             keys = [addresses.kept_under(channel).decode(), *common]
-            READ.run(self._bus, keys, [finding.positions[channel]], finding.callback(channel))
+            READ.run(self._bus, keys, [finding.positions[channel], 0], finding.callback(channel))
         if len(channels) > READ_TOGETHER:
             self._loop.call_soon(self._read, finding, channels[READ_TOGETHER:])
         elif not channels:

@@ -48,20 +48,17 @@ class Resumption:
             kind: (channel, tails.take(channel)) for kind, channel in channels.items()
         }
         self._handed_on: Final[asyncio.Future[int]] = asyncio.get_running_loop().create_future()
-        watermark(
-            tuple(channels.values()), self._has_handed_on
-        )  # asked after the tails: what they are read with is below it, unless Redis had forgotten the script
+        self._watermark = watermark
 
     async def wait(self) -> bool:
         """Return when its history is there, or cannot be had: whether it is there.
 
-        Nor is it there if it was read later than what has been handed on: what is between would be heard twice. It is
-        read so late where Redis did not know the script any more.
+        Nor is it there if it was read later than what has been handed on: what is between would be heard twice. So that
+        is asked last, however long a history has waited to be read.
         """
-        await asyncio.gather(
-            *(asyncio.shield(tail.is_over) for _, tail in self._taken.values()), asyncio.shield(self._handed_on)
-        )
-        watermark = self._handed_on.result()
+        await asyncio.gather(*(asyncio.shield(tail.is_over) for _, tail in self._taken.values()))
+        self._watermark(tuple(channel for channel, _ in self._taken.values()), self._has_handed_on)
+        watermark = await asyncio.shield(self._handed_on)
         histories = [tail.kept for _, tail in self._taken.values()]
         return watermark > 0 and all(kept is not None and kept.read_at <= watermark for kept in histories)
 

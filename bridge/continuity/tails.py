@@ -5,7 +5,9 @@ gets a tail when everything that it was read with has also been handed to the ch
 the same turn of the event loop, hears each message once.
 
 Bounded: a tail that nobody uses is dropped after `LINGER_SECONDS`, or at once when all tails hold more than
-`MOST_BYTES`. One that grows beyond its bound forgets its oldest messages, like the history itself.
+`MOST_BYTES`. One that grows beyond its bound forgets its oldest messages, like the history itself. Of a history no more
+is read than a client can be sent, and few are read at a time; the next ones wait. For what Redis answers comes by the
+link on which messages are said: whoever comes back to long histories must not hold up what others say.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ from v3.messages import Unreadable
 
 LINGER_SECONDS: Final = 5.0
 MOST_BYTES: Final = 67_108_864
+MOST_READ_TOGETHER: Final = 8
 
 
 class Tail:
@@ -79,6 +82,10 @@ class Tail:
 class Tails:
     """The tails of one process."""
 
+    read = 0
+    """How many histories were read."""
+    _being_read = 0
+
     def __init__(
         self,
         bus: Bus,
@@ -86,16 +93,17 @@ class Tails:
         hub: Hub,
         message: Callable[[bytes], BusMessage],
         most_messages: int,
+        most_bytes: int,
     ) -> None:
-        """`message` makes the message of what was kept (`Incoming.message`)."""
+        """`message` makes the message of what was kept (`Incoming.message`). `most_bytes`: read of one history."""
         self._bus = bus
         self._addresses = addresses
         self._hub = hub
         self._message = message
         self._most_messages = most_messages
+        self._most_bytes = most_bytes
         self._tails: dict[bytes, Tail] = {}
-        self.read = 0
-        """How many histories were read."""
+        self._unread: deque[tuple[bytes, Tail]] = deque()
 
     def take(self, channel: bytes) -> Tail:
         """The tail of a channel that is subscribed. Each `take` needs its `give_back`."""
@@ -103,7 +111,8 @@ class Tails:
         if tail is None:
             tail = self._tails[channel] = Tail(2 * self._most_messages)
             self._hub.follow(channel, tail.add)
-            self._begin(channel, tail)
+            self._unread.append((channel, tail))
+            self._read_next()
         tail.users += 1
         return tail
 
@@ -125,21 +134,30 @@ class Tails:
         for channel, tail in list(self._tails.items()):
             self._fail(channel, tail)
 
+    def _read_next(self) -> None:
+        while self._unread and self._being_read < MOST_READ_TOGETHER:
+            channel, tail = self._unread.popleft()
+            if self._tails.get(channel) is tail:
+                self._begin(channel, tail)
+
     def _begin(self, channel: bytes, tail: Tail) -> None:
         self.read += 1
+        self._being_read += 1
         keys = [
             self._addresses.kept_under(channel).decode(),
             self._addresses.last_number,
             self._addresses.history_begin,
             self._addresses.history_server,
         ]
-        READ.run(self._bus, keys, [0], lambda reply: self._was_read(channel, tail, reply))
+        READ.run(self._bus, keys, [0, self._most_bytes], lambda reply: self._was_read(channel, tail, reply))
 
     def _was_read(self, channel: bytes, tail: Tail, reply: object) -> None:
+        self._being_read -= 1
         if not isinstance(reply, list):
             self._fail(channel, tail)
         elif self._tails.get(channel) is tail:
             tail.read(kept_in(reply, self._message))
+        self._read_next()
 
     def _fail(self, channel: bytes, tail: Tail) -> None:
         self._drop(channel, tail)

@@ -41,10 +41,10 @@ class Keeping:
         self.history.publish(channels or [self.group], message(text), answers)
         return await answers.next()
 
-    async def read(self, channel: bytes, since: int = 0) -> Kept:
-        """What is kept of a channel."""
+    async def read(self, channel: bytes, since: int = 0, most_bytes: int = 0) -> Kept:
+        """What is kept of a channel; with `most_bytes` the newest of it."""
         answers = Answers()
-        READ.run(self.bus, self.keys_of(channel), [since], answers)
+        READ.run(self.bus, self.keys_of(channel), [since, most_bytes], answers)
         return kept_in(await answers.next(), self._message)
 
     async def texts(self, channel: bytes) -> list[str]:

@@ -103,6 +103,20 @@ async def test_the_oldest_go_when_there_are_too_many_and_all_when_it_is_long_ago
         assert 59 < await redis.pttl(process.key(process.group, ":history")) / 1_000 <= 60 + SPARE_SECONDS
 
 
+@pytest.mark.parametrize("count", [10, 40])
+async def test_where_not_all_may_be_read_the_newest_is_and_is_whole_since_what_is_left_out(
+    redis_url: str, prefix: str, count: int
+) -> None:
+    async with keeping(redis_url, prefix) as process:
+        for number in range(count):
+            await process.say(str(number), process.group)
+        whole = await process.read(process.group)
+        size = len(message("0"))
+        kept = await process.read(process.group, most_bytes=21 * (size + 1))
+        assert numbers(kept) == numbers(whole)[-21:]
+        assert kept.whole_since == (0 if count == 10 else numbers(whole)[-22])
+
+
 async def test_what_is_said_while_redis_is_away_is_not_said(redis_server: StartRedis, prefix: str) -> None:
     server = redis_server()
     async with keeping(server.url, prefix) as process:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.broker.message import BusMessage
-from bridge.continuity.first_words import asked_words, unasked_words
+from bridge.continuity.first_words import Words, asked_words, unasked_words
 from bridge.continuity.resumption import NOTHING, Resumed
 from bridge.messaging.renderers import V3Renderer
 from bridge.messaging.v2 import V2Renderer
@@ -24,8 +24,8 @@ V3 = V3Renderer()
 V2 = V2Renderer("acme", table_of(Tenant("acme")), Counts())
 
 
-def told(blob: bytes) -> list[dict[str, Any]]:
-    return [json.loads(payload) for payload in payloads(blob)]
+def told(words: Words) -> list[dict[str, Any]]:
+    return [json.loads(payload) for payload in payloads(words.blob)]
 
 
 def resumed(*messages: BusMessage, is_complete: bool = True, since: str = "") -> Resumed:
@@ -72,11 +72,11 @@ class TestToWhoHasNotAsked:
         assert [frame["msg"] for frame in frames] == ["one", "two"]
 
     def test_v2_hears_v2_verbatim(self) -> None:
-        (payload,) = payloads(unasked_words(resumed(said(v2_text="one  ")), V2, EARLIEST, LATER, MOST))
+        (payload,) = payloads(unasked_words(resumed(said(v2_text="one  ")), V2, EARLIEST, LATER, MOST).blob)
         assert payload == b"one  "
 
     def test_where_nothing_was_missed_nothing_is_said(self) -> None:
-        assert unasked_words(resumed(), V2, EARLIEST, LATER, MOST) == b""
+        assert unasked_words(resumed(), V2, EARLIEST, LATER, MOST) == (True, b"")
 
     @pytest.mark.parametrize("renderer", [V2, V3])
     @pytest.mark.parametrize(("since", "begun"), [("", EARLIEST), (NOW, NOW)])
@@ -87,3 +87,11 @@ class TestToWhoHasNotAsked:
     def test_what_is_too_much_is_a_gap(self) -> None:
         (gap,) = told(unasked_words(resumed(said(msg="x" * MOST), since=NOW), V2, EARLIEST, LATER, MOST))
         assert (gap["cmd"], gap["payload"]) == ("GAP", {"from": NOW, "to": LATER})
+
+
+@pytest.mark.parametrize(("size", "is_whole"), [(1, True), (MOST, False)])
+def test_whether_everything_is_sent_is_what_the_client_is_told(size: int, *, is_whole: bool) -> None:
+    missed = resumed(said(msg="x" * size))
+    asked = asked_words(missed, V3, "team", LATER, MOST)
+    assert (asked.is_whole, told(asked)[-1]["payload"]["complete"]) == (is_whole, is_whole)
+    assert unasked_words(missed, V2, EARLIEST, LATER, MOST).is_whole == is_whole

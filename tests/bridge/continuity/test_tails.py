@@ -16,10 +16,11 @@ from bridge.broker import unreadable
 from bridge.broker.incoming import Incoming
 from bridge.continuity import tails as module
 from bridge.continuity.missed import Kept
+from bridge.continuity.part import TEXTS_IN_MESSAGE
 from bridge.continuity.tails import Tail, kept_in
 from tests.bridge.broker.histories import number_in
 from tests.bridge.broker.parts import ANSWER_SECONDS, ARRIVED_AT, MAX_BYTES, heard_as, message, until
-from tests.bridge.continuity.processes import GROUP, TENANT, Process, one_process
+from tests.bridge.continuity.processes import GROUP, MOST_BYTES, TENANT, Process, one_process
 
 MESSAGE: Callable[[bytes], Any] = Incoming(lambda: ARRIVED_AT, MAX_BYTES).message
 
@@ -233,3 +234,50 @@ def test_a_reply_of_redis_is_read() -> None:
     found = kept_in([b"12", b"3", b"4", b"5", entries], MESSAGE)
     assert (found.read_at, found.whole_since, found.unkept, found.begin) == (12, 3, 4, 5)
     assert [(number, one.number, one.v2_text) for number, one in found.messages] == [(7, 7, None), (9, 9, b"hi")]
+
+
+async def test_few_histories_are_read_at_a_time_and_the_next_when_one_is_there(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with one_process(redis_url, prefix) as process:
+        answers: list[Callable[[Any], None]] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(process.bus, "command", lambda _packed, done: answers.append(done))
+            channels = [process.addresses.group(TENANT, str(number)) for number in range(20)]
+            taken = [process.continuity.tails.take(channel) for channel in channels]
+            assert len(answers) == module.MOST_READ_TOGETHER
+            answers[0]([b"5", b"0", b"0", b"1", []])
+            answers[1](None)
+            assert len(answers) == module.MOST_READ_TOGETHER + 2
+            for number in range(2, len(channels)):
+                answers[number]([b"5", b"0", b"0", b"1", []])
+        assert len(answers) == len(channels)
+        assert [number for number, one in enumerate(taken) if one.kept is None] == [1]
+
+
+async def test_a_history_that_nobody_waits_for_any_more_is_not_read(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with one_process(redis_url, prefix) as process:
+        answers: list[Callable[[Any], None]] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(process.bus, "command", lambda _packed, done: answers.append(done))
+            for number in range(module.MOST_READ_TOGETHER + 3):
+                process.continuity.tails.take(process.addresses.group(TENANT, str(number)))
+            process.continuity.tails.lose()
+            for done in answers:
+                done(None)
+        assert len(answers) == module.MOST_READ_TOGETHER
+
+
+async def test_of_a_history_no_more_is_read_than_can_be_sent(redis_url: str, prefix: str) -> None:
+    async with one_process(redis_url, prefix) as process:
+        most = TEXTS_IN_MESSAGE * MOST_BYTES
+        text = "x" * (MAX_BYTES // 2)
+        for _ in range(most // len(text) + 2):
+            await process.say(group(process), text)
+        one = await taken(process)
+        kept = one.now(0)
+        assert kept is not None
+        assert most - MAX_BYTES < one.size_bytes <= most
+        assert 0 < kept.whole_since < kept.messages[0][0]
