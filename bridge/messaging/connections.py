@@ -93,7 +93,8 @@ class Passage:
     withdraw: Callable[[bool, Callable[[str | None], None]], None] = _at_once
     """Ends what is said to a client alone that is expected back, or not; then calls its argument with a cursor."""
     leaving: Callable[[], None] = _nothing
-    """Called when the connection is over, before anything else is handed on."""
+    """Called when the connection is over, before anything else is handed on; and once more when a client that was sent
+    away has taken all."""
     cursor: str | None = None
     """Up to where a client that was sent away has heard everything, if that is known."""
     has_taken_all: bool = False
@@ -182,8 +183,10 @@ class Connection:
             self._home.presence.touch(self.info.place)
 
     def taken_all(self) -> None:
-        """The client has certainly taken all that it was sent, and ends the connection."""
+        """The client has certainly taken all that it was sent, and ends the connection, or answers its end."""
         self.passage.has_taken_all = True
+        if self._is_lost and self.passage.cursor is not None:
+            self.passage.leaving()
 
     def lost(self) -> None:
         """The connection is over; harmless when repeated."""
