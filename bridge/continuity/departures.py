@@ -4,6 +4,9 @@ A client that is sent away and called back is expected: what is said to it alone
 its sender is told that it is heard. So it hears that when it comes back, whether it asks or not. A V2 client leaves up
 to where it has heard everything: it has no other way to tell that when it comes back. Both are kept as long as
 histories are, and are gone when the client is back.
+
+Up to where a client has heard everything is known only when it has taken what it was sent last, and only if no other
+connection of it has left something else: whoever comes back may be either of them.
 """
 
 import asyncio
@@ -20,7 +23,10 @@ from bridge.broker.scripts import Script
 from bridge.continuity.handed_on import HandedOn
 from bridge.continuity.positions import OWN, UNKNOWN, cursor_of
 
+LEAVE: Final = Script.in_file("bridge.continuity", "departures_leave")
 FORGET: Final = Script.in_file("bridge.continuity", "departures_forget")
+_NOT_TAKEN_YET: Final = "@?"
+"""Before the cursor of a client that is sent away, until it has certainly taken what it was sent."""
 MOST_UNTAKEN: Final = 10_000
 """Clients that have gone while Redis was away, and as many that came. Of further ones nothing is noted later."""
 READ_SECONDS: Final = 0.5
@@ -94,7 +100,26 @@ class Departures:
         """A V2 client has gone, and has heard everything up to this cursor."""
         if self._seconds:
             key = self._addresses.left(place.tenant, place.client)
-            self._set(key, cursor, then=partial(self._note_untaken, key))
+            self._leave(key, cursor, "", partial(self._note_untaken, key))
+
+    def send_away(self, place: Place, cursor: str) -> None:
+        """A V2 client is sent away. It has heard everything up to this cursor if `has_taken_all` follows."""
+        self.leave(place, _NOT_TAKEN_YET + cursor)
+
+    def has_taken_all(self, place: Place, cursor: str) -> None:
+        """A V2 client that was sent away with this cursor has certainly taken everything that it was sent."""
+        if self._seconds:
+            key = self._addresses.left(place.tenant, place.client)
+            self._leave(key, cursor, _NOT_TAKEN_YET + cursor, _ignore)
+
+    def _leave(self, key: str, cursor: str, instead_of: str, then: Callable[[object], None]) -> None:
+        arguments = (
+            cursor,
+            self._seconds,
+            UNKNOWN,
+            instead_of,
+        )  # whole, so that no DEL of a client that is back overtakes
+        self._bus.command(pack("EVAL", LEAVE.source, 1, key, *arguments), then)
 
     def _note_untaken(self, key: str, reply: object) -> None:
         if _is_refused(reply) and len(self._untaken) < MOST_UNTAKEN:
@@ -138,7 +163,10 @@ class Departures:
         if not isinstance(reply, list):  # a GET would be answered as if there were no answer
             return UNKNOWN
         (left,) = reply
-        return left.decode(errors="replace") if isinstance(left, bytes) else None
+        if not isinstance(left, bytes):
+            return None
+        cursor = left.decode(errors="replace")
+        return UNKNOWN if cursor.startswith(_NOT_TAKEN_YET) else cursor
 
     def ask_whether_expected(self, place: Place) -> "asyncio.Future[object]":
         """The future gets the number up to which an expected client has heard what was said to it alone, as bytes."""

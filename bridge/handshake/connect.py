@@ -140,20 +140,29 @@ class Connector:
         return None if number is None else await self.continuity.welcome(number, channels[OWN])
 
     def _withdraw(self, client: ClientInfo, one: Listening, is_expected: bool, then: Withdrawn) -> None:  # noqa: FBT001
-        """A client is about to be sent away: what it has heard is kept before it can be back."""
+        """A client is about to be sent away: what it has heard is kept before it can be back.
+
+        A Socket.IO client never tells whether it has taken everything, so that is taken for granted.
+        """
+        departures = self.continuity.departures
+        leave = departures.leave if client.visitor.protocol == "socketio" else departures.send_away
 
         def part(cursor: str | None) -> None:
             if cursor is not None and client.leaves_a_cursor:
-                self.continuity.departures.leave(client.place, cursor)
+                leave(client.place, cursor)
             then(cursor)
 
         self._subscriptions.withdraw(one, is_expected, part)
 
     def _leave(self, client: ClientInfo, channels: Sequence[bytes], connection: Connection) -> None:
-        """Keep up to where a client has heard everything that was not sent away, or that it is not known."""
+        """Keep up to where a client has heard everything, or that it is not known."""
         passage, departures = connection.passage, self.continuity.departures
-        if client.leaves_a_cursor and passage.cursor is None:
+        if not client.leaves_a_cursor:
+            return
+        if passage.cursor is None:
             departures.leave(client.place, departures.cursor_at_end(channels) if passage.has_taken_all else UNKNOWN)
+        elif passage.has_taken_all:
+            departures.has_taken_all(client.place, passage.cursor)
 
     def _connection(
         self, client: ClientInfo, channels: list[bytes], outbox: Outbox, renderer: Renderer, session: NewSession

@@ -93,7 +93,7 @@ class Passage:
     withdraw: Callable[[bool, Callable[[str | None], None]], None] = _at_once
     """Ends what is said to a client alone that is expected back, or not; then calls its argument with a cursor."""
     leaving: Callable[[], None] = _nothing
-    """Called when the connection is over, before anything else is handed on."""
+    """Called when the connection is over, before anything else is handed on; again if all is taken after that."""
     cursor: str | None = None
     """Up to where a client that was sent away has heard everything, if that is known."""
     has_taken_all: bool = False
@@ -161,9 +161,8 @@ class Connection:
         """
         if not self._is_dismissed:
             self._is_dismissed = True
-            self.passage.withdraw(
-                is_expected and code in CALLED_BACK, lambda since: self._send_away(code, since, extra)
-            )
+            is_expected = is_expected and code in CALLED_BACK
+            self.passage.withdraw(is_expected, lambda since: self._send_away(code, since, extra))
 
     def _send_away(self, code: str, since: str | None, extra: dict[str, object]) -> None:
         if not self._is_lost:
@@ -182,8 +181,10 @@ class Connection:
             self._home.presence.touch(self.info.place)
 
     def taken_all(self) -> None:
-        """The client has certainly taken all that it was sent, and ends the connection."""
+        """The client has certainly taken all that it was sent, and ends the connection, or answers its end."""
         self.passage.has_taken_all = True
+        if self._is_lost and self.passage.cursor is not None:  # it was sent away
+            self.passage.leaving()
 
     def lost(self) -> None:
         """The connection is over; harmless when repeated."""

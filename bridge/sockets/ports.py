@@ -62,7 +62,10 @@ class Carried(Protocol):
         """The client has given a sign of life: it answered a ping, or has sent anything else instead."""
 
     def taken_all(self) -> None:
-        """The client has certainly taken everything that it was sent, and ends the connection. `lost` follows."""
+        """The client has certainly taken everything that it was sent, and ends the connection: `lost` follows.
+
+        Or it was closed politely, and answers that: then this comes after `lost`.
+        """
 
     def lost(self) -> None:
         """The connection is over or about to end: nothing more may be written."""

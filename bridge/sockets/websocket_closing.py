@@ -158,7 +158,7 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         self._shut_down_writing()
 
     def eof_received(self) -> None:
-        if self._carried is not None and not came_by_proxy(self.scope["headers"]):
+        if (self._carried or self._heard_out) is not None and not came_by_proxy(self.scope["headers"]):
             self._note_what_was_taken()
         self._lose()
         self._hear_no_more()
@@ -180,9 +180,10 @@ class WebSocketClosing(WebSocketsSansIOProtocol):
         self.scope = None  # type: ignore[assignment]  # it refers to this object; the application still has its own
 
     def _note_what_was_taken(self) -> None:
-        """The client ends the connection. One that ends it with something unread resets it instead."""
-        if self._carried is not None and is_all_acknowledged(self.transport):
-            self._carried.taken_all()
+        """The client ends the connection, or answers our close. One that does so with something unread resets it."""
+        carried = self._carried or self._heard_out
+        if carried is not None and is_all_acknowledged(self.transport):
+            carried.taken_all()
 
     def _lose(self) -> None:
         carried, self._carried = self._carried, None

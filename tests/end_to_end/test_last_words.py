@@ -18,9 +18,10 @@ import socketio
 from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import StartBridge
-from tests.end_to_end.clients import Client, client, eventually, v3_path
+from tests.end_to_end.clients import Client, client, eventually, refused, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
 from tests.end_to_end.socketio_clients import Visitor, connect, library_client, v3_ids
+from tests.end_to_end.test_faults import metric
 from tests.proxy import Proxy, proxy_to
 from tests.servers import BridgeProcess
 
@@ -109,6 +110,30 @@ async def test_all_that_a_websocket_says_before_it_can_know_is_heard(
         await asyncio.sleep(0.5)
         _, said = await asyncio.gather(order(here, what), saying)
         assert await everything(observer, said) == list(range(said))
+
+
+@pytest.mark.parametrize("hears_it", [True, False])
+async def test_a_v2_client_that_is_moved_is_told_later_where_it_was_only_if_it_has_taken_all(
+    bridge: StartBridge, *, hears_it: bool
+) -> None:
+    """One whose network is gone has not: what was written to its socket would be missing for ever."""
+    here, path = bridge(config=CONFIG), f"/ws/group/talk/client/42?{with_key('acme')}"
+
+    async def is_sent_away() -> bool:
+        return await metric(here, "bridge_connections") == 0
+
+    since = "@"
+    async with client(here, path) as moved:
+        if not hears_it:
+            moved.connection.transport.pause_reading()
+        await order(here, "drain")
+        await eventually(is_sent_away)
+        if hears_it:
+            since = (await moved.hear())["bridge"]["since"]
+            assert await moved.close_code() == 4426
+        told, _ = await refused(here, path)
+        assert told["bridge"]["since"] == since
+        moved.connection.transport.abort()
 
 
 @pytest.mark.parametrize("transports", ["polling", "websocket", "upgrade"])

@@ -22,6 +22,7 @@ from bridge.broker.scripts import Script
 from bridge.broker.sweep import HELD_BY, SWEEP
 from bridge.cli.checks.redis_server import TRY
 from bridge.continuity.departures import FORGET as FORGET_DEPARTURE
+from bridge.continuity.departures import LEAVE as LEAVE_CURSOR
 from bridge.handshake.stored_keys import ADD, RESTORE, REVOKE
 from bridge.records.refused_clients import NOTE as REFUSE
 from bridge.records.store import NOTE
@@ -36,7 +37,7 @@ FILES = sorted(ROOMS.rglob("*.lua"))
 ALL = [
     *(ENTER, LEAVE, EXPIRE, MEMBERS, HELD, SWEEP, HELD_BY, LEASE, CLAIM, FORGET, REMEMBER, SAY, MOVES),
     ATTENDANCE,
-    *(BEGIN, READ, KEEP, FORGET_DEPARTURE),
+    *(BEGIN, READ, KEEP, FORGET_DEPARTURE, LEAVE_CURSOR),
     *(NOTE, REFUSE, MAKE_ROOM, ADD, REVOKE, RESTORE),
 ]
 NAMED = re.compile(r'Script\.in_file\("([\w.]+)", "(\w+)"\)')

@@ -95,6 +95,48 @@ async def test_what_a_v2_client_leaves_is_there_until_it_is_back(redis_url: str,
         assert await departures.ask_whether_expected(ANN) is None
 
 
+async def test_of_two_connections_of_a_client_nobody_knows_which_comes_back(redis_url: str, prefix: str) -> None:
+    async with one_process(redis_url, prefix) as process:
+        departures = process.continuity.departures
+        for cursor, left in (("@g.1", "@g.1"), ("@g.1", "@g.1"), ("@g.2", UNKNOWN), ("@g.3", UNKNOWN)):
+            departures.leave(ANN, cursor)
+            assert await departures.left(TENANT, "ann") == left
+        departures.come_back(ANN, None)
+        departures.leave(ANN, "@g.4")
+        assert await departures.left(TENANT, "ann") == "@g.4"
+
+
+async def test_who_is_sent_away_has_heard_everything_once_it_has_taken_all(redis_url: str, prefix: str) -> None:
+    async with one_process(redis_url, prefix) as process:
+        departures = process.continuity.departures
+        departures.send_away(ANN, "@g.1")
+        assert await departures.left(TENANT, "ann") == UNKNOWN
+        departures.has_taken_all(ANN, "@g.2")
+        assert await departures.left(TENANT, "ann") == UNKNOWN
+        departures.has_taken_all(ANN, "@g.1")
+        assert await departures.left(TENANT, "ann") == "@g.1"
+
+
+async def test_who_was_sent_away_and_is_back_leaves_nothing_more(redis_url: str, prefix: str) -> None:
+    """Else it would hear once more, the next time, what it hears now."""
+    async with one_process(redis_url, prefix) as process:
+        departures = process.continuity.departures
+        departures.send_away(ANN, "@g.1")
+        departures.come_back(ANN, None)
+        departures.has_taken_all(ANN, "@g.1")
+        assert await departures.left(TENANT, "ann") is None
+
+
+async def test_of_two_connections_that_are_sent_away_nobody_knows_either(redis_url: str, prefix: str) -> None:
+    async with one_process(redis_url, prefix) as process:
+        departures = process.continuity.departures
+        for cursor in ("@g.1", "@g.2"):
+            departures.send_away(ANN, cursor)
+        for cursor in ("@g.1", "@g.2"):
+            departures.has_taken_all(ANN, cursor)
+            assert await departures.left(TENANT, "ann") == UNKNOWN
+
+
 @pytest.mark.parametrize("command", [("LPUSH", "x"), ("HSET", "a", "b"), ("SET", b"\xff\xfe"), ("SET", "x" * 100_000)])
 async def test_whatever_another_program_has_put_there_is_no_cursor_and_goes(
     redis_url: str, prefix: str, redis: Redis, command: tuple[str | bytes, ...]
@@ -173,6 +215,7 @@ async def test_without_histories_nothing_is_kept(redis_url: str, prefix: str, re
         assert await then.next() == 0
         assert departures.part(ANN, [], 7) is None
         departures.leave(ANN, "@g.1")
+        departures.has_taken_all(ANN, "@g.1")
         departures.come_back(ANN, None)
         await settled(process)
         assert await departures.left(TENANT, "ann") is None

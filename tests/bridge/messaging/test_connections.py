@@ -236,6 +236,20 @@ async def test_who_is_dismissed_is_refused_once_nothing_said_to_it_alone_can_arr
     assert opened.connection.passage.cursor == "@g.1"
 
 
+@pytest.mark.parametrize("cursor", ["@g.1", None])
+async def test_who_was_sent_away_with_a_cursor_may_tell_later_that_it_has_taken_all(
+    world: World, cursor: str | None
+) -> None:
+    opened, leavings = world.open(), list[bool]()
+    passage = opened.connection.passage
+    passage.withdraw = lambda _is_expected, call: call(cursor)
+    passage.leaving = lambda: leavings.append(passage.has_taken_all)
+    opened.connection.dismiss("moved_to_v3")
+    opened.connection.lost()
+    opened.connection.taken_all()
+    assert leavings == [False, True][: 1 if cursor is None else 2]
+
+
 async def test_who_is_sent_nowhere_is_told_no_cursor(world: World) -> None:
     opened = world.open()
     opened.connection.passage.withdraw = lambda _is_expected, call: call("@g.1")

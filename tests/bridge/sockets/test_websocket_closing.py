@@ -176,11 +176,11 @@ async def test_what_was_said_before_a_polite_close_could_be_known_is_heard_until
     split = frame(TEXT, b"in two ", fin=False) + frame(CONTINUATION, b"parts")
     await guest.send(frame(TEXT, b"one") + frame(BINARY, b"two") + split)
     await until(lambda: house.guest.texts == ["one", "two", "in two parts"])
-    assert (len(house.guest.wire.heard_out), house.guest.losses) == (1, 1)
+    assert (len(house.guest.wire.heard_out), house.guest.losses, house.guest.has_taken_all) == (1, 1, False)
     await guest.send(frame(CLOSE, (1012).to_bytes(2)) + frame(TEXT, b"after the end"))
     assert await guest.close_code() == 1012
     assert await guest.rest(1) == b""
-    assert (house.guest.texts[3:], len(house.guest.wire.heard_out)) == ([], 0)
+    assert (house.guest.texts[3:], len(house.guest.wire.heard_out), house.guest.has_taken_all) == ([], 0, True)
 
 
 @pytest.mark.parametrize("reason", ["unauthenticated", "rate_limited", "message_too_big", "slow_consumer", "forbidden"])
@@ -199,7 +199,7 @@ async def test_who_was_closed_politely_and_does_not_close_is_heard_for_a_bounded
         house.guest.wire.begin_close(1012, "going_away")
         assert await silent.close_code() == 1012
         assert await silent.rest(1) == b""
-        assert len(house.guest.wire.heard_out) == 0
+        assert (len(house.guest.wire.heard_out), house.guest.has_taken_all) == (0, False)
 
 
 async def test_what_is_not_allowed_ends_it_also_after_a_polite_close(guest: RawSocket, house: House) -> None:
