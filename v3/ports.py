@@ -68,11 +68,11 @@ class Bus(Protocol):
         content: Content,
         sent_at: str,
         refused: Callable[[str], None],
-        heard: Callable[[], None] | None = None,
+        heard: Callable[[], None],
     ) -> None:
         """Publish on the channels of the content's target. `sent_at` is ISO 8601.
 
-        Later `refused` is called once with a code, or `heard`, if given, when it was published.
+        Later `refused` is called once with a code, or `heard` once when it was published.
         """
 
 

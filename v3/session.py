@@ -12,6 +12,7 @@ from v3.messages import Content, Problem, Unreadable, content_of, echo_of, times
 from v3.ports import Guest, Ports, Rate, Receipt, Socket
 from v3.refusals import FLOODED, REFUSALS, error, payload_of
 from v3.said import check_event, read_said
+from v3.unanswered import Unanswered
 
 
 class Session:
@@ -25,6 +26,7 @@ class Session:
         self._last_sent_at = 0
         self._second = -1
         self._second_text = ""
+        self._unanswered = Unanswered()
 
     def receive(self, text: str, receipt: Receipt | None = None) -> None:
         """Handle one text frame from the client. A refusal goes to `receipt`, or without one to the client."""
@@ -104,7 +106,7 @@ class Session:
 
     def _echo(self, content: Content, receipt: Receipt | None) -> None:
         if content["msg_type"] != "presence":
-            self._return(content, receipt)
+            self._unanswered.echo(lambda: self._return(content, receipt))
             return
 
         def answer(members: bytes | None) -> None:
@@ -136,11 +138,17 @@ class Session:
         return True
 
     def _say(self, content: Content, said: Mapping[str, object], receipt: Receipt | None) -> None:
+        sent_at, round_ = self._stamp(), self._unanswered.say()
+
         def refused(code: str) -> None:
             self._refuse_message(code, receipt, refused=said)
+            self._unanswered.answered(round_)
 
-        sent_at = self._stamp()
-        heard = None if receipt is None else lambda: receipt.taken(sent_at)
+        def heard() -> None:
+            if receipt is not None:
+                receipt.taken(sent_at)
+            self._unanswered.answered(round_)
+
         self._ports.bus.say(self.guest, content, sent_at, refused, heard)
 
     def _write(self, content: Content, sent_at: str) -> bytes:

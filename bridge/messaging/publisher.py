@@ -47,12 +47,10 @@ class Publisher:
         self._is_absent: Final = is_absent
         self._expect: Final = expect
 
-    def say(
-        self, guest: v3.Guest, content: Content, sent_at: str, refused: Refused, heard: Heard | None = None
-    ) -> None:
+    def say(self, guest: v3.Guest, content: Content, sent_at: str, refused: Refused, heard: Heard) -> None:
         """Publish a V3 message sent at `sent_at` (ISO 8601).
 
-        Later `refused` is called once with a code, or `heard`, if given, when it was published.
+        Later `refused` is called once with a code, or `heard` once when it was published.
         """
         tenant = self._table.of(guest.tenant)
         self.counts.messages[tenant.name, "v3"] += 1

@@ -18,7 +18,7 @@ class Said(NamedTuple):
     content: dict[str, Any]
     line: bytes
     refused: Callable[[str], None]
-    heard: Callable[[], None] | None
+    heard: Callable[[], None]
 
 
 @dataclass
@@ -51,7 +51,7 @@ class World:
         content: Any,
         sent_at: str,
         refused: Callable[[str], None],
-        heard: Callable[[], None] | None = None,
+        heard: Callable[[], None],
     ) -> None:
         line = write(content, guest.client_id, guest.group_id, sent_at)
         self.said.append(Said(dict(content), line, refused, heard))

@@ -97,12 +97,12 @@ class Outside(ports.World):
         content: Any,
         sent_at: str,
         refused: Callable[[str], None],
-        heard: Callable[[], None] | None = None,
+        heard: Callable[[], None],
     ) -> None:
         super().say(guest, content, sent_at, refused, heard)
         self.stamps.append(sent_at)
         code = "not_connected" if content["target"] == "direct" else "bus_down"
-        self.waiting.append(lambda is_good: heard() if is_good and heard else None if is_good else refused(code))
+        self.waiting.append(lambda is_good: heard() if is_good else refused(code))
 
     def members(self, guest: Guest, answer: Callable[[bytes | None], None]) -> None:
         self.waiting.append(lambda is_good: answer(b"[]" if is_good else None))
@@ -118,8 +118,9 @@ class Connection(RuleBasedStateMachine):
     def begin(self, grant: Grant) -> None:
         self.outside = Outside(aliases={"42": None, "v2-42": "Xk3dQ"}, told={"limits": lambda _guest, asked: asked})
         self.session, self.grant = self.outside.session(grant), grant
-        self.fates: list[Fate] = []
-        self.refusals = 0
+        self.unanswered: set[Fate] = set()
+        self.held: list[tuple[Fate, set[Fate]]] = []
+        """Echoes, each with what was said before it and is not answered yet."""
 
     def _counts(self) -> tuple[int, int, int]:
         return len(self.outside.said), len(self.outside.sent), len(self.outside.waiting)
@@ -127,7 +128,7 @@ class Connection(RuleBasedStateMachine):
     @precondition(lambda self: not self.outside.closed)
     @rule(text=texts(), has_receipt=st.booleans())
     def say(self, text: str, has_receipt: bool) -> None:  # noqa: FBT001
-        """It is said, or comes back, or is refused, or its answer is awaited: one of these."""
+        """It is said, or comes back, or is refused, or waits for an answer, its own or that to what was said before."""
         fate, (said, sent, waiting) = Fate(has_receipt), self._counts()
         tallied = len(self.outside.tallied)
         self.session.receive(text, fate if has_receipt else None)
@@ -136,17 +137,30 @@ class Connection(RuleBasedStateMachine):
         )
         is_refused = len(self.outside.tallied) - tallied
         comes_back = now_sent - (is_refused if not has_receipt else 0)
-        assert (now_waiting, comes_back, is_refused) in {(1, 0, 0), (0, 1, 0), (0, 0, 1)}
+        is_held = (now_waiting, comes_back, is_refused) == (0, 0, 0)
+        assert is_held or (now_waiting, comes_back, is_refused) in {(1, 0, 0), (0, 1, 0), (0, 0, 1)}
         assert now_said <= now_waiting
+        if now_said:
+            self.unanswered.add(fate)
+        if is_held:
+            assert self.unanswered
+            self.held.append((fate, set(self.unanswered)))
         assert fate.ends == ["taken"] * (comes_back * has_receipt) + ["refused"] * (is_refused * has_receipt)
         if now_waiting:
             self.outside.waiting[-1] = partial(self._answer, fate, self.outside.waiting[-1])
 
     def _answer(self, fate: Fate, give: Callable[[bool], None], is_good: bool) -> None:  # noqa: FBT001
         sent = len(self.outside.sent)
+        self.unanswered.discard(fate)
+        for _, before in self.held:
+            before.discard(fate)
         give(is_good)
         assert len(fate.ends) == fate.has_receipt
-        assert len(self.outside.sent) - sent <= 1
+        come_back = [echo for echo, before in self.held if not before]
+        assert all(echo.ends == ["taken"] * echo.has_receipt for echo in come_back)
+        assert len(come_back) <= len(self.outside.sent) - sent <= len(come_back) + 1
+        self.held = [(echo, before) for echo, before in self.held if before]
+        assert not any(echo.ends for echo, _ in self.held)
 
     @precondition(lambda self: self.outside.waiting)
     @rule(data=st.data(), is_good=st.booleans())

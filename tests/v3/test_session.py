@@ -183,7 +183,7 @@ def test_what_one_connection_sends_is_stamped_strictly_later_each_time() -> None
     for now in (NOW, NOW, NOW - 5_000_000, NOW + 999_999, NOW + 999_999, NOW + 3_000_000):
         world.now = now
         session.receive(text())
-        session.receive(text("echo"))
+        session.receive(text("echo", "heartbeat"))
     stamps = [json.loads(said.line)["sent_at"] for said in world.said]
     stamps += [message.sent_at for message in world.heard()]
     assert len(set(stamps)) == 12
@@ -213,11 +213,24 @@ def test_a_receipt_hears_when_its_message_was_said() -> None:
     session = world.session()
     session.receive('{"msg_type":"msg","target":"group","msg":"hi"}', receipt)
     assert receipt.all == []
-    heard = world.said[0].heard
-    assert heard is not None
-    heard()
+    world.said[0].heard()
     assert receipt.all == [("taken", json.loads(world.said[0].line)["sent_at"])]
     assert world.sent == []
+
+
+def test_an_echo_comes_back_behind_what_became_of_all_that_was_said_before() -> None:
+    world, receipt = World(), Receipts()
+    session = world.session()
+    for number in (1, 2):
+        session.receive(text(payload={"n": number}), receipt)
+    session.receive(text("echo", "cmd"), receipt)
+    session.receive(text())
+    first, second, _later = world.said
+    second.refused("bus_down")
+    assert world.sent == []
+    first.heard()
+    assert [told for told, _ in receipt.all] == ["refused", "taken", "taken"]
+    assert [message.msg_type for message in world.heard()] == ["cmd"]
 
 
 @pytest.mark.parametrize("msg_type", ["heartbeat", "msg"])
