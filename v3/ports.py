@@ -42,6 +42,10 @@ class Refused(Exception):
 class Socket(Protocol):
     """Sends to one client. `send` never waits and never fails; the implementation bounds what is buffered."""
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the client is about to be sent away, and may not be sent everything any more."""
+
     def send(self, text: bytes) -> None:
         """Send one text frame; `text` is UTF-8."""
 

@@ -100,7 +100,8 @@ class Session:
             return
 
         def answer(cursor: str | None) -> None:
-            self._return({**content, "payload": {**payload, "cursor": cursor}}, receipt)
+            told = None if self._socket.is_leaving else cursor  # with one it would miss what it is not sent any more
+            self._return({**content, "payload": {**payload, "cursor": told}}, receipt)
 
         self._ports.positions.cursor(self.guest, answer)
 

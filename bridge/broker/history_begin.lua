@@ -26,7 +26,8 @@ end
 local highest, told = math.max(time, last or 0), 0
 for i = 2, #ARGV do told = math.max(told, tonumber(ARGV[i])) end
 local are_lost = not last or told > last
-if are_lost and told <= time + DAY then highest = math.max(highest, told) end
+-- What was said between the loss and now may have lower numbers, so whoever was up to the highest may lack it.
+if are_lost and told <= time + DAY then highest = math.max(highest, told + 1) end
 local is_another, has_thrown_out = known ~= server or (ARGV[1] ~= '' and ARGV[1] ~= server), has_thrown_out_since(known)
 if are_lost or has_thrown_out or not begin or begin > highest or (is_another and (ARGV[1] == '' or not has_everything())) then
   begin = highest

@@ -160,7 +160,7 @@ class Connection:
         under the same name, if this code lets it come back at all. Only the first call counts.
         """
         if not self._is_dismissed:
-            self._is_dismissed = True
+            self._is_dismissed = self.outbox.is_leaving = True
             is_expected = is_expected and code in CALLED_BACK
             self.passage.withdraw(is_expected, lambda since: self._send_away(code, since, extra))
 

@@ -34,6 +34,8 @@ class Outbox:
         self._wire = wire
         self._framed = framed
         self._closed = False
+        self.is_leaving = False
+        """Whether the client is about to be sent away, and may not be sent everything any more."""
         self.write: Final = wire.write
 
     def send(self, text: bytes) -> None:

@@ -27,6 +27,7 @@ class World:
 
     now: int = NOW
     pace: Pace = "within"
+    is_leaving: bool = False
     sent: list[bytes] = field(default_factory=list)
     closed: list[tuple[int, str]] = field(default_factory=list)
     tallied: list[tuple[str, str]] = field(default_factory=list)

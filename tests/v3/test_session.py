@@ -242,6 +242,12 @@ def test_who_asks_for_its_cursor_with_a_heartbeat_gets_it(msg_type: str) -> None
     assert [heard.payload for heard in world.heard()] == [{"cursor": cursor, "limits": 1}, {"cursor": "mine"}]
 
 
+def test_who_is_about_to_be_sent_away_gets_no_cursor() -> None:
+    world = World(is_leaving=True)
+    world.session().receive(text("echo", "heartbeat", payload={"cursor": True}))
+    assert [heard.payload for heard in world.heard()] == [{"cursor": None}]
+
+
 def test_a_receipt_is_told_of_a_refusal_instead_of_an_error() -> None:
     world, receipt = World(), Receipts()
     session = world.session()

@@ -182,7 +182,7 @@ class Visitor:
         connection, asked = self.client.connection, self.events.now()
 
         def take(cursor: str | None) -> None:
-            if self.client.connection is connection:
+            if self.client.connection is connection and not self.is_leaving:  # as a session tells it
                 self.keep(cursor, asked)
 
         if self.client.language == "v3":
