@@ -60,6 +60,8 @@ class V3Handshake:
         asked = Visitor("v3", protocol, client_id, group_id)
         try:
             identity = await self._authentication.identify(request.query)
+            if self._table.of(identity.tenant).refuses_v3():
+                await self._table.renew(identity.tenant)  # another process may have sent it here by a later stage
             guest = self._guest(identity, asked, named, request)
         except NotAdmitted as refused:
             self._record.refused(request, asked, refused.code)
