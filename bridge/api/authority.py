@@ -100,6 +100,8 @@ class Authority:
         except NotAdmitted as refused:
             raise HttpRefusal(refused.code) from None
         tenant = self._table.of(identity.tenant)
+        if tenant.refuses_v3():
+            tenant = await self._table.renew(tenant.name)
         code = tenant.refuses_v3()
         if code is not None:
             raise HttpRefusal(code)

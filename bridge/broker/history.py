@@ -5,7 +5,8 @@ of the event loop go to Redis together, in few calls. A message is never said ag
 answered as by `Bus.publish`.
 
 Bounded in Redis: `HistoryBudget` says which messages may be kept. What is said and not kept is noted in Redis, so that
-nobody is told that a history is whole over it.
+nobody is told that a history is whole over it. A tenant of which too many channels are noted is noted as a whole, under
+its own channel: then nobody of it is told so.
 """
 
 import asyncio
@@ -150,7 +151,8 @@ class History:
         is_here = self.is_wanted(channels[0])
         how = self._how(channels, narrow, len(data), is_here=is_here)
         done = _heard_here(done) if is_here and how != "none" else done
-        self._batch.add(how, channels, (narrow.key, wide.key), data, done)
+        key = narrow.key if how != "none" else self._noted_under(channels[0], narrow)
+        self._batch.add(how, channels, (key, wide.key), data, done)
         if self._batch.is_full:
             self._say()
 
@@ -160,6 +162,10 @@ class History:
         if not self.budget.may_keep(channels[0], narrow.tenant, size_bytes, self._now()):
             return "none"
         return "heard" if narrow.is_direct and len(channels) == 1 and not is_here else "all"
+
+    def _noted_under(self, channel: bytes, known: "_Known") -> bytes:
+        is_own = self.budget.may_note(channel, known.tenant, self._now())
+        return known.key if is_own else self._addresses.kept_under(self._addresses.broadcast(known.tenant))
 
     def _look_at(self, channel: bytes) -> "_Known":
         known = self._known.get(channel)
@@ -192,6 +198,13 @@ class History:
             unreadable.skip("history", foreign)
         for done, heard in zip(batch.dones, heard_by, strict=True):
             self._bus.answer(done, heard)
+
+
+def keys_to_read(addresses: Addresses, channel: bytes) -> list[str]:
+    """The keys of `READ` for the history of a channel."""
+    of_tenant = addresses.broadcast(addresses.tenant_of(channel))
+    common = addresses.last_number, addresses.history_begin, addresses.history_server
+    return [addresses.kept_under(channel).decode(), *common, addresses.kept_under(of_tenant).decode()]
 
 
 def _heard_here(done: Done) -> Done:

@@ -3,6 +3,9 @@
 It knows how many messages of which size this process has kept on each channel lately. Redis forgets the oldest of a
 channel when there are too many, and a whole history when nothing was said there for a while; so does this, no sooner.
 What another process keeps on the same channels counts there.
+
+What is not kept is noted for each channel, and that takes room too: so of a tenant `MOST_NOTED` channels are noted by
+themselves, and then the tenant as a whole.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -14,6 +17,8 @@ MESSAGE_BYTES: Final = 48
 """What Redis takes for a message beside its text."""
 BLOCK: Final = 100
 """Redis removes old messages at most so many at a time: so many more than wanted may be there."""
+MOST_NOTED: Final = 10_000
+"""About 1.4 MB in Redis as names go, 20 MB where they are as long as they may be."""
 
 
 class _History:
@@ -55,6 +60,9 @@ class HistoryBudget:
         self._seconds = seconds
         self._histories: OrderedDict[bytes, _History] = OrderedDict()  # by the time of their last message
         self._of_tenant: Counter[str] = Counter()
+        self._noted: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        """Channel -> its tenant, and when it was noted last; by that time."""
+        self._noted_of: Counter[str] = Counter()
         self.has_several_tenants = False
         """Whether one tenant may take no more than half."""
         self.size_bytes = 0
@@ -83,9 +91,30 @@ class HistoryBudget:
         self._of_tenant[tenant] += added
         return True
 
+    def may_note(self, channel: bytes, tenant: str, now: float) -> bool:
+        """Whether what is not kept on a channel may be noted there; else it is noted of the whole tenant."""
+        self._forget_notes(now)
+        if channel not in self._noted:
+            if self._noted_of[tenant] >= MOST_NOTED:
+                return False
+            self._noted_of[tenant] += 1
+        self._noted[channel] = tenant, now
+        self._noted.move_to_end(channel)
+        return True
+
     def _has_room(self, tenant: str, added: int) -> bool:
         share = self._most_bytes // 2 if self.has_several_tenants else self._most_bytes
         return self.size_bytes + added <= self._most_bytes and self._of_tenant[tenant] + added <= share
+
+    def _forget_notes(self, now: float) -> None:
+        while self._noted:
+            channel, (tenant, at) = next(iter(self._noted.items()))
+            if at + self._seconds >= now:
+                return
+            del self._noted[channel]
+            self._noted_of[tenant] -= 1
+            if not self._noted_of[tenant]:
+                del self._noted_of[tenant]
 
     def _forget(self, now: float) -> None:
         """Forget what has expired in Redis."""

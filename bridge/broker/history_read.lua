@@ -1,5 +1,6 @@
 -- Reads the history of one channel: what was said there after a number, and what shows whether that is everything.
--- KEYS     1 what the history is kept under, 2 the last number, 3 since when there is a history, 4 which server wrote last
+-- KEYS     1 what the history is kept under, 2 the last number, 3 since when there is a history, 4 which server wrote
+--          last, 5 what the tenant's own is kept under: there is noted what was not kept on any of its channels
 -- ARGV     1 the number, 2 how many bytes of messages at most: then of all that there is the newest; 0 for no bound
 -- Returns  [now (no lower than any number so far), the number after which nothing was removed (0 if nothing ever was),
 --           the last number that was said and not kept (0 if none), the number since which no history has a break (0 if
@@ -54,5 +55,6 @@ if has_thrown_out_since(redis.pcall('GET', KEYS[4])) then
   redis.call('SET', KEYS[3], as_text(math.max(time, last)))
   redis.call('SET', KEYS[4], server_name())
 end
-local unkept, begin = number_in(KEYS[1] .. ':unkept', time), number_in(KEYS[3], time)
-return {as_text(math.max(time, last)), as_text(whole_since), text_of(unkept), text_of(begin), entries}
+local function unkept(key) return number_in(key .. ':unkept', time) or 0 end
+local not_kept, begin = math.max(unkept(KEYS[1]), unkept(KEYS[5])), number_in(KEYS[3], time)
+return {as_text(math.max(time, last)), as_text(whole_since), as_text(not_kept), text_of(begin), entries}

@@ -17,7 +17,7 @@ from typing import Final
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus, Done
-from bridge.broker.history import READ
+from bridge.broker.history import READ, keys_to_read
 from bridge.broker.incoming import Batches
 from bridge.broker.intake import Intake
 from bridge.broker.message import BusMessage
@@ -105,10 +105,8 @@ class Repair:
         self.look_soon()
 
     def _read(self, finding: "_Finding", channels: list[bytes]) -> None:
-        addresses = self._addresses
-        common = [addresses.last_number, addresses.history_begin, addresses.history_server]
         for channel in channels[:READ_TOGETHER]:
-            keys = [addresses.kept_under(channel).decode(), *common]
+            keys = keys_to_read(self._addresses, channel)
             READ.run(self._bus, keys, [finding.positions[channel], 0], finding.callback(channel))
         if len(channels) > READ_TOGETHER:
             self._loop.call_soon(self._read, finding, channels[READ_TOGETHER:])

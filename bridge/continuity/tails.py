@@ -18,7 +18,7 @@ from typing import Any, Final
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.history import READ
+from bridge.broker.history import READ, keys_to_read
 from bridge.broker.message import BusMessage
 from bridge.continuity.missed import Kept
 from bridge.messaging.hub import Hub
@@ -143,12 +143,7 @@ class Tails:
     def _begin(self, channel: bytes, tail: Tail) -> None:
         self.read += 1
         self._being_read += 1
-        keys = [
-            self._addresses.kept_under(channel).decode(),
-            self._addresses.last_number,
-            self._addresses.history_begin,
-            self._addresses.history_server,
-        ]
+        keys = keys_to_read(self._addresses, channel)
         READ.run(self._bus, keys, [0, self._most_bytes], lambda reply: self._was_read(channel, tail, reply))
 
     def _was_read(self, channel: bytes, tail: Tail, reply: object) -> None:

@@ -8,13 +8,13 @@ from bridge.broker.data_loss import read_lost_at
 from bridge.broker.link import end_if_cancelled
 from bridge.cutover.guards import RECENT_DAYS, GuardFacts, Verdict, guards_of, is_guarded, judge
 from bridge.cutover.lost import Losses, Moved
-from bridge.cutover.shared_answer import SharedAnswer
 from bridge.records.census import Census
 from bridge.records.rows import MILLISECONDS_PER_DAY, Conversion, Noted
 from bridge.records.store import Rows, pages, read_rows
 from bridge.records.store_reader import StoreReader
 from bridge.records.whereabouts import Refused
 from bridge.system.background import run_in_background
+from bridge.system.shared_answer import SharedAnswer
 from bridge.tenants.change_log import latest_step
 from bridge.tenants.standing import Standing
 from bridge.tenants.tenant import Tenant

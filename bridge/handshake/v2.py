@@ -124,6 +124,7 @@ class V2Handshake:
         visitor = _visitor(protocol, group_id or DEFAULT_GROUP, client_id, request.user_agent)
         try:
             identity = await self.credentials.identify(request)
+            await self._table.renew(identity.tenant)  # a step that is new here may have sent it away elsewhere
             guest = self._guest(identity, visitor, request)
             await self._check_stage(guest, visitor, request)
         except NotAdmitted as refused:

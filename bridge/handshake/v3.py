@@ -60,7 +60,7 @@ class V3Handshake:
         asked = Visitor("v3", protocol, client_id, group_id)
         try:
             identity = await self._authentication.identify(request.query)
-            guest = self._guest(identity, asked, named, request)
+            guest = await self._guest(identity, asked, named, request)
         except NotAdmitted as refused:
             self._record.refused(request, asked, refused.code)
             raise v3.Refused(refused.code, named) from None
@@ -72,9 +72,11 @@ class V3Handshake:
         info = ClientInfo(identity, request.address, place, ids, visitor, request.user_agent, since)
         return AdmittedClient(guest, info, self._connector)
 
-    def _guest(self, identity: Identity, asked: Visitor, named: str, request: HandshakeRequest) -> v3.Guest:
+    async def _guest(self, identity: Identity, asked: Visitor, named: str, request: HandshakeRequest) -> v3.Guest:
         """The guest that a client becomes. `asked`: with the ids of its path. Raises `Refused` and `NotAdmitted`."""
         tenant, client_id = self._table.of(identity.tenant), asked.client_id or ""
+        if tenant.refuses_v3():  # a step that is new here may have sent it away elsewhere
+            tenant = await self._table.renew(tenant.name)
         group, client = tenant.resolve(asked.group_id), tenant.resolve(client_id)
         code = tenant.refuses_v3()
         if code is not None:

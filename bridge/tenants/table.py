@@ -3,7 +3,7 @@
 Each look asks Redis for the versions of the known tenants, and reads only the tenants that changed. Tenants that are
 configured or have connections come first, so that each of their changes takes effect at the next look. Other tenants
 are found a few at a time, and at most `MOST_OTHERS` of them are kept, because a program that can write to Redis can
-write any number of names.
+write any number of names. Whoever comes by a change, before the next look, is met by `renew`.
 
 Versions only grow. What Redis lost (flushed, deleted, overwritten with another type) is written again from memory,
 unless Redis has a later version. It never decides what a stage means.
@@ -11,6 +11,7 @@ unless Redis has a later version. It never decides what a stage means.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from time import monotonic
@@ -24,11 +25,13 @@ from bridge.broker.addresses import Addresses
 from bridge.broker.link import end_if_cancelled
 from bridge.system.background import run_in_background
 from bridge.system.observers import Observers
+from bridge.system.shared_answer import SharedAnswer
 from bridge.tenants.stored_state import Changing, read_state, write_state
 from bridge.tenants.tenant import Tenant, TenantState
 from bridge.tenants.versions import TenantVersions, number
 
 LOOK_SECONDS: Final = 1.0
+RENEW_SECONDS: Final = 0.5
 LOOKS_PER_ROUND: Final = 10
 MOST_OTHERS: Final = 1_000
 """Tenants that are kept without being configured or having connections: half a megabyte, and 1% of a core."""
@@ -63,6 +66,7 @@ class TenantTable:
         self._here = here
         self._is_blind = self._is_full = False
         self._looking = asyncio.Lock()
+        self._renewing = SharedAnswer(self._renew)
         self.changed: Final = Observers[[Tenant, Tenant]]()
         """Called with a tenant as it was before a change, and as it is now."""
 
@@ -117,6 +121,21 @@ class TenantTable:
             return False
         self._is_blind = False
         return True
+
+    async def renew(self, name: str) -> Tenant:
+        """The tenant as Redis has it now; as it is known here if Redis does not tell within `RENEW_SECONDS`.
+
+        All who ask at the same time share the answer. A version that was looked at is not looked at again.
+        """
+        with suppress(Exception):  # any data in Redis, any fault of the connection
+            async with asyncio.timeout(RENEW_SECONDS):
+                await self._renewing.of(name)
+        return self.of(name)
+
+    async def _renew(self, name: str) -> None:
+        looked_at = max(self.of(name).version, self._unreadable.get(name, 0))
+        if (await self._versions.of([name])).get(name, 0) > looked_at:
+            await self.look_once(name)
 
     async def look_around(self, seconds: float) -> None:
         """Look until every tenant that can be kept was found, before clients connect.

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from fastapi import Request
+from redis.asyncio import Redis
 
 from bridge.api.authority import OF_AUTHORITY, Authority, HttpRefusal, RefusalBody, documented
 from bridge.api.errors import ErrorBody
+from bridge.broker.addresses import Addresses
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.config.tables import Key
@@ -18,7 +20,9 @@ from bridge.handshake.authentication import Authentication, Identity
 from bridge.handshake.preflight import OriginCheck
 from bridge.sockets.metered import Charge
 from bridge.sockets.ports import CHARGE, VOUCH
-from bridge.tenants.tenant import Tenant
+from bridge.tenants.stored_state import write_state
+from bridge.tenants.table import TenantTable
+from bridge.tenants.tenant import Tenant, TenantState
 from tests.bridge.population import table_of
 from v3.refusals import REFUSALS
 
@@ -35,13 +39,13 @@ WITH_KEY = {"X-Api-Key": SECRET}
 class Desk:
     """An authority with two keys, and what the server is told of a request by it."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, table: TenantTable | None = None, **settings: Any) -> None:
         configured = Settings(**{"keys": KEYS, "allowed_origins": (PAGE,)} | settings)
         known = {"acme": Tenant("acme", share=7), "old": Tenant("old", stage="legacy")}
         self.budget = Budget(configured.limits)
         self.authority = Authority(
             Authentication(configured, known.get),
-            table_of(known["acme"], known["old"]),
+            table or table_of(known["acme"], known["old"]),
             OriginCheck(configured),
             self.budget,
         )
@@ -150,3 +154,13 @@ def test_codes_of_one_status_are_documented_together() -> None:
 
 def test_every_code_of_the_authority_is_one_of_the_closed_list() -> None:
     assert set(OF_AUTHORITY) <= set(REFUSALS)
+
+
+async def test_a_tenant_that_came_to_v3_by_a_step_that_this_process_has_not_seen_yet_is_served(
+    redis: Redis, addresses: Addresses
+) -> None:
+    desk = Desk(TenantTable(redis, addresses, {"old": Tenant("old", stage="legacy")}))
+    assert await desk.refused({"X-Api-Key": OLD_SECRET}) == "stage_legacy"
+    await write_state(redis, addresses, "old", TenantState(version=1, stage="bridge"))
+    _, tenant = await desk.ask({"X-Api-Key": OLD_SECRET})
+    assert tenant == Tenant("old", stage="bridge", version=1)

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.history import READ, History, HistoryOptions
+from bridge.broker.history import READ, History, HistoryOptions, keys_to_read
 from bridge.broker.incoming import Incoming
 from bridge.broker.link import pool
 from bridge.continuity.missed import Kept
@@ -52,8 +52,7 @@ class Keeping:
         return [one.heard.get("msg") or "" for _, one in (await self.read(channel)).messages]
 
     def keys_of(self, channel: bytes) -> list[str]:
-        addresses = self.addresses
-        return [self.key(channel), addresses.last_number, addresses.history_begin, addresses.history_server]
+        return keys_to_read(self.addresses, channel)
 
     def key(self, channel: bytes, what: str = "") -> str:
         """What the history of a channel is kept under, and the names that begin so."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from bridge.broker import history as module
-from bridge.broker import unreadable
+from bridge.broker import history_budget, unreadable
 from bridge.broker.history import BEGIN, SPARE_SECONDS, HistoryOptions
 from tests.bridge.broker.histories import OPTIONS, Keeping, keeping, number_in, numbers
 from tests.bridge.broker.parts import Answers, Ear, message, running_subscriber, until
@@ -233,6 +234,31 @@ class TestWithoutRoom:
             assert not kept.is_whole_since(before, 60)
             assert kept.is_whole_since(kept.unkept, 60)
 
+    async def test_beyond_so_many_channels_their_tenant_is_noted_and_no_history_of_it_is_whole(
+        self, redis_url: str, prefix: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(history_budget, "MOST_NOTED", 2)
+        async with keeping(redis_url, prefix, HistoryOptions(seconds=60, most_bytes=0)) as process:
+            of_acme, of_beta = partial(process.addresses.group, "acme"), partial(process.addresses.group, "beta")
+            before = (await process.read(process.group)).read_at
+            await process.say("one", of_acme("a"))
+            await process.say("one", of_acme("b"))
+            assert (await process.read(process.group)).is_whole_since(before, 60)
+            for name in range(100):
+                await process.say("one", of_acme(f"n{name}"))
+            await process.say("one", of_beta("a"))
+            for channel in (process.group, process.ann, process.wide, of_acme("a"), of_acme("n7")):
+                assert not (await process.read(channel)).is_whole_since(before, 60)
+            assert (await process.read(process.group)).is_whole_since((await process.read(process.group)).unkept, 60)
+            for channel in (of_beta("b"), process.addresses.platform):
+                assert (await process.read(channel)).is_whole_since(before, 60)
+            tenant = process.addresses.broadcast("acme")
+            noted = {name async for name in redis.scan_iter(match=f"{prefix}*:unkept")}
+            assert noted == {
+                process.key(one, ":unkept").encode() for one in (*map(of_acme, "ab"), tenant, of_beta("a"))
+            }
+            assert 0 < await redis.ttl(process.key(tenant, ":unkept")) <= 60 + SPARE_SECONDS
+
 
 class TestNumbers:
     async def test_they_go_on_where_the_clock_was_set_back(self, redis_url: str, prefix: str, redis: Redis) -> None:
@@ -407,9 +433,12 @@ class TestReading:
             assert before.read_at <= kept.read_at <= now()
             assert kept.is_whole_since(before.read_at, 60) == (name == "last_number")
 
-    async def test_a_wild_number_of_a_channel_is_none(self, redis_url: str, prefix: str, redis: Redis) -> None:
+    async def test_a_wild_number_of_a_channel_or_its_tenant_is_none(
+        self, redis_url: str, prefix: str, redis: Redis
+    ) -> None:
         async with keeping(redis_url, prefix) as process:
             await redis.set(process.key(process.group, ":unkept"), "x")
+            await redis.lpush(process.key(process.addresses.broadcast("acme"), ":unkept"), "x")
             assert (await process.read(process.group)).unkept == 0
 
 

@@ -10,6 +10,7 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.broker import history_budget as module
 from bridge.broker.history_budget import BLOCK, HISTORY_BYTES, MESSAGE_BYTES, HistoryBudget
 
 MESSAGES, SECONDS = 3, 10
@@ -97,6 +98,24 @@ def test_what_redis_has_is_never_more_than_the_bound(
         taken = {name: HISTORY_BYTES + sum(sizes) for name, sizes in there.items()}
         assert sum(taken.values()) <= budget.size_bytes <= most_bytes
         assert all(each <= most_bytes / tenants for each in taken.values())
+
+
+def test_of_each_tenant_so_many_channels_are_noted_by_themselves_until_their_notes_are_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_NOTED", 2)
+    budget = HistoryBudget(0, MESSAGES, SECONDS)
+
+    def noted(channel: str, now: float, tenant: str = "acme") -> bool:
+        return budget.may_note(channel.encode(), tenant, now)
+
+    assert [noted(channel, 0) for channel in "abac"] == [True, True, True, False]
+    assert noted("d", 0, tenant="beta")
+    assert noted("a", 5)
+    assert [noted(channel, SECONDS) for channel in "bc"] == [True, False]
+    assert [noted(channel, SECONDS + 6) for channel in "cabd"] == [True, False, True, False]
+    assert noted("d", 4 * SECONDS)
+    assert len(budget._noted) == sum(budget._noted_of.values()) == 1
 
 
 @pytest.mark.parametrize("size", [1, 100, 300, 1_000, 4_000, 60_000])

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, cast
 
 import pytest
+from redis.asyncio import Redis
 from starlette.datastructures import Headers
 
 from bridge.broker.addresses import Addresses
@@ -22,7 +23,9 @@ from bridge.handshake.request import HandshakeRequest
 from bridge.handshake.v2 import Credentials, V2Handshake
 from bridge.records.counters import Counts
 from bridge.records.rows import Visitor
-from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, Tenant
+from bridge.tenants.stored_state import write_state
+from bridge.tenants.table import TenantTable
+from bridge.tenants.tenant import DEFAULT_TENANT, GENERATED_ID_PREFIX, Stage, Tenant, TenantState
 from compat.identity import Names
 from legacy_v2.frames import DEFAULT_GROUP, MAX_ID_CHARACTERS
 from legacy_v2.ports import Guest, Refused
@@ -37,9 +40,9 @@ RETIRED = Tenant("acme", stage="v3", deprecated=date(2026, 1, 1))
 class World:
     """A handshake with some tenants, and what it counts and tells."""
 
-    def __init__(self, *tenants: Tenant, **settings: Any) -> None:
+    def __init__(self, *tenants: Tenant, table: TenantTable | None = None, **settings: Any) -> None:
         self.counts = Counts()
-        configured, table = Settings(**settings), table_of(*tenants)
+        configured, table = Settings(**settings), table or table_of(*tenants)
         authentication = Authentication(configured, table.get)
         record, self.told = record_of(self.counts, authentication, table)
         credentials = Credentials(configured, authentication, table, OriginCheck(configured))
@@ -105,6 +108,24 @@ async def test_a_tenant_that_has_left_v2_sends_its_clients_to_v3_and_tells_who_c
     assert (told.tenant, told.visitor, told.facts.code) == ("acme", Visitor("v2", "v2", "42", "team"), "v2_retired")
     assert world.counts.turned_away == {"acme": 1}
     assert world.counts.refusals == {("acme", "v2", "v2_retired"): 1}
+
+
+async def test_who_was_sent_away_by_a_step_that_this_process_has_not_seen_yet_is_sent_away_here_too(
+    redis: Redis, addresses: Addresses
+) -> None:
+    """Else it would hear on from now, and never hear what was said since."""
+    world = World(table=TenantTable(redis, addresses, {"acme": ACME}), keys=KEYS)
+    await write_state(redis, addresses, "acme", TenantState(version=1, stage="drain", share=100))
+    assert (await world.refused("team", "42", api_key="one")).code == "moved_to_v3"
+
+
+@pytest.mark.parametrize("stage", ["legacy", "bridge"])
+async def test_who_was_sent_back_by_a_rollback_that_this_process_has_not_seen_yet_is_let_in(
+    redis: Redis, addresses: Addresses, stage: Stage
+) -> None:
+    world = World(table=TenantTable(redis, addresses, {"acme": RETIRED}), keys=KEYS)
+    await write_state(redis, addresses, "acme", TenantState(version=1, stage=stage))
+    assert (await world.identify("team", "42", api_key="one")).guest.tenant == "acme"
 
 
 async def test_who_brings_no_credentials_belongs_to_the_host_that_it_asks_for_or_to_nobody() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
+from redis.asyncio import Redis
 from starlette.datastructures import Headers
 
+from bridge.broker.addresses import Addresses
 from bridge.broker.presence import Place
 from bridge.config.settings import Settings
 from bridge.handshake.authentication import Authentication
@@ -16,7 +18,9 @@ from bridge.handshake.request import HandshakeRequest
 from bridge.handshake.v3 import V3Handshake
 from bridge.records.counters import Counts
 from bridge.records.rows import Visitor
-from bridge.tenants.tenant import DEFAULT_TENANT, Tenant
+from bridge.tenants.stored_state import write_state
+from bridge.tenants.table import TenantTable
+from bridge.tenants.tenant import DEFAULT_TENANT, Tenant, TenantState
 from compat.identity import Names
 from tests.bridge.handshake.credentials import A_DAY, KEYS, SECRET, claims, token
 from tests.bridge.handshake.refusing import record_of
@@ -31,9 +35,9 @@ CONNECTOR = cast(Connector, object())
 class World:
     """A handshake with some tenants, and what it counts."""
 
-    def __init__(self, *tenants: Tenant, **settings: Any) -> None:
+    def __init__(self, *tenants: Tenant, table: TenantTable | None = None, **settings: Any) -> None:
         self.counts = Counts()
-        table = table_of(*tenants)
+        table = table or table_of(*tenants)
         authentication = Authentication(Settings(**settings), table.get)
         record, self.told = record_of(self.counts, authentication, table)
         self.handshake = V3Handshake(cast(Preflight, None), authentication, table, CONNECTOR, record)
@@ -82,6 +86,16 @@ async def test_a_tenant_that_has_no_v3_yet_turns_away() -> None:
     refused = await world.refused("team", "ann", x_account_id="acme")
     assert refused.code == LEGACY.refuses_v3()
     assert world.counts.turned_away == {"acme": 1}
+
+
+async def test_who_comes_by_a_step_that_this_process_has_not_seen_yet_is_let_in(
+    redis: Redis, addresses: Addresses
+) -> None:
+    """Another process, which has seen it, sends V2 clients here at once."""
+    world = World(table=TenantTable(redis, addresses, {"acme": LEGACY}))
+    await write_state(redis, addresses, "acme", TenantState(version=1, stage="drain", share=100))
+    assert (await world.identify("team", "ann", x_account_id="acme")).guest.tenant == "acme"
+    assert world.counts.turned_away == {}
 
 
 async def test_where_a_claim_names_the_client_the_path_must() -> None:

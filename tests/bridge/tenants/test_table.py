@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -102,6 +103,60 @@ async def test_it_ends_when_it_is_cancelled_whatever_redis_py_makes_of_that(
             looking.cancel()
             await asyncio.wait({looking}, timeout=ANSWER_SECONDS)
             assert looking.done()
+
+
+class TestAtOnce:
+    """Whoever comes by a change does not wait for the next look."""
+
+    async def test_a_tenant_is_as_redis_has_it_and_its_change_is_told(
+        self, table: TenantTable, redis: Redis, addresses: Addresses
+    ) -> None:
+        changes: list[tuple[Tenant, Tenant]] = []
+        table.changed.add(lambda before, after: changes.append((before, after)))
+        assert await table.renew("acme") is ACME
+        await write_state(redis, addresses, "acme", STATE)
+        acme = await table.renew("acme")
+        assert (acme.stage, acme.share, acme.names.id_map) == ("drain", 30, STATE.id_map)
+        assert await table.renew("acme") is acme
+        assert changes == [(ACME, acme)]
+
+    async def test_for_a_crowd_that_asks_together_redis_is_asked_twice_at_most(
+        self, table: TenantTable, redis: Redis, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await write_state(redis, addresses, "acme", STATE)
+        await table.look()
+        asked, of = [], table._versions.of
+
+        async def counted(names: Sequence[str]) -> dict[str, int]:
+            asked.append(names)
+            return await of(names)
+
+        monkeypatch.setattr(table._versions, "of", counted)
+        tenants = await asyncio.gather(*(table.renew("acme") for _ in range(1_000)))
+        assert {tenant.version for tenant in tenants} == {3}
+        assert 1 <= len(asked) <= 2
+
+    async def test_what_cannot_be_read_is_looked_at_once(
+        self, table: TenantTable, redis: Redis, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await redis.hset(addresses.tenants, "acme", 4)
+        await spoil(redis, addresses.tenant("acme"))
+        with capture_logs() as logs:
+            assert await table.renew("acme") is ACME
+            monkeypatch.setattr(table, "look_once", None)
+            assert await table.renew("acme") is ACME
+        assert [line["event"] for line in logs] == ["tenant_unreadable"]
+
+    async def test_it_is_as_it_is_known_where_redis_does_not_tell(
+        self, redis_server: StartRedis, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tenant_table_module, "RENEW_SECONDS", 0.05)
+        async with proxy_to(redis_server().port) as proxy, Redis.from_url(proxy.url) as redis:
+            table = TenantTable(redis, addresses, {"acme": ACME})
+            assert await table.renew("acme") is ACME
+            proxy.down.hold()
+            async with asyncio.timeout(ANSWER_SECONDS):
+                assert await asyncio.gather(*(table.renew("acme") for _ in range(100))) == [ACME] * 100
 
 
 async def many(redis: Redis, addresses: Addresses, number: int) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bridge.cutover.shared_answer import SharedAnswer
+from bridge.system.shared_answer import SharedAnswer
 
 
 class Finder:
