@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic_core import to_json
 
@@ -157,7 +157,7 @@ def auth_of(packet: Packet) -> dict[str, str] | None:
         return None
 
 
-def _texts_in(auth: Mapping[str, Any]) -> dict[str, str]:
+def _texts_in(auth: Mapping[str, object]) -> dict[str, str]:
     texts = {name: str(value) for name, value in auth.items() if type(value) in (str, int)}
     if auth.get("since") is not None:
         texts.setdefault("since", UNKNOWN)  # who means to come back must not be taken for somebody new
