@@ -35,7 +35,7 @@ class Refused(Exception):
     """A handshake is refused. `code`: one of the closed list.
 
     `told`: what else the client is told: `successor`, the V3 path to use, and `since`, up to where it has heard
-    everything. `headers` are sent with the response.
+    everything; `msg`, a sentence in place of the code's own. `headers` are sent with the response.
     """
 
     def __init__(

@@ -69,7 +69,10 @@ class SocketIoDoor(Generic[Request]):
             await admitted.open(partial(Session, admitted.guest, ports=self._ports))
         except Refused as refused:
             refusal = REFUSALS[refused.code]
-            return refusal.sentence, {"code": refused.code, **refusal_value(refusal, **refused.told)}
+            return str(refused.told.get("msg", refusal.sentence)), {
+                "code": refused.code,
+                **refusal_value(refusal, **refused.told),
+            }
         return None
 
     def receipt(self, answer: Callable[[object], None]) -> Acknowledgement:

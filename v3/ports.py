@@ -31,12 +31,19 @@ class Guest:
 
 
 class Refused(Exception):
-    """A handshake is refused. `code`: one of the closed list. `group_id`: the one in the path, empty if invalid."""
+    """A handshake is refused. `code`: one of the closed list. `group_id`: the one in the path, empty if invalid.
 
-    def __init__(self, code: str, group_id: str = "") -> None:
+    `sentence`: why, where that is known better than the code's own sentence says it. `told`: more for the payload.
+    """
+
+    def __init__(
+        self, code: str, group_id: str = "", sentence: str = "", told: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.group_id = group_id
+        self.sentence = sentence
+        self.told = dict(told or {})
 
 
 class Socket(Protocol):

@@ -65,7 +65,7 @@ class SocketIoDoor(Generic[Request]):
             await admitted.open(partial(Session, admitted.guest, ports=self._ports))
         except Refused as refused:
             refusal = REFUSALS[refused.code]
-            return refusal.sentence, payload_of(refusal)
+            return refused.sentence or refusal.sentence, payload_of(refusal) | refused.told
         return None
 
     def receipt(self, answer: Callable[[object], None]) -> Acknowledgement:

@@ -23,6 +23,7 @@ from bridge.broker.addresses import Addresses
 from bridge.handshake.authentication import Identity
 from bridge.handshake.event_stream import EventStream
 from bridge.handshake.event_streams import Backend, EventStreams
+from bridge.handshake.request import one_since
 from bridge.handshake.subscriptions import Unavailable
 from bridge.messaging.routing import backend_listens_on
 from bridge.sockets.ports import abort_of, nothing, when_gone
@@ -73,12 +74,13 @@ class Asked(NamedTuple):
 
 
 async def asked(
+    request: Request,
     groups: Annotated[list[str] | None, Query(description="Groups to hear; `a,b` for several.")] = None,
     clients: Annotated[list[str] | None, Query(description="Clients: hear what is said to each alone.")] = None,
     last_event_id: Annotated[str, Header(description="Go on after this event.")] = "",
 ) -> Asked:
     """What a request asks for."""
-    return Asked(_names(groups), _names(clients), last_event_id)
+    return Asked(_names(groups), _names(clients), one_since([last_event_id, *request.headers.getlist("last-event-id")]))
 
 
 def router(

@@ -4,7 +4,8 @@ Missed is whatever was said on the client's channels after its positions. That t
 channel if nothing was removed from its history since the position, and nothing was said there that was not kept. A
 history that is not there is one where nothing was said for as long as histories are kept.
 
-What was said on the wide channel and on another of the client's is heard on that one, and missed only there.
+What was said on the wide channel and on another of the client's is heard on that one, and missed only there. So that
+one must be known from the position on the wide channel on, too, where that is the earlier.
 
 Where a client names only the last message that it heard, that message must be found exactly once in its channels. Its
 number is the position on all of them, because messages are handed on in the order of their numbers.
@@ -65,10 +66,11 @@ def missed_since(since: str, channels: Mapping[str, Kept], seconds: int) -> Miss
         positions = dict.fromkeys(channels, number)
     if positions is None or not positions.keys() >= channels.keys():
         return None
+    wide = (positions[WIDE],) if WIDE in channels else ()
     missed: dict[int, BusMessage] = {}
     narrow: set[int] = set()
     for kind, kept in channels.items():
-        if not kept.is_whole_since(positions[kind], seconds):
+        if not kept.is_whole_since(min((positions[kind], *wide)), seconds):
             return None
         missed.update(one for one in kept.after(positions[kind]) if kind != WIDE or one[0] not in narrow)
         narrow.update(number for number, _ in kept.messages)

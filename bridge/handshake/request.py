@@ -1,5 +1,6 @@
 """The HTTP request of an opening handshake: query, headers and client address. It checks none of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
@@ -8,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from bridge.budget.client_address import client_address
+from bridge.continuity.positions import UNKNOWN
 from bridge.handshake.authentication import Query
 from bridge.records.rows import LONGEST_USER_AGENT
 
@@ -28,6 +30,17 @@ class HandshakeRequest:
     def user_agent(self) -> str:
         """The User-Agent header, cut to the `LONGEST_USER_AGENT` characters that are recorded."""
         return self.headers.get("user-agent", "")[:LONGEST_USER_AGENT]
+
+    @property
+    def since(self) -> str:
+        """Up to where a client that comes back has heard everything; empty for one that does not come back."""
+        return one_since(value for name, value in self.query if name == "since")
+
+
+def one_since(given: Iterable[str]) -> str:
+    """The one position that is given, empty ones left aside; `UNKNOWN` where several differ, empty without any."""
+    different = {*filter(None, given)}
+    return different.pop() if len(different) == 1 else UNKNOWN if different else ""
 
 
 def request_in(scope: Scope, trusted_proxies: tuple[str, ...]) -> HandshakeRequest:

@@ -68,8 +68,7 @@ class V3Handshake:
         place = Place(guest.tenant, guest.group_id, guest.client_id, protocol)
         visitor = Visitor("v3", protocol, guest.client_id, guest.group_id)
         ids = group_id, client_id
-        since = next((value for name, value in request.query if name == "since"), "")
-        info = ClientInfo(identity, request.address, place, ids, visitor, request.user_agent, since)
+        info = ClientInfo(identity, request.address, place, ids, visitor, request.user_agent, request.since)
         return AdmittedClient(guest, info, self._connector)
 
     async def _guest(self, identity: Identity, asked: Visitor, named: str, request: HandshakeRequest) -> v3.Guest:

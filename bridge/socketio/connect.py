@@ -13,6 +13,7 @@ from bridge.handshake.request import HandshakeRequest
 from bridge.messaging.hub import Renderer
 from bridge.socketio.ports import JoinRequest
 from bridge.sockets.outbox import Outbox
+from bridge.sockets.service_unavailable import retry_after_seconds
 
 Guest = TypeVar("Guest")
 
@@ -20,6 +21,11 @@ Guest = TypeVar("Guest")
 def handshake_request(request: JoinRequest) -> HandshakeRequest:
     """The request in the form that authentication takes."""
     return HandshakeRequest(request.query, request.headers, request.address)
+
+
+def when_to_return() -> dict[str, int]:
+    """What a client is told that cannot be served now, as `Retry-After` tells it at the other doors."""
+    return {"retry_after_ms": 1_000 * retry_after_seconds()}
 
 
 async def open_connection(

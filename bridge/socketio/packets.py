@@ -6,11 +6,13 @@ content of a client's event is passed on as the exact text that the client sent.
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic_core import to_json
 
+from bridge.continuity.positions import UNKNOWN
 from v3.form import MAX_WEIGHT, TooMuch, form_of, from_json
 
 EVENT: Final = "message"
@@ -142,16 +144,24 @@ def _array_in(text: str) -> list[object]:
 def auth_of(packet: Packet) -> dict[str, str] | None:
     """The strings in a client's CONNECT packet, by name; `None` if it holds anything but one small JSON object.
 
-    An integer, as an id may be, is converted to its digits.
+    An integer, as an id may be, is converted to its digits. Anything else is left out, but for `since`: that counts
+    as a position that is not known.
     """
     if not packet.data:
         return {}
     try:
         form_of(packet.data, MAX_AUTH_WEIGHT)
         auth = from_json(packet.data)
-        return {} if auth is None else {name: str(value) for name, value in auth.items() if type(value) in (str, int)}
+        return {} if auth is None else _texts_in(auth)
     except (ValueError, AttributeError):
         return None
+
+
+def _texts_in(auth: Mapping[str, object]) -> dict[str, str]:
+    texts = {name: str(value) for name, value in auth.items() if type(value) in (str, int)}
+    if auth.get("since") is not None:
+        texts.setdefault("since", UNKNOWN)  # who means to come back must not be taken for somebody new
+    return texts
 
 
 def event(namespace: str, argument: bytes) -> bytes:

@@ -14,7 +14,7 @@ from bridge.handshake.v2 import V2Handshake
 from bridge.messaging.v2 import V2Renderer
 from bridge.records.counters import Counts
 from bridge.socketio import packets
-from bridge.socketio.connect import handshake_request, open_connection
+from bridge.socketio.connect import handshake_request, open_connection, when_to_return
 from bridge.socketio.ports import JoinRequest
 from bridge.sockets.framing import Framing
 from bridge.tenants.table import TenantTable
@@ -59,7 +59,7 @@ class V2Admitted:
         try:
             await open_connection(self.preflight, self.client, self.request, self.renderer, session, v2_event)
         except Unavailable as unavailable:
-            raise Refused(unavailable.code) from None
+            raise Refused(unavailable.code, {"msg": unavailable.sentence, **when_to_return()}) from None
 
 
 class V2SocketIoHandshake:

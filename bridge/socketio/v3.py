@@ -10,7 +10,7 @@ from bridge.handshake.subscriptions import Unavailable
 from bridge.handshake.v3 import V3Handshake
 from bridge.messaging.renderers import V3Renderer
 from bridge.socketio import packets
-from bridge.socketio.connect import handshake_request, open_connection
+from bridge.socketio.connect import handshake_request, open_connection, when_to_return
 from bridge.socketio.ports import JoinRequest
 from bridge.sockets.framing import Framing
 from v3.ports import Guest, Ports, Rate, Receiver, Refused, Socket
@@ -43,7 +43,7 @@ class V3Admitted:
         try:
             await open_connection(self.preflight, self.client, self.request, _RENDERER, session, v3_event)
         except Unavailable as unavailable:
-            raise Refused(unavailable.code) from None
+            raise Refused(unavailable.code, sentence=unavailable.sentence, told=when_to_return()) from None
 
 
 class V3SocketIoHandshake:

@@ -86,11 +86,12 @@ async def is_let_in(bridge: BridgeProcess, path: str) -> bool:
 
 @pytest.mark.parametrize("transports", ["polling", "websocket"])
 @pytest.mark.parametrize("namespace", ["/v3", "/v2"])
-async def test_over_socketio_it_hears_the_same_code(shared: BridgeProcess, namespace: str, transports: str) -> None:
+async def test_over_socketio_it_hears_the_same(shared: BridgeProcess, namespace: str, transports: str) -> None:
     await eventually(lambda: is_let_in(shared, paths("small")["v3"]))
     async with client(shared, paths("small")["v3"]):
         refusal = await refusal_of(shared, namespace, transports, **v3_ids("io"), api_key=api_key("small"))
         assert refusal["code"] == "overloaded"
+        assert refusal.get("bridge", refusal)["retry_after_ms"] > 0
 
 
 @pytest.mark.parametrize("language", ["v3", "v2"])

@@ -219,6 +219,8 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     },
     "numbers in Redis": {"bridge.records.cluster_counts:_read": believingly},
     "sum of outboxes": {"bridge.budget.outboxes:Outboxes.look": nothing},
+    "bound of reading": {"bridge.continuity.part:TEXTS_IN_MESSAGE": 0},  # of no bytes is of all
+    "few at a time": {"bridge.continuity.tails:MOST_READ_TOGETHER": 1_000_000_000},
 }
 
 

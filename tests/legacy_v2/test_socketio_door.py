@@ -83,6 +83,13 @@ async def test_so_is_one_at_the_door() -> None:
     assert refused[1]["code"] == "bus_down"
 
 
+async def test_why_one_cannot_be_served_and_when_to_come_back_is_said_where_it_is_known() -> None:
+    told = {"msg": "Your tenant is full.", "retry_after_ms": 2_000}
+    refused = await Gate(at_the_door=Refused("overloaded", told)).door.enter("knock", {})
+    said = {"code": "overloaded", "bridge": {"error": "overloaded", **told}}
+    assert refused == ("Your tenant is full.", said)
+
+
 @pytest.mark.parametrize("code", ["v2_retired", "moved_to_v3"])
 async def test_who_is_sent_to_v3_is_told_where(code: str) -> None:
     refused = await Gate(at_the_desk=Refused(code, {"successor": SUCCESSOR, "since": "@g.1"})).door.enter("knock", {})

@@ -17,6 +17,7 @@ class Gate:
         self.world = world
         self.codes = at_the_desk, at_the_door
         self.ids: list[tuple[str, str]] = []
+        self.sentence, self.told = "", dict[str, object]()
         self.sessions: list[Session] = []
         self.guest = Guest("", "", "", "none")
 
@@ -29,7 +30,7 @@ class Gate:
 
     async def open(self, session: Any) -> None:
         if self.codes[1] is not None:
-            raise Refused(self.codes[1])
+            raise Refused(self.codes[1], sentence=self.sentence, told=self.told)
         self.sessions.append(session(self.world, self.world))
 
 
@@ -64,6 +65,14 @@ async def test_a_refusal_is_its_sentence_and_the_errors_payload(code: str) -> No
 async def test_so_is_one_at_the_door(code: str) -> None:
     refused = await door(Gate(World(), at_the_door=code)).enter("knock", {"group_id": "g", "client_id": "c"})
     assert refused == (REFUSALS[code].sentence, {"code": code, "retry": True, "detail": [], "refused": {}})
+
+
+async def test_why_one_cannot_be_served_and_when_to_come_back_is_said_where_it_is_known() -> None:
+    gate = Gate(World(), at_the_door="overloaded")
+    gate.sentence, gate.told = "Your tenant is full.", {"retry_after_ms": 2_000}
+    refused = await door(gate).enter("knock", {"group_id": "g", "client_id": "c"})
+    payload = {"code": "overloaded", "retry": True, "detail": [], "refused": {}, "retry_after_ms": 2_000}
+    assert refused == ("Your tenant is full.", payload)
 
 
 def acknowledged(world: World, text: str) -> list[Any]:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from bridge.api.events import MOST_NAMES, router
+from bridge.continuity.positions import UNKNOWN
 from bridge.handshake.authentication import Identity
 from bridge.handshake.event_stream import EventStream
 from bridge.handshake.event_streams import Backend, EventStreams
@@ -103,6 +104,16 @@ async def test_what_is_named_is_heard_by_the_names_of_v3(
     assert (backend.channels, backend.since, backend.address) == (channels, "@5", "192.0.2.1")
     assert backend.channels_in(MAPPED) == channels
     assert streams.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "since"), [([], ""), ([""], ""), (["", "@5"], "@5"), (["@5", "@5"], "@5"), (["@5", "@6"], UNKNOWN)]
+)
+async def test_it_goes_on_after_one_event_or_it_is_not_known_after_which(
+    http: httpx.AsyncClient, streams: Streams, given: list[str], since: str
+) -> None:
+    await http.get("/v3/events", headers=[("Last-Event-ID", one) for one in given])
+    assert [backend.since for backend in streams.asked] == [since]
 
 
 async def test_a_name_may_mean_somebody_else_later_or_nobody(http: httpx.AsyncClient, streams: Streams) -> None:

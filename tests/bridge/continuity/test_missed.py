@@ -59,6 +59,16 @@ def test_what_is_on_the_wide_channel_and_on_a_narrower_one_is_missed_on_that_alo
     assert found(at(T + 1, T, T, T, T + 2), channels) == [T + 2, T + 3]
 
 
+@pytest.mark.parametrize(("earlier", "is_known"), [(T, False), (T + 1, True), (T + 2, True)])
+def test_what_the_wide_channel_repeats_is_known_only_where_the_narrower_ones_are(
+    earlier: int,
+    is_known: bool,  # noqa: FBT001
+) -> None:
+    """Else what was heard on one that has forgotten it would be heard on the wide one again."""
+    channels = {**dict.fromkeys(V3, kept()), "g": kept(T + 2, T + 3, whole_since=T + 1), "v": kept(T + 1, T + 2, T + 3)}
+    assert found(at(T + 2, T, T, T, earlier), channels) == ([T + 3] if is_known else None)
+
+
 @pytest.mark.parametrize(
     "gap",
     [

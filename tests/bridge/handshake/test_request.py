@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bridge.continuity.positions import UNKNOWN
 from bridge.handshake.request import MAX_QUERY_FIELDS, TOO_MANY_FIELDS, request_in
 from bridge.records.rows import LONGEST_USER_AGENT
 
@@ -18,6 +21,24 @@ def test_every_field_of_the_query_is_read_as_often_as_it_was_sent() -> None:
 def test_a_query_of_too_many_fields_counts_as_credentials_that_could_be_read_two_ways() -> None:
     assert len(request_in(scope(b"&".join([b"a=b"] * MAX_QUERY_FIELDS)), ()).query) == MAX_QUERY_FIELDS
     assert request_in(scope(b"&".join([b"a=b"] * (MAX_QUERY_FIELDS + 1))), ()).query == TOO_MANY_FIELDS
+
+
+@pytest.mark.parametrize(
+    ("query", "since"),
+    [
+        (b"", ""),
+        (b"since", ""),
+        (b"since=&since=", ""),
+        (b"since=@1", "@1"),
+        (b"since=&since=@1", "@1"),
+        (b"since=@1&since=%401", "@1"),
+        (b"since=%20", " "),
+        (b"since=@1&since=@2", UNKNOWN),
+        (b"since=@1&since=2&since=", UNKNOWN),
+    ],
+)
+def test_who_comes_back_does_so_since_one_position_or_it_is_not_known_since_when(query: bytes, since: str) -> None:
+    assert request_in(scope(query), ()).since == since
 
 
 def test_of_what_a_program_calls_itself_so_much_is_kept() -> None:

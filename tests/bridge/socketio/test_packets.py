@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.continuity.positions import UNKNOWN
 from bridge.socketio import packets
 from bridge.socketio.packets import Broken, Packet, auth_of, frame_of, read
 
@@ -161,6 +162,17 @@ def test_what_a_client_connects_with_is_strings_and_digits() -> None:
     sent = {"api_key": "k", "client_id": 42, "group_id": None, "a": True, "b": False, "c": 1.5, "d": {}, "e": []}
     assert auth_of(Packet("connect", "/v2", None, json.dumps(sent))) == {"api_key": "k", "client_id": "42"}
     assert auth_of(Packet("connect", "/v2", None, "")) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "since"),
+    [
+        *(("null", {}), ('""', {"since": ""}), ('"@1"', {"since": "@1"}), ("5", {"since": "5"})),
+        *((there, {"since": UNKNOWN}) for there in ("true", "false", "1.5", "[]", '["@1"]', "{}", '{"a":"@1"}')),
+    ],
+)
+def test_a_since_that_is_there_and_no_text_is_a_position_that_is_not_known(given: str, since: dict[str, str]) -> None:
+    assert auth_of(read(f'0/v3,{{"since":{given}}}')) == since
 
 
 @pytest.mark.parametrize(

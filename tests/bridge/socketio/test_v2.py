@@ -60,4 +60,5 @@ async def test_where_the_process_cannot_serve_now_it_is_refused_in_its_language(
     admitted = await gate(place).admit(request_of(session, "/v2"), "g", "c")
     with pytest.raises(Refused) as refused:
         await admitted.open(cast(Any, None))
-    assert refused.value.code == "overloaded"
+    assert (refused.value.code, refused.value.told["msg"]) == ("overloaded", "Full.")
+    assert 1_000 <= int(str(refused.value.told["retry_after_ms"])) <= 5_000

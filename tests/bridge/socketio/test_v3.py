@@ -41,4 +41,8 @@ async def test_where_the_process_cannot_serve_now_it_is_refused_in_its_language(
     admitted = await V3SocketIoHandshake(place.preflight, cast(V3Handshake, place)).admit(request_of(session), "g", "c")
     with pytest.raises(Refused) as refused:
         await admitted.open(cast(Any, None))
-    assert refused.value.code == "going_away"
+    assert (refused.value.code, refused.value.sentence) == (
+        "going_away",
+        "This process stops; connect again in a moment.",
+    )
+    assert 1_000 <= int(str(refused.value.told["retry_after_ms"])) <= 5_000
