@@ -140,16 +140,11 @@ class Connector:
         return None if number is None else await self.continuity.welcome(number, channels[OWN])
 
     def _withdraw(self, client: ClientInfo, one: Listening, is_expected: bool, then: Withdrawn) -> None:  # noqa: FBT001
-        """A client is about to be sent away: what it has heard is kept before it can be back.
-
-        A Socket.IO client never tells whether it has taken everything, so that is taken for granted.
-        """
-        departures = self.continuity.departures
-        leave = departures.leave if client.visitor.protocol == "socketio" else departures.send_away
+        """A client is about to be sent away: what it has heard is kept before it can be back."""
 
         def part(cursor: str | None) -> None:
             if cursor is not None and client.leaves_a_cursor:
-                leave(client.place, cursor)
+                self.continuity.departures.send_away(client.place, cursor)
             then(cursor)
 
         self._subscriptions.withdraw(one, is_expected, part)
