@@ -121,7 +121,7 @@ class Addresses:
         return rest[:1] if colon else b"p"
 
     def left(self, tenant: str, client: str) -> str:
-        """String, kept as long as a history: up to where a V2 client had heard everything when it went."""
+        """String, kept as long as a history: up to where a V2 client had heard everything when it went, or is here."""
         return f"{self.prefix}:{{{tenant}:c:{client}}}:left"
 
     def tenant_of(self, channel: bytes) -> str:

@@ -7,6 +7,9 @@ histories are, and are gone when the client is back.
 
 Up to where a client has heard everything is known only when it has taken what it was sent last, and only if no other
 connection of it has left something else: whoever comes back may be either of them.
+
+Where V2 clients hear what they missed it is noted, too, that one is here. So one that comes back before anybody has
+seen it go, or after its process has died, is not taken for one that has never been here.
 """
 
 import asyncio
@@ -27,6 +30,10 @@ LEAVE: Final = Script.in_file("bridge.continuity", "departures_leave")
 FORGET: Final = Script.in_file("bridge.continuity", "departures_forget")
 _NOT_TAKEN_YET: Final = "@?"
 """Before the cursor of a client that is sent away, until it has certainly taken what it was sent."""
+_HERE: Final = "here"
+"""In the place of a cursor: a V2 client of this name is here, as far as anybody knows."""
+SIGN_SECONDS: Final = 60
+"""More than passes between two signs of life of a client. What is noted of a V2 client is kept so much longer."""
 MOST_UNTAKEN: Final = 10_000
 """Clients that have gone while Redis was away, and as many that came. Of further ones nothing is noted later."""
 READ_SECONDS: Final = 0.5
@@ -112,13 +119,15 @@ class Departures:
             key = self._addresses.left(place.tenant, place.client)
             self._leave(key, cursor, _NOT_TAKEN_YET + cursor, _ignore)
 
+    def stay(self, place: Place) -> None:
+        """A V2 client has come, or has given a sign of life. That is on its way to Redis before the client knows."""
+        if self.replays_on_v2:
+            self._leave(self._addresses.left(place.tenant, place.client), _HERE, "", _ignore)
+            self._bus.flush()
+
     def _leave(self, key: str, cursor: str, instead_of: str, then: Callable[[object], None]) -> None:
-        arguments = (
-            cursor,
-            self._seconds,
-            UNKNOWN,
-            instead_of,
-        )  # whole, so that no DEL of a client that is back overtakes
+        """The script is sent whole, so that no DEL of a client that is back overtakes it."""
+        arguments = cursor, self._seconds + SIGN_SECONDS, UNKNOWN, instead_of
         self._bus.command(pack("EVAL", LEAVE.source, 1, key, *arguments), then)
 
     def _note_untaken(self, key: str, reply: object) -> None:
@@ -152,7 +161,10 @@ class Departures:
             self._stale[expected] = noted
 
     async def left(self, tenant: str, client: str) -> str | None:
-        """The cursor that a V2 client left; `None` if it has left none, `UNKNOWN` if Redis does not say so in time."""
+        """The cursor that a V2 client left; `None` if it was not here.
+
+        `UNKNOWN` if it has left none, or Redis does not say so in time.
+        """
         if not self._seconds:
             return None
         try:
@@ -166,7 +178,7 @@ class Departures:
         if not isinstance(left, bytes):
             return None
         cursor = left.decode(errors="replace")
-        return UNKNOWN if cursor.startswith(_NOT_TAKEN_YET) else cursor
+        return UNKNOWN if cursor.startswith((_NOT_TAKEN_YET, _HERE)) else cursor
 
     def ask_whether_expected(self, place: Place) -> "asyncio.Future[object]":
         """The future gets the number up to which an expected client has heard what was said to it alone, as bytes."""

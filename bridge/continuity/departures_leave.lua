@@ -1,6 +1,7 @@
--- Notes up to where a client has heard everything whose connection is over, or is about to be.
+-- Notes up to where a client has heard everything whose connection is over, or is about to be; or that it is here.
 -- KEYS     1 the note
--- ARGV     1 the cursor, 2 for how many seconds it is kept, 3 the cursor that says that it is not known,
+-- ARGV     1 the cursor, or what says that the client is here, 2 for how many seconds it is kept,
+--          3 the cursor that says that it is not known,
 --          4 what this takes the place of: then nothing else is touched; empty if it is noted for the first time
 -- Returns  1 if it is noted, 0 if not
 -- Never    leaves the cursor of one connection where another of the same client has left one, too, that is still there:

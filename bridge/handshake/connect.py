@@ -122,6 +122,9 @@ class Connector:
             raise
         self.continuity.departures.come_back(client.place, answer_to(expected))
         connection.passage.leaving = partial(self._leave, client, tuple(channels), connection)
+        if client.leaves_a_cursor:
+            connection.passage.staying = partial(self.continuity.departures.stay, client.place)
+            connection.passage.staying()
         connection.over.add_done_callback(lambda _over: give_back())
         return connection if returning is None else _returned(connection, returning, renderer)
 
@@ -140,16 +143,11 @@ class Connector:
         return None if number is None else await self.continuity.welcome(number, channels[OWN])
 
     def _withdraw(self, client: ClientInfo, one: Listening, is_expected: bool, then: Withdrawn) -> None:  # noqa: FBT001
-        """A client is about to be sent away: what it has heard is kept before it can be back.
-
-        A Socket.IO client never tells whether it has taken everything, so that is taken for granted.
-        """
-        departures = self.continuity.departures
-        leave = departures.leave if client.visitor.protocol == "socketio" else departures.send_away
+        """A client is about to be sent away: what it has heard is kept before it can be back."""
 
         def part(cursor: str | None) -> None:
             if cursor is not None and client.leaves_a_cursor:
-                leave(client.place, cursor)
+                self.continuity.departures.send_away(client.place, cursor)
             then(cursor)
 
         self._subscriptions.withdraw(one, is_expected, part)
@@ -157,9 +155,11 @@ class Connector:
     def _leave(self, client: ClientInfo, channels: Sequence[bytes], connection: Connection) -> None:
         """Keep up to where a client has heard everything, or that it is not known."""
         passage, departures = connection.passage, self.continuity.departures
-        if not client.leaves_a_cursor:
+        if connection.refused_with == "stage_legacy":  # who has to go back to V2 cannot say there where it was
+            departures.leave(client.place, UNKNOWN)
+        elif not client.leaves_a_cursor:
             return
-        if passage.cursor is None:
+        elif passage.cursor is None:
             departures.leave(client.place, departures.cursor_at_end(channels) if passage.has_taken_all else UNKNOWN)
         elif passage.has_taken_all:
             departures.has_taken_all(client.place, passage.cursor)

@@ -94,6 +94,8 @@ class Passage:
     """Ends what is said to a client alone that is expected back, or not; then calls its argument with a cursor."""
     leaving: Callable[[], None] = _nothing
     """Called when the connection is over, before anything else is handed on; again if all is taken after that."""
+    staying: Callable[[], None] = _nothing
+    """Called at each sign of life of a V2 client."""
     cursor: str | None = None
     """Up to where a client that was sent away has heard everything, if that is known."""
     has_taken_all: bool = False
@@ -179,6 +181,7 @@ class Connection:
         """The client has given a sign of life: it answered a ping, or has sent anything else instead."""
         if self.info.visitor.language == "v2":
             self._home.presence.touch(self.info.place)
+            self.passage.staying()
 
     def taken_all(self) -> None:
         """The client has certainly taken all that it was sent, and ends the connection, or answers its end."""
@@ -203,13 +206,7 @@ class Connection:
 class Connections:
     """All open connections of this process: adds and removes them, counts them, and closes them at the end."""
 
-    def __init__(
-        self,
-        hub: Hub,
-        presence: Presence,
-        counts: Counts,
-        epoch_seconds: Callable[[], float],
-    ) -> None:
+    def __init__(self, hub: Hub, presence: Presence, counts: Counts, epoch_seconds: Callable[[], float]) -> None:
         self.hub: Final = hub
         self.presence: Final = presence
         self.counts: Final = counts

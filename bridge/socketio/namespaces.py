@@ -122,6 +122,11 @@ class Namespaces:
         self._dismissed.update(dict.fromkeys(self._dismissed))
 
     @property
+    def heard(self) -> list[Carried]:
+        """The connections of a client that may say something in them, also those that it was dismissed from."""
+        return [*self.joined.values(), *(carried for carried in self._dismissed.values() if carried is not None)]
+
+    @property
     def hears_out(self) -> bool:
         """Whether a client that was dismissed may still say something."""
         return any(carried is not None for carried in self._dismissed.values())

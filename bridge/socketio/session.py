@@ -85,16 +85,14 @@ class Session:
 
     def receive(self, text: str, receipt: object = None) -> None:
         """Handle one packet of the session's WebSocket. It must not wait, so a CONNECT is handled in a task."""
-        join = self.take(text)
-        if join is not None:
+        if (join := self.take(text)) is not None:
             task = asyncio.get_running_loop().create_task(self.enter(join))
             self._joins.add(task)
             task.add_done_callback(self._joins.discard)
 
     async def receive_in_turn(self, text: str) -> None:
         """Handle one packet. A CONNECT is answered before this returns."""
-        join = self.take(text)
-        if join is not None:
+        if (join := self.take(text)) is not None:
             await self.enter(join)
 
     def receive_upgrade(self, packet: str) -> None:
@@ -225,7 +223,9 @@ class Session:
     reads_binary: Final = False
 
     def taken_all(self) -> None:
-        """Nothing is told to the namespaces: what they said may still wait for a poll."""
+        """Its WebSocket has brought its client everything. Of polls nobody knows: what answers them may be lost."""
+        for carried in self.namespaces.heard:
+            carried.taken_all()
 
     def alive(self) -> None:
         """The client has given a sign of life: it answered a ping, or its WebSocket has brought something."""

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.conftest import StartBridge
 from tests.end_to_end.clients import Client, client, eventually, refused, v3_path
 from tests.end_to_end.configuration import QUIET, api_key, key, with_key
-from tests.end_to_end.socketio_clients import Visitor, connect, library_client, v3_ids
+from tests.end_to_end.socketio_clients import POLLING, Visitor, connect, library_client, poller, v3_ids
 from tests.end_to_end.test_faults import metric
 from tests.proxy import Proxy, proxy_to
 from tests.servers import BridgeProcess
@@ -31,6 +31,7 @@ CONFIG = (
 ONE_WAY_SECONDS = 0.05
 A_SECOND = 50
 ACME = {"api_key": api_key("acme")}
+BY_SOCKETIO = f"/socket.io/?{POLLING}".replace("polling", "websocket")
 
 
 @asynccontextmanager
@@ -112,24 +113,43 @@ async def test_all_that_a_websocket_says_before_it_can_know_is_heard(
         assert await everything(observer, said) == list(range(said))
 
 
+async def enter_by_socketio(entering: Client) -> None:
+    """A WebSocket to the door of Socket.IO connects to V2."""
+    await entering.hear_text()
+    await entering.say(f"40/v2,{json.dumps({**v3_ids('42'), **ACME})}")
+    assert (await entering.hear_text()).startswith("40/v2,")
+
+
+async def notice_in(moved: Client) -> dict[str, Any]:
+    """What a V2 client is told that is moved, at either door."""
+    text = await moved.hear_text()
+    told = json.loads(text.removeprefix("42/v2,"))
+    notice: dict[str, Any] = (told[1] if isinstance(told, list) else told)["bridge"]
+    return notice
+
+
+@pytest.mark.parametrize("door", ["websocket", "socketio"])
 @pytest.mark.parametrize("hears_it", [True, False])
 async def test_a_v2_client_that_is_moved_is_told_later_where_it_was_only_if_it_has_taken_all(
-    bridge: StartBridge, *, hears_it: bool
+    bridge: StartBridge, door: str, *, hears_it: bool
 ) -> None:
     """One whose network is gone has not: what was written to its socket would be missing for ever."""
-    here, path = bridge(config=CONFIG), f"/ws/group/talk/client/42?{with_key('acme')}"
+    here, path = bridge("--socketio", config=CONFIG), f"/ws/group/talk/client/42?{with_key('acme')}"
 
     async def is_sent_away() -> bool:
         return await metric(here, "bridge_connections") == 0
 
     since = "@"
-    async with client(here, path) as moved:
+    async with client(here, path if door == "websocket" else BY_SOCKETIO) as moved:
+        if door == "socketio":
+            await enter_by_socketio(moved)
         if not hears_it:
             moved.connection.transport.pause_reading()
         await order(here, "drain")
         await eventually(is_sent_away)
         if hears_it:
-            since = (await moved.hear())["bridge"]["since"]
+            since = (await notice_in(moved))["since"]
+            assert since != "@"
             assert await moved.close_code() == 4426
         told, _ = await refused(here, path)
         assert told["bridge"]["since"] == since
@@ -155,6 +175,17 @@ async def test_so_is_all_that_a_client_of_socketio_says(
         unsent = 15 if transports == "polling" else 1  # what waited for the library's next POST, a round trip later
         assert heard == list(range(len(heard)))
         assert said - len(heard) <= unsent
+
+
+async def test_of_a_client_that_polls_it_is_not_known_whether_it_has_taken_all(bridge: StartBridge) -> None:
+    """It is told where it was in the notice itself, or never: what answers its polls may be lost on the way."""
+    here = bridge("--socketio", config=CONFIG)
+    async with poller(here) as moved:
+        await moved.enter("/v2", {**v3_ids("42"), **ACME})
+        await order(here, "drain")
+        notice = json.loads((await moved.hear())[0].removeprefix("42/v2,"))[1]["bridge"]
+        told, _ = await refused(here, f"/ws/group/talk/client/42?{with_key('acme')}")
+        assert (notice["since"] != "@", told["bridge"]["since"]) == (True, "@")
 
 
 class Correspondence:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -158,11 +159,12 @@ async def test_a_connection_ends_with_its_token(world: World) -> None:
     assert later.connection._expiry.cancelled()
 
 
-async def test_a_pong_keeps_a_v2_client_present_and_says_nothing_of_a_v3_client(world: World) -> None:
-    old, new = world.open("old", "v2"), world.open("new", "v3")
-    old.connection.alive()
-    new.connection.alive()
-    assert world.presence.touched == [Place("acme", "team", "old", "v2")]
+async def test_a_pong_keeps_a_v2_client_present_and_noted_and_says_nothing_of_a_v3_client(world: World) -> None:
+    old, new, stays = world.open("old", "v2"), world.open("new", "v3"), list[str]()
+    for opened, name in ((old, "old"), (new, "new")):
+        opened.connection.passage.staying = partial(stays.append, name)
+        opened.connection.alive()
+    assert (world.presence.touched, stays) == ([Place("acme", "team", "old", "v2")], ["old"])
 
 
 async def test_the_end_tells_everyone_when_to_come_back_and_waits_for_them(world: World) -> None:

@@ -37,6 +37,7 @@ class Carried:
         self.refusals: list[str] = []
         self.pongs = 0
         self.losses = 0
+        self.has_taken_all = False
         self.close_code = 4508
         self.payer = Holder()
         self.reads_binary = True
@@ -59,7 +60,8 @@ class Carried:
     def alive(self) -> None:
         self.pongs += 1
 
-    def taken_all(self) -> None: ...
+    def taken_all(self) -> None:
+        self.has_taken_all = True
 
     def lost(self) -> None:
         self.losses += 1

@@ -123,8 +123,10 @@ def test_who_is_dismissed_otherwise_is_ignored_and_breaks_nothing() -> None:
 def test_at_the_end_nobody_is_heard() -> None:
     namespaces = joined("/v3", "/v2")
     namespaces.dismiss("/v2", is_heard_out=True)
+    assert namespaces.heard == [GUEST, GUEST]
     namespaces.hear_nobody()
     assert (namespaces.receive('2/v2,["message","x"]'), namespaces.hears_out) == (None, False)
+    assert namespaces.heard == [GUEST]
 
 
 def test_who_comes_back_is_a_newcomer() -> None:

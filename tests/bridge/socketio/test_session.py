@@ -381,6 +381,15 @@ async def test_who_is_refused_a_message_unread_stays_while_it_is_in_a_namespace(
     assert wire.closes == [(1008, "rate_limited")]
 
 
+async def test_who_has_taken_all_that_its_websocket_brought_has_done_so_in_every_namespace_that_hears_it() -> None:
+    home, wire = Home(), Wire()
+    session = await home.joined_over(wire, "/v3", "/v2")
+    (staying,), (moved,) = home.v3.guests, home.v2.guests
+    session.dismiss("/v2", 4426, "moved_to_v3")
+    session.taken_all()
+    assert (staying.has_taken_all, moved.has_taken_all) == (True, True)
+
+
 async def test_a_websocket_that_is_lost_takes_its_session_along() -> None:
     home, wire = Home(), Wire()
     session = await home.joined_over(wire, "/v3")
