@@ -146,14 +146,29 @@ class Departures:
         for expected, noted in stale.items():
             FORGET.run(self._bus, [expected.decode()], [noted], _ignore)
 
-    def come_back(self, place: Place, noted: object) -> None:
-        """A client is connected again: it is not expected any more, and what it left is of no use.
+    async def come_back(self, place: Place, noted: object) -> None:
+        """A client is about to be connected again: it is not expected any more, and what it left is of no use.
 
-        `noted`: what `ask_whether_expected` said of it.
+        `noted`: what `ask_whether_expected` said of it. If it was expected this returns when Redis has answered: only
+        then may it hear what was said to it, or it could go and hear that again elsewhere.
         """
-        if self._seconds:
-            left, expected = self._addresses.left(place.tenant, place.client), self._expected(place)
-            self._bus.command(pack("DEL", expected, left), partial(self._note_stale, expected, noted))
+        if not self._seconds:
+            return
+        left, expected = self._addresses.left(place.tenant, place.client), self._expected(place)
+        forgotten: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def answered(reply: object) -> None:
+            self._note_stale(expected, noted, reply)
+            if not forgotten.done():
+                forgotten.set_result(None)
+
+        self._bus.command(pack("DEL", expected, left), answered)
+        if isinstance(noted, bytes):
+            await forgotten
+
+    def expect_again(self, own: bytes, number: int) -> None:
+        """A client that came back has gone again before it heard anything on its `own` channel after `number`."""
+        self._set(_expected_on(self._addresses, own), number, "NX")
 
     def _note_stale(self, expected: bytes, noted: object, reply: object) -> None:
         """Else what it hears now would be said to it once more when it comes the next time."""
@@ -195,4 +210,8 @@ class Departures:
         self._bus.command(pack("SET", key, value, "EX", self._seconds, *how), then)
 
     def _expected(self, place: Place) -> bytes:
-        return self._addresses.kept_under(self._addresses.client(place.tenant, place.client)) + b":expected"
+        return _expected_on(self._addresses, self._addresses.client(place.tenant, place.client))
+
+
+def _expected_on(addresses: Addresses, own: bytes) -> bytes:
+    return addresses.kept_under(own) + b":expected"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from prometheus_client.core import Metric
@@ -37,14 +38,17 @@ TEXTS_IN_MESSAGE: Final = 2
 
 
 class Return:
-    """One client that comes back. `cancel` it when its connection is over, in case it never began."""
+    """One client that comes back. `cancel` it when its connection is over: it may never have begun."""
 
     def __init__(self, resumption: Resumption | None, say: Callable[[Resumed, Renderer, str], bytes]) -> None:
         self._resumption = resumption
         self._say = say
+        self.undone: Callable[[], None] | None = None
+        """Called by `cancel` if the client was not told what it missed."""
 
     def first_words(self, renderer: Renderer, group: str) -> bytes:
         """The first bytes for it. It must join its listeners in the same turn of the event loop."""
+        self.undone = None
         return self._say(self.end(), renderer, group)
 
     def end(self) -> Resumed:
@@ -52,7 +56,10 @@ class Return:
         return NOTHING if self._resumption is None else self._resumption.end()
 
     def cancel(self) -> None:
-        """It does not come back after all; harmless when repeated."""
+        """It does not come back after all, or has been here; harmless when repeated."""
+        undone, self.undone = self.undone, None
+        if undone is not None:
+            undone()
         if self._resumption is not None:
             self._resumption.cancel()
 
@@ -101,7 +108,9 @@ class Continuity(Part):
 
     async def welcome(self, number: int, own: bytes) -> Return:
         """Read what was said to an expected client alone, after this number, on its own channel."""
-        return await self._return(f"@{KINDS[OWN]}.{base_36(number)}", {KINDS[OWN]: own}, self._unasked_words)
+        returning = await self._return(f"@{KINDS[OWN]}.{base_36(number)}", {KINDS[OWN]: own}, self._unasked_words)
+        returning.undone = partial(self.departures.expect_again, own, number)
+        return returning
 
     async def resume_in_order(self, since: str, channels: Sequence[bytes]) -> Return:
         """Read what somebody has missed on these channels, who has one position on all of them. See `missed`."""

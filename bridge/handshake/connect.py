@@ -8,8 +8,9 @@ through, in order of arrival. So where thousands come back at once, each is serv
 none takes so long that it gives up waiting for Redis.
 """
 
-from asyncio import Future, Semaphore
+from asyncio import Semaphore
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
@@ -111,22 +112,25 @@ class Connector:
             return await self._connect(client, outbox, renderer, session)
 
     async def _connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
-        expected = self.continuity.departures.ask_whether_expected(client.place)
+        departures, place = self.continuity.departures, client.place
+        expected = departures.ask_whether_expected(place)
         channels = await self._take(client)
-        give_back = partial(self._subscriptions.give_back, client.owner, client.place, channels)
-        try:
-            returning = await self._return(client, tuple(channels), expected)
+        noted = answer_to(expected)  # asked before the subscription, so it is answered
+        with ExitStack() as taken:
+            taken.callback(self._subscriptions.give_back, client.owner, place, channels)
+            if (returning := await self._return(client, tuple(channels), noted)) is not None:
+                taken.callback(returning.cancel)
+            await departures.come_back(place, noted)
             connection = self._connection(client, channels, outbox, renderer, session)
-        except BaseException:
-            give_back()
-            raise
-        self.continuity.departures.come_back(client.place, answer_to(expected))
+            give_back = taken.pop_all().close
+        connection.over.add_done_callback(lambda _over: give_back())
+        if returning is not None:
+            connection.passage.first_words = partial(returning.first_words, renderer, place.group)
         connection.passage.leaving = partial(self._leave, client, tuple(channels), connection)
         if client.leaves_a_cursor:
-            connection.passage.staying = partial(self.continuity.departures.stay, client.place)
+            connection.passage.staying = partial(departures.stay, place)
             connection.passage.staying()
-        connection.over.add_done_callback(lambda _over: give_back())
-        return connection if returning is None else _returned(connection, returning, renderer)
+        return connection
 
     async def _take(self, client: ClientInfo) -> list[bytes]:
         try:
@@ -135,11 +139,11 @@ class Connector:
             self._record.not_served(client.refused(unavailable.code))
             raise
 
-    async def _return(self, client: ClientInfo, channels: Sequence[bytes], expected: "Future[object]") -> Return | None:
+    async def _return(self, client: ClientInfo, channels: Sequence[bytes], noted: object) -> Return | None:
         """What a client hears first that comes back, or is expected; `None` for any other."""
         if client.since:
             return await self.continuity.resume(client.since, channels, client.visitor.language)
-        number = number_in(answer_to(expected))  # asked before the subscription, so it is answered
+        number = number_in(noted)
         return None if number is None else await self.continuity.welcome(number, channels[OWN])
 
     def _withdraw(self, client: ClientInfo, one: Listening, is_expected: bool, then: Withdrawn) -> None:  # noqa: FBT001
@@ -179,13 +183,6 @@ class Connector:
         deafen = partial(self._connections.hub.leave, listener)
         connection.passage.withdraw = partial(self._withdraw, client, Listening(place, channels, deafen))
         return connection
-
-
-def _returned(connection: Connection, returning: Return, renderer: Renderer) -> Connection:
-    """The connection of a client that comes back: it begins with what the client missed."""
-    connection.passage.first_words = partial(returning.first_words, renderer, connection.info.place.group)
-    connection.over.add_done_callback(lambda _over: returning.cancel())
-    return connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -519,7 +519,8 @@ class TestWhereALinkBegins:
     ) -> None:
         """Or who has heard the last would miss what is said under the numbers before it, and be told that this is all.
 
-        Who had heard the last may lack what was said before that was noticed. So it is where the clock of the next server is behind that of the one before.
+        Who had heard the last may lack what was said before that was noticed. So it is where the clock of the next
+        server is behind that of the one before.
         """
         async with keeping(redis_url, prefix) as process:
             heard = now() + 2_000_000

@@ -92,7 +92,7 @@ async def test_what_a_v2_client_leaves_is_there_until_it_is_back(redis_url: str,
         assert 58 <= await redis.ttl(process.addresses.left(TENANT, "ann")) - module.SIGN_SECONDS <= 60
         await redis.set(expected(process), 5)
         assert await departures.ask_whether_expected(ANN) == b"5"
-        departures.come_back(ANN, None)
+        await departures.come_back(ANN, None)
         assert await departures.left(TENANT, "ann") is None
         assert await departures.ask_whether_expected(ANN) is None
 
@@ -103,7 +103,7 @@ async def test_of_two_connections_of_a_client_nobody_knows_which_comes_back(redi
         for cursor, left in (("@g.1", "@g.1"), ("@g.1", "@g.1"), ("@g.2", UNKNOWN), ("@g.3", UNKNOWN)):
             departures.leave(ANN, cursor)
             assert await departures.left(TENANT, "ann") == left
-        departures.come_back(ANN, None)
+        await departures.come_back(ANN, None)
         departures.leave(ANN, "@g.4")
         assert await departures.left(TENANT, "ann") == "@g.4"
 
@@ -149,7 +149,7 @@ async def test_who_was_sent_away_and_is_back_leaves_nothing_more(redis_url: str,
     async with one_process(redis_url, prefix) as process:
         departures = process.continuity.departures
         departures.send_away(ANN, "@g.1")
-        departures.come_back(ANN, None)
+        await departures.come_back(ANN, None)
         departures.has_taken_all(ANN, "@g.1")
         assert await departures.left(TENANT, "ann") is None
 
@@ -226,7 +226,7 @@ async def test_who_came_back_while_redis_was_away_is_expected_no_more_unless_tha
     async with one_process(server.url, prefix) as process:
         server.kill()
         await until(lambda: not process.bus.is_up)
-        process.continuity.departures.come_back(ANN, b"5")
+        await process.continuity.departures.come_back(ANN, b"5")
         server.start()
         server.execute("SET", expected(process), since)
         await until(lambda: process.bus.is_up)
@@ -243,7 +243,7 @@ async def test_without_histories_nothing_is_kept(redis_url: str, prefix: str, re
         assert departures.part(ANN, [], 7) is None
         departures.leave(ANN, "@g.1")
         departures.has_taken_all(ANN, "@g.1")
-        departures.come_back(ANN, None)
+        await departures.come_back(ANN, None)
         await settled(process)
         assert await departures.left(TENANT, "ann") is None
         assert not departures.ask_whether_expected(ANN).done()

@@ -152,7 +152,7 @@ class Visitor:
                 returning = await process.continuity.welcome(number, channels[OWN])
             self.told = self.events.now()
             self.told_own = self.told_own if number is not None else self.told
-        departures.come_back(self.place, noted)
+        await departures.come_back(self.place, noted)
         self.home, self.is_in, self._channels, self._hears = home, True, channels, frozenset(channels)
         self.client.begin(process, channels, returning)
         self.check(begun)
