@@ -18,6 +18,8 @@ class Arrivals:
         """How many watermarks have been asked for."""
         self._watermark = self._void_until = 0
         self._last: tuple[bytes, int] | None = None
+        self.highest = 0
+        """The highest number that has arrived, from whichever server."""
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(tuple(self._numbers))
@@ -38,6 +40,7 @@ class Arrivals:
         if number and channel in self._numbers:
             self._numbers[channel] = number
             self._last = channel, number
+            self.highest = max(self.highest, number)
 
     def lately(self, canary: bytes) -> list[tuple[bytes, int]]:
         """Channel and number of the last message that arrived, and of the last one of a channel that is never quiet."""

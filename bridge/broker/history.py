@@ -60,6 +60,19 @@ class HistoryOptions:
         return self.seconds + SPARE_SECONDS if self.seconds else 0
 
 
+class Keep(NamedTuple):
+    """How a script keeps what it says itself.
+
+    `key`: under what it keeps that; or, if there is no room for it (`messages` is 0), under what that is noted. `seen`:
+    the highest number that this process has seen. Without `seconds` there is no history.
+    """
+
+    key: bytes
+    seconds: int
+    messages: int
+    seen: int
+
+
 class _Known(NamedTuple):
     """What is known of a channel by its name: what its history is kept under, whether it is a client's, its tenant."""
 
@@ -119,6 +132,9 @@ class History:
         """What the last message is kept under that Redis has taken from this process, and its number."""
         self.heard: Callable[[], Sequence[tuple[bytes, int]]] = tuple
         """Channel and number of messages that this process has heard. They show whether another server has them."""
+        self.highest_heard: Callable[[], int] = int
+        """The highest number that this process has heard."""
+        self._highest_said = 0
         self.is_wanted: Callable[[bytes], bool] = lambda _channel: False
         """Whether this process listens on a channel: also while its link is lost, since it repairs what it misses."""
         self.begun: Final = Observers[[int]]()
@@ -167,6 +183,16 @@ class History:
         is_own = self.budget.may_note(channel, known.tenant, self._now())
         return known.key if is_own else self._addresses.kept_under(self._addresses.broadcast(known.tenant))
 
+    def keep(self, channel: bytes, lines: Sequence[bytes]) -> Keep:
+        """How a script keeps these messages of a channel, which it says itself."""
+        known, seconds = self._look_at(channel), self._options.kept_seconds
+        if self.budget.may_keep(channel, known.tenant, sum(map(len, lines)), self._now()):
+            return Keep(known.key, seconds, self._options.messages, self._seen())
+        return Keep(self._noted_under(channel, known), seconds, 0, self._seen())
+
+    def _seen(self) -> int:
+        return max(self._highest_said, self.highest_heard())
+
     def _look_at(self, channel: bytes) -> "_Known":
         known = self._known.get(channel)
         return self._learn(channel) if known is None else known
@@ -182,7 +208,7 @@ class History:
     def _say(self) -> None:
         batch, self._batch = self._batch, _Batch()
         if batch.dones:
-            call = [*self._common[0], *batch.keys], [*self._common[1], *batch.arguments]
+            call = [*self._common[0], *batch.keys], [*self._common[1], self._seen(), *batch.arguments]
             self._calls.run(*call, lambda reply: self._answered(batch, reply))
 
     def _answered(self, batch: _Batch, reply: object) -> None:
@@ -193,7 +219,8 @@ class History:
                 self._bus.answer(done, None)
             return
         *heard_by, foreign, last_number = reply
-        self._said = batch.last_kept(int(last_number)) or self._said
+        self._highest_said = int(last_number)
+        self._said = batch.last_kept(self._highest_said) or self._said
         if foreign:
             unreadable.skip("history", foreign)
         for done, heard in zip(batch.dones, heard_by, strict=True):

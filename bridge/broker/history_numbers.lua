@@ -22,14 +22,16 @@ local function number_in(key, time)
   return number and number <= time + DAY and number or nil
 end
 
--- The first of so many numbers that are taken now. A Redis that takes no writes refuses here, before anything is said.
--- A history is gone when its time is over by the clock, so over numbers that are later than that no history is whole.
-local function take_numbers(last_key, begin_key, count)
-  local time = now()
+-- The first of so many numbers that are taken now, above all that the caller has `seen` (text). A Redis that takes no
+-- writes refuses here, before anything is said. Where numbers were lost no history is whole over that. Nor over numbers
+-- that are later than the clock says, since a history is gone when its time is over by the clock.
+local function take_numbers(last_key, begin_key, count, seen)
+  local time, highest = now(), tonumber(seen)
   local last = number_in(last_key, time)
-  local first = math.max(time, (last or 0) + 1)
+  if highest > time + DAY then highest = 0 end
+  local first = math.max(time, (last or 0) + 1, highest + 1)
   redis.call('SET', last_key, as_text(first + count - 1))
-  if not last or first > time + SECOND then redis.call('SET', begin_key, as_text(first)) end
+  if not last or last < highest or first > time + SECOND then redis.call('SET', begin_key, as_text(first)) end
   return first
 end
 

@@ -3,7 +3,7 @@
 -- KEYS     1 the last number, 2 since when there is a history; then for each message: what its history is kept under,
 --          and the same for the wide channel (the first again if there is none)
 -- ARGV     1 how many seconds a history is kept, 2 how many messages, 3 whether wide channels have a history (1 or 0:
---          then none is told to be whole there);
+--          then none is told to be whole there), 4 the highest number that the caller has seen;
 --          then for each message: how it is kept, its channel, the wide channel (may be empty), the message. How:
 --          `all`, `heard` (only if somebody heard it, or who should have is expected back), `none` (no history is told
 --          to be whole over it)
@@ -14,11 +14,11 @@
 --- @include "history_numbers"
 
 local seconds, most = ARGV[1], ARGV[2]
-local number = take_numbers(KEYS[1], KEYS[2], (#ARGV - 3) / 4)
+local number = take_numbers(KEYS[1], KEYS[2], (#ARGV - 4) / 4, ARGV[4])
 local replies, foreign = {}, 0
 
-for i = 4, #ARGV, 4 do
-  local key, wide_key = KEYS[i / 2 + 1], KEYS[i / 2 + 2]
+for i = 5, #ARGV, 4 do
+  local key, wide_key = KEYS[(i + 1) / 2], KEYS[(i + 1) / 2 + 1]
   local how, channel, wide, message = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local text = as_text(number)
   local numbered = text .. '\n' .. message

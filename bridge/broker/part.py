@@ -74,7 +74,7 @@ class Broker(Part):
         self.history: Final = self._history(options.history) if options.history.seconds else None
         self.same_server: Final = SameServer(links, self.bus, self.subscriber, self.addresses.probe)
         self.events: Final = PresenceEvents(
-            self.bus, self.addresses, microseconds, options.presence_events_members, options.history
+            self.bus, self.addresses, microseconds, options.presence_events_members, self.history
         )
         self.presence: Final = Presence(
             self.bus, self.addresses, self.process, self.events, self.clock.microseconds, options.presence_seconds
@@ -94,6 +94,7 @@ class Broker(Part):
     def _history(self, options: HistoryOptions) -> History:
         history = History(self.bus, self.addresses, options)
         history.heard = lambda: self.subscriber.intake.arrivals.lately(self.addresses.path)
+        history.highest_heard = lambda: self.subscriber.intake.arrivals.highest
         history.is_wanted = self.subscriber.wants
         self.subscriber.renumbered.add(history.begin)
         return history

@@ -6,12 +6,12 @@ elsewhere. The last word on a client is true.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.history import HistoryOptions
+from bridge.broker.history import History, Keep
 from bridge.broker.scripts import Script
 from v3.messages import timestamp, write
 
@@ -36,7 +36,7 @@ class PresenceEvents:
         addresses: Addresses,
         microseconds: Callable[[], int],
         most_members: int,
-        history: HistoryOptions,
+        history: History | None,
     ) -> None:
         self._bus = bus
         self._addresses = addresses
@@ -96,15 +96,17 @@ class PresenceEvents:
         events = self._waiting.pop((tenant, group), [])
         channel = self._addresses.group(tenant, group)
         keys = [self._addresses.presence(tenant, group), self._addresses.holders(tenant, group)]
-        keys += [
-            self._addresses.last_number,
-            self._addresses.history_begin,
-            self._addresses.kept_under(channel).decode(),
-        ]
-        bounds = self._history.kept_seconds, self._history.messages
+        keys += [self._addresses.last_number, self._addresses.history_begin]
         for start in range(0, len(events), EVENTS_PER_COMMAND):
-            some = [part for event in events[start : start + EVENTS_PER_COMMAND] for part in event]
-            SAY.run(self._bus, keys, [channel, *bounds, *some], _ignore)
+            some = events[start : start + EVENTS_PER_COMMAND]
+            key, *how = self._keep(channel, [line for *_, line in some])
+            parts = (part for event in some for part in event)
+            SAY.run(self._bus, [*keys, key.decode()], [channel, *how, *parts], _ignore)
+
+    def _keep(self, channel: bytes, lines: Sequence[bytes]) -> Keep:
+        if self._history is None:
+            return Keep(self._addresses.kept_under(channel), 0, 0, 0)
+        return self._history.keep(channel, lines)
 
 
 def _ignore(unsaid: object) -> None:

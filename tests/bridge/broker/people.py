@@ -13,7 +13,6 @@ from typing import Any
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
-from bridge.broker.history import HistoryOptions
 from bridge.broker.leases import Leases
 from bridge.broker.link import pool
 from bridge.broker.presence import Place, Presence
@@ -36,7 +35,7 @@ class Process:
         self.name = name
         self.addresses = Addresses(prefix)
         self.bus = Bus(pool(url, f"test-{name}"), self.addresses.probe)
-        self.events = PresenceEvents(self.bus, self.addresses, microseconds, most_members, HistoryOptions())
+        self.events = PresenceEvents(self.bus, self.addresses, microseconds, most_members, None)
         self.presence = Presence(self.bus, self.addresses, name, self.events, microseconds, lifetime_seconds)
         self.leases = Leases(self.bus, self.addresses, name, self.presence)
 

@@ -530,6 +530,19 @@ class TestWhereALinkBegins:
             assert numbers(kept)[0] > heard
             assert not kept.is_whole_since(heard, 60)
 
+    @pytest.mark.parametrize("ahead", [HOUR, 48 * HOUR])
+    async def test_a_number_is_above_all_that_its_process_has_seen_also_where_redis_has_lost_them(
+        self, redis_url: str, prefix: str, ahead: int
+    ) -> None:
+        """Unless it was days ahead, which no server of ours can have given."""
+        async with keeping(redis_url, prefix) as process:
+            heard = now() + ahead
+            process.history.highest_heard = lambda: heard
+            await process.say("one")
+            kept = await process.read(process.group)
+            assert (numbers(kept)[0] > heard) == (ahead == HOUR)
+            assert not kept.is_whole_since(min(heard, now() - 1), 60)
+
     async def test_a_number_of_days_ahead_that_was_heard_is_not_believed(self, redis_url: str, prefix: str) -> None:
         async with keeping(redis_url, prefix) as process:
             assert int((await begin(process, "another", (process.group, now() + 48 * HOUR)))[1]) <= now()

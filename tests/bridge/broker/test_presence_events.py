@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from bridge.broker import presence_events as presence_events_module
+from bridge.broker.history import HistoryOptions
+from bridge.broker.presence_events import PresenceEvents
+from tests.bridge.broker.histories import keeping
 from tests.bridge.broker.parts import until
 from tests.bridge.broker.people import GROUP, TENANT, Process, Witness, place, running_process, witnessing
 from tests.conftest import StartRedis
@@ -33,6 +36,25 @@ async def test_events_of_one_group_are_said_together_and_soon(redis_url: str, pr
         assert [await witness.event() for _ in range(50)] == [("JOIN", f"c{number}") for number in range(50)]
         assert stopwatch.all_seconds > 0.1
         assert stopwatch.least_seconds < PROMISED_SECONDS + 0.1
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+async def test_they_are_kept_for_who_comes_back_as_long_as_there_is_room(
+    redis_url: str,
+    prefix: str,
+    has_room: bool,  # noqa: FBT001
+) -> None:
+    async with keeping(redis_url, prefix, HistoryOptions(seconds=60, most_bytes=100_000 if has_room else 1)) as process:
+        position = (await process.read(process.group)).read_at
+        events = PresenceEvents(process.bus, process.addresses, lambda: 0, 10, process.history)
+        events.say("JOIN", "acme", "team", who("ann"), 1)
+        events.say("JOIN", "acme", "team", who("ben"), 2)
+        events.flush()
+        await process.bus.wait_until_answered()
+        kept = await process.read(process.group)
+        assert [one.heard.get("cmd") for _, one in kept.messages] == ["JOIN", "JOIN"] * has_room
+        assert (process.history.budget.size_bytes > 0, process.history.budget.not_kept) == (has_room, not has_room)
+        assert kept.is_whole_since(position, 60) == has_room
 
 
 async def test_an_event_that_comes_later_is_said_later(redis_url: str, prefix: str) -> None:

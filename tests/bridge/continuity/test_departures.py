@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -232,6 +233,17 @@ async def test_who_came_back_while_redis_was_away_is_expected_no_more_unless_tha
         await until(lambda: process.bus.is_up)
         await settled(process)
         assert server.execute("GET", expected(process)) == left
+
+
+@pytest.mark.parametrize("noted", [b"5", None])
+async def test_who_was_expected_is_back_when_redis_has_forgotten_that(
+    redis_url: str, prefix: str, noted: bytes | None
+) -> None:
+    async with one_process(redis_url, prefix) as process:
+        back = asyncio.create_task(process.continuity.departures.come_back(ANN, noted))
+        await asyncio.sleep(0)
+        assert back.done() == (noted is None)
+        await back
 
 
 async def test_without_histories_nothing_is_kept(redis_url: str, prefix: str, redis: Redis) -> None:

@@ -125,6 +125,28 @@ async def test_what_no_repair_has_found_is_read_anew_for_who_comes_back_meanwhil
         assert (ann.resumed["complete"], ann.texts) == (True, ["missed"])
 
 
+@pytest.mark.parametrize("has_heard", [True, False])
+async def test_who_was_expected_and_went_before_it_heard_anything_is_expected_again(
+    redis_url: str,
+    prefix: str,
+    redis: Redis,
+    has_heard: bool,  # noqa: FBT001
+) -> None:
+    async with one_process(redis_url, prefix) as process:
+        ann = Client()
+        channels = ann.channels(process)
+        await process.subscriber.hold(channels)
+        await process.say(channels[OWN], "missed")
+        returning = await process.continuity.welcome(5, channels[OWN])
+        if has_heard:
+            ann.begin(process, channels, returning)
+        returning.cancel()
+        returning.cancel()
+        await process.settled()
+        expected = process.addresses.kept_under(channels[OWN]) + b":expected"
+        assert await redis.get(expected) == (None if has_heard else b"5")
+
+
 @pytest.mark.parametrize("why", ["slow", "foreign"])
 async def test_where_the_history_cannot_be_had_in_time_it_is_told_that_it_is_not_known(
     redis_url: str, prefix: str, redis: Redis, monkeypatch: pytest.MonkeyPatch, why: str
