@@ -155,16 +155,10 @@ class Departures:
         if not self._seconds:
             return
         left, expected = self._addresses.left(place.tenant, place.client), self._expected(place)
-        forgotten: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def answered(reply: object) -> None:
-            self._note_stale(expected, noted, reply)
-            if not forgotten.done():
-                forgotten.set_result(None)
-
-        self._bus.command(pack("DEL", expected, left), answered)
+        forgotten = self._ask("DEL", expected, left)
+        forgotten.add_done_callback(lambda done: self._note_stale(expected, noted, done.result()))
         if isinstance(noted, bytes):
-            await forgotten
+            await asyncio.shield(forgotten)
 
     def expect_again(self, own: bytes, number: int) -> None:
         """A client that came back has gone again before it heard anything on its `own` channel after `number`."""
@@ -201,9 +195,9 @@ class Departures:
             return asyncio.get_running_loop().create_future()
         return self._ask("GET", self._expected(place))
 
-    def _ask(self, command: str, key: bytes | str) -> "asyncio.Future[object]":
+    def _ask(self, command: str, *keys: bytes | str) -> "asyncio.Future[object]":
         answered: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._bus.command(pack(command, key), lambda reply: None if answered.done() else answered.set_result(reply))
+        self._bus.command(pack(command, *keys), lambda reply: None if answered.done() else answered.set_result(reply))
         return answered
 
     def _set(self, key: bytes | str, value: str | int, *how: str, then: Callable[[object], None] = _ignore) -> None:

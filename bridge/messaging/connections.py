@@ -124,7 +124,7 @@ class Connection:
         self._listener = listener
         self._home = home
         self._expiry: asyncio.TimerHandle | None = None
-        self._is_lost = self._is_dismissed = False
+        self._is_lost = False
         self.passage: Final = Passage()
         self.refused_with = ""
         """The code of its last refusal."""
@@ -161,8 +161,8 @@ class Connection:
         So whoever says something to it meanwhile knows whether it was delivered. `is_expected`: whether it comes back
         under the same name, if this code lets it come back at all. Only the first call counts.
         """
-        if not self._is_dismissed:
-            self._is_dismissed = self.outbox.is_leaving = True
+        if not self.outbox.is_leaving:
+            self.outbox.is_leaving = True
             is_expected = is_expected and code in CALLED_BACK
             self.passage.withdraw(is_expected, lambda since: self._send_away(code, since, extra))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -236,13 +237,20 @@ def test_a_reply_of_redis_is_read() -> None:
     assert [(number, one.number, one.v2_text) for number, one in found.messages] == [(7, 7, None), (9, 9, b"hi")]
 
 
+@contextmanager
+def unanswered(process: Process, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[Any], None]]]:
+    """What is asked of Redis meanwhile is not answered but by the callbacks in this list."""
+    answers: list[Callable[[Any], None]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(process.bus, "command", lambda _packed, done: answers.append(done))
+        yield answers
+
+
 async def test_few_histories_are_read_at_a_time_and_the_next_when_one_is_there(
     redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with one_process(redis_url, prefix) as process:
-        answers: list[Callable[[Any], None]] = []
-        with monkeypatch.context() as patch:
-            patch.setattr(process.bus, "command", lambda _packed, done: answers.append(done))
+        with unanswered(process, monkeypatch) as answers:
             channels = [process.addresses.group(TENANT, str(number)) for number in range(20)]
             taken = [process.continuity.tails.take(channel) for channel in channels]
             assert len(answers) == module.MOST_READ_TOGETHER
@@ -259,9 +267,7 @@ async def test_a_history_that_nobody_waits_for_any_more_is_not_read(
     redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with one_process(redis_url, prefix) as process:
-        answers: list[Callable[[Any], None]] = []
-        with monkeypatch.context() as patch:
-            patch.setattr(process.bus, "command", lambda _packed, done: answers.append(done))
+        with unanswered(process, monkeypatch) as answers:
             for number in range(module.MOST_READ_TOGETHER + 3):
                 process.continuity.tails.take(process.addresses.group(TENANT, str(number)))
             process.continuity.tails.lose()
