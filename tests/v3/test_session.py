@@ -233,6 +233,16 @@ def test_an_echo_comes_back_behind_what_became_of_all_that_was_said_before() -> 
     assert [message.msg_type for message in world.heard()] == ["cmd"]
 
 
+def test_an_echo_comes_back_also_behind_what_nobody_has_a_receipt_for() -> None:
+    world = World()
+    session = world.session()
+    session.receive(text())
+    session.receive(text("echo", "cmd"))
+    assert world.sent == []
+    world.said[0].heard()
+    assert [message.msg_type for message in world.heard()] == ["cmd"]
+
+
 @pytest.mark.parametrize("msg_type", ["heartbeat", "msg"])
 def test_who_asks_for_its_cursor_with_a_heartbeat_gets_it(msg_type: str) -> None:
     world = World()
