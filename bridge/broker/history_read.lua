@@ -35,20 +35,23 @@ if redis.call('EXISTS', history) == 1 then
   local about, fields = redis.call('XINFO', 'STREAM', history), {}
   for i = 1, #about, 2 do fields[about[i]] = about[i + 1] end
   local newest = number_of(fields['last-generated-id'])
-  -- Before Redis 7 it is not known whether anything was removed.
   if newest > time + DAY then
-    whole_since = newest -- of before the clock was set back by days: what was said since could not be kept here
-  elseif fields['entries-added'] ~= fields['length'] then
-    local oldest = fields['first-entry'] and fields['first-entry'][1] or fields['last-generated-id']
-    whole_since = math.max(number_of(oldest), number_of(fields['max-deleted-entry-id'] or '0'))
-  end
-  if newest <= time + DAY then last = math.max(last, newest) end
-  if ARGV[2] == '0' then
-    entries = redis.call('XRANGE', history, ARGV[1] == '0' and '-' or '(' .. ARGV[1] .. '-0', '+')
+    -- Of before the clock was set back by days: what was said since could not be kept here, and nothing here is of use.
+    whole_since = newest
   else
-    local left_out
-    entries, left_out = latest_entries(tonumber(ARGV[2]))
-    whole_since = math.max(whole_since, left_out)
+    last = math.max(last, newest)
+    -- Before Redis 7 it is not known whether anything was removed.
+    if fields['entries-added'] ~= fields['length'] then
+      local oldest = fields['first-entry'] and fields['first-entry'][1] or fields['last-generated-id']
+      whole_since = math.max(number_of(oldest), number_of(fields['max-deleted-entry-id'] or '0'))
+    end
+    if ARGV[2] == '0' then
+      entries = redis.call('XRANGE', history, ARGV[1] == '0' and '-' or '(' .. ARGV[1] .. '-0', '+')
+    else
+      local left_out
+      entries, left_out = latest_entries(tonumber(ARGV[2]))
+      whole_since = math.max(whole_since, left_out)
+    end
   end
 end
 if has_thrown_out_since(redis.pcall('GET', KEYS[4])) then

@@ -94,11 +94,19 @@ class Ear:
 
     async def texts(self, number: int) -> list[tuple[bytes, str]]:
         """So many messages, as channel and `msg`."""
-        heard: list[tuple[bytes, str]] = []
+        return [(channel, message.heard.get("msg") or "") for channel, message in await self.messages(number)]
+
+    async def numbers(self, number: int) -> list[int]:
+        """So many messages, as their numbers."""
+        return [message.number for _, message in await self.messages(number)]
+
+    async def messages(self, number: int) -> list[tuple[bytes, BusMessage]]:
+        """So many messages, however many arrive together."""
+        heard: list[tuple[bytes, BusMessage]] = []
         async with asyncio.timeout(ANSWER_SECONDS):
             while len(heard) < number:
                 channel, batch = await self.batches.get()
-                heard += [(channel, message.heard.get("msg") or "") for message in batch]
+                heard += [(channel, message) for message in batch]
         return heard
 
 

@@ -44,9 +44,9 @@ async def test_what_is_said_is_heard_and_kept_under_one_number(redis_url: str, p
         before = now()
         assert await process.say("one") == 1
         assert await process.say("two") == 1
-        heard = [await ear.batches.get(), await ear.batches.get()]
+        heard = await ear.numbers(2)
         kept = await process.read(process.group)
-        assert [one.number for _, batch in heard for one in batch] == numbers(kept)
+        assert heard == numbers(kept)
         assert before <= numbers(kept)[0] < numbers(kept)[1] <= kept.read_at <= now()
         assert await process.texts(process.group) == ["one", "two"]
 
@@ -219,7 +219,7 @@ class TestWithoutRoom:
         ):
             await subscriber.hold([process.group])
             assert await process.say("one") == 1
-            _, (heard,) = await ear.batches.get()
+            ((_, heard),) = await ear.messages(1)
             kept = await process.read(process.group)
             assert (kept.messages, kept.unkept) == ([], heard.number)
             assert process.history.budget.not_kept == 1
@@ -415,6 +415,7 @@ class TestReading:
             await redis.xadd(key, {"m": message("before")}, id=f"{before}-0")
             await process.say("one")
             kept = await process.read(process.group)
+            assert kept.messages == []
             assert kept.read_at <= now()
             assert not kept.is_whole_since(before, 60)
             assert not kept.is_whole_since(kept.read_at, 60)
@@ -537,7 +538,7 @@ class TestWhereALinkBegins:
         """Unless it was days ahead, which no server of ours can have given."""
         async with keeping(redis_url, prefix) as process:
             heard = now() + ahead
-            process.history.highest_heard = lambda: heard
+            process.history.evidence.highest_heard = lambda: heard
             await process.say("one")
             kept = await process.read(process.group)
             assert (numbers(kept)[0] > heard) == (ahead == HOUR)
