@@ -109,6 +109,34 @@ class _Batch:
         return len(self.dones) >= MOST_TOGETHER or self.size_bytes >= MOST_BYTES_TOGETHER
 
 
+class Evidence:
+    """What one process has said and heard lately. It shows whether a server has everything, and what was the last."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._kept_under: Final = addresses.kept_under
+        self.server = ""
+        """Which server has said so; empty before any has."""
+        self._said: list[tuple[bytes, int]] = []
+        self._highest_said = 0
+        self.heard: Callable[[], Sequence[tuple[bytes, int]]] = tuple
+        """Channel and number of messages that this process has heard."""
+        self.highest_heard: Callable[[], int] = int
+        """The highest number that this process has heard."""
+
+    def note(self, kept: list[tuple[bytes, int]], last_number: int) -> None:
+        """A server has taken messages up to this number. `kept`: what one is kept under, and its number; or none."""
+        self._said, self._highest_said = kept or self._said, last_number
+
+    def certain(self) -> list[tuple[bytes, int]]:
+        """What messages are kept under that a server must have, and their numbers."""
+        return self._said + [(self._kept_under(channel), number) for channel, number in self.heard()]
+
+    @property
+    def highest(self) -> int:
+        """The highest number that this process has seen."""
+        return max(self._highest_said, self.highest_heard())
+
+
 class History:
     """Says messages for one process. `publish` takes the place of `Bus.publish` where a history is kept."""
 
@@ -127,14 +155,7 @@ class History:
         self._batch = _Batch()
         self._known: dict[bytes, _Known] = {}
         self._calls, self._beginnings = OrderedCalls(bus, SAY), OrderedCalls(bus, BEGIN)
-        self._server = ""
-        self._said: list[tuple[bytes, int]] = []
-        """What the last message is kept under that Redis has taken from this process, and its number."""
-        self.heard: Callable[[], Sequence[tuple[bytes, int]]] = tuple
-        """Channel and number of messages that this process has heard. They show whether another server has them."""
-        self.highest_heard: Callable[[], int] = int
-        """The highest number that this process has heard."""
-        self._highest_said = 0
+        self.evidence: Final = Evidence(addresses)
         self.is_wanted: Callable[[bytes], bool] = lambda _channel: False
         """Whether this process listens on a channel: also while its link is lost, since it repairs what it misses."""
         self.begun: Final = Observers[[int]]()
@@ -146,13 +167,13 @@ class History:
 
         It comes before anything that is said now.
         """
-        certain = self._said + [(self._addresses.kept_under(channel), number) for channel, number in self.heard()]
+        evidence, certain = self.evidence, self.evidence.certain()
         keys = [*self._common[0], self._addresses.history_server.encode(), *(key for key, _ in certain)]
-        self._beginnings.run(keys, [self._server, *(number for _, number in certain)], self._begun)
+        self._beginnings.run(keys, [evidence.server, *(number for _, number in certain)], self._begun)
 
     def _begun(self, reply: object) -> None:
         if isinstance(reply, list):
-            self._server = reply[0].decode()
+            self.evidence.server = reply[0].decode()
             self.begun(int(reply[1]))
 
     def publish(self, channels: Sequence[bytes], data: bytes, done: Done) -> None:
@@ -187,11 +208,8 @@ class History:
         """How a script keeps these messages of a channel, which it says itself."""
         known, seconds = self._look_at(channel), self._options.kept_seconds
         if self.budget.may_keep(channel, known.tenant, sum(map(len, lines)), self._now()):
-            return Keep(known.key, seconds, self._options.messages, self._seen())
-        return Keep(self._noted_under(channel, known), seconds, 0, self._seen())
-
-    def _seen(self) -> int:
-        return max(self._highest_said, self.highest_heard())
+            return Keep(known.key, seconds, self._options.messages, self.evidence.highest)
+        return Keep(self._noted_under(channel, known), seconds, 0, self.evidence.highest)
 
     def _look_at(self, channel: bytes) -> "_Known":
         known = self._known.get(channel)
@@ -208,7 +226,7 @@ class History:
     def _say(self) -> None:
         batch, self._batch = self._batch, _Batch()
         if batch.dones:
-            call = [*self._common[0], *batch.keys], [*self._common[1], self._seen(), *batch.arguments]
+            call = [*self._common[0], *batch.keys], [*self._common[1], self.evidence.highest, *batch.arguments]
             self._calls.run(*call, lambda reply: self._answered(batch, reply))
 
     def _answered(self, batch: _Batch, reply: object) -> None:
@@ -219,8 +237,7 @@ class History:
                 self._bus.answer(done, None)
             return
         *heard_by, foreign, last_number = reply
-        self._highest_said = int(last_number)
-        self._said = batch.last_kept(self._highest_said) or self._said
+        self.evidence.note(batch.last_kept(int(last_number)), int(last_number))
         if foreign:
             unreadable.skip("history", foreign)
         for done, heard in zip(batch.dones, heard_by, strict=True):

@@ -93,8 +93,8 @@ class Broker(Part):
 
     def _history(self, options: HistoryOptions) -> History:
         history = History(self.bus, self.addresses, options)
-        history.heard = lambda: self.subscriber.intake.arrivals.lately(self.addresses.path)
-        history.highest_heard = lambda: self.subscriber.intake.arrivals.highest
+        history.evidence.heard = lambda: self.subscriber.intake.arrivals.lately(self.addresses.path)
+        history.evidence.highest_heard = lambda: self.subscriber.intake.arrivals.highest
         history.is_wanted = self.subscriber.wants
         self.subscriber.renumbered.add(history.begin)
         return history
