@@ -1,11 +1,12 @@
 """The two laws of the translator, each example with and without a dialect, with and without an id map."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from compat.downgrade import downgrade, is_spoken
@@ -25,11 +26,28 @@ pytestmark = [
 ]
 canonical = json.JSONEncoder(sort_keys=True)
 Worlds = Sequence[World]
-law = settings.get_profile("laws")
+LAWS: Final = settings.get_profile("laws")
+TOGETHER: Final = 10
+"""So many are drawn at once: for Hypothesis it costs more to begin than to draw one more."""
 
 
-@law
-@given(frames, some_worlds)
+def law(drawn: st.SearchStrategy[Any]) -> Callable[[Callable[[Any, Worlds], None]], Callable[[], None]]:
+    """What holds for all that may be drawn, in some worlds."""
+
+    def of_many(holds: Callable[[Any, Worlds], None]) -> Callable[[], None]:
+        @settings(LAWS, max_examples=LAWS.max_examples // TOGETHER)
+        @given(st.lists(st.tuples(drawn, some_worlds), min_size=TOGETHER, max_size=TOGETHER))
+        def all_hold(many: Sequence[tuple[Any, Worlds]]) -> None:
+            for one, worlds in many:
+                holds(one, worlds)
+
+        all_hold.__name__, all_hold.__doc__ = holds.__name__, holds.__doc__
+        return all_hold
+
+    return of_many
+
+
+@law(frames)
 def test_every_member_of_a_v2_frame_is_in_its_upgrade(frame: dict[str, Any], worlds: Worlds) -> None:
     text = write_v2(frame)
     for world in worlds:
@@ -39,8 +57,7 @@ def test_every_member_of_a_v2_frame_is_in_its_upgrade(frame: dict[str, Any], wor
         assert exactly(upgrade_text(text, world.names, world.dialect).content) == exactly(upgraded.content)
 
 
-@law
-@given(frames, some_worlds)
+@law(frames)
 def test_an_upgraded_frame_goes_to_v2_and_comes_back(frame: dict[str, Any], worlds: Worlds) -> None:
     for world in worlds:
         content = upgrade(frame, world.names, world.dialect).content
@@ -49,8 +66,7 @@ def test_an_upgraded_frame_goes_to_v2_and_comes_back(frame: dict[str, Any], worl
             assert_comes_back(content, world)
 
 
-@law
-@given(contents, some_worlds)
+@law(contents)
 def test_what_v3_says_goes_to_v2_and_comes_back(said: dict[str, Any], worlds: Worlds) -> None:
     content = content_of(read_said(to_json(said).decode()))
     assert exactly(content) == exactly(said)
