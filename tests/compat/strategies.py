@@ -5,7 +5,7 @@ Made of small draws, since the laws want ten thousand of them: mostly picks from
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from hypothesis import strategies as st
 
@@ -13,6 +13,8 @@ from compat.dialect import Dialect, Rule
 from compat.identity import Names
 
 MAX_DEPTH: Final = 32
+TOGETHER: Final = 10
+"""So many examples are drawn at once: for Hypothesis it costs more to begin than to draw one more."""
 
 PLAIN: Final[Mapping[str, Rule]] = {}
 RICH: Final = {
@@ -92,6 +94,12 @@ CONTAINERS: Final = (
 )
 
 Frames = st.SearchStrategy[dict[str, Any]]
+Drawn = TypeVar("Drawn")
+
+
+def together(one: st.SearchStrategy[Drawn]) -> st.SearchStrategy[list[Drawn]]:
+    """`TOGETHER` examples."""
+    return st.lists(one, min_size=TOGETHER, max_size=TOGETHER)
 
 
 def _frames(keys: st.SearchStrategy[str], values: st.SearchStrategy[Any], most: int) -> Frames:

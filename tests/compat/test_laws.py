@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from compat.downgrade import downgrade, is_spoken
 from compat.upgrade import Upgraded, upgrade, upgrade_text
 from legacy_v2.frames import write as write_v2
-from tests.compat.strategies import World, contents, frames, some_worlds
+from tests.compat.strategies import TOGETHER, World, contents, frames, some_worlds, together
 from tests.compat.table import COMMAND_WORD, TYPE_WORDS, meanings
 from v3.heard import content_in, read_heard
 from v3.messages import Content, content_of
@@ -27,8 +27,6 @@ pytestmark = [
 canonical = json.JSONEncoder(sort_keys=True)
 Worlds = Sequence[World]
 LAWS: Final = settings.get_profile("laws")
-TOGETHER: Final = 10
-"""So many are drawn at once: for Hypothesis it costs more to begin than to draw one more."""
 
 
 def law(drawn: st.SearchStrategy[Any]) -> Callable[[Callable[[Any, Worlds], None]], Callable[[], None]]:
@@ -36,7 +34,7 @@ def law(drawn: st.SearchStrategy[Any]) -> Callable[[Callable[[Any, Worlds], None
 
     def of_many(holds: Callable[[Any, Worlds], None]) -> Callable[[], None]:
         @settings(LAWS, max_examples=LAWS.max_examples // TOGETHER)
-        @given(st.lists(st.tuples(drawn, some_worlds), min_size=TOGETHER, max_size=TOGETHER))
+        @given(together(st.tuples(drawn, some_worlds)))
         def all_hold(many: Sequence[tuple[Any, Worlds]]) -> None:
             for one, worlds in many:
                 holds(one, worlds)

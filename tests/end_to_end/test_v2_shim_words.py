@@ -23,7 +23,7 @@ from compat.upgrade import upgrade_text
 from legacy_v2.frames import write as write_v2
 from legacy_v2.websocket_door import ids_in
 from tests.compat.addressed import TO_ALICE, UNREADABLE
-from tests.compat.strategies import WORLDS, World, contents, frames, nested
+from tests.compat.strategies import TOGETHER, WORLDS, World, contents, frames, nested, together
 from tests.compat.vectors import vectors
 from v3.form import depth
 from v3.messages import Content, content_of
@@ -32,7 +32,7 @@ from v3.said import read_said
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(1200)]  # a thousand examples each, where CI is set
 LAWS: Final = settings.get_profile("laws")
-law = settings(LAWS, max_examples=LAWS.max_examples // 10, suppress_health_check=list(HealthCheck))
+law = settings(LAWS, max_examples=LAWS.max_examples // 10 // TOGETHER, suppress_health_check=list(HealthCheck))
 
 FACTS: Final = ("v2-42", "v2-a_20b", "2026-01-02T03:04:05.000006Z")
 SHAPE: Final = "_v2_shape"
@@ -160,15 +160,17 @@ def assert_upgraded_alike(page: Page, text: str) -> None:
 
 
 @law
-@given(frame=frames)
-def test_a_frame_is_upgraded_as_the_bridge_does_it(page: Page, frame: dict[str, Any]) -> None:
-    assert_upgraded_alike(page, write_v2(frame))
+@given(many=together(frames))
+def test_frames_are_upgraded_as_the_bridge_does_it(page: Page, many: list[dict[str, Any]]) -> None:
+    for frame in many:
+        assert_upgraded_alike(page, write_v2(frame))
 
 
 @law
-@given(text=st.one_of(st.text(max_size=12), st.text('{}[]":,0123456789eE+-.\\u tfn', max_size=20)))
-def test_a_text_is_json_where_it_is_to_the_bridge(page: Page, text: str) -> None:
-    assert_upgraded_alike(page, text)
+@given(many=together(st.one_of(st.text(max_size=12), st.text('{}[]":,0123456789eE+-.\\u tfn', max_size=20))))
+def test_texts_are_json_where_they_are_to_the_bridge(page: Page, many: list[str]) -> None:
+    for text in many:
+        assert_upgraded_alike(page, text)
 
 
 def test_an_odd_text_is_what_it_is_to_the_bridge(page: Page) -> None:
@@ -194,20 +196,24 @@ def test_a_worked_vector_is_upgraded_as_written(page: Page, v2: Any, v3: Any) ->
 
 
 @law
-@given(said=contents)
-def test_what_v3_says_is_heard_as_the_bridge_says_it_to_v2(page: Page, said: dict[str, Any]) -> None:
-    content = cast(Content, said)
-    line = write_v3(content, *FACTS).decode()
-    for world, heard in zip(WORLDS, page.evaluate("(lines) => heard(lines)", [line] * len(WORLDS)), strict=True):
-        assert heard == write_v2(hear(content, *FACTS, world.names, world.dialect))
+@given(many=together(contents))
+def test_what_v3_says_is_heard_as_the_bridge_says_it_to_v2(page: Page, many: list[dict[str, Any]]) -> None:
+    for said in many:
+        content = cast(Content, said)
+        line = write_v3(content, *FACTS).decode()
+        for world, heard in zip(WORLDS, page.evaluate("(lines) => heard(lines)", [line] * len(WORLDS)), strict=True):
+            assert heard == write_v2(hear(content, *FACTS, world.names, world.dialect))
 
 
 @law
-@given(frame=frames)
-@example(frame={})
-@example(frame={"type": "typing", "user": "bob"})
-@example(frame={"to": "42", "data": {"a": 1, "b": 2}, "a": 3, "client_id": 7})
-def test_between_two_shims_a_frame_comes_back_with_its_own_words(page: Page, frame: dict[str, Any]) -> None:
+@given(many=together(frames))
+@example(many=[{}, {"type": "typing", "user": "bob"}, {"to": "42", "data": {"a": 1, "b": 2}, "a": 3, "client_id": 7}])
+def test_between_two_shims_frames_come_back_with_their_own_words(page: Page, many: list[dict[str, Any]]) -> None:
+    for frame in many:
+        assert_comes_back_with_its_own_words(page, frame)
+
+
+def assert_comes_back_with_its_own_words(page: Page, frame: dict[str, Any]) -> None:
     text = write_v2(frame)
     spoken = page.evaluate("(text) => said(text)", text)
     carried = [[over_the_wire(line) for line in lines] for lines in spoken]
@@ -252,12 +258,13 @@ def is_no_object(text: str) -> bool:
 
 
 @law
-@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(is_no_object))
-@example(text="[]")
-def test_between_two_shims_a_text_comes_back_as_it_was(page: Page, text: str) -> None:
-    lines = [over_the_wire(lines[0]) for lines in page.evaluate("(text) => said(text)", text)]
-    for [shown] in page.evaluate("(lines) => shown(lines)", lines):
-        assert shown == text or json.loads(shown) == json.loads(text)
+@given(many=together(st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(is_no_object)))
+@example(many=["[]"])
+def test_between_two_shims_texts_come_back_as_they_were(page: Page, many: list[str]) -> None:
+    for text in many:
+        lines = [over_the_wire(lines[0]) for lines in page.evaluate("(text) => said(text)", text)]
+        for [shown] in page.evaluate("(lines) => shown(lines)", lines):
+            assert shown == text or json.loads(shown) == json.loads(text)
 
 
 def test_what_v2_has_no_word_for_is_not_shown(page: Page) -> None:
