@@ -11,12 +11,14 @@ import atexit
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import struct
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -148,10 +150,14 @@ def become_bridge(asking: socket.socket, log: int) -> None:
 
 
 def monitor(asking: socket.socket, pid: int) -> None:
-    """Say which process it is, and how it ended."""
+    """Say which process it is, and how it ended. It does not outlive whoever asked for it."""
     asking.sendall(NUMBER.pack(pid))
+    ended = os.pidfd_open(pid)
+    if ended not in select.select([ended, asking.fileno()], [], [])[0]:
+        os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    asking.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
+    with suppress(OSError):
+        asking.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
     os._exit(0)
 
 

@@ -1,15 +1,17 @@
 """A forked bridge is a process like any that a command line starts."""
 
 import os
+import select
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import StartBridge
-from tests.forking import Forked
+from tests.forking import PROJECT, Forked
 from tests.servers import BridgeProcess
 
 
@@ -48,3 +50,24 @@ def test_what_it_is_told_is_its_command_line(tmp_path: Path) -> None:
         told = Forked(["convert", "--nonsense"], tmp_path, os.environ, file)
     assert told.wait(10) == 2
     assert "--nonsense" in log.read_text()
+
+
+ASKING = """
+import os, pathlib, sys, time
+from tests.forking import Forked
+with open(os.devnull, "wb") as log:
+    asked = Forked(["serve", "--port=0"], pathlib.Path.cwd(), os.environ, log)
+print(asked.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_it_ends_when_whoever_asked_for_it_is_killed() -> None:
+    asking = subprocess.Popen([sys.executable, "-c", ASKING], cwd=PROJECT, stdout=subprocess.PIPE)
+    assert asking.stdout is not None
+    ended = os.pidfd_open(int(asking.stdout.readline()))
+    asking.kill()
+    asking.wait()
+    asking.stdout.close()
+    assert select.select([ended], [], [], 30)[0] == [ended]
+    os.close(ended)

@@ -192,7 +192,7 @@ async def test_refusals_that_come_and_go_are_one_gap_when_they_are_over(
     servers: list[RedisServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As near the limit of the server's memory. The first is announced, since nobody knows what follows."""
-    monkeypatch.setattr(module, "STEADY_SECONDS", 1.0)
+    monkeypatch.setattr(module, "STEADY_SECONDS", 5.0)
     server = servers[0]
     async with side(server.url) as one:
         for _ in range(4):

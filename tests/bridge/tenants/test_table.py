@@ -30,6 +30,12 @@ def here() -> set[str]:
     return set()
 
 
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, a look does all that it may."""
+    monkeypatch.setattr(tenant_table_module, "OTHERS_SECONDS", 60.0)
+
+
 @pytest.fixture
 def table(redis: Redis, addresses: Addresses, here: set[str]) -> TenantTable:
     return TenantTable(redis, addresses, {"acme": ACME, "beta": Tenant("beta")}, lambda: here)
@@ -173,7 +179,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is bounded by thousands, by a few; and a look is for them alone as long as it takes."""
     monkeypatch.setattr(tenant_table_module, "MOST_OTHERS", 20)
     monkeypatch.setattr(tenant_table_module, "OTHERS_PER_LOOK", 7)
-    monkeypatch.setattr(tenant_table_module, "OTHERS_SECONDS", 60.0)
 
 
 @pytest.mark.usefixtures("small")
