@@ -8,10 +8,11 @@ import gc
 import inspect
 import os
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import count, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, cast
 
 import httpx
@@ -20,12 +21,15 @@ import redis
 from hypothesis import HealthCheck, settings
 from xdist.workermanage import WorkerController
 
+from tests.alone import Room, is_alone, last
 from tests.machine import chromium_program
 from tests.redis_source import RedisSource, RedisUnavailable, choose_redis
 from tests.seclusion import secluded
 from tests.servers import BridgeProcess, RedisServer
 
 REDIS_SOURCE = pytest.StashKey[RedisSource]()
+ROOM = pytest.StashKey[Room]()
+ROOM_FOLDER = pytest.StashKey[TemporaryDirectory[str]]()
 SESSION_PREFIX = f"test-{secrets.token_hex(6)}"
 TESTS = Path(__file__).parent
 OF_PROCESSES = {"deploy", "end_to_end", "faults", "hostile"}
@@ -60,11 +64,19 @@ def pytest_configure(config: pytest.Config) -> None:
     except RedisUnavailable as error:
         raise pytest.UsageError(f"No Redis for the tests: {error}") from error
 
+    if (folder := getattr(config, "workerinput", {}).get("room")) is not None:
+        room = config.stash[ROOM] = Room(Path(folder))
+        config.add_cleanup(room.close)
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: WorkerController) -> None:
-    """Workers start a Redis each, from where the session's header says."""
+    """Workers start a Redis each, from where the session's header says, and share a room."""
     node.workerinput["chosen"] = {"BRIDGE_TEST_REDIS": node.config.stash[REDIS_SOURCE].name}
+    if ROOM_FOLDER not in node.config.stash:
+        folder = node.config.stash[ROOM_FOLDER] = TemporaryDirectory(prefix="aether-bridge-tests-")
+        node.config.add_cleanup(folder.cleanup)
+    node.workerinput["room"] = node.config.stash[ROOM_FOLDER].name
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -100,6 +112,19 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """What is tried on bridges that are processes of their own is not covered: measuring would only take time."""
     if item.path.relative_to(TESTS).parts[0] in OF_PROCESSES:
         item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = last(items)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Before its time begins: no test is late for having waited."""
+    room = item.config.stash.get(ROOM, None)
+    with nullcontext() if room is None else room.entered(alone=is_alone(item)):
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)

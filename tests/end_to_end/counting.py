@@ -28,6 +28,8 @@ class Counting:
         self.numbers: Final = list(range(count))
         self.texts: Final[list[str]] = []
         """What others have said."""
+        self.may_end: Final = threading.Event()
+        """The last number is not said before this is set."""
         self._is_over = threading.Event()
         self._threads = [threading.Thread(target=self._count), threading.Thread(target=self._listen)]
 
@@ -37,6 +39,7 @@ class Counting:
 
     def end(self) -> None:
         self._is_over.set()
+        self.may_end.set()
         self._threads[0].join()
         self._socket.close()
         self._threads[1].join()
@@ -44,6 +47,8 @@ class Counting:
     def _count(self) -> None:
         due_at = time.monotonic()
         for number in self.numbers:
+            if number == self.numbers[-1]:
+                self.may_end.wait()
             self._socket.send(json.dumps(self._said(number)))
             due_at += 1 / PER_SECOND
             if self._is_over.wait(max(0.0, due_at - time.monotonic())):
@@ -62,10 +67,14 @@ class Counting:
 
 
 @contextmanager
-def counting(served: BridgeProcess, count: int, path: str = v3_path("team", "counter")) -> Iterator[Counting]:
+def counting(
+    served: BridgeProcess, count: int, path: str = v3_path("team", "counter"), *, may_end: bool = True
+) -> Iterator[Counting]:
     """While this lasts, a client of this bridge counts from 0: so many numbers, and no more."""
     with connect(served.websocket_url + path, max_queue=None) as socket:
         one = Counting(socket, count, is_v3=path.startswith("/v3/"))
+        if may_end:
+            one.may_end.set()
         one.begin()
         try:
             yield one

@@ -108,13 +108,14 @@ def test_whenever_it_is_cut_off_it_hears_each_number_once_and_in_order(
         with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as client:
             assert client.stdout is not None
             wait_for(client.stdout, "open")
-            with counting(served, 1_000) as counter:
+            with counting(served, 1_000, may_end=False) as counter:
                 for _ in range(2):
                     wait_for(client.stdout, "hearing")
                     proxy.lead_to(free_port())
                     proxy.cut()
                     wait_for(client.stdout, "waiting")
                     proxy.lead_to(served.port)
+                counter.may_end.set()
                 wait_for(client.stdout, "closed")
             told = json.loads(client.stdout.readline())
             assert client.wait(SECONDS) == 0

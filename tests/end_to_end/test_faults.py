@@ -212,6 +212,7 @@ async def test_connections_that_redis_kills_under_load_come_back(
         await presence_is_whole(conversation, *bridges)
 
 
+@pytest.mark.alone
 async def test_a_black_hole_before_one_process_is_noticed_by_it_alone(bridge: StartBridge, server: RedisServer) -> None:
     """Its own clients hear nothing for a while, and learn from when to when; the others go on."""
     async with behind_proxies(server) as proxies:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
+import pytest
+
 from tests.end_to_end.clients import v3_path
 from tests.end_to_end.raw import raw_websocket
 from tests.faults.doors import Door
@@ -68,6 +70,7 @@ async def test_a_client_is_dead(scene: Scene) -> None:
             await witness.until(lambda one: ("LEAVE", "dead") in one.presence)
 
 
+@pytest.mark.alone
 @row(without="room", breaks="all are in", settings="max_connections = 100\n", staged=Staged(members=FEW))
 async def test_two_thousand_come_back_at_once(scene: Scene) -> None:
     """Each with a cursor, and each hears what it missed."""

@@ -37,6 +37,7 @@ async def nobody_was_closed(scene: Scene) -> None:
         assert [member.book.name for member in stayed if member.book.codes] == []
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("seconds", [1, 8])
 @row(without="proof", breaks="promised", staged=Staged(haste="short leases"))
 async def test_redis_crashes_and_comes_back_empty(scene: Scene, seconds: float) -> None:

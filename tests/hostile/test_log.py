@@ -69,6 +69,7 @@ async def what_is_logged_keeps_nobody_waiting(bridge: Unread, redis: RedisServer
             raise
 
 
+@pytest.mark.alone
 async def test_a_log_that_nobody_reads_keeps_nobody_waiting(redis_server: StartRedis, tmp_path: Path) -> None:
     redis = redis_server()
     with unread(redis, tmp_path / "bridge") as bridge:

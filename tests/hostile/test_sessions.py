@@ -38,6 +38,7 @@ async def a_crowd_displaces_itself(bridge: Attacked) -> None:
         assert (await neighbour.answer()).status == 200
 
 
+@pytest.mark.alone
 async def test_whoever_begins_thousands_of_sessions_displaces_its_own(attacked: StartAttacked) -> None:
     await a_crowd_displaces_itself(attacked("--socketio", config=CONFIG))
 
