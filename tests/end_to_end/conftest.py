@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.end_to_end.browsing import Site, Visitor, serving
 
-expect.set_options(timeout=15_000)  # milliseconds: patience and no promise
+expect.set_options(timeout=40_000)  # milliseconds: patience and no promise
 
 
 @pytest.fixture(scope="module")
