@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import pytest
 
@@ -40,18 +40,17 @@ class Room:
     @contextmanager
     def entered(self, *, alone: bool) -> Iterator[None]:
         """Wait until it may run. Nobody overtakes who waits at the door, so that all get their turn."""
-        with held(self._door.fileno(), fcntl.LOCK_EX):
-            fcntl.flock(self._room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        try:
+        with ExitStack() as stay:
+            with held(self._door, fcntl.LOCK_EX):
+                stay.enter_context(held(self._room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
             yield
-        finally:
-            fcntl.flock(self._room, fcntl.LOCK_UN)
 
 
 @contextmanager
-def held(descriptor: int, how: int) -> Iterator[None]:
-    fcntl.flock(descriptor, how)
+def held(file: IO[str], how: int) -> Iterator[None]:
+    """While this lasts the file is locked."""
+    fcntl.flock(file, how)
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        fcntl.flock(file, fcntl.LOCK_UN)

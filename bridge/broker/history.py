@@ -236,8 +236,9 @@ class History:
             for done in batch.dones:
                 self._bus.answer(done, None)
             return
-        *heard_by, foreign, last_number = reply
-        self.evidence.note(batch.last_kept(int(last_number)), int(last_number))
+        *heard_by, foreign, last = reply
+        last_number = int(last)
+        self.evidence.note(batch.last_kept(last_number), last_number)
         if foreign:
             unreadable.skip("history", foreign)
         for done, heard in zip(batch.dones, heard_by, strict=True):
