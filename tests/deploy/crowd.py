@@ -46,6 +46,7 @@ class Person:
         self.query = dict(credentials)
         self.heard: set[str] = set()
         self.is_open = False
+        self._away_since = time.monotonic()
         self._pauses = 0
         self._asked_pause_seconds: float | None = None
 
@@ -70,7 +71,12 @@ class Person:
         try:
             yield
         finally:
-            self.is_open = False
+            self.is_open, self._away_since = False, time.monotonic()
+
+    @property
+    def absence_seconds(self) -> float:
+        """For how long it has been away. Its next pause is at most twice as long, and half a second."""
+        return 0.0 if self.is_open else time.monotonic() - self._away_since
 
     def hear(self, said: Mapping[str, Any]) -> None:
         """Remember its text, and how long it asks to wait."""
