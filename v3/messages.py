@@ -7,6 +7,7 @@ Pure: it never routes, never reads the clock, never decides who may send what. S
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Literal, Required
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -87,9 +88,14 @@ def is_vision_id(value: str) -> bool:
 
 def timestamp(microseconds: int) -> str:
     """Microseconds since the epoch as ISO 8601 in UTC, with six decimals and `Z`."""
-    seconds, fraction = divmod(microseconds, 1_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)  # naive, so `isoformat` asks for no offset
-    return f"{moment.isoformat()}.{fraction:06d}Z"
+    second, fraction = divmod(microseconds, 1_000_000)
+    return f"{_date_and_time(second)}.{fraction:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _date_and_time(second: int) -> str:
+    """A second since the epoch as ISO 8601. Messages of one second ask for the same again and again."""
+    return datetime.fromtimestamp(second, UTC).replace(tzinfo=None).isoformat()  # naive: no offset is written
 
 
 def content_of(said: Mapping[str, Any]) -> Content:

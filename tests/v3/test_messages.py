@@ -1,10 +1,12 @@
 """The fields of a V3 message, and how it is written."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from tests.compat.strategies import contents
@@ -96,3 +98,15 @@ def test_members_are_written_as_they_are_given() -> None:
 )
 def test_a_timestamp_is_iso_8601_in_utc_with_microseconds(microseconds: int, expected: str) -> None:
     assert timestamp(microseconds) == expected
+
+
+@given(st.integers(0, 250_000_000_000_000_000))
+def test_any_moment_has_its_timestamp(microseconds: int) -> None:
+    moment = datetime.fromisoformat(timestamp(microseconds))
+    assert (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) == microseconds
+
+
+def test_what_comes_between_changes_no_timestamp() -> None:
+    moments = [NOW + second * 1_000_000 + 7 for second in range(200)]
+    assert [timestamp(moment) for moment in moments] == [timestamp(moment) for moment in moments]
+    assert sorted(set(map(timestamp, moments))) == list(map(timestamp, moments))
