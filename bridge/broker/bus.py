@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 from redis.asyncio.connection import ConnectionPool
 
-from bridge.broker.link import Keeper, Replies, pack
+from bridge.broker.link import Keeper, Replies, pack, pack_publish
 from bridge.broker.refusal import refusal_in
 from bridge.broker.trial import WriteTrial, refusal_of_write, write_nothing
 from bridge.system.observers import Observers
@@ -37,26 +37,33 @@ _PING: Final = pack("PING")
 log = structlog.get_logger(__name__)
 
 
-class _Receipt:
-    """The pending replies of one `publish` or `command`, and its callback."""
+class _Raw:
+    """The callback of a command that wants to know Redis's error, too."""
 
-    __slots__ = ("deadline", "done", "failed", "remaining", "reply")
+    __slots__ = ("done",)
 
-    def __init__(self, remaining: int, done: Done, deadline: float) -> None:
-        self.remaining = remaining
+    def __init__(self, done: Done) -> None:
         self.done = done
-        self.deadline = deadline
-        self.reply: object = 0
-        self.failed = False
 
-    def take(self, reply: object) -> bool:
-        """Take one reply; return whether it was the last one. Integers are added up; an error stays."""
+    def __call__(self, reply: object) -> None:
+        self.done(reply)
+
+
+class _Sum:
+    """Takes the replies to a message that was published on several channels, and hands on their sum."""
+
+    __slots__ = ("_done", "_sum", "remaining")
+
+    def __init__(self, channels: int, done: Done) -> None:
+        self.remaining = channels
+        self._done = done
+        self._sum: int | None = 0
+
+    def __call__(self, reply: int | None) -> None:
         self.remaining -= 1
-        if isinstance(reply, Exception):
-            self.failed, self.reply = True, reply
-        elif not self.failed:
-            self.reply = self.reply + reply if isinstance(reply, int) and isinstance(self.reply, int) else reply
-        return self.remaining == 0
+        self._sum = None if reply is None or self._sum is None else self._sum + reply
+        if not self.remaining:
+            self._done(self._sum)
 
 
 class Bus:
@@ -71,7 +78,12 @@ class Bus:
         self._write: Final = write_nothing(probe)
         self._publish: Final = pack("PUBLISH", probe, b"")
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[_Receipt] = deque()
+        self._waiting: deque[Done] = deque()
+        """Who waits for the replies: one for each, in their order."""
+        self._answered = 0
+        """How many replies came on this link."""
+        self._flushed: deque[tuple[int, float]] = deque()
+        """How many replies there are once a flush is answered, and until when it must be."""
         self._unsent: list[bytes] = []
         self._at_end: Callable[[], None] | None = None
         self.back: Final = Observers[[]]()
@@ -137,14 +149,23 @@ class Bus:
         `done` gets how many processes received it in all, or `None` if it was not sent, failed, or was not answered.
         """
         self.published += 1
-        self._send([pack("PUBLISH", channel, data) for channel in channels], lambda reply: self._said(reply, done))
+        if not self._may_send():
+            self._loop.call_soon(self._fail, done)
+            return
+        for channel in channels:
+            self._unsent.append(pack_publish(channel, data))
+        self._waiting.extend((done,) if len(channels) == 1 else (_Sum(len(channels), done),) * len(channels))
 
     def command(self, command: bytes, done: Done) -> None:
         """Send one packed command.
 
         `done` gets the reply, Redis's error as an exception, or `None` if it was not sent or not answered.
         """
-        self._send([command], done)
+        if self._may_send():
+            self._unsent.append(command)
+            self._waiting.append(_Raw(done))
+        else:
+            self._loop.call_soon(self.answer, done, None)
 
     def at_end_of_turn(self, add: Callable[[], None]) -> None:
         """Call `add` once, before this turn's commands are written, and before any further one: it may add commands."""
@@ -162,26 +183,15 @@ class Bus:
         self._keeper.end_link(reason)
         self._lost()
 
-    def _said(self, reply: object, done: Done) -> None:
-        if reply is None or isinstance(reply, Exception):
-            self.failed += 1
-            done(None)
-        else:
-            done(reply)
-
-    def _send(self, commands: Sequence[bytes], done: Done) -> None:
+    def _may_send(self) -> bool:
+        """Whether commands may be sent now. Then they are written at the end of this turn."""
         self._add_rest()
         link = self._keeper.link
-        if not commands:
-            self._loop.call_soon(done, 0)
-            return
         if link is None or len(self._waiting) >= MAX_WAITING_COMMANDS or link.waiting_bytes() > MAX_WAITING_BYTES:
-            self._loop.call_soon(done, None)
-            return
+            return False
         if not self._unsent:
             self._loop.call_soon(self.flush)
-        self._unsent.extend(commands)
-        self._waiting.append(_Receipt(len(commands), done, self._lived_seconds() + ANSWER_SECONDS))
+        return True
 
     def flush(self) -> None:
         """Write the commands of this turn of the event loop now, instead of at its end."""
@@ -189,16 +199,23 @@ class Bus:
         unsent, self._unsent = self._unsent, []
         if unsent and self._keeper.link is not None:
             self._keeper.link.write(b"".join(unsent))
+            self._flushed.append((self._answered + len(self._waiting), self._lived_seconds() + ANSWER_SECONDS))
 
     def _replied(self, replies: Replies) -> None:
+        waiting = self._waiting
         for reply in replies:
-            if not self._waiting:
+            if not waiting:
                 # A reply without a command: from now on replies could be matched to the wrong commands.
                 self._keeper.end_link()
                 return
-            if self._waiting[0].take(reply):
-                receipt = self._waiting.popleft()
-                self.answer(receipt.done, receipt.reply)
+            self._answered += 1
+            done = waiting.popleft()
+            if isinstance(reply, Exception) and type(done) is not _Raw:
+                self._fail(done)
+            else:
+                self.answer(done, reply)
+        while self._flushed and self._flushed[0][0] <= self._answered:
+            self._flushed.popleft()
 
     def answer(self, done: Done, reply: object) -> None:
         """Call a callback. If it raises, that is counted and logged: others must get their replies."""
@@ -207,6 +224,11 @@ class Bus:
         except Exception:
             self.errors += 1
             log.exception("receipt_failed")
+
+    def _fail(self, done: Done) -> None:
+        """Answer that a message was not published on a channel, or may not have been."""
+        self.failed += type(done) is not _Sum or done.remaining == 1
+        self.answer(done, None)
 
     def _opened(self) -> None:
         said, self._at_end = self._at_end, None
@@ -218,9 +240,15 @@ class Bus:
     def _lost(self) -> None:
         self.lost_at = self._loop.time()
         self._unsent.clear()
-        waiting, self._waiting = self._waiting, deque()
-        for receipt in waiting:
-            self.answer(receipt.done, None)
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        self._flushed.clear()
+        self._answered = 0
+        for done in waiting:
+            if type(done) is _Raw:
+                self.answer(done, None)
+            else:
+                self._fail(done)
 
     async def _watch(self) -> None:
         """Check every `CHECK_SECONDS`; end a link whose oldest command waits too long.
@@ -255,7 +283,7 @@ class Bus:
             self.taken(asked_at)
 
     def _is_overdue(self) -> bool:
-        return bool(self._waiting) and self._waiting[0].deadline < self._lived_seconds()
+        return bool(self._flushed) and self._flushed[0][1] < self._lived_seconds()
 
     def _lived_seconds(self) -> float:
         """The event loop's time, minus the time by which this process was late."""

@@ -154,6 +154,11 @@ def pack(*parts: bytes | str | float) -> bytes:
     return cast(bytes, hiredis.pack_command(cast(Any, parts)))
 
 
+def pack_publish(channel: bytes, data: bytes) -> bytes:
+    """The command that publishes `data`, as bytes. `pack` takes three times as long, and there are many of them."""
+    return b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(channel), channel, len(data), data)
+
+
 def pool(url: str, name: str) -> ConnectionPool:
     """The pool that opens links to `url`; `name` is shown by `CLIENT LIST`. It never retries."""
     return ConnectionPool.from_url(

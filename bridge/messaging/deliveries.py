@@ -159,7 +159,7 @@ class _Lane:
         for piece in _pieces(batch):
             size = sum(message.size_bytes for message in piece)
             if self._waiting and self._waiting_bytes + size > MOST_WAITING_BYTES:  # one fits, however large
-                self.left_out_since = self.left_out_since or piece[0].heard.get("sent_at") or ""
+                self.left_out_since = self.left_out_since or piece[0].heard.sent_at or ""
                 self._deliveries.leave_out(self, channel, len(piece))
                 continue
             self._waiting.append((channel, piece, size))

@@ -9,12 +9,13 @@ Decided here:
 - A V2 frame that looks like a message of the bridge itself is refused (see `legacy_v2/frames.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.message import BusMessage, said
-from bridge.messaging.publisher import Heard, Publisher, Refused
+from bridge.messaging.publisher import Publisher
 from bridge.messaging.routing import channels_from_v2
 from bridge.records.counters import Counts
 from bridge.records.recorder import Recorder
@@ -28,6 +29,18 @@ from legacy_v2 import frames
 from legacy_v2 import ports as v2
 from legacy_v2.frames import speaks_as_the_bridge
 from v3.messages import timestamp
+
+Refused = Callable[[str], None]
+Heard = Callable[[], None]
+
+
+def _tell(refused: Refused, heard: Heard | None, to_one: bool, heard_by: int | None) -> None:  # noqa: FBT001
+    if heard_by is None:
+        refused("bus_down")
+    elif heard_by == 0 and to_one:
+        refused("not_connected")
+    elif heard is not None:
+        heard()
 
 
 class V2Publisher:
@@ -61,7 +74,7 @@ class V2Publisher:
         channels, content = channels_from_v2(upgraded.content, guest, tenant, self._addresses)
         message = said(content, guest.client_name, guest.group_name, timestamp(sent_at), text)
         to_one = content["target"] == "direct" and len(channels) == 1
-        self._publish(channels, message, refused, heard, to_one=to_one)
+        self._publish(channels, message, partial(_tell, refused, heard, to_one), to_one=to_one)
 
 
 class V2Renderer:
@@ -107,6 +120,6 @@ class V2Renderer:
         self._counts.conversions[self._tenant, "v3_to_v2", outcome] += 1
         if outcome == "suppressed":
             return None
-        from_id, sent_at = heard.get("from_id") or "", heard.get("sent_at") or ""
+        from_id, sent_at = heard.from_id or "", heard.sent_at or ""
         frame = hear(content, from_id, message.group_id, sent_at, tenant.names, tenant.dialect)
         return frames.write(frame).encode()
