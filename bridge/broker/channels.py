@@ -20,6 +20,8 @@ class Channels:
     def __init__(self, ask: Callable[[], object]) -> None:
         self._ask = ask
         self._holders: Counter[bytes] = Counter()
+        self.are_wanted: Final[Callable[[bytes], bool]] = self._holders.__contains__
+        """Whether anybody holds a channel."""
         self._confirmed: set[bytes] = set()
         self._outstanding: Counter[bytes] = Counter()
         self._waiting: dict[bytes, list[asyncio.Future[None]]] = {}
