@@ -72,7 +72,10 @@ def said(content: Content, from_id: str, group_id: str, sent_at: str, v2_text: s
 
 def last_number(batch: Sequence[BusMessage]) -> int:
     """The number of the last message that has one; 0 if none has."""
-    return next((message.number for message in reversed(batch) if message.number), 0)
+    for message in reversed(batch):
+        if message.number:
+            return message.number
+    return 0
 
 
 def numbered(data: bytes) -> tuple[int, bytes]:

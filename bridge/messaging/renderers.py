@@ -24,4 +24,6 @@ class V3Renderer:
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
         frame = self._framing.json
+        if len(batch) == 1:
+            return frame(batch[0].line) if is_for_v3(batch[0]) else b""
         return self._framing.between.join(frame(message.line) for message in batch if is_for_v3(message))

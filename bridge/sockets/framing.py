@@ -17,11 +17,20 @@ _PONG: Final = 0xA
 def text_frame(payload: bytes) -> bytes:
     """One unfragmented, unmasked text frame around UTF-8 bytes."""
     length = len(payload)
+    return (_HEADS[length] if length < len(_HEADS) else _head(length)) + payload
+
+
+def _head(length: int) -> bytes:
+    """The head of a text frame with a payload of so many bytes."""
     if length < 126:
-        return bytes((_TEXT, length)) + payload
+        return bytes((_TEXT, length))
     if length < 65_536:
-        return b"\x81\x7e" + length.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + length.to_bytes(8, "big") + payload
+        return b"\x81\x7e" + length.to_bytes(2, "big")
+    return b"\x81\x7f" + length.to_bytes(8, "big")
+
+
+_HEADS: Final = tuple(map(_head, range(1_024)))
+"""Of the commonest lengths."""
 
 
 @dataclass(frozen=True, slots=True)
