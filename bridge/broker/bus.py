@@ -149,6 +149,9 @@ class Bus:
         `done` gets how many processes received it in all, or `None` if it was not sent, failed, or was not answered.
         """
         self.published += 1
+        if not channels:
+            self._loop.call_soon(self.answer, done, 0)
+            return
         if not self._may_send():
             self._loop.call_soon(self._fail, done)
             return

@@ -198,12 +198,14 @@ class _Lane:
                 self._deliveries.left_out_in(self, since)
 
     def _go_on_for(self, seconds: float) -> None:
-        """Deliver what waits, in its order, for at most this long, and charge the time."""
+        """Deliver what waits, in its order, for this long and a slice more at most, and charge the time."""
         began = perf_counter()
         ends_at = began + seconds
         try:
-            while (self._slices is not None or self._waiting) and perf_counter() <= ends_at:
+            while self._slices is not None or self._waiting:
                 self._write(self._next(), ends_at)
+                if perf_counter() > ends_at:
+                    break
         finally:
             self._deliveries.spent(self.holder, perf_counter() - began)
 

@@ -20,7 +20,6 @@ from bridge.messaging.routing import channels_from_v2
 from bridge.records.counters import Counts
 from bridge.records.recorder import Recorder
 from bridge.sockets.framing import WEBSOCKET, Framing
-from bridge.system.observers import Observers
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 from compat.downgrade import hear, is_spoken
@@ -47,15 +46,21 @@ class V2Publisher:
     """The port `Bus` of V2's sessions."""
 
     def __init__(
-        self, publisher: Publisher, addresses: Addresses, table: TenantTable, counts: Counts, recorder: Recorder
+        self,
+        publisher: Publisher,
+        addresses: Addresses,
+        table: TenantTable,
+        counts: Counts,
+        recorder: Recorder,
+        frame_read: Callable[[str, object], None],
     ) -> None:
+        """`frame_read` is called with the tenant's name and the JSON value of each frame that was read."""
         self._publish: Final = publisher.publish
         self._addresses = addresses
         self._table = table
         self._counts = counts
         self._recorder = recorder
-        self.frame_read: Final = Observers[[str, object]]()
-        """Called with the tenant's name and the JSON value of each V2 frame that was read."""
+        self._frame_read: Final = frame_read
 
     def say_frame(self, guest: v2.Guest, text: str, sent_at: int, refused: Refused, heard: Heard | None = None) -> None:
         """Publish a V2 frame: unchanged for V2, converted for V3. `sent_at`: microseconds since the epoch.
@@ -69,7 +74,7 @@ class V2Publisher:
             return
         self._counts.messages[tenant.name, "v2"] += 1
         self._recorder.spoke("v2", guest, upgraded.content)
-        self.frame_read(tenant.name, upgraded.frame)
+        self._frame_read(tenant.name, upgraded.frame)
         self._counts.conversions[tenant.name, "v2_to_v3", outcome_of(upgraded)] += 1
         channels, content = channels_from_v2(upgraded.content, guest, tenant, self._addresses)
         message = said(content, guest.client_name, guest.group_name, timestamp(sent_at), text)

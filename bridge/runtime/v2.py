@@ -3,7 +3,8 @@
 This module is deleted together with V2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, cast
 
 from fastapi import FastAPI
@@ -39,11 +40,11 @@ class V2Presence:
     """Implements the port `Presence` of V2."""
 
     def __init__(self, presence: Presence) -> None:
-        self._presence = presence
+        self._touch = presence.touch
 
-    def touch(self, guest: ports.Guest) -> None:
+    def sign_of_life(self, guest: ports.Guest) -> Callable[[], None]:
         protocol = cast(Protocol, guest.protocol)
-        self._presence.touch(Place(guest.tenant, guest.group_name, guest.client_name, protocol))
+        return partial(self._touch, Place(guest.tenant, guest.group_name, guest.client_name, protocol))
 
 
 class V2(Part):
@@ -62,8 +63,8 @@ class V2(Part):
         self._counts = records.counts
         recording = V2Recording(records.tables, records.backlog, records.counts, self._words_of, broker.clock.seconds)
         records.writer.add(recording)
-        publisher = V2Publisher(messaging.publisher, broker.addresses, tenants.table, records.counts, records.recorder)
-        publisher.frame_read.add(recording.frame_keys.read)
+        of_records = records.counts, records.recorder, recording.frame_keys.read
+        publisher = V2Publisher(messaging.publisher, broker.addresses, tenants.table, *of_records)
         preflight = handshakes.preflight
         self.handshake: Final = V2Handshake(
             preflight,

@@ -91,18 +91,11 @@ class Outside(ports.World):
         if last:
             self.stamps.append(json.loads(last)["sent_at"])
 
-    def say(
-        self,
-        guest: Guest,
-        content: Any,
-        sent_at: str,
-        refused: Callable[[str], None],
-        heard: Callable[[], None],
-    ) -> None:
-        super().say(guest, content, sent_at, refused, heard)
+    def say(self, guest: Guest, content: Any, sent_at: str, answered: Callable[[int | None], None]) -> None:
+        super().say(guest, content, sent_at, answered)
         self.stamps.append(sent_at)
-        code = "not_connected" if content["target"] == "direct" else "bus_down"
-        self.waiting.append(lambda is_good: heard() if is_good else refused(code))
+        bad = 0 if content["target"] == "direct" else None
+        self.waiting.append(lambda is_good: answered(1 if is_good else bad))
 
     def members(self, guest: Guest, answer: Callable[[bytes | None], None]) -> None:
         self.waiting.append(lambda is_good: answer(b"[]" if is_good else None))

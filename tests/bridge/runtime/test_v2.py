@@ -38,7 +38,7 @@ async def test_a_sign_of_life_is_for_the_guest_by_its_v3_names(process: Process)
         await entered.next()
         (entry,) = process.broker.presence._entries
         entry.touched_at = 0
-        process.v2.ports.presence.touch(OLD)
+        process.v2.ports.presence.sign_of_life(OLD)()
         assert entry.touched_at > 0
 
 

@@ -47,8 +47,8 @@ async def test_what_is_refused_is_counted_as_of_v3(process: Process) -> None:
 
 async def test_what_is_said_is_counted_as_of_v3(process: Process) -> None:
     heard = Answers()
-    v3.v3_ports(process).bus.say(ANN, {"msg_type": "msg", "target": "group"}, "", heard, heard)
-    assert await heard.next() is None
+    v3.v3_ports(process).bus.voice(ANN).say({"msg_type": "msg", "target": "group"}, "", heard)
+    assert await heard.next() == 0
     assert process.records.counts.messages == {("acme", "v3"): 1}
 
 
