@@ -192,7 +192,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "keys meanwhile": {"bridge.handshake.key_cache:KeyCache.key": once_it_is_fetched, **NO_DEADLINE},
     "public members": {"bridge.handshake.published_keys:PUBLIC_MEMBERS": {"RSA": ("kty", "n", "e", "d")}},
     "size of keys": {"bridge.handshake.key_fetch:MOST_BYTES": 1_000_000_000, **NO_DEADLINE},
-    "events": {"v3.session:check_event": nothing},
+    "events": {"v3.said:check_event": nothing},
     "our word": {"bridge.messaging.v2:speaks_as_the_bridge": never},
     "keep-alive": {"bridge.runtime.server:KEEP_ALIVE_SECONDS": 1},
     "log of its own thread": {"bridge.runtime.logs:LogWriter": logging.StreamHandler},

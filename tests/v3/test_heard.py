@@ -1,9 +1,15 @@
 """What arrives on the bus, as it is parsed and rejected."""
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.compat.strategies import together
+from tests.v3.texts import misspelt, numerical, texts
 from v3 import heard
 from v3.heard import read_heard
 from v3.messages import Line, Unreadable, write
@@ -91,3 +97,23 @@ def test_on_the_bus_a_text_of_quotes_is_no_room_for_more_values() -> None:
     content: Any = {"msg_type": "msg", "target": "group", "msg": "\\" * 1_200, "payload": payload}
     with pytest.raises(Unreadable, match="invalid_message"):
         read_heard(write(content, "ann", "g", "2026-01-01T00:00:00.000Z"))
+
+
+def verdict(read: Callable[[bytes], Line], line: bytes) -> str:
+    try:
+        return repr(read(line))
+    except Unreadable as unreadable:
+        return unreadable.code
+
+
+@given(together(st.one_of(texts(), misspelt(), numerical())))
+def test_most_lines_are_read_without_the_model_and_as_by_it(frames: list[str]) -> None:
+    for text in frames:
+        line = text.replace("{", '{"version":"3",', 1).encode(errors="replace")
+        read, by_model = verdict(read_heard, line), verdict(heard._read_by_model, line)
+        assert without_payload(read) == without_payload(by_model)
+
+
+def without_payload(read: str) -> str:
+    """The model keeps no member of it."""
+    return re.sub(r"payload=\{.*\}, sent_at", "payload={}, sent_at", read, flags=re.DOTALL)

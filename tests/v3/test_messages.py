@@ -14,6 +14,7 @@ from tests.v3.ports import NOW
 from v3.heard import content_in, read_heard
 from v3.messages import (
     Content,
+    Line,
     WS_Message_V3,
     content_of,
     is_vision_id,
@@ -110,3 +111,7 @@ def test_what_comes_between_changes_no_timestamp() -> None:
     moments = [NOW + second * 1_000_000 + 7 for second in range(200)]
     assert [timestamp(moment) for moment in moments] == [timestamp(moment) for moment in moments]
     assert sorted(set(map(timestamp, moments))) == list(map(timestamp, moments))
+
+
+def test_a_line_has_the_fields_of_the_model_in_their_order() -> None:
+    assert Line.__struct_fields__ == tuple(WS_Message_V3.model_fields)
