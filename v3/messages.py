@@ -69,7 +69,7 @@ class Line(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=Fa
     group_id: str | None = None
     cmd: str | None = None
     msg: str | None = None
-    payload: dict[str, Any] | None = None
+    payload: dict[str, object] | None = None
     sent_at: str | None = None
 
 
@@ -129,10 +129,9 @@ def echo_of(content: Content) -> dict[str, object]:
 
 def line_of(content: Content, from_id: str, group_id: str, sent_at: str) -> Line:
     """The message as listeners receive it, before it is written."""
-    said: Callable[[str], Any] = content.get
-    type_and_target = content["msg_type"], content["target"]
-    sender = from_id, said("to_id"), group_id
-    return Line("3", *type_and_target, *sender, said("cmd"), said("msg"), said("payload"), sent_at)
+    to_whom = from_id, content.get("to_id"), group_id
+    what = content.get("cmd"), content.get("msg"), content.get("payload")
+    return Line("3", content["msg_type"], content["target"], *to_whom, *what, sent_at)
 
 
 def write(content: Content, from_id: str, group_id: str, sent_at: str) -> bytes:

@@ -16,7 +16,7 @@ without it, by msgspec, in a tenth of the time; whatever that does not take for 
 import re
 from collections.abc import Mapping
 from itertools import islice
-from typing import Any, Final, Literal, Required
+from typing import Final, Literal, Required
 
 import msgspec
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
@@ -65,13 +65,13 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     msg_type: MsgType
     target: Target
     version: Literal["3"] = "3"
-    from_id: Any = None
+    from_id: object = None
     to_id: str | None = None
-    group_id: Any = None
+    group_id: object = None
     cmd: str | None = None
     msg: str | None = None
-    payload: dict[str, Any] | None = None
-    sent_at: Any = None
+    payload: dict[str, object] | None = None
+    sent_at: object = None
 
 
 _plain: Final = msgspec.json.Decoder(_Plain).decode

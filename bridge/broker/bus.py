@@ -9,19 +9,18 @@ link ends, and another is made by the name of the server: it is used once Redis 
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from redis.asyncio.connection import ConnectionPool
 
-from bridge.broker.link import Keeper, Replies, pack, pack_publish
+from bridge.broker.awaited_replies import AwaitedReplies, Done
+from bridge.broker.commands import pack, pack_publish
+from bridge.broker.link import Keeper, Replies
 from bridge.broker.refusal import refusal_in
 from bridge.broker.trial import WriteTrial, refusal_of_write, write_nothing
 from bridge.system.observers import Observers
-
-Done = Callable[[Any], None]
 
 ANSWER_SECONDS: Final = 1.4
 """How long the oldest command may wait for its reply."""
@@ -37,35 +36,6 @@ _PING: Final = pack("PING")
 log = structlog.get_logger(__name__)
 
 
-class _Raw:
-    """The callback of a command that wants to know Redis's error, too."""
-
-    __slots__ = ("done",)
-
-    def __init__(self, done: Done) -> None:
-        self.done = done
-
-    def __call__(self, reply: object) -> None:
-        self.done(reply)
-
-
-class _Sum:
-    """Takes the replies to a message that was published on several channels, and hands on their sum."""
-
-    __slots__ = ("_done", "_sum", "remaining")
-
-    def __init__(self, channels: int, done: Done) -> None:
-        self.remaining = channels
-        self._done = done
-        self._sum: int | None = 0
-
-    def __call__(self, reply: int | None) -> None:
-        self.remaining -= 1
-        self._sum = None if reply is None or self._sum is None else self._sum + reply
-        if not self.remaining:
-            self._done(self._sum)
-
-
 class Bus:
     """The publishing side of this process.
 
@@ -78,12 +48,7 @@ class Bus:
         self._write: Final = write_nothing(probe)
         self._publish: Final = pack("PUBLISH", probe, b"")
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[Done] = deque()
-        """Who waits for the replies: one for each, in their order."""
-        self._answered = 0
-        """How many replies came on this link."""
-        self._flushed: deque[tuple[int, float]] = deque()
-        """How many replies there are once a flush is answered, and until when it must be."""
+        self.replies: Final = AwaitedReplies()
         self._unsent: list[bytes] = []
         self._at_end: Callable[[], None] | None = None
         self.back: Final = Observers[[]]()
@@ -96,10 +61,6 @@ class Bus:
         self.lost_at = self._loop.time()
         """When the last link ended: by the time of the event loop. Nothing was said on it later."""
         self.published = 0
-        self.failed = 0
-        """How many publishes got `None`."""
-        self.errors = 0
-        """How many callbacks raised an exception."""
 
     async def run(self) -> None:
         """Keep the link open, and check that Redis answers on it. Ends only by cancellation."""
@@ -150,14 +111,13 @@ class Bus:
         """
         self.published += 1
         if not channels:
-            self._loop.call_soon(self.answer, done, 0)
-            return
-        if not self._may_send():
-            self._loop.call_soon(self._fail, done)
-            return
-        for channel in channels:
-            self._unsent.append(pack_publish(channel, data))
-        self._waiting.extend((done,) if len(channels) == 1 else (_Sum(len(channels), done),) * len(channels))
+            self._loop.call_soon(self.replies.answer, done, 0)
+        elif self._may_send():
+            for channel in channels:
+                self._unsent.append(pack_publish(channel, data))
+            self.replies.await_sum(len(channels), done)
+        else:
+            self._loop.call_soon(self.replies.fail, done)
 
     def command(self, command: bytes, done: Done) -> None:
         """Send one packed command.
@@ -166,9 +126,9 @@ class Bus:
         """
         if self._may_send():
             self._unsent.append(command)
-            self._waiting.append(_Raw(done))
+            self.replies.await_one(done)
         else:
-            self._loop.call_soon(self.answer, done, None)
+            self._loop.call_soon(self.replies.answer, done, None)
 
     def at_end_of_turn(self, add: Callable[[], None]) -> None:
         """Call `add` once, before this turn's commands are written, and before any further one: it may add commands."""
@@ -190,7 +150,7 @@ class Bus:
         """Whether commands may be sent now. Then they are written at the end of this turn."""
         self._add_rest()
         link = self._keeper.link
-        if link is None or len(self._waiting) >= MAX_WAITING_COMMANDS or link.waiting_bytes() > MAX_WAITING_BYTES:
+        if link is None or len(self.replies) >= MAX_WAITING_COMMANDS or link.waiting_bytes() > MAX_WAITING_BYTES:
             return False
         if not self._unsent:
             self._loop.call_soon(self.flush)
@@ -202,36 +162,12 @@ class Bus:
         unsent, self._unsent = self._unsent, []
         if unsent and self._keeper.link is not None:
             self._keeper.link.write(b"".join(unsent))
-            self._flushed.append((self._answered + len(self._waiting), self._lived_seconds() + ANSWER_SECONDS))
+            self.replies.sent(self._lived_seconds() + ANSWER_SECONDS)
 
     def _replied(self, replies: Replies) -> None:
-        waiting = self._waiting
-        for reply in replies:
-            if not waiting:
-                # A reply without a command: from now on replies could be matched to the wrong commands.
-                self._keeper.end_link()
-                return
-            self._answered += 1
-            done = waiting.popleft()
-            if isinstance(reply, Exception) and type(done) is not _Raw:
-                self._fail(done)
-            else:
-                self.answer(done, reply)
-        while self._flushed and self._flushed[0][0] <= self._answered:
-            self._flushed.popleft()
-
-    def answer(self, done: Done, reply: object) -> None:
-        """Call a callback. If it raises, that is counted and logged: others must get their replies."""
-        try:
-            done(reply)
-        except Exception:
-            self.errors += 1
-            log.exception("receipt_failed")
-
-    def _fail(self, done: Done) -> None:
-        """Answer that a message was not published on a channel, or may not have been."""
-        self.failed += type(done) is not _Sum or done.remaining == 1
-        self.answer(done, None)
+        if not self.replies.take(replies):
+            # A reply without a command: from now on replies could be matched to the wrong commands.
+            self._keeper.end_link()
 
     def _opened(self) -> None:
         said, self._at_end = self._at_end, None
@@ -243,15 +179,7 @@ class Bus:
     def _lost(self) -> None:
         self.lost_at = self._loop.time()
         self._unsent.clear()
-        waiting = list(self._waiting)
-        self._waiting.clear()
-        self._flushed.clear()
-        self._answered = 0
-        for done in waiting:
-            if type(done) is _Raw:
-                self.answer(done, None)
-            else:
-                self._fail(done)
+        self.replies.lose()
 
     async def _watch(self) -> None:
         """Check every `CHECK_SECONDS`; end a link whose oldest command waits too long.
@@ -286,7 +214,7 @@ class Bus:
             self.taken(asked_at)
 
     def _is_overdue(self) -> bool:
-        return bool(self._flushed) and self._flushed[0][1] < self._lived_seconds()
+        return self.replies.are_overdue(self._lived_seconds())
 
     def _lived_seconds(self) -> float:
         """The event loop's time, minus the time by which this process was late."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 
 CHANNELS_PER_COMMAND: Final = 500
 

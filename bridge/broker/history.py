@@ -17,9 +17,10 @@ from typing import Final, Literal, NamedTuple
 
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses
-from bridge.broker.bus import Bus, Done
+from bridge.broker.awaited_replies import Done
+from bridge.broker.bus import Bus
+from bridge.broker.commands import pack_parts
 from bridge.broker.history_budget import HistoryBudget
-from bridge.broker.link import pack_parts
 from bridge.broker.ordered_calls import OrderedCalls
 from bridge.broker.scripts import Script
 from bridge.system.observers import Observers
@@ -260,9 +261,9 @@ class History:
     def _answered(self, batch: _Batch, reply: object) -> None:
         self._bus.published += len(batch.dones)
         if not isinstance(reply, list):
-            self._bus.failed += len(batch.dones)
+            self._bus.replies.failed += len(batch.dones)
             for done, _ in batch.dones:
-                self._bus.answer(done, None)
+                self._bus.replies.answer(done, None)
             return
         *heard_by, foreign, last = reply
         last_number = int(last)
@@ -270,7 +271,7 @@ class History:
         if foreign:
             unreadable.skip("history", foreign)
         for (done, at_least), heard in zip(batch.dones, heard_by, strict=True):
-            self._bus.answer(done, heard or at_least)
+            self._bus.replies.answer(done, heard or at_least)
 
 
 def keys_to_read(addresses: Addresses, channel: bytes) -> list[str]:

@@ -16,7 +16,7 @@ import socket
 import struct
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, cast
 
 import hiredis
 import structlog
@@ -147,22 +147,6 @@ class Link(asyncio.Protocol):
 
 
 _INCOMPLETE: Final = object()
-
-
-def pack(*parts: bytes | str | float) -> bytes:
-    """One command as bytes in the Redis protocol."""
-    return cast(bytes, hiredis.pack_command(cast(Any, parts)))
-
-
-def pack_parts(*parts: bytes | int) -> bytes:
-    """Some arguments of a command, as `pack` writes them."""
-    texts = [part if isinstance(part, bytes) else b"%d" % part for part in parts]
-    return b"".join([b"$%d\r\n%b\r\n" % (len(text), text) for text in texts])
-
-
-def pack_publish(channel: bytes, data: bytes) -> bytes:
-    """The command that publishes `data`, as bytes. `pack` takes three times as long, and there are many of them."""
-    return b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(channel), channel, len(data), data)
 
 
 def pool(url: str, name: str) -> ConnectionPool:

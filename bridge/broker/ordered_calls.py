@@ -10,8 +10,9 @@ Bounded: as many calls wait here as are made until Redis has answered those befo
 from collections.abc import Sequence
 from typing import Final
 
-from bridge.broker.bus import Bus, Done
-from bridge.broker.link import pack, pack_parts
+from bridge.broker.awaited_replies import Done
+from bridge.broker.bus import Bus
+from bridge.broker.commands import pack, pack_parts
 from bridge.broker.scripts import Script
 
 Call = tuple[bytes, Done]

@@ -34,8 +34,8 @@ def each_read_by_itself(self: Any, data: bytes) -> None:
 
 
 def taken_whatever_redis_says(self: Any, batch: Any, _reply: Any) -> None:
-    for done in batch.dones:
-        self._bus.answer(done, 1)
+    for done, _ in batch.dones:
+        self._bus.replies.answer(done, 1)
 
 
 def until_it_was_lost(lost: Callable[[Any, float], None]) -> Callable[[Any, float], None]:

@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 
 from bridge.broker import bus as bus_module
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack, pool
+from bridge.broker.commands import pack
+from bridge.broker.link import pool
 from tests.bridge.broker.parts import ANSWER_SECONDS, Answers, running, running_bus, until
 from tests.conftest import StartRedis
 from tests.ports import free_port
@@ -52,7 +53,7 @@ async def test_a_receipt_tells_how_many_heard_it_on_all_channels(redis_url: str,
         bus.publish([one, other], b"x", receipts)
         bus.publish([nobody], b"x", receipts)
         assert [await receipts.next() for _ in range(3)] == [1, 3, 0]
-        assert (bus.published, bus.failed) == (3, 0)
+        assert (bus.published, bus.replies.failed) == (3, 0)
 
 
 def note(order: list[int], number: int, _reply: Any) -> None:
@@ -137,7 +138,7 @@ async def test_without_redis_it_is_down_at_once_but_never_within_the_call() -> N
         assert receipts.empty()
         await asyncio.sleep(0)
         assert receipts.all() == [None]
-        assert bus.failed == 1
+        assert bus.replies.failed == 1
 
 
 async def test_waiting_for_answers_ends_also_without_redis() -> None:
@@ -263,7 +264,7 @@ async def test_what_redis_refuses_is_down_until_redis_takes_it_again(redis_serve
         await until(lambda: not bus.is_up)
         assert str(bus.refusal).startswith("NOPERM")
         assert bus.is_linked
-        assert bus.failed == 1
+        assert bus.replies.failed == 1
         server.execute("ACL", "SETUSER", "default", "allchannels")
         assert await until(lambda: bus.is_up) < PROMISED_SECONDS
         assert bus.reconnects == 1  # the link that was refused; none was used before Redis took a write on it
@@ -291,7 +292,7 @@ async def test_a_receipt_that_fails_keeps_nobody_waiting(redis_url: str, prefix:
             bus.publish([prefix.encode()], b"1", failing)
             bus.publish([prefix.encode()], b"2", receipts)
             assert await receipts.next() == 0
-        assert (bus.errors, bus.reconnects) == (1, 0)
+        assert (bus.replies.errors, bus.reconnects) == (1, 0)
         assert [line["event"] for line in logs] == ["receipt_failed"]
 
 

@@ -128,7 +128,7 @@ async def test_what_is_said_while_redis_is_away_is_not_said(redis_server: StartR
         await until(lambda: process.bus.is_up)
         assert await process.say("two") == 0
         assert await process.texts(process.group) == ["two"]
-        assert (process.bus.published, process.bus.failed) == (2, 1)
+        assert (process.bus.published, process.bus.replies.failed) == (2, 1)
 
 
 async def test_a_callback_that_fails_keeps_no_other_from_its_answer(redis_url: str, prefix: str) -> None:
@@ -140,7 +140,7 @@ async def test_a_callback_that_fails_keeps_no_other_from_its_answer(redis_url: s
         process.history.publish([process.group], message("one"), fail)
         process.history.publish([process.group], message("two"), answers)
         assert await answers.next() == 0
-        assert process.bus.errors == 1
+        assert process.bus.replies.errors == 1
 
 
 class TestToOneClient:

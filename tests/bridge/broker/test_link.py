@@ -9,25 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from redis.asyncio import Connection, Redis
 from redis.asyncio.connection import ConnectionPool
 from structlog.testing import capture_logs
 
 from bridge.broker import link as link_module
-from bridge.broker.link import (
-    CONNECT_SECONDS,
-    FIRST_PAUSE_SECONDS,
-    PIECE_BYTES,
-    Keeper,
-    Link,
-    open_link,
-    pack,
-    pack_parts,
-    pack_publish,
-    pool,
-)
+from bridge.broker.commands import pack
+from bridge.broker.link import CONNECT_SECONDS, FIRST_PAUSE_SECONDS, PIECE_BYTES, Keeper, Link, open_link, pool
 from bridge.broker.refusal import LinkError
 from tests.bridge.broker.parts import ANSWER_SECONDS, Answers, until
 from tests.conftest import StartRedis
@@ -460,9 +448,3 @@ async def test_a_reply_that_cannot_be_used_ends_the_link_once(redis_url: str, se
         link.write(pack("PING"))
         await until(lambda: seen.losses == 1)
     assert [line["event"] for line in logs] == ["redis_reply_failed"]
-
-
-@given(st.binary(), st.binary(), st.integers())
-def test_what_is_packed_in_a_quicker_way_is_packed_alike(one: bytes, other: bytes, number: int) -> None:
-    assert pack_publish(one, other) == pack("PUBLISH", one, other)
-    assert b"*4\r\n$3\r\nSET\r\n" + pack_parts(one, other, number) == pack("SET", one, other, number)
