@@ -5,7 +5,6 @@ what may be said there, and nothing claims what only the server says. This modul
 returns what `upgrade.py` would return, and nothing for any other frame.
 """
 
-from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from compat.dialect import COMMAND, Dialect
@@ -13,14 +12,16 @@ from compat.identity import Names
 from legacy_v2 import frames
 from v3.messages import Content
 
+Members = dict[str, Any]
+
 _FOR_MANY: Final = (None, "group", "broadcast")
 _FOR_ONE: Final = (None, "direct")
 
 
-def plain_content(frame: Mapping[str, Any], names: Names, dialect: Dialect) -> Content | None:
+def plain_content(frame: Members, names: Names, dialect: Dialect) -> Content | None:
     """The content of a plain frame; `None` if the frame is not plain."""
-    said: dict[str, Any] = {}
-    others: dict[str, Any] = {}
+    said: Members = {}
+    others: Members = {}
     places = dialect.places
     for word, value in frame.items():
         place = places.get(word)
@@ -35,7 +36,7 @@ def plain_content(frame: Mapping[str, Any], names: Names, dialect: Dialect) -> C
     return None if content is None else _filled(content, said, others)
 
 
-def _msg_type(said: Mapping[str, Any], frame: Mapping[str, Any]) -> str | None:
+def _msg_type(said: Members, frame: Members) -> str | None:
     written = said.get("msg_type")
     if written is None:
         return "cmd" if "cmd" in said else "msg"
@@ -44,7 +45,7 @@ def _msg_type(said: Mapping[str, Any], frame: Mapping[str, Any]) -> str | None:
     return None if is_another or msg_type == "presence" else msg_type
 
 
-def _addressed(msg_type: str, said: Mapping[str, Any], names: Names) -> dict[str, Any] | None:
+def _addressed(msg_type: str, said: Members, names: Names) -> Members | None:
     target, named = said.get("target"), said.get("to_id")
     if named is None:
         return {"msg_type": msg_type, "target": target or "group"} if target in _FOR_MANY else None
@@ -54,7 +55,7 @@ def _addressed(msg_type: str, said: Mapping[str, Any], names: Names) -> dict[str
     return {"msg_type": msg_type, "target": "direct", "to_id": names.name_of(recipient)}
 
 
-def _filled(content: dict[str, Any], said: Mapping[str, Any], others: dict[str, Any]) -> Content | None:
+def _filled(content: Members, said: Members, others: Members) -> Content | None:
     if "cmd" in said:
         content["cmd"] = said["cmd"]
     if "msg" in said:

@@ -43,7 +43,12 @@ TYPE_WORDS: Final[Mapping[str, str]] = {
 
 def write(frame: object) -> str:
     """A JSON value as the text of one frame, without white space."""
-    return to_json(frame).decode()
+    return write_bytes(frame).decode()
+
+
+def write_bytes(frame: object) -> bytes:
+    """The same, as UTF-8."""
+    return to_json(frame)
 
 
 _BEGUN: Final = (f'"{BRIDGE[0]}', rf'"\u00{ord(BRIDGE[0]):x}')

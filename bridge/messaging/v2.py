@@ -103,28 +103,26 @@ class V2Renderer:
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
         tenant = self._table.of(self._tenant)
-        frames_of_batch = (self._frame(message, tenant) for message in batch)
-        return self._framing.between.join(frame for frame in frames_of_batch if frame is not None)
+        if len(batch) == 1:
+            return self._frame(batch[0], tenant) or b""
+        framed = [frame for message in batch if (frame := self._frame(message, tenant)) is not None]
+        return self._framing.between.join(framed)
 
     def _frame(self, message: BusMessage, tenant: Tenant) -> bytes | None:
         if message.v2_text is not None:
             return self._framing.text(message.v2_text)
-        text = self._in_v2_words(message, tenant)
-        return None if text is None else self._framing.json(text)
-
-    def _in_v2_words(self, message: BusMessage, tenant: Tenant) -> bytes | None:
-        """The message converted to V2, once even if it comes by several channels; `None` if V2 cannot express it."""
         said = message.said_to_v2
-        if said is None or said[0] is not tenant:
+        if said is None or said[0] is not tenant:  # else it has come by another channel already
             said = message.said_to_v2 = tenant, self._converted(message, tenant)
-        return said[1]
+        return None if said[1] is None else self._framing.json(said[1])
 
     def _converted(self, message: BusMessage, tenant: Tenant) -> bytes | None:
+        """The message in V2's words; `None` if V2 cannot express it."""
         content, heard = message.content, message.heard
         outcome = "exact" if is_spoken(content) else "suppressed"
         self._counts.conversions[self._tenant, "v3_to_v2", outcome] += 1
         if outcome == "suppressed":
             return None
-        from_id, sent_at = heard.from_id or "", heard.sent_at or ""
-        frame = hear(content, from_id, message.group_id, sent_at, tenant.names, tenant.dialect)
-        return frames.write(frame).encode()
+        from_id, group_id, sent_at = heard.from_id or "", heard.group_id or "", heard.sent_at or ""
+        frame = hear(content, from_id, group_id, sent_at, tenant.names, tenant.dialect)
+        return frames.write_bytes(frame)

@@ -25,6 +25,7 @@ def test_strict_json_is_read(text: str) -> None:
         *("", "hello", "{", "[1,]", "{'a':1}", "01", '{"a":1}{', "\ufeff{}", "NaN", "Infinity", "-Infinity"),
         *(r'"\ud800"', '"\n"', '{"a":1e400}', "[-1e400]", "1E+400", "1e0400", "9" * 4301),
         *(f"1{'0' * 215}e99", f"[{'9' * 310}.0]", f"-1{'0' * 209}.5e0100"),
+        *('{"a":1e400}' + " " * 2_000, "hello " * 400),
     ],
 )
 def test_what_is_no_strict_json_is_said_so(text: str) -> None:
@@ -39,9 +40,14 @@ def test_what_only_looks_infinite_is_read(text: str) -> None:
     assert is_finite(read(text))
 
 
-@given(st.integers(0, 400), st.integers(-50, 450), st.sampled_from("eE"), st.sampled_from(("", "+", "0", "+00")))
-def test_a_number_is_read_where_a_double_can_hold_it(zeros: int, exponent: int, letter: str, sign: str) -> None:
-    text = f"1{'0' * zeros}{letter}{sign if exponent >= 0 else ''}{exponent}"
+SIGNS = st.sampled_from(("", "+", "0", "+00"))
+
+
+@given(st.integers(0, 400), st.integers(-50, 450), st.sampled_from("eE"), SIGNS, st.sampled_from((0, 2_000)))
+def test_a_number_is_read_where_a_double_can_hold_it(
+    zeros: int, exponent: int, letter: str, sign: str, blanks: int
+) -> None:
+    text = f"{' ' * blanks}1{'0' * zeros}{letter}{sign if exponent >= 0 else ''}{exponent}"
     if math.isfinite(float(text)):
         assert read(text) == float(text)
     else:
