@@ -158,7 +158,7 @@ async def test_after_its_end_nothing_is_read_or_kept() -> None:
     count = source.count
     assert source.holder.waiting == 1
     source.reader.end()
-    assert (len(source.reader.unread), source.holder.waiting) == (0, 0)
+    assert (source.reader.unread, source.holder.waiting) == (None, 0)
     await until(lambda: not source.holder.is_listed)
     assert source.count == count
     assert readers.SLICE_FRAMES <= 64
