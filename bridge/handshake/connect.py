@@ -115,7 +115,7 @@ class Connector:
         departures, place = self.continuity.departures, client.place
         expected = departures.ask_whether_expected(place)
         channels = await self._take(client)
-        noted = answer_to(expected)  # asked before the subscription, so it is answered
+        noted = answer_to(expected)  # asked before presence was entered, on the same link, so it is answered
         with ExitStack() as taken:
             taken.callback(self._subscriptions.give_back, client.owner, place, channels)
             if (returning := await self._return(client, tuple(channels), noted)) is not None:

@@ -273,10 +273,10 @@ class HttpProtocol(HttpClosing):
     def _become_websocket(self) -> None:
         if get_remote_addr(self.transport) is None:  # the peer has reset the connection
             self.transport.abort()
-        elif has_body(self.scope["method"], self.headers):
+        elif has_body(self.headers):
             self._refuse_request(400)
         else:
-            self._open_websocket(*key_or_refusal(self.headers))
+            self._open_websocket(*key_or_refusal(self.scope["method"], self.headers))
 
     def _open_websocket(self, key: bytes, refusal: bytes) -> None:
         if refusal:

@@ -5,7 +5,6 @@ says what is wrong with it.
 """
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
@@ -63,19 +62,19 @@ _LOOKED_AT: Final = frozenset(
 )
 
 
-def has_body(method: str, headers: Iterable[Header]) -> bool:
-    """Whether the request is more than a GET without a body."""
-    return method != "GET" or any(
+def has_body(headers: Iterable[Header]) -> bool:
+    """Whether the request has a body, which no handshake has."""
+    return any(
         name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in headers
     )
 
 
-def key_or_refusal(headers: Sequence[Header]) -> tuple[bytes, bytes]:
+def key_or_refusal(method: str, headers: Sequence[Header]) -> tuple[bytes, bytes]:
     """The key of a handshake, or the response that refuses it; the other is empty."""
-    if (key := key_in(headers)) is not None:
+    if method == "GET" and (key := key_in(headers)) is not None:
         return key, b""
     known = Headers([(name.decode("ascii"), value.decode("latin-1")) for name, value in headers])
-    response = ServerProtocol().accept(Request("/", known))
+    response = ServerProtocol().accept(Request("/", known, method))
     if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
         return known["Sec-WebSocket-Key"].encode("latin-1"), b""
     return b"", response.serialize()

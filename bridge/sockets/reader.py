@@ -32,6 +32,9 @@ class Source(Protocol):
     def refuse_unread(self, buffer: bytes, where: Extent) -> None:
         """Refuse one complete frame: the connection has been over its budget for some time."""
 
+    def judge_beginning(self, unread: ReceiveBuffer) -> None:
+        """Look at a frame of which only the beginning has arrived, perhaps more than before."""
+
     def end_flood(self) -> None:
         """Close the connection: it has been over its budget for too long."""
 
@@ -50,6 +53,8 @@ class _Nobody:
     def read(self, buffer: bytes, where: Extent) -> None: ...
 
     def refuse_unread(self, buffer: bytes, where: Extent) -> None: ...
+
+    def judge_beginning(self, unread: ReceiveBuffer) -> None: ...
 
     def end_flood(self) -> None: ...
 
@@ -157,7 +162,9 @@ class Reader:
         began, before = perf_counter(), len(unread)
         frames = self._read_slice(unread)
         left = len(unread)
-        if not left:
+        if left:
+            self._source.judge_beginning(unread)
+        else:
             self.unread = None
         self._spend(before - left, frames, A_READ_SECONDS + perf_counter() - began)
 

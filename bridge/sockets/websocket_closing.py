@@ -34,7 +34,7 @@ class Phase(IntEnum):
 
     OPEN = 0
     FAILING = 1
-    """It is about to send a close frame of its own: whoever closes it meanwhile may only say a last word before that."""
+    """It is about to send a close frame of its own: who closes it meanwhile may only say a last word before that."""
     CLOSING = 2
     """Its close frame is sent. The client is still heard, if it was closed politely."""
     DISCARDING = 3

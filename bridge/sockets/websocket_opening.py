@@ -8,10 +8,12 @@ can, and the client shall come back later.
 
 import asyncio
 import logging
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Scope
+from starlette.websockets import WebSocketDisconnect
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 
@@ -62,9 +64,7 @@ class WebSocketOpening(asyncio.Protocol):
         self._messages = Messages(self._socket, holder, self._departure)
         self._state.connections.add(self)  # type: ignore[arg-type]
         self.strangers.asked(self.transport)
-        offer(
-            scope, {ASGI_EXTENSION: self._socket, WHEN_GONE: self._departure.when_gone, VOUCH: self._vouch}
-        )
+        offer(scope, {ASGI_EXTENSION: self._socket, WHEN_GONE: self._departure.when_gone, VOUCH: self._vouch})
         self.transport.set_protocol(self)
         if early:
             self.data_received(early)
@@ -75,7 +75,7 @@ class WebSocketOpening(asyncio.Protocol):
     async def _run(self, application: ASGIApp, scope: Scope) -> None:
         try:
             await application(scope, self._receive_first, self._send)
-        except (ClientDisconnected, asyncio.CancelledError):
+        except (ClientDisconnected, WebSocketDisconnect, asyncio.CancelledError):
             pass
         except BaseException:
             log.exception("Exception in ASGI application\n")
@@ -124,7 +124,7 @@ class WebSocketOpening(asyncio.Protocol):
         self._timer.cancel()
         headers = (*self._state.default_headers, *message.get("headers", ()))
         self.transport.write(accepting(self._key, headers, message.get("subprotocol")))
-        self._state.connections.discard(self)  # type: ignore[arg-type]
+        self._state.connections.discard(self)
         self._socket.begin(self._messages, self._early)
         self._early = b""
 
@@ -144,7 +144,7 @@ class WebSocketOpening(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         self._is_answered = True
         self._timer.cancel()
-        self._state.connections.discard(self)  # type: ignore[arg-type]
+        self._state.connections.discard(self)
         self.strangers.gone(self.transport)
         self._messages.lost()
 
@@ -172,7 +172,7 @@ class WebSocketOpening(asyncio.Protocol):
         self._answer(500, [], b"Internal Server Error")
 
 
-def handshake_scope(request: Scope, url: bytes) -> Scope:
+def handshake_scope(request: Mapping[str, Any], url: bytes) -> Scope:
     """The ASGI scope of a WebSocket handshake, made of that of its HTTP request. `url` is in origin form."""
     raw_path, _, query = url.partition(b"?")
     offered = [value.decode("latin-1") for name, value in request["headers"] if name == SUBPROTOCOLS]

@@ -38,7 +38,8 @@ class WebSocketOutbox(WebSocketClosing):
         """Note what was written while much waits; beyond the bound, look whether the client is slow."""
         drain.written_bytes += size_bytes
         if self.waiting_bytes() > self.outbox_bounds.most_bytes:
-            asyncio.get_running_loop().call_soon(self._cut_if_slow)  # not now: the hub is in the middle of writing to other listeners
+            # Not now: the hub is in the middle of writing to other listeners.
+            asyncio.get_running_loop().call_soon(self._cut_if_slow)
 
     def waiting_bytes(self) -> int:
         """Bytes in the transport's buffer, which the socket has not taken yet."""

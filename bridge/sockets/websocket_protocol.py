@@ -32,6 +32,7 @@ from bridge.sockets.framing import (
 )
 from bridge.sockets.ports import Carried
 from bridge.sockets.reader import Reader
+from bridge.sockets.receive_buffer import ReceiveBuffer
 from bridge.sockets.websocket_closing import Phase
 from bridge.sockets.websocket_outbox import WebSocketOutbox
 from v3.refusals import FLOODED
@@ -115,7 +116,6 @@ class WebSocketProtocol(WebSocketOutbox):
             self._throw_away(len(data))
         else:
             self._reader.add(data)
-            self._judge_beginning()
 
     def read(self, buffer: bytes, where: Extent) -> None:
         """Handle one complete frame: a whole message or a pong directly, any other frame by the library."""
@@ -144,11 +144,10 @@ class WebSocketProtocol(WebSocketOutbox):
         self._refuse("rate_limited")
         self.fail(FLOODED, "rate_limited")
 
-    def _judge_beginning(self) -> None:
+    def judge_beginning(self, unread: ReceiveBuffer) -> None:
         """Refuse an incomplete frame at once when its header shows that it is too large or not masked."""
-        unread = self._reader.unread
-        begun = None if unread is None else unread.incomplete()
-        if unread is not None and begun is not None and (begun[0] > self._most_bytes or not begun[1]):
+        begun = unread.incomplete()
+        if begun is not None and (begun[0] > self._most_bytes or not begun[1]):
             self._judge(unread.take_all())
 
     def _judge(self, frame: bytes) -> None:

@@ -22,8 +22,8 @@ def protocols(
     strangers: Strangers | None = None, budget: Budget | None = None, keepalive_seconds: float = 20.0
 ) -> dict[str, Any]:
     """The protocol classes, as uvicorn is told them."""
-    budget, strangers = budget or Budget(Settings().limits), Strangers(100, 100, 100) if strangers is None else strangers
-    kept = {"budget": budget, "strangers": strangers}
+    counted = Strangers(100, 100, 100) if strangers is None else strangers
+    kept = {"budget": budget or Budget(Settings().limits), "strangers": counted}
     own = {"outbox_bounds": OUTBOX, "heard_out": LastWords(), "keepalive": Keepalive(keepalive_seconds)}
     socket_class = type("Socket", (WebSocketProtocol,), kept | own | {"__slots__": (), "most_message_bytes": 65_536})
     return {

@@ -26,7 +26,8 @@ class House:
     def __init__(self) -> None:
         self.strangers = Strangers(100, 100, 3)
         self.listener = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(self, lifespan="off", log_config=None, timeout_graceful_shutdown=1, **protocols(self.strangers))
+        classes = protocols(self.strangers)
+        config = uvicorn.Config(self, lifespan="off", log_config=None, timeout_graceful_shutdown=1, **classes)
         self.server = uvicorn.Server(config)
         self.guest = Guest()
         self.asked: list[str] = []
