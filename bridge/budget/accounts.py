@@ -77,9 +77,14 @@ class Account:
         self.spent_bytes += size_bytes
         self.spent_milliseconds += milliseconds
 
+    @property
+    def is_solvent(self) -> bool:
+        """Whether more may be spent, whatever time it is."""
+        return self._bytes > 0 and self._frames > 0 and self._milliseconds > 0
+
     def wait_seconds(self, now_seconds: float) -> float:
         """Seconds until no unit is overdrawn any more; 0 when more may be spent now."""
-        if self._bytes > 0 and self._frames > 0 and self._milliseconds > 0:
+        if self.is_solvent:
             return 0.0
         allowance, passed = self._allowance, now_seconds - self._at
         self._at = now_seconds
@@ -178,6 +183,11 @@ class Holder:
     def has_work(self) -> bool:
         """Whether any work is queued."""
         return self._newcomers is not None or self._waiting is not None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no work is queued, and none of `accounts` and `behind` is overdrawn, whatever time it is."""
+        return not self.has_work and all(account.is_solvent for account in self._waits_for)
 
     @property
     def waiting(self) -> int:

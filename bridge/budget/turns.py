@@ -54,6 +54,10 @@ class Turns:
             and not holder.wait_seconds(monotonic())
         )
 
+    def is_free_for(self, holder: Holder) -> bool:
+        """The same where it can be said without a look at the clock: nothing is overdrawn."""
+        return self._spent_seconds < self.turn_seconds and not self._ready and holder.is_free
+
     def spent(self, holder: Holder, size_bytes: int, frames: int, seconds: float) -> None:
         """Charge work that was done in this turn to the holder; its bytes and frames also to the whole process."""
         milliseconds = min(seconds * 1_000, MOST_MILLISECONDS_AT_ONCE)

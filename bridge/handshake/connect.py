@@ -115,7 +115,7 @@ class Connector:
         departures, place = self.continuity.departures, client.place
         expected = departures.ask_whether_expected(place)
         channels = await self._take(client)
-        noted = answer_to(expected)  # asked before the subscription, so it is answered
+        noted = answer_to(expected)  # asked before presence was entered, on the same link, so it is answered
         with ExitStack() as taken:
             taken.callback(self._subscriptions.give_back, client.owner, place, channels)
             if (returning := await self._return(client, tuple(channels), noted)) is not None:
@@ -216,7 +216,7 @@ class AdmittedWebSocket(Generic[Guest]):
         return self.client.guest
 
     async def serve(self, session: NewSession) -> None:
-        """Subscribe, accept the handshake, and return when the connection is over.
+        """Subscribe, accept the handshake, and hand the connection to its socket, which carries it from then on.
 
         Raises `Denied` before the handshake is accepted: when the client cannot be served now, or the server is not
         ours.
@@ -234,9 +234,9 @@ class AdmittedWebSocket(Generic[Guest]):
             await self._accept()
             connection.begin()  # our server sent the 101 in this same turn of the loop: no frame can have arrived yet
             wire.attach(connection)
-            await connection.over
-        finally:
+        except BaseException:
             connection.lost()
+            raise
 
     async def _accept(self) -> None:
         headers = [(name.encode(), value.encode()) for name, value in self.headers.items()]

@@ -29,6 +29,7 @@ from bridge.records.counters import Refusals
 from bridge.records.part import Records
 from bridge.records.v2 import V2Recording
 from bridge.runtime.clock import WallClock
+from bridge.runtime.doors import Doors
 from bridge.system.metrics import counter, counters, gauge
 from bridge.system.part import Part, Task
 from bridge.tenants.part import Tenants
@@ -84,9 +85,10 @@ class V2(Part):
             publisher, V2Presence(broker.presence), WallClock(), Refusals(records.counts, "v2")
         )
 
-    def mount(self, app: FastAPI, tenants: TenantService, *, has_page: bool) -> None:
-        """Add the WebSocket routes of V2, the admin routes of the cutover, and with `has_page` the playground."""
-        app.include_router(websocket_door(self.handshake, self.ports))
+    def mount(self, app: FastAPI, doors: Doors, tenants: TenantService, *, has_page: bool) -> None:
+        """Add the WebSocket doors of V2, the admin routes of the cutover, and with `has_page` the playground."""
+        for prefix in PREFIXES:
+            doors.add(prefix, websocket_door(self.handshake, self.ports))
         require_upgrade(app, *(prefix + rest for prefix in PREFIXES for rest in ("", "/{rest:path}")))
         app.include_router(admin.router(admin.TenantChanges(tenants, self.cutover)))
         if has_page:

@@ -1,10 +1,11 @@
 """Assembles the Socket.IO endpoint and mounts it at `/socket.io`. Imported only if the setting `socketio` is on."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
@@ -18,9 +19,17 @@ PATH: Final = "/socket.io"
 
 
 def mount(
-    app: FastAPI, settings: Settings, budget: Budget, counts: Counts, preflight: Preflight, doors: Mapping[str, Door]
+    app: FastAPI,
+    add_door: Callable[[str, ASGIApp], None],
+    settings: Settings,
+    budget: Budget,
+    counts: Counts,
+    preflight: Preflight,
+    doors: Mapping[str, Door],
 ) -> Sessions:
     """Add the endpoint to the application, and return its sessions, which must run as long as the process does.
+
+    `add_door` adds what WebSocket handshakes are passed to.
 
     `doors`: namespace -> its door, as made by `v3_door` and `v2_door`.
     """
@@ -28,5 +37,7 @@ def mount(
     bounds, most_bytes = settings.outbox_bounds, settings.max_message_bytes
     sessions = Sessions(bounds, most_bytes, budget, counts, now, settings.trusted_proxies)
     sessions.doors.update(doors)
-    app.mount(PATH, Endpoint(sessions, preflight))
+    endpoint = Endpoint(sessions, preflight)
+    app.mount(PATH, endpoint)
+    add_door(PATH, endpoint)
     return sessions

@@ -20,8 +20,7 @@ HASTE: Final[Mapping[str, Mapping[str, Any]]] = {
         "bridge.broker.leases:PATIENCE_SECONDS": 2.0,
     },
     "short pings": {
-        "bridge.runtime.server:PING_INTERVAL_SECONDS": 2.0,
-        "bridge.runtime.server:PING_TIMEOUT_SECONDS": 2.0,
+        "bridge.runtime.server:PING_SECONDS": 2.0,
     },
 }
 """No defence less, but sooner: nobody waits for half a minute to see what can be seen in seconds."""
@@ -114,7 +113,7 @@ DEFENCES: Final[Mapping[str, Mapping[str, Any]]] = {
         "bridge.broker.leases:RENEWAL_SECONDS": 0.5,
     },
     "last words": {"bridge.sockets.ports:HEARD_OUT": frozenset()},
-    "pings": {"bridge.sockets.websocket_closing:WebSocketClosing.keepalive_timeout": nothing},
+    "pings": {"bridge.sockets.websocket_closing:WebSocketClosing._end_silent": nothing},
     "narrow channels": {"bridge.messaging.hub:_others": all_of_them},
     "judgement of readers": {"bridge.budget.drain:Drain.is_too_slow": never},
     "room for the largest": {

@@ -13,9 +13,9 @@ import pytest
 from bridge.config.settings import Settings, load
 from bridge.runtime.app import Application
 from bridge.runtime.process import Process
-from bridge.runtime.server import ACCEPTED_AT_ONCE, Config, Server, _handles
-from bridge.sockets.counted_websocket import CountedWebSocket
+from bridge.runtime.server import ACCEPTED_AT_ONCE, PING_SECONDS, Config, Server, _handles
 from bridge.sockets.http_protocol import HttpProtocol
+from bridge.sockets.websocket_opening import WebSocketOpening
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 from bridge.system.open_files import LEAST
 from tests.bridge.broker.parts import ANSWER_SECONDS
@@ -34,12 +34,11 @@ def test_uvicorn_is_set_to_our_protocols_and_limits(settings: Settings) -> None:
     assert isinstance(config.http, type)
     assert issubclass(config.http, HttpProtocol)
     assert isinstance(config.ws, type)
-    assert issubclass(config.ws, CountedWebSocket)
-    assert config.ws.strangers is config.http.strangers
-    assert config.ws.outbox_bounds.most_bytes == 5_000
-    assert config.ws_max_size == 1_000
-    assert config.ws_per_message_deflate is False
-    assert (config.ws_ping_interval or 0) + (config.ws_ping_timeout or 0) <= 45
+    assert issubclass(config.ws, WebSocketOpening)
+    assert config.ws.strangers is config.ws.socket_class.strangers is config.http.strangers
+    assert config.ws.socket_class.outbox_bounds.most_bytes == 5_000
+    assert config.ws.socket_class.most_message_bytes == 1_000
+    assert 2 * PING_SECONDS <= 45
     assert config.access_log is False
     assert config.proxy_headers is False
     assert config.timeout_graceful_shutdown is not None

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from bridge.broker.presence import Place
 from bridge.runtime import v3
+from bridge.runtime.doors import Doors
 from bridge.runtime.process import Process
 from bridge.tenants.tenant import Tenant
 from compat.identity import Names
@@ -60,7 +61,7 @@ def test_a_name_means_whom_its_tenant_says_and_nobody_where_there_is_no_such_ten
 
 async def test_the_path_of_v3_asks_for_an_upgrade(process: Process) -> None:
     app = FastAPI()
-    v3.mount(app, process)
+    v3.mount(app, Doors(), process)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge") as http:
         assert (await http.get("/v3/ws/group/team/client/ann")).status_code == 426
         assert (await http.get("/v3/ws/group/team")).status_code == 404
