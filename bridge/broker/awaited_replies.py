@@ -30,17 +30,22 @@ class _Raw:
 class _Sum:
     """Takes the replies to a message that was published on several channels, and hands on their sum."""
 
-    __slots__ = ("_done", "_sum", "remaining")
+    __slots__ = ("_done", "_remaining", "_sum")
 
     def __init__(self, channels: int, done: Done) -> None:
-        self.remaining = channels
+        self._remaining = channels
         self._done = done
         self._sum: int | None = 0
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no reply has been missing so far."""
+        return self._sum is not None
+
     def __call__(self, reply: int | None) -> None:
-        self.remaining -= 1
+        self._remaining -= 1
         self._sum = None if reply is None or self._sum is None else self._sum + reply
-        if not self.remaining:
+        if not self._remaining:
             self._done(self._sum)
 
 
@@ -107,7 +112,7 @@ class AwaitedReplies:
 
     def fail(self, done: Done) -> None:
         """Answer that a message was not published on a channel, or may not have been."""
-        self.failed += type(done) is not _Sum or done.remaining == 1
+        self.failed += type(done) is not _Sum or done.is_whole
         self.answer(done, None)
 
     def answer(self, done: Done, reply: object) -> None:
