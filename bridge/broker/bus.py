@@ -50,6 +50,9 @@ class Bus:
         self._loop = asyncio.get_running_loop()
         self.replies: Final = AwaitedReplies()
         self._unsent: list[bytes] = []
+        self._said = 0
+        """How much was said in this turn of the event loop."""
+        self._was_quiet = True
         self._at_end: Callable[[], None] | None = None
         self.back: Final = Observers[[]]()
         """Called each time that a link to Redis opens."""
@@ -116,6 +119,8 @@ class Bus:
             for channel in channels:
                 self._unsent.append(pack_publish(channel, data))
             self.replies.await_sum(len(channels), done)
+            if self.is_quiet:
+                self.flush()
         else:
             self._loop.call_soon(self.replies.fail, done)
 
@@ -127,6 +132,8 @@ class Bus:
         if self._may_send():
             self._unsent.append(command)
             self.replies.await_one(done)
+            if self.is_quiet:
+                self.flush()
         else:
             self._loop.call_soon(self.replies.answer, done, None)
 
@@ -152,9 +159,22 @@ class Bus:
         link = self._keeper.link
         if link is None or len(self.replies) >= MAX_WAITING_COMMANDS or link.waiting_bytes() > MAX_WAITING_BYTES:
             return False
-        if not self._unsent:
-            self._loop.call_soon(self.flush)
+        self._said += 1
+        if self._said == 1:
+            self._loop.call_soon(self._end_turn)
         return True
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing else is known to be said in this turn, nor was in the last one: then nothing waits for more.
+
+        So a message that is alone is on its way at once, and those of a busy process go to Redis together.
+        """
+        return self._was_quiet and self._said <= 1
+
+    def _end_turn(self) -> None:
+        self.flush()
+        self._was_quiet, self._said = self._said <= 1, 0
 
     def flush(self) -> None:
         """Write the commands of this turn of the event loop now, instead of at its end."""
