@@ -14,22 +14,25 @@ from v3.messages import Content
 
 Members = dict[str, Any]
 
+_NOWHERE: Final[tuple[str, tuple[type, ...]]] = ("", ())
 _FOR_MANY: Final = (None, "group", "broadcast")
 _FOR_ONE: Final = (None, "direct")
 
 
 def plain_content(frame: Members, names: Names, dialect: Dialect) -> Content | None:
     """The content of a plain frame; `None` if the frame is not plain."""
+    if not frames.CLAIMS.isdisjoint(frame):
+        return None
     said: Members = {}
     others: Members = {}
     places = dialect.places
     for word, value in frame.items():
-        place = places.get(word)
-        if place is None or type(value) not in place[1]:
+        field, types = places.get(word, _NOWHERE)
+        if type(value) not in types or (field == "msg_type" and value not in frames.TYPE_WORDS):
             others[word] = value
         else:
-            said[place[0]] = value
-    if len(said) + len(others) < len(frame) or COMMAND in said or not frames.CLAIMS.isdisjoint(others):
+            said[field] = value
+    if len(said) + len(others) < len(frame) or COMMAND in said:
         return None
     msg_type = _msg_type(said, frame)
     content = None if msg_type is None else _addressed(msg_type, said, names)
@@ -40,7 +43,7 @@ def _msg_type(said: Members, frame: Members) -> str | None:
     written = said.get("msg_type")
     if written is None:
         return "cmd" if "cmd" in said else "msg"
-    msg_type = frames.TYPE_WORDS.get(written)
+    msg_type = frames.TYPE_WORDS[written]
     is_another = msg_type != written and frames.MSG_TYPE in frame
     return None if is_another or msg_type == "presence" else msg_type
 

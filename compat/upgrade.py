@@ -160,8 +160,6 @@ class _Reading:
 
     def _payload(self, command_word: str | None) -> tuple[dict[str, object] | None, Outcome]:
         word, container = self._take_container()
-        if command_word is None and not self.disbelieved and self._has_places_beside(container or {}):
-            return (container | self.unused if container else self.unused or container), EXACT
         places, stash = self._settle(container or {}, command_word)
         if frames.STASH in places and frames.STASH in stash and container is not None:
             places, stash = self._settle({}, command_word)
@@ -178,10 +176,6 @@ class _Reading:
             if isinstance(self.unused[word], dict):
                 return word, self.unused.pop(word)
         return "", None
-
-    def _has_places_beside(self, container: Mapping[str, object]) -> bool:
-        """Whether each unused member may have its own name in the payload, beside these."""
-        return frames.CLAIMS.isdisjoint(self.unused) and self.unused.keys().isdisjoint(container)
 
     def _settle(
         self, container: Mapping[str, object], command_word: str | None

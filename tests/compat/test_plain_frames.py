@@ -18,11 +18,15 @@ PLAIN: list[Any] = [
     *({"msg_type": "msg", "target": "group", "msg": "hi"}, {"type": "chat", "message": "hi", "data": {"a": 1}, "b": 2}),
     *({"to": 42, "msg": "hi"}, {"target": "direct", "to": "bob"}, {"recipient_id": 7.0}, {"target": "broadcast"}),
     *({"type": "ping"}, {"msg_type": "cmd", "cmd": "STOP"}, {"kind": "cmd", "caption": "hi", "body": {"a": {}}}),
-    *({"msg": None, "to": None, "payload": [1], "type": 7, "target": {}}, {"to": True, "text": 1, "message": "hi"}),
+    *(
+        {"msg": None, "to": None, "payload": [1], "type": 7, "target": {}},
+        {"type": "login"},
+        {"to": True, "text": 1, "message": "hi"},
+    ),
 ]
 NOT_PLAIN: list[Any] = [
     *({"msg": "a", "text": "b"}, {"to": 1, "to_id": 2}, {"from_id": "boss"}, {"payload": {"a": 1}, "a": 2}),
-    *({"reload": 1}, {"type": "presence"}, {"type": "login"}, {"msg_type": "chat"}, {"msg_type": "login"}),
+    *({"reload": 1}, {"type": "presence"}, {"msg_type": "chat"}, {"msg_type": 7, "type": "chat"}),
     *({"target": "echo"}, {"target": "direct"}, {"target": "group", "to": "bob"}, {"to": ""}, {"to": 7.5}),
 ]
 
