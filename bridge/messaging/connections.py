@@ -84,6 +84,9 @@ def _at_once(_is_expected: bool, then: Callable[[str | None], None]) -> None:  #
 def _nothing() -> None: ...
 
 
+def _ignore(_connection: "Connection") -> None: ...
+
+
 @dataclass(slots=True)
 class Passage:
     """How a client comes and goes: what others do for it then. Without them nothing is done."""
@@ -92,8 +95,10 @@ class Passage:
     """Returns framed bytes that the client is sent when its connection begins, before anything new."""
     withdraw: Callable[[bool, Callable[[str | None], None]], None] = _at_once
     """Ends what is said to a client alone that is expected back, or not; then calls its argument with a cursor."""
-    leaving: Callable[[], None] = _nothing
+    leaving: Callable[["Connection"], None] = _ignore
     """Called when the connection is over, before anything else is handed on; again if all is taken after that."""
+    over: Callable[[], None] = _nothing
+    """Called once, when the connection is over: what it has taken is given back."""
     staying: Callable[[], None] = _nothing
     """Called at each sign of life of a V2 client."""
     cursor: str | None = None
@@ -104,6 +109,20 @@ class Passage:
 
 class Connection:
     """One connection, and what its socket calls when something arrives."""
+
+    __slots__ = (
+        "_expiry",
+        "_home",
+        "_listener",
+        "_session",
+        "holder",
+        "info",
+        "is_over",
+        "outbox",
+        "passage",
+        "receive",
+        "refused_with",
+    )
 
     reads_binary: Final = True
 
@@ -124,12 +143,11 @@ class Connection:
         self._listener = listener
         self._home = home
         self._expiry: asyncio.TimerHandle | None = None
-        self._is_lost = False
+        self.is_over = False
         self.passage: Final = Passage()
         self.refused_with = ""
         """The code of its last refusal."""
         self.receive: Final = session.receive
-        self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
 
     def begin(self) -> None:
         """From now on, receive messages from the bus and from the client."""
@@ -167,7 +185,7 @@ class Connection:
             self.passage.withdraw(is_expected, lambda since: self._send_away(code, since, extra))
 
     def _send_away(self, code: str, since: str | None, extra: dict[str, object]) -> None:
-        if not self._is_lost:
+        if not self.is_over:
             if since is not None and "successor" in extra:
                 extra = {**extra, "since": since}
             self.passage.cursor = since
@@ -186,21 +204,20 @@ class Connection:
     def taken_all(self) -> None:
         """The client has certainly taken all that it was sent, and ends the connection, or answers its end."""
         self.passage.has_taken_all = True
-        if self._is_lost and self.passage.cursor is not None:  # it was sent away
-            self.passage.leaving()
+        if self.is_over and self.passage.cursor is not None:  # it was sent away
+            self.passage.leaving(self)
 
     def lost(self) -> None:
         """The connection is over; harmless when repeated."""
-        if self._is_lost:
+        if self.is_over:
             return
-        self._is_lost = True
-        self.passage.leaving()
+        self.is_over = True
+        self.passage.leaving(self)
         self.outbox.end()
         if self._expiry is not None:
             self._expiry.cancel()
         self._home.discard(self, self._listener)
-        if not self.over.done():  # cancelling a task that awaits this future cancels the future too
-            self.over.set_result(None)
+        self.passage.over()
 
 
 class Connections:

@@ -64,9 +64,7 @@ _LOOKED_AT: Final = frozenset(
 
 def has_body(headers: Iterable[Header]) -> bool:
     """Whether the request has a body, which no handshake has."""
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in headers
-    )
+    return any(name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in headers)
 
 
 def key_or_refusal(method: str, headers: Sequence[Header]) -> tuple[bytes, bytes]:
