@@ -111,11 +111,10 @@ class Connector:
             return await self._connect(client, outbox, renderer, session)
 
     async def _connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
-        departures, place = self.continuity.departures, client.place
+        departures, place, returning = self.continuity.departures, client.place, None
         expected = departures.ask_whether_expected(place)
         channels = await self._take(client)
         noted = answer_to(expected)  # asked before presence was entered, on the same link, so it is answered
-        returning = None
         try:
             returning = await self._return(client, tuple(channels), noted)
             await departures.come_back(place, noted)
@@ -123,14 +122,13 @@ class Connector:
         except BaseException:
             self._give_back(client, channels, returning)
             raise
-        passage = connection.passage
-        passage.over = partial(self._give_back, client, channels, returning)
+        connection.passage.over = partial(self._give_back, client, channels, returning)
         if returning is not None:
-            passage.first_words = partial(returning.first_words, renderer, place.group)
-        passage.leaving = partial(self._leave, client, tuple(channels))
+            connection.passage.first_words = partial(returning.first_words, renderer, place.group)
+        connection.passage.leaving = partial(self._leave, client, tuple(channels))
         if client.leaves_a_cursor:
-            passage.staying = partial(departures.stay, place)
-            passage.staying()
+            connection.passage.staying = partial(departures.stay, place)
+            connection.passage.staying()
         return connection
 
     def _give_back(self, client: ClientInfo, channels: list[bytes], returning: Return | None) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from bridge.broker.presence import Place, Presence
 from bridge.budget.accounts import Holder
 from bridge.messaging.hub import Hub, Listener
+from bridge.messaging.passage import Passage
 from bridge.records.counters import Counts
 from bridge.records.rows import Visitor
 from bridge.sockets.outbox import Outbox
@@ -77,36 +78,6 @@ CALLED_BACK: Final = frozenset({"going_away", "token_expired", "moved_to_v3", "v
 """Refusals after which a client comes back, here or elsewhere, perhaps with another token."""
 
 
-def _at_once(_is_expected: bool, then: Callable[[str | None], None]) -> None:  # noqa: FBT001
-    then(None)
-
-
-def _nothing() -> None: ...
-
-
-def _ignore(_connection: "Connection") -> None: ...
-
-
-@dataclass(slots=True)
-class Passage:
-    """How a client comes and goes: what others do for it then. Without them nothing is done."""
-
-    first_words: Callable[[], bytes] = bytes
-    """Returns framed bytes that the client is sent when its connection begins, before anything new."""
-    withdraw: Callable[[bool, Callable[[str | None], None]], None] = _at_once
-    """Ends what is said to a client alone that is expected back, or not; then calls its argument with a cursor."""
-    leaving: Callable[["Connection"], None] = _ignore
-    """Called when the connection is over, before anything else is handed on; again if all is taken after that."""
-    over: Callable[[], None] = _nothing
-    """Called once, when the connection is over: what it has taken is given back."""
-    staying: Callable[[], None] = _nothing
-    """Called at each sign of life of a V2 client."""
-    cursor: str | None = None
-    """Up to where a client that was sent away has heard everything, if that is known."""
-    has_taken_all: bool = False
-    """Whether the client has certainly taken all that it was sent, when its socket ended."""
-
-
 class Connection:
     """One connection, and what its socket calls when something arrives."""
 
@@ -144,7 +115,7 @@ class Connection:
         self._home = home
         self._expiry: asyncio.TimerHandle | None = None
         self.is_over = False
-        self.passage: Final = Passage()
+        self.passage: Final = Passage[Connection]()
         self.refused_with = ""
         """The code of its last refusal."""
         self.receive: Final = session.receive
