@@ -10,7 +10,6 @@ none takes so long that it gives up waiting for Redis.
 
 from asyncio import Semaphore
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
@@ -103,7 +102,7 @@ class Connector:
     async def connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
         """Subscribe, and return a connection that has not begun. Raises `Unavailable`.
 
-        Its resources are released when its future `over` is done. A caller that does not begin the connection must
+        Its resources are released when it is over. A caller that does not begin the connection must
         call `lost` on it.
         """
         async with self._turns.setdefault(client.place.tenant, Semaphore(MOST_AT_ONCE)):
@@ -112,25 +111,31 @@ class Connector:
             return await self._connect(client, outbox, renderer, session)
 
     async def _connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
-        departures, place = self.continuity.departures, client.place
+        departures, place, returning = self.continuity.departures, client.place, None
         expected = departures.ask_whether_expected(place)
         channels = await self._take(client)
         noted = answer_to(expected)  # asked before presence was entered, on the same link, so it is answered
-        with ExitStack() as taken:
-            taken.callback(self._subscriptions.give_back, client.owner, place, channels)
-            if (returning := await self._return(client, tuple(channels), noted)) is not None:
-                taken.callback(returning.cancel)
+        try:
+            returning = await self._return(client, tuple(channels), noted)
             await departures.come_back(place, noted)
             connection = self._connection(client, channels, outbox, renderer, session)
-            give_back = taken.pop_all().close
-        connection.over.add_done_callback(lambda _over: give_back())
+        except BaseException:
+            self._give_back(client, channels, returning)
+            raise
+        connection.passage.over = partial(self._give_back, client, channels, returning)
         if returning is not None:
             connection.passage.first_words = partial(returning.first_words, renderer, place.group)
-        connection.passage.leaving = partial(self._leave, client, tuple(channels), connection)
+        connection.passage.leaving = partial(self._leave, client, tuple(channels))
         if client.leaves_a_cursor:
             connection.passage.staying = partial(departures.stay, place)
             connection.passage.staying()
         return connection
+
+    def _give_back(self, client: ClientInfo, channels: list[bytes], returning: Return | None) -> None:
+        """Release what a connection has taken."""
+        if returning is not None:
+            returning.cancel()
+        self._subscriptions.give_back(client.owner, client.place, channels)
 
     async def _take(self, client: ClientInfo) -> list[bytes]:
         try:

@@ -86,9 +86,8 @@ class Subscriptions:
     async def _subscribe(self, channels: Sequence[bytes], place: Place | None) -> None:
         """Subscribe and enter presence: both leave in this turn of the loop, on their own links, and take one trip.
 
-        Nobody can tell that the entry may be there first. A JOIN waits until the client listens; and who finds it among
-        the members before that, and speaks to it, is told that it is not connected, which is true until the handshake
-        is answered.
+        Nobody can tell that the entry may be there first: a JOIN waits until the client listens; and who finds it among
+        the members before that, and speaks to it, is told that it is not connected, which is true until the 101.
         """
         listens: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entered = None if place is None else self._enter(place, listens)

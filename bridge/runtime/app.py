@@ -75,16 +75,20 @@ class Application(FastAPI):
         self.configured.add(self._take)
         handle_errors(self)
         self.doors: Final = Doors()
-        self._at_doors: ASGIApp = self.doors
+        self._at_doors = OwnName(self.doors, self._answers_every_name) if settings.is_open else self.doors
         if settings.is_open:
             self.add_middleware(OwnName, answers_every_name=self._answers_every_name)
-            self._at_doors = OwnName(self.doors, self._answers_every_name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await self._at_doors(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+    def mount_for_all(self, path: str, application: ASGIApp) -> None:
+        """Add what answers below a path, over HTTP and for WebSocket handshakes."""
+        self.mount(path, application)
+        self.doors.add(path, application)
 
     def _take(self, settings: Settings) -> None:
         self.settings = settings
@@ -149,7 +153,7 @@ def _reload(app: Application, process: Process) -> Reload:
 def _mount(app: Application, process: Process, reload: Reload) -> None:
     v3.mount(app, app.doors, process)
     if app.settings.socketio:  # Socket.IO
-        app.configured.add(mount_socketio(app, app.doors.add, app.settings, app.budget, process))  # Socket.IO
+        app.configured.add(mount_socketio(app.mount_for_all, app.settings, app.budget, process))  # Socket.IO
     _mount_api(app, process, lambda: reload.now.hash)
     tenants = _tenant_service(process, SignIns(app.settings.trusted_proxies))
     _mount_admin(app, process, tenants, reload)

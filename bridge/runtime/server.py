@@ -30,6 +30,8 @@ PING_SECONDS: Final = 20.0
 BACKLOG: Final = 4_096
 ACCEPTED_AT_ONCE: Final = 16
 """Handles of each listening socket (itself and duplicates). The loop accepts one connection from each in a turn."""
+SEND_BUFFER_BYTES: Final = 256 * 1024
+"""In the kernel, for each connection. By itself Linux would let a client that does not read hold some 4 MB."""
 KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60), so that the proxy ends idle connections, not we
 LAST_TASKS_SECONDS: Final = 1
 LAST_RESORT_SECONDS: Final = 2.0
@@ -153,6 +155,8 @@ def _tune_garbage_collection() -> None:
 def _handles(listener: socket.socket) -> list[socket.socket]:
     """The handles of a listening socket: itself and duplicates, so that more connections are accepted in each turn.
 
-    In a flood of connections a new client would otherwise wait one turn of the loop for each client before it.
+    In a flood of connections a new client would otherwise wait one turn of the loop for each client before it. Each
+    connection inherits the size of the send buffer.
     """
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     return [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from bridge.budget.budget import Budget
@@ -16,20 +15,14 @@ from bridge.socketio.ports import Door
 from bridge.socketio.sessions import Sessions
 
 PATH: Final = "/socket.io"
+Mount = Callable[[str, ASGIApp], None]
+"""Adds to the application what answers below a path, over HTTP and for WebSocket handshakes."""
 
 
 def mount(
-    app: FastAPI,
-    add_door: Callable[[str, ASGIApp], None],
-    settings: Settings,
-    budget: Budget,
-    counts: Counts,
-    preflight: Preflight,
-    doors: Mapping[str, Door],
+    at: Mount, settings: Settings, budget: Budget, counts: Counts, preflight: Preflight, doors: Mapping[str, Door]
 ) -> Sessions:
     """Add the endpoint to the application, and return its sessions, which must run as long as the process does.
-
-    `add_door` adds what WebSocket handshakes are passed to.
 
     `doors`: namespace -> its door, as made by `v3_door` and `v2_door`.
     """
@@ -37,7 +30,5 @@ def mount(
     bounds, most_bytes = settings.outbox_bounds, settings.max_message_bytes
     sessions = Sessions(bounds, most_bytes, budget, counts, now, settings.trusted_proxies)
     sessions.doors.update(doors)
-    endpoint = Endpoint(sessions, preflight)
-    app.mount(PATH, endpoint)
-    add_door(PATH, endpoint)
+    at(PATH, Endpoint(sessions, preflight))
     return sessions

@@ -95,7 +95,9 @@ class Reader:
 
     def has_read(self, size_bytes: int, seconds: float) -> None:
         """Charge for one frame that arrived while this was ready, and was read in so many seconds."""
-        self._spend(size_bytes, 1, A_READ_SECONDS + seconds)
+        seconds += A_READ_SECONDS
+        self._account.spend(size_bytes, 1, seconds * 1_000)
+        self._turns.spent(self.holder, size_bytes, 1, seconds)
 
     def add(self, data: bytes) -> None:
         """Add received bytes, and read the frames in them. An incomplete frame costs a read too."""

@@ -16,12 +16,12 @@ from typing import Any, Final, cast
 from bridge.budget.budget import Budget
 from bridge.sockets.acknowledged import is_all_acknowledged
 from bridge.sockets.discarded_input import DiscardedInput
-from bridge.sockets.framing import PING_FRAME, close_frame
-from bridge.sockets.keepalive import Beat, Keepalive
+from bridge.sockets.framing import close_frame
 from bridge.sockets.last_words import LastWords
 from bridge.sockets.ports import HEARD_OUT, Carried
 from bridge.sockets.reader import Reader
 from bridge.sockets.strangers import Strangers
+from bridge.sockets.websocket_pings import WebSocketPings
 
 FLUSH_SECONDS: Final = 5.0
 LINGER_SECONDS: Final = 2.0
@@ -42,45 +42,36 @@ class Phase(IntEnum):
     GONE = 4
 
 
-class WebSocketClosing(asyncio.Protocol):
+class WebSocketClosing(WebSocketPings):
     """One WebSocket: the part that ends it."""
 
     __slots__ = (
-        "_beat",
-        "_carried",
         "_discarded",
-        "_has_told",
         "_heard_out",
-        "_is_alive",
         "_is_forwarded",
         "_is_stopped",
         "_open",
         "_reader",
         "_timer",
         "phase",
-        "transport",
     )
 
     budget: Budget
     strangers: Strangers
-    keepalive: Keepalive
     heard_out: LastWords
     """The sockets of this process that were closed politely, and are heard until their clients close."""
     _reader: Reader
 
     def __init__(self, transport: asyncio.Transport, open_sockets: set[Any], *, is_forwarded: bool) -> None:
         """`open_sockets`: those of the server, to which it belongs. `is_forwarded`: the other side is a proxy."""
-        self.transport: Final = transport
+        super().__init__(transport)
         self.phase = Phase.OPEN
         self._open = open_sockets
-        self._carried: Carried | None = None
         self._heard_out: Carried | None = None
-        self._is_alive = self._has_told = True
         self._is_forwarded = is_forwarded
         self._is_stopped = False
         self._discarded: DiscardedInput | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._beat: Beat | None = None
 
     def begin_close(self, code: int, reason: str, last: bytes = b"") -> None:
         """Write `last` and the close frame, after everything written before.
@@ -170,29 +161,6 @@ class WebSocketClosing(asyncio.Protocol):
         if self._is_stopped and not self.transport.is_closing():
             self._is_stopped = False
             self.transport.resume_reading()
-
-    def _start_keepalive(self) -> None:
-        self._beat = self.keepalive.add(self)
-
-    def _stop_keepalive(self) -> None:
-        if self._beat is not None:
-            self._beat.pop(self, None)
-            self._beat = None
-
-    def ping(self) -> None:
-        """Send a ping; end the socket if nothing has arrived since the last one. Any frame is as good as a pong."""
-        if not self._is_alive:
-            return self._end_silent()
-        if not self._has_told:
-            self._tell_alive()
-        self._is_alive = self._has_told = False
-        return self.transport.write(PING_FRAME)
-
-    def _tell_alive(self) -> None:
-        """Tell the connection of a sign of life: of each pong at once, of anything else when a ping is due."""
-        self._has_told = True
-        if self._carried is not None:
-            self._carried.alive()
 
     def _end_silent(self) -> None:
         self._lose()

@@ -10,9 +10,8 @@ asks (`websocket_messages.py`), and nothing of a client that was refused. How a 
 """
 
 import asyncio
-import socket
 from time import perf_counter
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from websockets.frames import Frame, Opcode
@@ -36,8 +35,6 @@ from bridge.sockets.receive_buffer import ReceiveBuffer
 from bridge.sockets.websocket_closing import Phase
 from bridge.sockets.websocket_outbox import WebSocketOutbox
 from v3.refusals import FLOODED
-
-SEND_BUFFER_BYTES: Final = 256 * 1024
 
 log = structlog.get_logger(__name__)
 
@@ -84,9 +81,6 @@ class WebSocketProtocol(WebSocketOutbox):
             return carried.lost()
         self._carried = carried
         self._watch_outbox()
-        handle = self.transport.get_extra_info("socket")
-        if handle is not None:
-            handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         return self.read_on()
 
     def read_on(self) -> None:

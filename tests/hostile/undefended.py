@@ -120,16 +120,14 @@ def in_a_thread(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[[An
     return answer
 
 
-def by_the_library_alone(self: Any, frame: bytes) -> None:
-    self.conn.receive_data(frame)
-    self.handle_events()
-    if self.conn.parser_exc is not None:
-        self.handle_parser_exception()
-
-
 def whatever_is_reserved(buffer: bytes, position: int) -> bool:
     """Whether the frame is a final, masked text frame, be its reserved bits set or not."""
     return buffer[position] & 0x8F == 0x81 and buffer[position + 1] & 0x80 != 0
+
+
+def never_at_one_look(_data: bytes, _most_bytes: int) -> int:
+    """As if no frame were plain at first sight."""
+    return 0
 
 
 def believingly(said: bytes) -> list[tuple[str, str, str, int]]:
@@ -155,14 +153,17 @@ NO_DEADLINE = {"bridge.handshake.key_cache:ANSWER_SECONDS": 3_600.0}
 PLAIN_HTTP = {"bridge.runtime.server:HttpProtocol": HttpToolsProtocol}
 DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "budget": NO_BUDGET,
-    "closes between fragments": {f"{WEBSOCKET}._judge": by_the_library_alone},
-    "reserved bits": {"bridge.sockets.websocket_protocol:is_plain_text": whatever_is_reserved},
+    "closes between fragments": {"bridge.sockets.frame_checker:FrameChecker.expect_close": nothing},
+    "reserved bits": {
+        "bridge.sockets.websocket_protocol:start_of_only_text": never_at_one_look,
+        "bridge.sockets.websocket_protocol:is_plain": whatever_is_reserved,
+    },
     "deafness and budget": {f"{WEBSOCKET}._shut_down_writing": nothing, **NO_BUDGET},  # each suffices by itself
     "requests": PLAIN_HTTP,
     "request deadline": {"bridge.sockets.request_deadline:REQUEST_SECONDS": 3_600.0},
     "restraint": {"bridge.runtime.log_restraint:Restraint.may_say": never_held_back, **PLAIN_HTTP},
     "no cycles": {
-        f"{WEBSOCKET}._break_cycles": nothing,
+        "bridge.sockets.reader:Reader.end": nothing,
         "bridge.runtime.server:_tune_garbage_collection": gc.disable,
         "bridge.system.housekeeping:Housekeeping.look": nothing,  # it looks for cycles, too
     },

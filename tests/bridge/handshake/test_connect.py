@@ -42,7 +42,7 @@ async def test_whoever_is_let_in_counts_as_listening_before_it_can_know(app: App
         connection = await begun
         (await server.attached).lost()
     assert asked_at <= connection.info.hears_since <= server.accepted_at
-    assert connection.over.done()
+    assert connection.is_over
 
 
 class NeverAccepting(Server):

@@ -13,7 +13,7 @@ import pytest
 from bridge.config.settings import Settings, load
 from bridge.runtime.app import Application
 from bridge.runtime.process import Process
-from bridge.runtime.server import ACCEPTED_AT_ONCE, PING_SECONDS, Config, Server, _handles
+from bridge.runtime.server import ACCEPTED_AT_ONCE, PING_SECONDS, SEND_BUFFER_BYTES, Config, Server, _handles
 from bridge.sockets.http_protocol import HttpProtocol
 from bridge.sockets.websocket_opening import WebSocketOpening
 from bridge.sockets.websocket_protocol import WebSocketProtocol
@@ -110,6 +110,18 @@ async def test_whoever_takes_it_sooner_keeps_nobody_waiting(settings: Settings) 
 
 async def test_an_application_that_never_started_has_nobody_to_tell(settings: Settings) -> None:
     await asyncio.wait_for(server(settings, None).shutdown(), ANSWER_SECONDS)
+
+
+def test_what_is_accepted_has_a_bounded_send_buffer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        handles = _handles(listener)
+        with socket.create_connection(listener.getsockname()) as client, handles[-1].accept()[0] as accepted:
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) in range(
+                SEND_BUFFER_BYTES, 2 * SEND_BUFFER_BYTES + 1
+            )
+            assert client.getpeername() == listener.getsockname()
+        for handle in handles:
+            handle.close()
 
 
 async def test_a_crowd_is_accepted_several_a_turn() -> None:

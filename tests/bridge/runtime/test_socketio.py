@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.runtime import socketio
-from bridge.runtime.doors import Doors
 from bridge.runtime.process import Process
 from bridge.socketio.sessions import Sessions
 from tests.bridge.assembled import assembled
@@ -23,7 +22,7 @@ from tests.bridge.socketio.parts import heard
 async def process(redis_url: str, prefix: str) -> AsyncIterator[Process]:
     async with assembled(redis_url, prefix, drain_seconds=0) as one:
         settings = Settings(prefix=prefix)
-        socketio.mount(FastAPI(), Doors().add, settings, Budget(settings.limits), one)
+        socketio.mount(FastAPI().mount, settings, Budget(settings.limits), one)
         yield one
 
 
