@@ -149,8 +149,7 @@ class WebSocketOpening(asyncio.Protocol):
         self._messages.lost()
 
     def _vouch(self) -> None:
-        if not self._is_accepted:
-            self._timer.cancel()
+        self._timer.cancel()
         self.strangers.vouch(self.transport)
 
     def _end_late(self) -> None:

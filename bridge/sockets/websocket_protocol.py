@@ -72,6 +72,7 @@ class WebSocketProtocol(WebSocketOutbox):
         """The application is done with a client. If nothing has taken the place of what was `before`, it ends."""
         if self._carried is before:
             self.transport.close()
+            self._abort_unless_flushed()
 
     def attach(self, carried: Carried) -> None:
         """From now on pass every message to `carried`, in the turn of the loop in which it is read."""

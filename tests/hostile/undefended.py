@@ -23,6 +23,9 @@ from fastapi import Request
 from starlette.staticfiles import StaticFiles
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from bridge.sockets.opening_answer import key_or_refusal
+from bridge.sockets.websocket_opening import handshake_scope
+
 
 @dataclass(frozen=True)
 class Changed:
@@ -125,6 +128,21 @@ def whatever_is_reserved(buffer: bytes, position: int) -> bool:
     return buffer[position] & 0x8F == 0x81 and buffer[position + 1] & 0x80 != 0
 
 
+def heard_on(self: Any) -> None:
+    """Whoever was refused is read, as if nothing had happened."""
+    self.read_on()
+
+
+class PlainHttp(HttpToolsProtocol):
+    """uvicorn's own, without any of our bounds. WebSockets are ours."""
+
+    def handle_websocket_upgrade(self) -> None:
+        self.connections.discard(self)
+        key, _ = key_or_refusal("GET", self.headers)
+        opening: Any = self.ws_protocol_class
+        opening(self.transport, self.server_state, key).begin(self.app, handshake_scope(self.scope, self.url), b"")
+
+
 def never_at_one_look(_data: bytes, _most_bytes: int) -> int:
     """As if no frame were plain at first sight."""
     return 0
@@ -150,7 +168,7 @@ ADMINISTRATOR = "bridge.admin.service:TenantService.administrator"
 WEBSOCKET = "bridge.sockets.websocket_protocol:WebSocketProtocol"
 NO_BUDGET = {"bridge.budget.turns:Turns.may_go_on": always, "bridge.budget.accounts:Account.wait_seconds": at_once}
 NO_DEADLINE = {"bridge.handshake.key_cache:ANSWER_SECONDS": 3_600.0}
-PLAIN_HTTP = {"bridge.runtime.server:HttpProtocol": HttpToolsProtocol}
+PLAIN_HTTP = {"bridge.runtime.server:HttpProtocol": PlainHttp}
 DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "budget": NO_BUDGET,
     "closes between fragments": {"bridge.sockets.frame_checker:FrameChecker.expect_close": nothing},
@@ -158,7 +176,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
         "bridge.sockets.websocket_protocol:start_of_only_text": never_at_one_look,
         "bridge.sockets.websocket_protocol:is_plain": whatever_is_reserved,
     },
-    "deafness and budget": {f"{WEBSOCKET}._shut_down_writing": nothing, **NO_BUDGET},  # each suffices by itself
+    "deafness and budget": {f"{WEBSOCKET}._shut_down_writing": heard_on, **NO_BUDGET},  # each suffices by itself
     "requests": PLAIN_HTTP,
     "request deadline": {"bridge.sockets.request_deadline:REQUEST_SECONDS": 3_600.0},
     "restraint": {"bridge.runtime.log_restraint:Restraint.may_say": never_held_back, **PLAIN_HTTP},
