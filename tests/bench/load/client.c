@@ -31,7 +31,7 @@ enum {
     READ_BYTES = 1 << 20,         /* one read, and the longest frame that is understood */
     LONGEST_ROUND_TRIP = 4000000, /* microseconds; a longer one counts as this */
     QUIET_SECONDS = 2,            /* nothing heard for so long: what is still missing is lost */
-    DRAIN_SECONDS = 20,
+    DRAIN_SECONDS = 40,
 };
 
 static struct {

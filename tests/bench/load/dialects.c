@@ -76,7 +76,7 @@ static const dialect dialects[] = {
     {"nats", "/", BINARY, true, true, "", "PUB {group} {size}\r\n", "\r\n", nats_heard},
     {"socketio", "/socket.io/?EIO=4&transport=websocket&group={group}", TEXT, true, false, "", "42[\"message\",", "]",
      socketio_heard},
-    {"wse", "/wse", TEXT, false, false, "Cookie: group={group}\r\n", "", "", count_delivery},
+    {"wse", "/wse", TEXT, false, false, "Cookie: group={group}\r\n", "=", "", count_delivery},
 };
 
 const dialect *dialect_named(const char *name)
