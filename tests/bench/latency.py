@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.bench import servers
+from tests.bench.peers import Peers
 from tests.bench.processes import CLIENT_CORE, SERVER_CORE, free_port, running, running_redis
 
 GROUP = "latency"
@@ -59,11 +60,10 @@ async def redis_trip(stack: AsyncExitStack, redis_url: str) -> Trip:
     return lambda: trip(lambda: redis.publish(GROUP, DOCUMENT), hear)
 
 
-async def bridge_trip(stack: AsyncExitStack, port: int) -> Trip:
+async def bridge_trip(stack: AsyncExitStack, url: str) -> Trip:
     """Two V3 clients of one group; what is said is direct, so that only the listener hears it."""
-    place = f"ws://127.0.0.1:{port}/v3/ws/group/{GROUP}/client"
-    speaker = await stack.enter_async_context(connect(f"{place}/speaker", compression=None))
-    listener = await stack.enter_async_context(connect(f"{place}/listener", compression=None))
+    urls = (url.format(group=GROUP, client=client) for client in ("speaker", "listener"))
+    speaker, listener = [await stack.enter_async_context(connect(each, compression=None)) for each in urls]
     await asyncio.sleep(SETTLE_SECONDS)
     return lambda: trip(lambda: speaker.send(DOCUMENT), lambda: _hear_delivery(listener))
 
@@ -73,10 +73,10 @@ async def _hear_delivery(listener: ClientConnection) -> None:
         pass
 
 
-async def measure(port: int, redis_url: str, trips: int) -> dict[str, list[float]]:
+async def measure(url: str, redis_url: str, trips: int) -> dict[str, list[float]]:
     """Microseconds of each trip, in blocks that take turns; the first block of each is a warm-up and left out."""
     async with AsyncExitStack() as stack:
-        routes = {"bridge": await bridge_trip(stack, port), "redis": await redis_trip(stack, redis_url)}
+        routes = {"bridge": await bridge_trip(stack, url), "redis": await redis_trip(stack, redis_url)}
         taken: dict[str, list[float]] = {name: [] for name in routes}
         for block in range(1 + -(-trips // BLOCK)):
             for name, route in routes.items():
@@ -103,13 +103,14 @@ def main(
     with tempfile.TemporaryDirectory(prefix="aether-latency-") as directory, ExitStack() as stack:
         logs = Path(directory)
         _, redis_url = stack.enter_context(running_redis(redis_core, logs / "redis.log"))
-        place = servers.Place(free_port(), free_port(), redis_url, bridge_command)
+        installed = Peers(logs, logs)  # none is needed
+        place = servers.Place(free_port(), free_port(), redis_url, logs, installed, bridge_command)
         launch = servers.ALL["bridge"].launch(place)
         stack.enter_context(running(launch.command, place.port, SERVER_CORE, logs / "bridge.log", launch.environment))
         if (os.cpu_count() or 1) > 1:
             os.sched_setaffinity(0, {CLIENT_CORE})
         with asyncio.Runner(loop_factory=uvloop.new_event_loop if event_loop == "uvloop" else None) as runner:
-            taken = runner.run(measure(place.port, redis_url, trips))
+            taken = runner.run(measure(f"ws://127.0.0.1:{place.port}{launch.path}", redis_url, trips))
     typer.echo(describe(taken))
 
 

@@ -17,6 +17,7 @@ from typing import IO
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 SERVER_CORE = 0
 CLIENT_CORE = 1
 
@@ -80,7 +81,7 @@ def usage(pid: int) -> Usage:
         except (FileNotFoundError, ProcessLookupError):
             continue
         seconds += (int(after_name[11]) + int(after_name[12])) / TICKS_PER_SECOND
-        resident += pages * os.sysconf("SC_PAGESIZE")
+        resident += pages * PAGE_BYTES
     return Usage(seconds, resident)
 
 

@@ -1,107 +1,187 @@
-"""Trials become Markdown tables. Pure: it formats what was measured and drops nothing.
+"""Trials become a page of Markdown. Pure: it formats what was measured and drops nothing.
 
-A server's number is the median of its trials; a trial with errors or lost deliveries is marked, not hidden.
+A cell is the median of a server's trials; a trial with errors or lost deliveries is marked, not hidden.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
-from tests.bench import scenarios, servers
+from tests.bench import bars, servers
+from tests.bench.figures import (
+    BUSY,
+    DELIVERIES,
+    Spread,
+    Trial,
+    marks,
+    middle,
+    of,
+    per_processor_second,
+    ratio,
+    spread,
+)
+from tests.bench.scenarios import ALL, GROUPS, GROWTH, LISTENERS, Kind, Scenario
 
-Trial = Mapping[str, Any]
+NOTHING: Final = "–"
+LEGEND: Final = (
+    "`!`: a trial with an error, a loss or a failure. "
+    f"`g`: the load client was busy for more than {BUSY:.0%} of its core, so this may be its limit, "
+    "not the server's."
+)
 
 
-def tables(trials: Sequence[Trial]) -> str:
-    """The whole report: deliveries, then the bridge against each peer, then the particulars of each trial."""
-    parts = [_deliveries(trials), _memory(trials), _ratios(trials), _particulars(trials), _failures(trials)]
-    return "\n\n".join(part for part in parts if part)
+def page(trials: Sequence[Trial], about: Mapping[str, str], left_out: Sequence[str]) -> str:
+    """The whole report. `about` says where and how it was measured, `left_out` what is not in it, and why."""
+    parts = [
+        "# What was measured",
+        "\n".join(f"- {name}: {words}" for name, words in about.items()),
+        _section("The bars", bar_table(trials)),
+        _section("Deliveries a second", _deliveries(trials), LEGEND),
+        _section("The bridge against each: median (least – most) of the rounds", _ratios(trials)),
+        _section("One message at a time: until all have heard it, p50 / p99", _latencies(trials)),
+        _section("Handshakes and idle connections", _storms(trials)),
+        _section("Growth: deliveries for each second of the bridge's processor", _growth(trials)),
+        _section("Processor time of the server for each message", _processor(trials)),
+        _section("Left out", "\n".join(f"- {words}" for words in left_out)),
+        _section("Errors", failures(trials)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
+def _section(title: str, *parts: str) -> str:
+    return "\n\n".join([f"## {title}", *parts]) if parts[0] else ""
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown; empty without a row below its head."""
+    if len(rows) < 2:
+        return ""
     ruled = [rows[0], ["---", *["---:"] * (len(rows[0]) - 1)], *rows[1:]]
     return "\n".join(f"| {' | '.join(row)} |" for row in ruled)
 
 
-def _names(trials: Iterable[Trial]) -> list[str]:
-    tried = {trial["server"] for trial in trials}
-    return [name for name in servers.ALL if name in tried]
+def bar_table(trials: Sequence[Trial]) -> str:
+    """Each bar of which all was measured, and whether it is reached."""
+    rows = [["work", "bar", "median", "least – most", "rounds", "reached"]]
+    for bar in bars.ALL:
+        measured = bar.measured(trials)
+        if measured is not None:
+            verdict = "yes" if bar.is_reached(measured) else "**no**"
+            span = f"{_number(measured.least)} – {_number(measured.most)}"
+            rows.append([bar.work, bar.words, _number(measured.middle), span, str(measured.rounds), verdict])
+    return table(rows)
 
 
-def _talking(trials: Iterable[Trial]) -> list[scenarios.Scenario]:
-    tried = {trial["scenario"] for trial in trials}
-    return [scenario for scenario in scenarios.ALL if scenario.name in tried and scenario.window]
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _median(trials: Iterable[Trial], server: str, scenario: str, number: str) -> float | None:
-    values = [t[number] for t in trials if (t["server"], t["scenario"]) == (server, scenario) and number in t]
-    return median(values) if values else None
+def _tried(trials: Iterable[Trial], scenarios: Iterable[Scenario]) -> list[str]:
+    names, wanted = {trial["server"] for trial in trials}, {scenario.name for scenario in scenarios}
+    tried = {trial["server"] for trial in trials if trial["scenario"] in wanted}
+    return [name for name in servers.ALL if name in tried & names]
 
 
-def _cell(trials: Sequence[Trial], server: str, scenario: str) -> str:
-    value = _median(trials, server, scenario, "deliveries_per_second")
-    if value is None:
-        return "–"
-    mine = [t for t in trials if (t["server"], t["scenario"]) == (server, scenario)]
-    whole = all("failed" not in t and not t["errors"] and not t["lost"] for t in mine)
-    return f"{value / 1e6:.3f} M{'' if whole else ' (!)'}"
+def _scenarios(trials: Iterable[Trial], kind: Kind) -> list[Scenario]:
+    tried, apart = {trial["scenario"] for trial in trials}, {*LISTENERS, *GROUPS}
+    return [each for each in ALL if each.name in tried and each.kind == kind and each not in apart]
+
+
+def _cells(
+    trials: Sequence[Trial], kind: Kind, head: str, cell: Callable[[str, Scenario], str], without: Sequence[str] = ()
+) -> str:
+    """A row for each server that was tried, a column for each scenario of this kind."""
+    scenarios = _scenarios(trials, kind)
+    names = [name for name in _tried(trials, scenarios) if name not in without]
+    rows = [[head, *(scenario.title for scenario in scenarios)]]
+    rows += [[servers.ALL[name].title, *(cell(name, scenario) for scenario in scenarios)] for name in names]
+    return table(rows)
 
 
 def _deliveries(trials: Sequence[Trial]) -> str:
-    names = _names(trials)
-    rows = [["deliveries per second", *(servers.ALL[name].title for name in names)]]
-    for scenario in _talking(trials):
-        rows.append([scenario.title, *(_cell(trials, name, scenario.name) for name in names)])
-    return _markdown(rows) if len(rows) > 1 else ""
+    def cell(name: str, scenario: Scenario) -> str:
+        mine = of(trials, name, scenario.name)
+        value = middle(mine, name, scenario.name, DELIVERIES)
+        return _marked(NOTHING if value is None else quantity(value), marks(mine))
+
+    return _cells(trials, "talk", "server", cell)
 
 
-def _memory(trials: Sequence[Trial]) -> str:
-    names = _names(trials)
-    values = [_median(trials, name, "idle", "bytes_per_connection") for name in names]
-    if all(value is None for value in values):
-        return ""
-    cells = ["–" if value is None else f"{value / 1024:.1f} KiB" for value in values]
-    return _markdown([["memory", *(servers.ALL[name].title for name in names)], ["per idle connection", *cells]])
+def quantity(value: float) -> str:
+    """A number as people say it: 4.72 M, 160 k, 812."""
+    if value >= 1e6:
+        return f"{value / 1e6:.2f} M"
+    return f"{value / 1e3:.0f} k" if value >= 10_000 else f"{value:,.0f}"
 
 
-def _ratio(trials: Sequence[Trial], peer: str, scenario: str) -> str:
-    ours = _median(trials, "bridge", scenario, "deliveries_per_second")
-    theirs = _median(trials, peer, scenario, "deliveries_per_second")
-    return f"{ours / theirs:.2f} ×" if ours is not None and theirs else "–"
+def _marked(words: str, mark: str) -> str:
+    return f"{words} `{mark}`" if mark else words
 
 
 def _ratios(trials: Sequence[Trial]) -> str:
-    peers = [name for name in _names(trials) if name != "bridge"]
-    if not peers or len(peers) == len(_names(trials)):
-        return ""
-    rows = [["the bridge against", *(servers.ALL[peer].title for peer in peers)]]
-    for scenario in _talking(trials):
-        rows.append([scenario.title, *(_ratio(trials, peer, scenario.name) for peer in peers)])
-    return _markdown(rows)
+    def cell(name: str, scenario: Scenario) -> str:
+        return _spread(spread(ratio(scenario.name, name)(trials)))
+
+    return _cells(trials, "talk", "against", cell, without=["bridge"])
 
 
-def _particulars(trials: Sequence[Trial]) -> str:
-    heads = "messages/s, deliveries/s, p50 µs, p99 µs, errors, lost, server core, Redis core, client core"
-    rows = [["trial", *heads.split(", "), "server µs", "Redis µs"]]
-    for trial in trials:
-        if "failed" not in trial:
-            rows.append(_particular(trial))
-    return _markdown(rows) if len(rows) > 1 else ""
+def _spread(measured: Spread | None) -> str:
+    if measured is None:
+        return NOTHING
+    return f"{_number(measured.middle)} ({_number(measured.least)} – {_number(measured.most)})"
 
 
-def _particular(trial: Trial) -> list[str]:
-    counts = [f"{trial[key]:,.0f}" for key in ("messages_per_second", "deliveries_per_second", "p50_us", "p99_us")]
-    faults = [str(trial["errors"]), str(trial["lost"])]
-    shares = [f"{trial[key]:.0%}" for key in ("server_cpu", "redis_cpu", "client_cpu")]
-    each = [_microseconds_a_message(trial, core) for core in ("server_cpu", "redis_cpu")]
-    return [f"{trial['server']} {trial['scenario']}", *counts, *faults, *shares, *each]
+def _latencies(trials: Sequence[Trial]) -> str:
+    def cell(name: str, scenario: Scenario) -> str:
+        p50, p99 = (middle(trials, name, scenario.name, number) for number in ("p50_us", "p99_us"))
+        words = NOTHING if p50 is None or p99 is None else f"{p50 / 1000:.3f} / {p99 / 1000:.3f} ms"
+        return _marked(words, marks(of(trials, name, scenario.name)))
+
+    return _cells(trials, "one", "server", cell)
 
 
-def _microseconds_a_message(trial: Trial, core: str) -> str:
-    messages = trial["messages_per_second"]
-    return f"{trial[core] / messages * 1e6:.1f}" if messages else "–"
+def _storms(trials: Sequence[Trial]) -> str:
+    def cell(name: str, scenario: Scenario) -> str:
+        numbers = ("opened_per_second", "handshake_us", "kib_per_connection")
+        values = [middle(trials, name, scenario.name, number) for number in numbers]
+        rate, cost, memory = (
+            NOTHING if value is None else f"{value:,.{place}f}" for value, place in zip(values, (0, 0, 1), strict=True)
+        )
+        words = f"{rate} a second, {cost} µs each" + (f"; {memory} KiB" if scenario.opening > 1 else "")
+        return _marked(words, marks(of(trials, name, scenario.name)))
+
+    return _cells(trials, "storm", "server", cell)
 
 
-def _failures(trials: Sequence[Trial]) -> str:
+def _growth(trials: Sequence[Trial]) -> str:
+    rows = [["size", "deliveries for a second of processor", "of the best", "deliveries a second"]]
+    for sizes in GROWTH.values():
+        values = {each: spread(list(per_processor_second(trials, each.name).values())) for each in sizes}
+        measured = {each: value for each, value in values.items() if value is not None}
+        best = max((value.middle for value in measured.values()), default=0)
+        for scenario, value in measured.items():
+            mine = of(trials, "bridge", scenario.name)
+            rate = quantity(middle(mine, "bridge", scenario.name, DELIVERIES) or 0)
+            share = f"{value.middle / best:.2f}"
+            rows.append([scenario.title, quantity(value.middle), share, _marked(rate, marks(mine))])
+    return table(rows)
+
+
+def _processor(trials: Sequence[Trial]) -> str:
+    def cell(name: str, scenario: Scenario) -> str:
+        values = [middle(trials, name, scenario.name, number) for number in ("server_us", "server_cpu", "client_cpu")]
+        if values[0] is None:
+            return NOTHING
+        shares = " / ".join(f"{share or 0:.0%}" for share in values[1:])
+        return f"{_number(values[0])} µs ({shares})"
+
+    return _cells(trials, "talk", "server (its core / the load client's)", cell)
+
+
+def failures(trials: Iterable[Trial]) -> str:
+    """What failed, and what the load client complained of."""
     said = [(trial, trial.get("failed") or trial.get("complaint")) for trial in trials]
-    return "\n".join(f"- {trial['server']} {trial['scenario']}: {words}" for trial, words in said if words)
+    return "\n".join(
+        f"- {trial['server']}, {trial['scenario']}, round {trial['round']}: {' '.join(words.split())[-300:]}"
+        for trial, words in said
+        if words
+    )

@@ -1,5 +1,5 @@
 // Socket.IO with its Redis adapter: what a client says is emitted to every client of its group.
-// Usage: PORT=… REDIS_URL=… NODE_PATH=…/node_modules node server.js
+// Usage: PORT=… REDIS_URL=… NODE_PATH=…/node_modules node socketio.js
 "use strict";
 
 const { createServer } = require("node:http");
