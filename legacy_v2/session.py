@@ -14,6 +14,8 @@ from legacy_v2.refusals import FLOODED, REFUSALS, refusal_frame, refusal_value
 class Session:
     """One open V2 connection."""
 
+    __slots__ = ("_last_sent_at", "_ports", "_rate", "_socket", "_touch", "guest")
+
     def __init__(self, guest: Guest, socket: Socket, rate: Rate, ports: Ports) -> None:
         self.guest: Final = guest
         self._socket = socket

@@ -19,6 +19,8 @@ from v3.unanswered import Round, Unanswered
 class Session:
     """One open V3 connection."""
 
+    __slots__ = ("_last_sent_at", "_ports", "_rate", "_socket", "_unanswered", "_voice", "guest")
+
     def __init__(self, guest: Guest, socket: Socket, rate: Rate, ports: Ports) -> None:
         self.guest: Final = guest
         self._socket = socket
