@@ -8,6 +8,8 @@ PORT ?= 8000
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
 SECONDS ?= 600
+ROUNDS ?= 5
+ONLY ?=
 
 BIN := .venv/bin
 # Side by side; who is done first takes of what lies before the others, so most files stay with one worker.
@@ -19,7 +21,7 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz soak coverage bounds check format lock clean
+.PHONY: help run test fuzz soak bench coverage bounds check format lock clean
 
 help: ## say what can be made
 	@echo "Aether Bridge. What can be made:"
@@ -41,6 +43,11 @@ fuzz: .venv/tests .venv/node_modules ## run the tests that fuzz, for ten minutes
 
 soak: .venv/tests ## churn over all doors, with faults, for ten minutes: writes tests/faults/SOAK.md (SECONDS=)
 	$(BIN)/python -m tests.faults.soak $(SECONDS)
+
+bench: .venv/tests ## measure beside peers, for forty minutes: writes tests/bench/RESULTS.md (ROUNDS=, SECONDS=, ONLY=)
+	$(BIN)/python -m tests.bench.run --write --rounds $(ROUNDS) $(if $(filter command,$(origin SECONDS)),--seconds $(SECONDS)) \
+		$(if $(ONLY),--only "$(ONLY)")
+	$(BIN)/python -m tests.bench.budget --write
 
 coverage: .venv/tests .venv/node_modules .venv/generator ## run the suite and hold it to its branch coverage
 	$(PYTEST) --cov --cov-report= --cov-fail-under=0 $(PYTEST_ARGS)
