@@ -23,9 +23,6 @@ from fastapi import Request
 from starlette.staticfiles import StaticFiles
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from bridge.sockets.opening_answer import key_or_refusal
-from bridge.sockets.websocket_opening import handshake_scope
-
 
 @dataclass(frozen=True)
 class Changed:
@@ -138,9 +135,10 @@ class PlainHttp(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self.connections.discard(self)
-        key, _ = key_or_refusal("GET", self.headers)
+        key, _ = resolve_name("bridge.sockets.opening_answer:key_or_refusal")("GET", self.headers)
+        scope = resolve_name("bridge.sockets.websocket_opening:handshake_scope")(self.scope, self.url)
         opening: Any = self.ws_protocol_class
-        opening(self.transport, self.server_state, key).begin(self.app, handshake_scope(self.scope, self.url), b"")
+        opening(self.transport, self.server_state, key).begin(self.app, scope, b"")
 
 
 def never_at_one_look(_data: bytes, _most_bytes: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx
@@ -33,23 +34,29 @@ SMALL = Settings(max_message_bytes=1_024)
 
 
 class Said:
-    """A publisher that notes what is said, and how each message ends; and the clock."""
+    """A publisher, whose voice notes what is said, and how each message ends; and the clock."""
 
     def __init__(self) -> None:
         self.said: list[tuple[Guest, Any, str]] = []
         self.ends_with: str | None = None
 
-    def say(
-        self, guest: Guest, content: Any, sent_at: str, refused: Callable[[str], None], heard: Callable[[], None]
-    ) -> None:
-        self.said.append((guest, content, sent_at))
-        if self.ends_with is None:
-            heard()
-        else:
-            refused(self.ends_with)
+    def voice(self, guest: Guest) -> Spoken:
+        return Spoken(self, guest)
 
     def microseconds(self) -> int:
         return NOW
+
+
+@dataclass
+class Spoken:
+    """The voice of one guest."""
+
+    publisher: Said
+    guest: Guest
+
+    def say(self, content: Any, sent_at: str, answered: Callable[[int | None], None]) -> None:
+        self.publisher.said.append((self.guest, content, sent_at))
+        answered({None: 1, "not_connected": 0, "bus_down": None}[self.publisher.ends_with])
 
 
 @pytest.fixture
