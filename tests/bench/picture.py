@@ -40,7 +40,7 @@ STYLE: Final = """
     .paper { fill: var(--paper); }
     .title { font-size: 17px; font-weight: 600; }
     .head { font-weight: 600; }
-    .soft { fill: var(--soft); }
+    .soft { fill: var(--soft); paint-order: stroke; stroke: var(--paper); stroke-width: 4; }
     .end { text-anchor: end; }
     .bar { fill: var(--peer); }
     .ours { fill: var(--ours); font-weight: 600; }
@@ -95,13 +95,13 @@ def _chart(chart: Chart, x: int, y: int) -> list[str]:
     most = max([value for _, value in chart.values] + ([chart.floor] if chart.floor else []))
     left = x + MARGIN + NAMES
     lines = [f'<text class="head" x="{x + MARGIN}" y="{y + 18}">{escape(chart.title)}</text>']
-    for index, (name, value) in enumerate(chart.values):
-        lines += _bar(name, value, left, y + HEAD + index * STEP, ROOM * value / most)
     if chart.floor is not None:
         at, end = left + ROOM * chart.floor / most, y + HEAD + len(chart.values) * STEP
         lines.append(f'<path class="floor" d="M{at:.1f} {y + HEAD - 6}V{end}"/>')
         words = f"the floor {quantity(chart.floor)}"
         lines.append(f'<text class="floor-name end" x="{x + COLUMN - MARGIN}" y="{y + HEAD - 9}">{words}</text>')
+    for index, (name, value) in enumerate(chart.values):
+        lines += _bar(name, value, left, y + HEAD + index * STEP, ROOM * value / most)
     return lines
 
 
