@@ -32,6 +32,19 @@ SAID_AS: Final = {
 }
 """V3 field -> the V2 key under which it is written where no dialect rule names another."""
 
+COMMAND: Final = "command"
+"""What a proprietary key for a command stands for, as other words stand for a V3 field."""
+TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "msg_type": (str,),
+    "target": (str,),
+    "to_id": (str, int, float),
+    "cmd": (str,),
+    "msg": (str,),
+    "payload": (dict,),
+    COMMAND: (str, int, float, bool, type(None), dict, list),
+}
+"""The types that a member must have to stand for a field. `True` is no integer here."""
+
 Meaning = tuple[str | None, str | None]
 """`(cmd, field)`: the command or the V3 field for which a key stands. The other one is `None`."""
 
@@ -65,6 +78,8 @@ class Rule(BaseModel):
 class Dialect:
     """All rules of one tenant, in the order of its configuration. Immutable.
 
+    `places`: each word that stands for something, with the V3 field (or `COMMAND`) and the types of its values.
+
     Raises `ValueError` for a key that V2 itself uses, and for two rules with `speak` that have one meaning.
     """
 
@@ -77,10 +92,22 @@ class Dialect:
             field: standard + tuple(word for word, rule in rules.items() if rule.field == field)
             for field, standard in STANDARD_SPELLINGS.items()
         }
+        self._words = {**self.spellings, COMMAND: tuple(self.commands)}
+        self.places: Final = {word: (field, TYPES[field]) for field, words in self._words.items() for word in words}
         spoken = {word: rule for word, rule in rules.items() if rule.speak}
         self.command_words: Final = {rule.cmd: word for word, rule in spoken.items() if rule.cmd is not None}
         self.said_as: Final = SAID_AS | {rule.field: word for word, rule in spoken.items() if rule.field is not None}
         self.words: Final = STANDARD_WORDS.union(rules)
+
+    def words_in(self, frame: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
+        """A V3 field (or `COMMAND`) -> the words of a frame that stand for it, in the order in which they count."""
+        places = self.places
+        found: dict[str, tuple[str, ...]] = {}
+        for word in frame if len(frame) <= len(places) else frame.keys() & places.keys():
+            if word in places:
+                field, _ = places[word]
+                found[field] = (word,) if field not in found else tuple(filter(frame.__contains__, self._words[field]))
+        return found
 
 
 def _check(rules: Mapping[str, Rule]) -> None:

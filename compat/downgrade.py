@@ -25,7 +25,9 @@ def downgrade(content: Content, names: Names = PLAIN_NAMES, dialect: Dialect = S
         frame[said_as["to_id"]] = names.v2_id_of(content["to_id"])
     if content["target"] not in ("group", "direct"):
         frame[said_as["target"]] = content["target"]
-    return frame | _command_and_payload(content, dialect)
+    if "cmd" in content or "payload" in content:
+        frame |= _command_and_payload(content, dialect)
+    return frame
 
 
 def hear(

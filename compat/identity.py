@@ -11,6 +11,7 @@ which a Vision ID occurs twice. That name would stand for two clients.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from legacy_v2.frames import MAX_ID_CHARACTERS
@@ -27,6 +28,9 @@ _LONGEST_NAME: Final = len(PREFIX) + len("-") + _MOST_DIGITS
 """Characters. No V2 id has a longer name: an integer has at most `_MOST_DIGITS` digits, and any other id has at most
 `MAX_ID_CHARACTERS` characters of at most four bytes each."""
 
+_MOST_REMEMBERED: Final = 1_024
+"""Names whose V2 id need not be worked out again: those who talk are few at a time, and are named in each message."""
+
 V2Id = str | int
 
 
@@ -37,6 +41,7 @@ def encode(v2_id: str) -> str:
     return PREFIX + _TO_ESCAPE.sub(_escape, v2_id)
 
 
+@lru_cache(_MOST_REMEMBERED)
 def decode(name: str) -> V2Id:
     """The V2 id of a V3 name, without an id map, as V2 clients write it: a canonical decimal becomes an integer."""
     v2_id = _unescape(name) if name.startswith(PREFIX) else None
@@ -84,7 +89,7 @@ class Names:
 
     def v2_id_of(self, name: str) -> V2Id:
         """The V2 id of a V3 name, as V2 clients write it: a canonical decimal is an integer."""
-        mapped = self.mapped_id_of(name)
+        mapped = self._v2_ids.get(name)
         return decode(name) if mapped is None else mapped
 
     def mapped_id_of(self, name: str) -> V2Id | None:

@@ -16,7 +16,9 @@ JsonType = Literal["string", "integer", "number", "boolean", "null", "object", "
 MAX_ID_CHARACTERS: Final = 128
 DEFAULT_GROUP: Final = "lobby"
 
-MSG_TYPES: Final = ("msg_type", "type")
+MSG_TYPE: Final = "msg_type"
+MSG_TYPES: Final = (MSG_TYPE, "type")
+"""The first is V3's: it knows no other types than the four of V3."""
 TARGETS: Final = ("target",)
 RECIPIENTS: Final = ("to_id", "to_client_id", "to", "recipient_id")
 COMMANDS: Final = ("cmd", "command")
@@ -41,7 +43,12 @@ TYPE_WORDS: Final[Mapping[str, str]] = {
 
 def write(frame: object) -> str:
     """A JSON value as the text of one frame, without white space."""
-    return to_json(frame).decode()
+    return write_bytes(frame).decode()
+
+
+def write_bytes(frame: object) -> bytes:
+    """The same, as UTF-8."""
+    return to_json(frame)
 
 
 _BEGUN: Final = (f'"{BRIDGE[0]}', rf'"\u00{ord(BRIDGE[0]):x}')

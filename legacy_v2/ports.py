@@ -87,8 +87,8 @@ class Bus(Protocol):
 class Presence(Protocol):
     """The clients that are connected now."""
 
-    def touch(self, guest: Guest) -> None:
-        """Keep the guest present, since a frame has arrived from it."""
+    def sign_of_life(self, guest: Guest) -> Callable[[], None]:
+        """What keeps the guest present: to be called for each frame that has arrived from it."""
 
 
 class Clock(Protocol):

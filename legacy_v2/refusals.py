@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from legacy_v2.frames import BRIDGE, write
+from legacy_v2.frames import BRIDGE, write_bytes
 
 FLOODED: Final = 4429
 """Close code of a connection whose messages were refused as `rate_limited` for ten seconds without a pause."""
@@ -55,7 +55,7 @@ MOVED: Final = frozenset({"v2_retired", "moved_to_v3"})
 
 def refusal_frame(refusal: Refusal, **extra: object) -> bytes:
     """The refusal as one text frame, UTF-8; `extra` as in `refusal_value`."""
-    return write(refusal_value(refusal, **extra)).encode()
+    return write_bytes(refusal_value(refusal, **extra))
 
 
 def refusal_value(refusal: Refusal, **extra: object) -> dict[str, object]:

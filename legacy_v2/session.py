@@ -19,6 +19,7 @@ class Session:
         self._socket = socket
         self._rate = rate
         self._ports = ports
+        self._touch = ports.presence.sign_of_life(guest)
         self._last_sent_at = 0
 
     def receive(self, text: str, receipt: Receipt | None = None) -> None:
@@ -29,7 +30,7 @@ class Session:
             if pace == "far_over":
                 self._socket.close(FLOODED, "rate_limited")
             return
-        self._ports.presence.touch(self.guest)
+        self._touch()
         sent_at = self._last_sent_at = max(self._ports.clock.microseconds(), self._last_sent_at + 1)
         if receipt is None:
             self._ports.bus.say_frame(self.guest, text, sent_at, self.refuse)

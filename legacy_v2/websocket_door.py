@@ -8,9 +8,8 @@ from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
-from fastapi import APIRouter
-from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from legacy_v2.ports import Handshake, Ports, Refused
@@ -18,18 +17,6 @@ from legacy_v2.refusals import REFUSALS, refusal_frame
 from legacy_v2.session import Session
 
 PREFIXES: Final = ("/ws", "/ws_redis")
-
-
-class _Rest(PathConvertor):
-    """Matches the rest of a path, any character included.
-
-    Starlette's `path` convertor ends at a line break, which an id may contain.
-    """
-
-    regex = "(?s:.*)"
-
-
-register_url_convertor("rest", _Rest())
 
 
 def ids_in(path: str) -> tuple[str | None, str | None] | None:
@@ -51,11 +38,11 @@ def ids_in(path: str) -> tuple[str | None, str | None] | None:
             return None
 
 
-def websocket_door(handshake: Handshake[WebSocket], ports: Ports) -> APIRouter:
-    """A router with V2's WebSocket endpoints."""
-    router = APIRouter()
+def websocket_door(handshake: Handshake[WebSocket], ports: Ports) -> ASGIApp:
+    """V2's WebSocket endpoints, for every handshake below one of `PREFIXES`, as an ASGI application."""
 
-    async def enter(websocket: WebSocket) -> None:
+    async def enter(scope: Scope, receive: Receive, send: Send) -> None:
+        websocket = WebSocket(scope, receive, send)
         ids = ids_in(_raw_path(websocket))
         if ids is None:
             await websocket.send_denial_response(PlainTextResponse("Not Found", 404))
@@ -66,10 +53,7 @@ def websocket_door(handshake: Handshake[WebSocket], ports: Ports) -> APIRouter:
         except Refused as refused:
             await _refuse(websocket, refused)
 
-    for prefix in PREFIXES:  # Starlette's routes: FastAPI's own would cost each connection 4 KB
-        router.add_websocket_route(prefix, enter)
-        router.add_websocket_route(prefix + "/{rest:rest}", enter)
-    return router
+    return enter
 
 
 def _raw_path(websocket: WebSocket) -> str:

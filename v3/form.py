@@ -10,7 +10,8 @@ twenty times as much as 60 KB of text. The weights follow the cost on the whole 
 protocols: an integer in a list weighs 1, a string 1 more, a member of an object 3 more, an object or a list 6 more, a
 fraction 3, an exponent 2, each 19 digits in a row 20, and three escaped quotes or backslashes 1. No frame of
 `MAX_WEIGHT` costs three times as much as plain text of its length (2.7 times at most, for 60 KB). `MAX_WEIGHT` allows
-10,000 integers, 5,000 strings, 2,500 fractions, 300 rows of five named columns, or 1,400 lists.
+10,000 integers, 5,000 strings, 2,500 fractions, 300 rows of five named columns, or 1,400 lists. Most frames are too
+short to be heavy or deep, whatever stands in them: `is_light` says so at a glance, and they need not be measured.
 """
 
 from functools import partial
@@ -31,6 +32,10 @@ FRACTION_WEIGHT: Final = 3
 EXPONENT_WEIGHT: Final = 2
 LONG_NUMBER_WEIGHT: Final = 20
 """For each 19 digits in a row: such a number does not fit a machine integer, and Python converts its digits."""
+
+_MOST_LIGHT_CHARACTERS: Final = MAX_WEIGHT // CONTAINER_WEIGHT
+"""A text of so many weighs at most `MAX_WEIGHT`: no character weighs more than one that begins a container."""
+_MOST_LIGHT_CONTAINERS: Final = 32
 
 _FORM: Final = bytes.maketrans(b"123456789E{}", b"000000000e[]")
 _IGNORED: Final = bytes(set(range(256)) - set(b'"[]{},:.-0123456789eENI'))
@@ -72,6 +77,15 @@ class Form(NamedTuple):
         for _ in range(most):
             brackets = brackets.replace(b"[]", b"")
         return bool(brackets)
+
+
+def is_light(text: str) -> bool:
+    """Whether it is certain at a glance that a text weighs at most `MAX_WEIGHT`, and is at most 32 containers deep.
+
+    Brackets in strings count too, so of a text that is not light nothing is known: `form_of` measures it. Numbers are
+    not looked at: what reads a light text must refuse those that are not finite, as `msgspec` does.
+    """
+    return len(text) <= _MOST_LIGHT_CHARACTERS and text.count("{") + text.count("[") <= _MOST_LIGHT_CONTAINERS
 
 
 def form_of(text: str, most: int = MAX_WEIGHT) -> Form:

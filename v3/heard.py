@@ -2,18 +2,24 @@
 
 A line may have twice as much structure as a client's frame (`MAX_WEIGHT` in `form.py`), because a number may be longer
 here than the client wrote it. The number of escapes in a string has no limit, because they are no structure.
+
+As in `said.py`, the pydantic model is the definition, and nearly all lines are read without it.
 """
 
+from contextlib import suppress
 from typing import Final, Literal, Required
 
+import msgspec
 from pydantic import ConfigDict, TypeAdapter, with_config
 from pydantic_core import CoreConfig, SchemaValidator
 from typing_extensions import TypedDict
 
 from v3 import form
-from v3.messages import Content, MsgType, Target, Unreadable, content_of, problem
+from v3.messages import Content, Line, MsgType, Target, Unreadable, content_of, problem
 
 MAX_LINE_WEIGHT: Final = 2 * form.MAX_WEIGHT + 256
+MOST_LIGHT_BYTES: Final = MAX_LINE_WEIGHT // form.CONTAINER_WEIGHT
+"""A line of so many never weighs more, whatever it holds: nothing weighs more than a byte that begins a container."""
 
 
 @with_config(ConfigDict(extra="ignore", strict=True))
@@ -22,11 +28,8 @@ class _Unread(TypedDict):
 
 
 @with_config(ConfigDict(extra="forbid", strict=True))
-class Heard(TypedDict, total=False):
-    """A message as it travels on the bus. A field that is not set is absent, or `None` if another service wrote it.
-
-    The members of the payload are not kept, because most listeners receive the line unchanged.
-    """
+class _Heard(TypedDict, total=False):
+    """A message as it travels on the bus. A field that is not set is absent, or `None` if another service wrote it."""
 
     version: Required[Literal["3"]]
     msg_type: Required[MsgType]
@@ -40,20 +43,31 @@ class Heard(TypedDict, total=False):
     sent_at: str | None
 
 
-_heard: Final = SchemaValidator(TypeAdapter(Heard).core_schema, CoreConfig(cache_strings="none"))
+_heard: Final = SchemaValidator(TypeAdapter(_Heard).core_schema, CoreConfig(cache_strings="none"))
 """Validates a line of the bus, without a cache of strings: see `form.from_json`."""
+_plain: Final = msgspec.json.Decoder(Line).decode
 
 
-def read_heard(line: bytes) -> Heard:
-    """The message in a line of the bus; every field is checked. Raises `Unreadable`."""
+def read_heard(line: bytes) -> Line:
+    """The message in a line of the bus; every field is checked. Raises `Unreadable`.
+
+    Of a long payload the members are not kept, because most listeners receive the line unchanged: see `content_in`.
+    """
+    if len(line) <= MOST_LIGHT_BYTES:
+        with suppress(ValueError, RecursionError):
+            return _plain(line)
+    return _read_by_model(line)
+
+
+def _read_by_model(line: bytes) -> Line:
     try:
         shape = _form_on_the_bus(line) if form.may_weigh_more(line, MAX_LINE_WEIGHT) else None
-        heard: Heard = _heard.validate_json(line)
+        heard: _Heard = _heard.validate_json(line)
         if heard.get("payload") is not None:
             _check_payload(line, shape)
     except ValueError as error:
         raise error if isinstance(error, Unreadable) else Unreadable("invalid_message") from None
-    return heard
+    return Line(**heard)  # type: ignore[arg-type]  # `_Unread` has no members
 
 
 def content_in(line: bytes) -> Content:

@@ -5,12 +5,13 @@ Pure: it never routes, never reads the clock, never decides who may send what. S
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Literal, Required
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 SERVER_ID: Final = "server"
@@ -57,6 +58,25 @@ class WS_Message_V3(BaseModel):  # noqa: N801 - the name is the guide's
     sent_at: str = Field("", description="ISO 8601, UTC, microseconds, `Z`. Set by the server.")
 
 
+class Line(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """One V3 message on its way: the fields of `WS_Message_V3`; one that is `None` is not set, and not written."""
+
+    version: Literal["3"]
+    msg_type: MsgType
+    target: Target
+    from_id: str | None = None
+    to_id: str | None = None
+    group_id: str | None = None
+    cmd: str | None = None
+    msg: str | None = None
+    payload: dict[str, object] | None = None
+    sent_at: str | None = None
+
+
+written: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
+"""A JSON value as text, UTF-8, on one line and without white space."""
+
+
 class Problem(TypedDict):
     """One field of a refused message (empty for the whole frame), and what is wrong with it."""
 
@@ -87,9 +107,14 @@ def is_vision_id(value: str) -> bool:
 
 def timestamp(microseconds: int) -> str:
     """Microseconds since the epoch as ISO 8601 in UTC, with six decimals and `Z`."""
-    seconds, fraction = divmod(microseconds, 1_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)  # naive, so `isoformat` asks for no offset
-    return f"{moment.isoformat()}.{fraction:06d}Z"
+    second, fraction = divmod(microseconds, 1_000_000)
+    return f"{_date_and_time(second)}.{fraction:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _date_and_time(second: int) -> str:
+    """A second since the epoch as ISO 8601. Messages of one second ask for the same again and again."""
+    return datetime.fromtimestamp(second, UTC).replace(tzinfo=None).isoformat()  # naive: no offset is written
 
 
 def content_of(said: Mapping[str, Any]) -> Content:
@@ -102,31 +127,22 @@ def echo_of(content: Content) -> dict[str, object]:
     return {name: content[name] for name in ECHOED_FIELDS if name in content}
 
 
+def line_of(content: Content, from_id: str, group_id: str, sent_at: str) -> Line:
+    """The message as listeners receive it, before it is written."""
+    to_whom = from_id, content.get("to_id"), group_id
+    what = content.get("cmd"), content.get("msg"), content.get("payload")
+    return Line("3", content["msg_type"], content["target"], *to_whom, *what, sent_at)
+
+
 def write(content: Content, from_id: str, group_id: str, sent_at: str) -> bytes:
     """The message as listeners receive it: JSON on one line, UTF-8, its fields in the order of the guide's table."""
-    message: dict[str, Any] = {
-        "version": "3",
-        "msg_type": content["msg_type"],
-        "target": content["target"],
-        "from_id": from_id,
-    }
-    if "to_id" in content:
-        message["to_id"] = content["to_id"]
-    message["group_id"] = group_id
-    for name in ("cmd", "msg", "payload"):
-        if name in content:
-            message[name] = content[name]
-    message["sent_at"] = sent_at
-    return to_json(message)
+    return written(line_of(content, from_id, group_id, sent_at))
 
 
 def write_members(content: Content, from_id: str, group_id: str, sent_at: str, members: bytes) -> bytes:
     """The message with `members` as `payload.members`. `members` is JSON, made once for all requests of it."""
     others = {name: value for name, value in content.get("payload", {}).items() if name != "members"}
-    line = write({**content, "payload": others | {"members": None}}, from_id, group_id, sent_at)
-    # The line ends with `null},"sent_at":"…"}`. `{"sent_at":"…"}` is as long as `,"sent_at":"…"}`.
-    end = len(line) - len(to_json({"sent_at": sent_at})) - len("}")
-    return line[: end - len("null")] + members + line[end:]
+    return write({**content, "payload": others | {"members": msgspec.Raw(members)}}, from_id, group_id, sent_at)
 
 
 def problem(field: str, problem: str) -> Problem:

@@ -70,21 +70,22 @@ class Receipt(Protocol):
         """The message was refused. `payload`: that of the ERROR that a client without receipts is sent."""
 
 
+class Voice(Protocol):
+    """Publishes the messages of one connection."""
+
+    def say(self, content: Content, sent_at: str, answered: Callable[[int | None], None]) -> None:
+        """Publish on the channels of the content's target. `sent_at` is ISO 8601.
+
+        Later `answered` is called once: with how many processes have received it, or `None` if it is not known whether
+        Redis has taken it (or, for one recipient, whether it is connected to a process that cannot be reached).
+        """
+
+
 class Bus(Protocol):
     """Publishes messages to other clients."""
 
-    def say(
-        self,
-        guest: Guest,
-        content: Content,
-        sent_at: str,
-        refused: Callable[[str], None],
-        heard: Callable[[], None],
-    ) -> None:
-        """Publish on the channels of the content's target. `sent_at` is ISO 8601.
-
-        Later `refused` is called once with a code, or `heard` once when it was published.
-        """
+    def voice(self, guest: Guest) -> Voice:
+        """The voice of a connection."""
 
 
 class Presence(Protocol):

@@ -109,3 +109,13 @@ def payload_of(
 ) -> dict[str, object]:
     """The part of a refusal for programs: `{"code", "retry", "detail": problems, "refused"}`."""
     return {"code": refusal.code, "retry": refusal.retry, "detail": list(problems), "refused": dict(refused or {})}
+
+
+def unheard(content: Content, heard_by: int | None) -> str | None:
+    """The code with which a message is refused that so many processes have received; `None` if it is not refused.
+
+    `heard_by` is `None` if it is not known whether Redis has taken the message.
+    """
+    if heard_by is None:
+        return "bus_down"
+    return "not_connected" if heard_by == 0 and content["target"] == "direct" else None

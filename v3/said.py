@@ -8,6 +8,9 @@ Decided here:
 - A frame with more structure than `MAX_WEIGHT` (see `form.py`) is refused before it is parsed.
 - `JOIN` and `LEAVE`, in upper case, are the server's presence events. A client may send them with `presence` only to
   itself (target `echo`).
+
+What a frame may be is defined by the pydantic model, which also says what is wrong with it. Nearly all frames are read
+without it, by msgspec, in a tenth of the time; whatever that does not take for a message is read again by the model.
 """
 
 import re
@@ -15,12 +18,13 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Final, Literal, Required
 
+import msgspec
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
 from v3 import form
-from v3.messages import ECHOED_FIELDS, SERVER_EVENTS, MsgType, Problem, Target, Unreadable, problem
+from v3.messages import ECHOED_FIELDS, SERVER_EVENTS, Content, MsgType, Problem, Target, Unreadable, content_of, problem
 
 MAX_PAYLOAD_DEPTH: Final = 32
 MAX_PROBLEMS: Final = 8
@@ -53,6 +57,55 @@ class _SaidByClient(TypedDict, total=False):
 
 _said_by_client: Final = TypeAdapter(_SaidByClient)
 _FIELDS: Final = frozenset(_SaidByClient.__annotations__)
+
+
+class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The same message where nothing is wrong with it."""
+
+    msg_type: MsgType
+    target: Target
+    version: Literal["3"] = "3"
+    from_id: object = None
+    to_id: str | None = None
+    group_id: object = None
+    cmd: str | None = None
+    msg: str | None = None
+    payload: dict[str, object] | None = None
+    sent_at: object = None
+
+
+_plain: Final = msgspec.json.Decoder(_Plain).decode
+
+
+def read_content(text: str) -> Content:
+    """What the sender of a frame says, without the server's fields; events that only the server says are refused.
+
+    Raises `Unreadable`.
+    """
+    if form.is_light(text):
+        try:
+            said = _plain(text)
+        except (msgspec.DecodeError, UnicodeEncodeError):
+            pass
+        else:
+            if said.msg_type != "presence" and (said.to_id is None) != (said.target == "direct") and said.to_id != "":
+                return _content_of_plain(said)
+    read = read_said(text)
+    check_event(read)
+    return content_of(read)
+
+
+def _content_of_plain(said: _Plain) -> Content:
+    content: Content = {"msg_type": said.msg_type, "target": said.target}
+    if said.to_id is not None:
+        content["to_id"] = said.to_id
+    if said.cmd is not None:
+        content["cmd"] = said.cmd
+    if said.msg is not None:
+        content["msg"] = said.msg
+    if said.payload is not None:
+        content["payload"] = said.payload
+    return content
 
 
 def read_said(text: str) -> dict[str, object]:

@@ -6,13 +6,14 @@ does not end the connection by itself.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Final
 
-from v3.messages import Content, Problem, Unreadable, content_of, echo_of, timestamp, write, write_members
+from v3.messages import Content, Problem, Unreadable, echo_of, timestamp, write, write_members
 from v3.ports import Guest, Ports, Rate, Receipt, Socket
-from v3.refusals import FLOODED, REFUSALS, error, payload_of
-from v3.said import check_event, read_said
-from v3.unanswered import Unanswered
+from v3.refusals import FLOODED, REFUSALS, error, payload_of, unheard
+from v3.said import read_content
+from v3.unanswered import Round, Unanswered
 
 
 class Session:
@@ -23,9 +24,8 @@ class Session:
         self._socket = socket
         self._rate = rate
         self._ports = ports
+        self._voice = ports.bus.voice(guest)
         self._last_sent_at = 0
-        self._second = -1
-        self._second_text = ""
         self._unanswered = Unanswered()
 
     def receive(self, text: str, receipt: Receipt | None = None) -> None:
@@ -37,12 +37,11 @@ class Session:
                 self._socket.close(FLOODED, "rate_limited")
             return
         try:
-            said = read_said(text)
-            check_event(said)
+            content = read_content(text)
         except Unreadable as unreadable:
             self._refuse_message(unreadable.code, receipt, unreadable.problems, unreadable.refused)
             return
-        self._act(content_of(said), receipt)
+        self._act(content, receipt)
 
     def refuse(self, code: str, **extra: object) -> None:
         """Send the ERROR with this code to the client. Close the connection if the closed list has a close code."""
@@ -72,21 +71,21 @@ class Session:
             self._ports.tally.refused(self.guest.tenant, code)
             receipt.refused(payload_of(REFUSALS[code], problems, refused) | {"msg": REFUSALS[code].sentence})
 
-    def _act(self, content: Content, receipt: Receipt | None) -> None:
-        said = echo_of(content)  # with `to_id` as the sender wrote it
-        if "to_id" in content and not self._resolve(content, receipt):
+    def _act(self, said: Content, receipt: Receipt | None) -> None:
+        content = self._addressed(said, receipt) if "to_id" in said else said
+        if content is None:
             return
         if content["msg_type"] == "heartbeat":
             self._ports.presence.refresh(self.guest)
-            self._return_heartbeat(self._answered(content), receipt)
+            self._return_heartbeat(self._answer(content), receipt)
         elif content["target"] == "echo":
             self._echo(content, receipt)
         elif content["target"] == "broadcast" and self.guest.grant == "none":
-            self._refuse_message("not_allowed", receipt, refused=said)
+            self._refuse_message("not_allowed", receipt, refused=echo_of(said))
         else:
             self._say(content, said, receipt)
 
-    def _answered(self, heartbeat: Content) -> Content:
+    def _answer(self, heartbeat: Content) -> Content:
         """The heartbeat as it comes back: a member of its payload that asks for something is replaced by the answer."""
         payload, answers = heartbeat.get("payload", {}), self._ports.answers
         told = {name: answers[name](self.guest, payload[name]) for name in payload.keys() & answers.keys()}
@@ -128,38 +127,34 @@ class Session:
         if receipt is not None:
             receipt.taken(sent_at)
 
-    def _resolve(self, content: Content, receipt: Receipt | None) -> bool:
-        """Replace `to_id` with the recipient's current name. False, after a refusal, if it is no valid name."""
-        to_id = self._ports.names.resolve(self.guest.tenant, content["to_id"])
+    def _addressed(self, said: Content, receipt: Receipt | None) -> Content | None:
+        """The message with its recipient's current name. `None`, after a refusal, if it is no valid name."""
+        to_id = self._ports.names.resolve(self.guest.tenant, said["to_id"])
         if to_id is None:
             problem: Problem = {"field": "to_id", "problem": "is no Vision ID: use the random string id, not a number"}
-            self._refuse_message("invalid_message", receipt, [problem], echo_of(content))
-            return False
-        content["to_id"] = to_id
-        return True
+            self._refuse_message("invalid_message", receipt, [problem], echo_of(said))
+            return None
+        return {**said, "to_id": to_id}
 
-    def _say(self, content: Content, said: Mapping[str, object], receipt: Receipt | None) -> None:
-        sent_at, round_ = self._stamp(), self._unanswered.say()
+    def _say(self, content: Content, said: Content, receipt: Receipt | None) -> None:
+        """Publish a message. `said`: with its recipient as the client wrote it."""
+        sent_at = self._stamp()
+        self._voice.say(content, sent_at, partial(self._answered, said, sent_at, receipt, self._unanswered.say()))
 
-        def refused(code: str) -> None:
-            self._refuse_message(code, receipt, refused=said)
-            self._unanswered.answered(round_)
-
-        def heard() -> None:
-            if receipt is not None:
-                receipt.taken(sent_at)
-            self._unanswered.answered(round_)
-
-        self._ports.bus.say(self.guest, content, sent_at, refused, heard)
+    def _answered(
+        self, said: Content, sent_at: str, receipt: Receipt | None, round_: Round, heard_by: int | None
+    ) -> None:
+        code = unheard(said, heard_by)
+        if code is not None:
+            self._refuse_message(code, receipt, refused=echo_of(said))
+        elif receipt is not None:
+            receipt.taken(sent_at)
+        self._unanswered.answered(round_)
 
     def _write(self, content: Content, sent_at: str) -> bytes:
         return write(content, self.guest.client_id, self.guest.group_id, sent_at)
 
     def _stamp(self) -> str:
         """The `sent_at` of the next message. Strictly increasing within one connection."""
-        now = max(self._ports.clock.microseconds(), self._last_sent_at + 1)
-        self._last_sent_at = now
-        second, fraction = divmod(now, 1_000_000)
-        if second != self._second:
-            self._second, self._second_text = second, timestamp(now)[:20]
-        return f"{self._second_text}{fraction:06d}Z"
+        now = self._last_sent_at = max(self._ports.clock.microseconds(), self._last_sent_at + 1)
+        return timestamp(now)

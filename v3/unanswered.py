@@ -4,7 +4,6 @@ So whoever gets an echo back has been told of everything that was refused before
 said after it. Bounded: every message is answered within two seconds, and no connection says more than its rate allows.
 """
 
-from collections import deque
 from collections.abc import Callable
 
 
@@ -24,19 +23,22 @@ class Unanswered:
     __slots__ = ("_rounds",)
 
     def __init__(self) -> None:
-        self._rounds = deque([Round()])
+        self._rounds = [Round()]
 
     def say(self) -> Round:
         """A message is said; the caller gives the round to `answered` once."""
-        if self._rounds[-1].echoes:
-            self._rounds.append(Round())
-        self._rounds[-1].messages += 1
-        return self._rounds[-1]
+        last = self._rounds[-1]
+        if last.echoes:
+            last = Round()
+            self._rounds.append(last)
+        last.messages += 1
+        return last
 
     def answered(self, round_: Round) -> None:
         """A message of this round was heard or refused. Answers come in any order."""
         round_.messages -= 1
-        self._come_back()
+        if not round_.messages and (round_.echoes or len(self._rounds) > 1):
+            self._come_back()
 
     def echo(self, echo: Callable[[], None]) -> None:
         """Call `echo` when everything that was said so far is answered: perhaps now."""
@@ -50,4 +52,4 @@ class Unanswered:
                 echo()
             if len(self._rounds) == 1:
                 break
-            self._rounds.popleft()
+            del self._rounds[0]

@@ -9,9 +9,8 @@ from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
-from fastapi import APIRouter
-from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from v3.messages import timestamp
@@ -19,16 +18,8 @@ from v3.ports import Handshake, Ports, Refused
 from v3.refusals import REFUSALS, error
 from v3.session import Session
 
+PREFIX: Final = "/v3/ws"
 PATH: Final = "/v3/ws/group/{group_id}/client/{client_id}"
-
-
-class _Rest(PathConvertor):
-    """Matches the rest of a path, any character included. Starlette's `path` convertor ends at a line break."""
-
-    regex = "(?s:.*)"
-
-
-register_url_convertor("rest", _Rest())
 
 
 def ids_in(path: str) -> tuple[str, str] | None:
@@ -40,12 +31,11 @@ def ids_in(path: str) -> tuple[str, str] | None:
             return None
 
 
-def websocket_door(handshake: Handshake[WebSocket], ports: Ports) -> APIRouter:
-    """A router with V3's WebSocket endpoint."""
-    router = APIRouter()
+def websocket_door(handshake: Handshake[WebSocket], ports: Ports) -> ASGIApp:
+    """V3's WebSocket endpoint, for every handshake below `/v3/ws`, as an ASGI application."""
 
-    @router.websocket_route("/v3/ws/{rest:rest}")  # Starlette's: FastAPI's own would cost each connection 4 KB
-    async def enter(websocket: WebSocket) -> None:
+    async def enter(scope: Scope, receive: Receive, send: Send) -> None:
+        websocket = WebSocket(scope, receive, send)
         ids = ids_in(_raw_path(websocket))
         if ids is None:
             await websocket.send_denial_response(PlainTextResponse("Not Found", 404))
@@ -56,7 +46,7 @@ def websocket_door(handshake: Handshake[WebSocket], ports: Ports) -> APIRouter:
         except Refused as refused:
             await _refuse(websocket, refused, ports)
 
-    return router
+    return enter
 
 
 def _raw_path(websocket: WebSocket) -> str:

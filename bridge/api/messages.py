@@ -7,6 +7,7 @@ be the value of that claim, unless the key is an admin key.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -24,6 +25,7 @@ from bridge.sockets.request_body import TooLong, read_body
 from bridge.tenants.tenant import Tenant
 from v3.messages import DEFAULT_GROUP, SERVER_ID, Content, Unreadable, content_of, echo_of, timestamp
 from v3.ports import Clock, Guest
+from v3.refusals import unheard
 from v3.said import check_event, read_said
 from v3.schema import said_by_backend
 
@@ -162,14 +164,11 @@ def _content(said: dict[str, Any], guest: Guest, tenant: Tenant) -> Content:
 
 async def _said(publisher: Publisher, guest: Guest, content: Content, sent_at: str) -> str | None:
     """Publish the message and wait for Redis. The refusal's code, or `None` if Redis has taken the message."""
-    answered: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-    publisher.say(guest, content, sent_at, _settle(answered), heard=_settle(answered))
-    return await answered
+    answered: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+    publisher.voice(guest).say(content, sent_at, partial(_settle, answered))
+    return unheard(content, await answered)
 
 
-def _settle(answered: "asyncio.Future[str | None]") -> Any:
-    def settle(code: str | None = None) -> None:
-        if not answered.done():
-            answered.set_result(code)
-
-    return settle
+def _settle(answered: "asyncio.Future[int | None]", heard_by: int | None) -> None:
+    if not answered.done():
+        answered.set_result(heard_by)

@@ -9,19 +9,18 @@ link ends, and another is made by the name of the server: it is used once Redis 
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from redis.asyncio.connection import ConnectionPool
 
-from bridge.broker.link import Keeper, Replies, pack
+from bridge.broker.awaited_replies import AwaitedReplies, Done
+from bridge.broker.commands import pack, pack_publish
+from bridge.broker.link import Keeper, Replies
 from bridge.broker.refusal import refusal_in
 from bridge.broker.trial import WriteTrial, refusal_of_write, write_nothing
 from bridge.system.observers import Observers
-
-Done = Callable[[Any], None]
 
 ANSWER_SECONDS: Final = 1.4
 """How long the oldest command may wait for its reply."""
@@ -30,33 +29,13 @@ CHECK_SECONDS: Final = 0.2
 GRACE_SECONDS: Final = 0.05
 """Before a link is ended, replies that have arrived unread get so long to be read."""
 POLL_SECONDS: Final = 0.01
+LITTLE: Final = 2
+"""So much is said in a quiet turn of the event loop: as much as the bus asks by itself."""
 MAX_WAITING_COMMANDS: Final = 200_000
 MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
 _PING: Final = pack("PING")
 
 log = structlog.get_logger(__name__)
-
-
-class _Receipt:
-    """The pending replies of one `publish` or `command`, and its callback."""
-
-    __slots__ = ("deadline", "done", "failed", "remaining", "reply")
-
-    def __init__(self, remaining: int, done: Done, deadline: float) -> None:
-        self.remaining = remaining
-        self.done = done
-        self.deadline = deadline
-        self.reply: object = 0
-        self.failed = False
-
-    def take(self, reply: object) -> bool:
-        """Take one reply; return whether it was the last one. Integers are added up; an error stays."""
-        self.remaining -= 1
-        if isinstance(reply, Exception):
-            self.failed, self.reply = True, reply
-        elif not self.failed:
-            self.reply = self.reply + reply if isinstance(reply, int) and isinstance(self.reply, int) else reply
-        return self.remaining == 0
 
 
 class Bus:
@@ -71,8 +50,11 @@ class Bus:
         self._write: Final = write_nothing(probe)
         self._publish: Final = pack("PUBLISH", probe, b"")
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[_Receipt] = deque()
+        self.replies: Final = AwaitedReplies()
         self._unsent: list[bytes] = []
+        self._said = 0
+        """How much was said in this turn of the event loop."""
+        self._was_quiet = True
         self._at_end: Callable[[], None] | None = None
         self.back: Final = Observers[[]]()
         """Called each time that a link to Redis opens."""
@@ -84,10 +66,6 @@ class Bus:
         self.lost_at = self._loop.time()
         """When the last link ended: by the time of the event loop. Nothing was said on it later."""
         self.published = 0
-        self.failed = 0
-        """How many publishes got `None`."""
-        self.errors = 0
-        """How many callbacks raised an exception."""
 
     async def run(self) -> None:
         """Keep the link open, and check that Redis answers on it. Ends only by cancellation."""
@@ -137,14 +115,31 @@ class Bus:
         `done` gets how many processes received it in all, or `None` if it was not sent, failed, or was not answered.
         """
         self.published += 1
-        self._send([pack("PUBLISH", channel, data) for channel in channels], lambda reply: self._said(reply, done))
+        is_alone = self.is_quiet
+        if not channels:
+            self._loop.call_soon(self.replies.answer, done, 0)
+        elif self._may_send():
+            for channel in channels:
+                self._unsent.append(pack_publish(channel, data))
+            self.replies.await_sum(len(channels), done)
+            if is_alone:
+                self.flush()
+        else:
+            self._loop.call_soon(self.replies.fail, done)
 
     def command(self, command: bytes, done: Done) -> None:
         """Send one packed command.
 
         `done` gets the reply, Redis's error as an exception, or `None` if it was not sent or not answered.
         """
-        self._send([command], done)
+        is_alone = self.is_quiet
+        if self._may_send():
+            self._unsent.append(command)
+            self.replies.await_one(done)
+            if is_alone:
+                self.flush()
+        else:
+            self._loop.call_soon(self.replies.answer, done, None)
 
     def at_end_of_turn(self, add: Callable[[], None]) -> None:
         """Call `add` once, before this turn's commands are written, and before any further one: it may add commands."""
@@ -162,26 +157,28 @@ class Bus:
         self._keeper.end_link(reason)
         self._lost()
 
-    def _said(self, reply: object, done: Done) -> None:
-        if reply is None or isinstance(reply, Exception):
-            self.failed += 1
-            done(None)
-        else:
-            done(reply)
-
-    def _send(self, commands: Sequence[bytes], done: Done) -> None:
+    def _may_send(self) -> bool:
+        """Whether commands may be sent now. Then they are written at the end of this turn."""
         self._add_rest()
         link = self._keeper.link
-        if not commands:
-            self._loop.call_soon(done, 0)
-            return
-        if link is None or len(self._waiting) >= MAX_WAITING_COMMANDS or link.waiting_bytes() > MAX_WAITING_BYTES:
-            self._loop.call_soon(done, None)
-            return
-        if not self._unsent:
-            self._loop.call_soon(self.flush)
-        self._unsent.extend(commands)
-        self._waiting.append(_Receipt(len(commands), done, self._lived_seconds() + ANSWER_SECONDS))
+        if link is None or len(self.replies) >= MAX_WAITING_COMMANDS or link.waiting_bytes() > MAX_WAITING_BYTES:
+            return False
+        self._said += 1
+        if self._said == 1:
+            self._loop.call_soon(self._end_turn)
+        return True
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing was said in this turn yet, and little in the last one: what comes now need not wait for more.
+
+        So a message that is alone is on its way at once, and those of a busy process go to Redis together.
+        """
+        return self._was_quiet and not self._said
+
+    def _end_turn(self) -> None:
+        self.flush()
+        self._was_quiet, self._said = self._said <= LITTLE, 0
 
     def flush(self) -> None:
         """Write the commands of this turn of the event loop now, instead of at its end."""
@@ -189,24 +186,12 @@ class Bus:
         unsent, self._unsent = self._unsent, []
         if unsent and self._keeper.link is not None:
             self._keeper.link.write(b"".join(unsent))
+            self.replies.sent(self._lived_seconds() + ANSWER_SECONDS)
 
     def _replied(self, replies: Replies) -> None:
-        for reply in replies:
-            if not self._waiting:
-                # A reply without a command: from now on replies could be matched to the wrong commands.
-                self._keeper.end_link()
-                return
-            if self._waiting[0].take(reply):
-                receipt = self._waiting.popleft()
-                self.answer(receipt.done, receipt.reply)
-
-    def answer(self, done: Done, reply: object) -> None:
-        """Call a callback. If it raises, that is counted and logged: others must get their replies."""
-        try:
-            done(reply)
-        except Exception:
-            self.errors += 1
-            log.exception("receipt_failed")
+        if not self.replies.take(replies):
+            # A reply without a command: from now on replies could be matched to the wrong commands.
+            self._keeper.end_link()
 
     def _opened(self) -> None:
         said, self._at_end = self._at_end, None
@@ -218,9 +203,7 @@ class Bus:
     def _lost(self) -> None:
         self.lost_at = self._loop.time()
         self._unsent.clear()
-        waiting, self._waiting = self._waiting, deque()
-        for receipt in waiting:
-            self.answer(receipt.done, None)
+        self.replies.lose()
 
     async def _watch(self) -> None:
         """Check every `CHECK_SECONDS`; end a link whose oldest command waits too long.
@@ -255,7 +238,7 @@ class Bus:
             self.taken(asked_at)
 
     def _is_overdue(self) -> bool:
-        return bool(self._waiting) and self._waiting[0].deadline < self._lived_seconds()
+        return self.replies.are_overdue(self._lived_seconds())
 
     def _lived_seconds(self) -> float:
         """The event loop's time, minus the time by which this process was late."""

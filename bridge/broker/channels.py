@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 
 CHANNELS_PER_COMMAND: Final = 500
 
@@ -20,6 +20,8 @@ class Channels:
     def __init__(self, ask: Callable[[], object]) -> None:
         self._ask = ask
         self._holders: Counter[bytes] = Counter()
+        self.are_wanted: Final[Callable[[bytes], bool]] = self._holders.__contains__
+        """Whether anybody holds a channel."""
         self._confirmed: set[bytes] = set()
         self._outstanding: Counter[bytes] = Counter()
         self._waiting: dict[bytes, list[asyncio.Future[None]]] = {}

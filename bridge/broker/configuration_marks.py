@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses, process_in
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 
 SAY_SECONDS: Final = 1.0
 LIFETIME_SECONDS: Final = 10

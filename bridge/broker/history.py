@@ -12,11 +12,14 @@ its own channel: then nobody of it is told so.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses
-from bridge.broker.bus import Bus, Done
+from bridge.broker.awaited_replies import Done
+from bridge.broker.bus import Bus
+from bridge.broker.commands import pack_parts
 from bridge.broker.history_budget import HistoryBudget
 from bridge.broker.ordered_calls import OrderedCalls
 from bridge.broker.scripts import Script
@@ -82,31 +85,43 @@ class _Known(NamedTuple):
 
 
 class _Batch:
-    """The messages of one call, and the callbacks of their senders."""
+    """The messages of one call, packed, and the callbacks of their senders."""
 
-    __slots__ = ("arguments", "dones", "keys", "size_bytes")
+    __slots__ = ("_last_kept", "arguments", "dones", "keys", "size_bytes")
 
     def __init__(self) -> None:
         self.keys: list[bytes] = []
-        self.arguments: list[bytes | str] = []
-        self.dones: list[Done] = []
+        self.arguments: list[bytes] = []
+        self.dones: list[tuple[Done, int]] = []
+        """Who waits for the answer, and how many have heard the message for certain."""
         self.size_bytes = 0
+        self._last_kept: tuple[bytes, int] | None = None
 
-    def add(self, how: How, channels: Sequence[bytes], keys: tuple[bytes, bytes], data: bytes, done: Done) -> None:
-        self.keys += keys
-        self.arguments += (how, channels[0], channels[1] if len(channels) > 1 else b"", data)
-        self.dones.append(done)
+    def add(self, how: How, key: bytes, parts: tuple[bytes, bytes], data: bytes, done: Done, heard_by: int) -> None:
+        """Add a message that is kept, or noted, under `key`. `parts`: see `_parts_of`."""
+        if how == "all":
+            self._last_kept = key, len(self.dones)
+        self.keys.append(parts[0])
+        self.arguments.append(b"%b$%d\r\n%b\r\n" % (parts[1], len(data), data))
+        self.dones.append((done, heard_by))
         self.size_bytes += len(data)
 
     def last_kept(self, last_number: int) -> list[tuple[bytes, int]]:
         """What the last message that is certainly kept is kept under, and its number: one pair, or none."""
-        numbers = range(last_number, last_number - len(self.dones), -1)
-        kept = zip(numbers, self.arguments[-4::-4], self.keys[-2::-2], strict=True)
-        return next(([(key, number)] for number, how, key in kept if how == "all"), [])
+        if self._last_kept is None:
+            return []
+        key, index = self._last_kept
+        return [(key, last_number - (len(self.dones) - 1 - index))]
 
     @property
     def is_full(self) -> bool:
         return len(self.dones) >= MOST_TOGETHER or self.size_bytes >= MOST_BYTES_TOGETHER
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _parts_of(how: How, key: bytes, channel: bytes, wide_key: bytes, wide: bytes) -> tuple[bytes, bytes]:
+    """Keys of a message in the call of the script, and its arguments before the message itself: both packed."""
+    return pack_parts(key, wide_key), pack_parts(how.encode(), channel, wide)
 
 
 class Evidence:
@@ -153,6 +168,8 @@ class History:
         )
         """Keys and arguments that all calls have."""
         self._batch = _Batch()
+        self._at = self._now()
+        """The time of this turn of the event loop, in its seconds."""
         self._known: dict[bytes, _Known] = {}
         self._calls, self._beginnings = OrderedCalls(bus, SAY), OrderedCalls(bus, BEGIN)
         self.evidence: Final = Evidence(addresses)
@@ -183,31 +200,41 @@ class History:
         expected back counts as one: it will get the message from the history.
         """
         if not self._batch.dones:
-            self._bus.at_end_of_turn(self._say)
-        narrow, wide = self._look_at(channels[0]), self._look_at(channels[-1])
-        is_here = self.is_wanted(channels[0])
-        how = self._how(channels, narrow, len(data), is_here=is_here)
-        done = _heard_here(done) if is_here and how != "none" else done
-        key = narrow.key if how != "none" else self._noted_under(channels[0], narrow)
-        self._batch.add(how, channels, (key, wide.key), data, done)
-        if self._batch.is_full:
+            self._begin_turn()
+        channel, wide = channels[0], channels[1] if len(channels) > 1 else b""
+        known, is_here = self._look_at(channel), self.is_wanted(channel)
+        how = self._how(channel, known, len(data), may_be_nobodys=not wide and not is_here)
+        key = known.key if how != "none" else self._noted_under(channel, known)
+        parts = _parts_of(how, key, channel, self._look_at(wide).key if wide else known.key, wide)
+        # What is kept for a listener of this process is heard, even if its link is lost at the moment.
+        self._batch.add(how, key, parts, data, done, 1 if is_here and how != "none" else 0)
+        if self._batch.is_full or self._bus.is_quiet:
             self._say()
 
-    def _how(self, channels: Sequence[bytes], narrow: "_Known", size_bytes: int, *, is_here: bool) -> How:
-        if narrow.is_direct and not self._options.direct:
+    def _begin_turn(self) -> None:
+        self._bus.at_end_of_turn(self._say)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._at = self._now()
+        self.budget.forget(self._at)
+
+    def _how(self, channel: bytes, known: "_Known", size_bytes: int, *, may_be_nobodys: bool) -> How:
+        if known.is_direct and not self._options.direct:
             return "none"
-        if not self.budget.may_keep(channels[0], narrow.tenant, size_bytes, self._now()):
+        if not self.budget.may_keep(channel, known.tenant, size_bytes, self._at):
             return "none"
-        return "heard" if narrow.is_direct and len(channels) == 1 and not is_here else "all"
+        return "heard" if known.is_direct and may_be_nobodys else "all"
 
     def _noted_under(self, channel: bytes, known: "_Known") -> bytes:
-        is_own = self.budget.may_note(channel, known.tenant, self._now())
+        is_own = self.budget.may_note(channel, known.tenant, self._at)
         return known.key if is_own else self._addresses.kept_under(self._addresses.broadcast(known.tenant))
 
     def keep(self, channel: bytes, lines: Sequence[bytes]) -> Keep:
         """How a script keeps these messages of a channel, which it says itself."""
         known, seconds = self._look_at(channel), self._options.kept_seconds
-        if self.budget.may_keep(channel, known.tenant, sum(map(len, lines)), self._now()):
+        self._forget()
+        if self.budget.may_keep(channel, known.tenant, sum(map(len, lines)), self._at):
             return Keep(known.key, seconds, self._options.messages, self.evidence.highest)
         return Keep(self._noted_under(channel, known), seconds, 0, self.evidence.highest)
 
@@ -226,23 +253,25 @@ class History:
     def _say(self) -> None:
         batch, self._batch = self._batch, _Batch()
         if batch.dones:
-            call = [*self._common[0], *batch.keys], [*self._common[1], self.evidence.highest, *batch.arguments]
-            self._calls.run(*call, lambda reply: self._answered(batch, reply))
+            common = pack_parts(*self._common[0]), pack_parts(*self._common[1], self.evidence.highest)
+            parts = b"".join((common[0], *batch.keys, common[1], *batch.arguments))
+            numbers = len(self._common[0]) + 2 * len(batch.dones), len(self._common[1]) + 1 + 4 * len(batch.dones)
+            self._calls.run_packed(*numbers, parts, lambda reply: self._answered(batch, reply))
 
     def _answered(self, batch: _Batch, reply: object) -> None:
         self._bus.published += len(batch.dones)
         if not isinstance(reply, list):
-            self._bus.failed += len(batch.dones)
-            for done in batch.dones:
-                self._bus.answer(done, None)
+            self._bus.replies.failed += len(batch.dones)
+            for done, _ in batch.dones:
+                self._bus.replies.answer(done, None)
             return
         *heard_by, foreign, last = reply
         last_number = int(last)
         self.evidence.note(batch.last_kept(last_number), last_number)
         if foreign:
             unreadable.skip("history", foreign)
-        for done, heard in zip(batch.dones, heard_by, strict=True):
-            self._bus.answer(done, heard)
+        for (done, at_least), heard in zip(batch.dones, heard_by, strict=True):
+            self._bus.replies.answer(done, heard or at_least)
 
 
 def keys_to_read(addresses: Addresses, channel: bytes) -> list[str]:
@@ -250,8 +279,3 @@ def keys_to_read(addresses: Addresses, channel: bytes) -> list[str]:
     of_tenant = addresses.broadcast(addresses.tenant_of(channel))
     common = addresses.last_number, addresses.history_begin, addresses.history_server
     return [addresses.kept_under(channel).decode(), *common, addresses.kept_under(of_tenant).decode()]
-
-
-def _heard_here(done: Done) -> Done:
-    """What is kept for a listener of this process is heard, even if its link is lost at the moment."""
-    return lambda heard: done(heard if heard is None else max(heard, 1))

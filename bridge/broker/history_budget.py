@@ -75,7 +75,6 @@ class HistoryBudget:
 
     def may_keep(self, channel: bytes, tenant: str, size_bytes: int, now: float) -> bool:
         """Whether a message may be kept. It is counted either way."""
-        self._forget(now)
         history = self._histories.get(channel)
         size_bytes += MESSAGE_BYTES
         added = size_bytes if history is not None else size_bytes + HISTORY_BYTES
@@ -84,9 +83,10 @@ class HistoryBudget:
             return False
         if history is None:
             history = self._histories[channel] = _History(tenant)
-        added -= history.add(size_bytes, self._most_messages)
+        elif history.at != now:
+            self._histories.move_to_end(channel)
         history.at = now
-        self._histories.move_to_end(channel)
+        added -= history.add(size_bytes, self._most_messages)
         self.size_bytes += added
         self._of_tenant[tenant] += added
         return True
@@ -116,8 +116,8 @@ class HistoryBudget:
             if not self._noted_of[tenant]:
                 del self._noted_of[tenant]
 
-    def _forget(self, now: float) -> None:
-        """Forget what has expired in Redis."""
+    def forget(self, now: float) -> None:
+        """Forget what has expired in Redis. Its owner calls this before it asks whether something may be kept."""
         while self._histories:
             channel, history = next(iter(self._histories.items()))
             if history.at + self._seconds >= now:

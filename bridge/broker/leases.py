@@ -12,7 +12,7 @@ import structlog
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses, process_in
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 from bridge.broker.presence import Presence
 from bridge.broker.refusal import refusal_in
 from bridge.broker.scripts import Script

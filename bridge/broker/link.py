@@ -16,7 +16,7 @@ import socket
 import struct
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, cast
 
 import hiredis
 import structlog
@@ -147,11 +147,6 @@ class Link(asyncio.Protocol):
 
 
 _INCOMPLETE: Final = object()
-
-
-def pack(*parts: bytes | str | float) -> bytes:
-    """One command as bytes in the Redis protocol."""
-    return cast(bytes, hiredis.pack_command(cast(Any, parts)))
 
 
 def pool(url: str, name: str) -> ConnectionPool:

@@ -8,10 +8,12 @@ a service that ends its JSON with a newline is understood.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
-from v3.heard import Heard, content_in, read_heard
-from v3.messages import SERVER_ID, Content, Unreadable, write
+import msgspec
+
+from v3.heard import content_in, read_heard
+from v3.messages import SERVER_ID, Content, Line, Unreadable, line_of, write, written
 
 FACTOR_OF_MAX_MESSAGE_BYTES: Final = 8
 """A message from V2 is on the bus twice, once perhaps escaped: so its bound is this many times a frame's."""
@@ -19,35 +21,32 @@ FACTOR_OF_MAX_MESSAGE_BYTES: Final = 8
 MOST_DIGITS: Final = 20
 
 
-class BusMessage:
+class BusMessage(msgspec.Struct, eq=False, gc=False):
     """One validated message. `line`: what V3 listeners get; `v2_text`: what V2 listeners get unchanged, if not `None`.
 
-    `content`: the sender's part of the message, for conversion. `said_to_v2` caches a conversion to V2: the tenant for
-    which it was done last, and the result.
+    `heard`: its fields. `said`: the sender's part of them, if this process said it. `number`: the one that it has in
+    the history of its channel; 0 if it is in none. `said_to_v2` caches a conversion to V2: the tenant for which it was
+    done last, and the result.
     """
 
-    __slots__ = ("_content", "heard", "line", "number", "said_to_v2", "v2_text")
-
-    def __init__(self, line: bytes, v2_text: bytes | None, heard: Heard, content: Content | None = None) -> None:
-        self.line: Final = line
-        self.v2_text: Final = v2_text
-        self.heard: Final = heard
-        self._content: Final = content
-        self.said_to_v2: tuple[object, bytes | None] | None = None
-        self.number = 0
-        """Its number in the history of its channel; 0 if it is in none."""
+    line: bytes
+    v2_text: bytes | None
+    heard: Line
+    said: Content | None = None
+    number: int = 0
+    said_to_v2: tuple[object, bytes | None] | None = None
 
     @property
     def target(self) -> str:
-        return self.heard["target"]
+        return self.heard.target
 
     @property
     def group_id(self) -> str:
-        return self.heard.get("group_id") or ""
+        return self.heard.group_id or ""
 
     @property
     def to_id(self) -> str | None:
-        return self.heard.get("to_id")
+        return self.heard.to_id
 
     @property
     def data(self) -> bytes:
@@ -62,21 +61,21 @@ class BusMessage:
     @property
     def content(self) -> Content:
         """The sender's part. For a message of another process it is parsed each time: few callers need it."""
-        return content_in(self.line) if self._content is None else self._content
+        return content_in(self.line) if self.said is None else self.said
 
 
 def said(content: Content, from_id: str, group_id: str, sent_at: str, v2_text: str | None = None) -> BusMessage:
     """A message that this process sends: equal to what `read` would return, without parsing."""
-    line = write(content, from_id, group_id, sent_at)
-    heard: Any = {"version": "3", **content, "from_id": from_id, "group_id": group_id, "sent_at": sent_at}
-    if "payload" in content:
-        heard["payload"] = {}
-    return BusMessage(line, None if v2_text is None else v2_text.encode(), heard, content)
+    heard = line_of(content, from_id, group_id, sent_at)
+    return BusMessage(written(heard), None if v2_text is None else v2_text.encode(), heard, content)
 
 
 def last_number(batch: Sequence[BusMessage]) -> int:
     """The number of the last message that has one; 0 if none has."""
-    return next((message.number for message in reversed(batch) if message.number), 0)
+    for message in reversed(batch):
+        if message.number:
+            return message.number
+    return 0
 
 
 def numbered(data: bytes) -> tuple[int, bytes]:
@@ -84,7 +83,7 @@ def numbered(data: bytes) -> tuple[int, bytes]:
 
     Raises `Unreadable`.
     """
-    if not data[:1].isdigit():
+    if data.startswith(b"{") or not data[:1].isdigit():
         return 0, data
     number, _, message = data.partition(b"\n")
     if not number.isdigit() or len(number) > MOST_DIGITS:
@@ -101,7 +100,7 @@ def read(data: bytes, arrived_at: Callable[[], str]) -> BusMessage:
         if not separator:
             raise
         return _complete(data, None, read_heard(data), arrived_at)
-    born_on_v2 = bool(rest) or (bool(separator) and heard.get("msg") == "")
+    born_on_v2 = bool(rest) or (bool(separator) and heard.msg == "")
     return _complete(line, _utf8(rest) if born_on_v2 else None, heard, arrived_at)
 
 
@@ -113,11 +112,10 @@ def _utf8(text: bytes) -> bytes:
     return text
 
 
-def _complete(line: bytes, v2_text: bytes | None, heard: Heard, arrived_at: Callable[[], str]) -> BusMessage:
+def _complete(line: bytes, v2_text: bytes | None, heard: Line, arrived_at: Callable[[], str]) -> BusMessage:
     """The message unchanged if it is one line and has the server's fields; else written again with the missing ones."""
-    if heard.get("from_id") and heard.get("group_id") is not None and heard.get("sent_at") and b"\n" not in line:
+    if heard.from_id and heard.group_id is not None and heard.sent_at and b"\n" not in line:
         return BusMessage(line, v2_text, heard)
-    from_id, group_id = heard.get("from_id") or SERVER_ID, heard.get("group_id") or ""
-    sent_at = heard.get("sent_at") or arrived_at()
-    heard |= {"from_id": from_id, "group_id": group_id, "sent_at": sent_at}
-    return BusMessage(write(content_in(line), from_id, group_id, sent_at), v2_text, heard)
+    heard.from_id, heard.group_id = heard.from_id or SERVER_ID, heard.group_id or ""
+    heard.sent_at = heard.sent_at or arrived_at()
+    return BusMessage(write(content_in(line), heard.from_id, heard.group_id, heard.sent_at), v2_text, heard)

@@ -16,7 +16,7 @@ from secrets import token_hex
 from typing import Any, Final
 
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 from bridge.broker.scripts import Script
 
 APART_SECONDS: Final = 900.0

@@ -8,7 +8,7 @@ never a message; nothing of it reaches a client.
 from secrets import token_hex
 from typing import Final
 
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 from bridge.system.observers import Observers
 
 CANARY: Final = b"\0canary"

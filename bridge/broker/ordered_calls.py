@@ -10,8 +10,9 @@ Bounded: as many calls wait here as are made until Redis has answered those befo
 from collections.abc import Sequence
 from typing import Final
 
-from bridge.broker.bus import Bus, Done
-from bridge.broker.link import pack
+from bridge.broker.awaited_replies import Done
+from bridge.broker.bus import Bus
+from bridge.broker.commands import pack, pack_parts
 from bridge.broker.scripts import Script
 
 Call = tuple[bytes, Done]
@@ -34,7 +35,14 @@ class OrderedCalls:
 
     def run(self, keys: Sequence[bytes], arguments: Sequence[bytes | str | int], done: Done) -> None:
         """Make a call. `done` gets the reply, Redis's error as an exception, or `None` without a reply."""
-        call = pack("EVALSHA", self._script.digest, len(keys), *keys, *arguments), done
+        self._run((pack("EVALSHA", self._script.digest, len(keys), *keys, *arguments), done))
+
+    def run_packed(self, keys: int, arguments: int, parts: bytes, done: Done) -> None:
+        """The same with so many keys and arguments that are packed already (`pack_parts`)."""
+        head = b"*%d\r\n$7\r\nEVALSHA\r\n" % (3 + keys + arguments)
+        self._run((head + pack_parts(self._script.digest.encode(), keys) + parts, done))
+
+    def _run(self, call: Call) -> None:
         if self._refused or self._later:
             self._later.append(call)
         else:

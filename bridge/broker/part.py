@@ -143,7 +143,7 @@ class Broker(Part):
         bus = self.bus
         yield gauge("bridge_bus_up", "1 while Redis takes what is said.", bus.is_up)
         yield counter("bridge_bus_published", "Messages handed to Redis.", bus.published)
-        yield counter("bridge_bus_failed", "Messages that Redis is not known to have taken.", bus.failed)
+        yield counter("bridge_bus_failed", "Messages that Redis is not known to have taken.", bus.replies.failed)
 
     def _of_subscriber(self) -> Iterable[Metric]:
         subscriber = self.subscriber

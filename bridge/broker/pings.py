@@ -5,7 +5,7 @@ error is an answer too (a server that is loading, or has no master): the link li
 Times are the event loop's, in seconds.
 """
 
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 
 
 class Pings:

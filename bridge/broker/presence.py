@@ -87,8 +87,11 @@ class Presence:
         """Wait until the last client of this process has left."""
         await self._empty.wait()
 
-    def enter(self, place: Place, done: Callable[[], None]) -> None:
-        """Add one connection of a client. `done` is called once Redis has replied, also if that is an error."""
+    def enter(self, place: Place, done: Callable[[], None], listens: "asyncio.Future[None] | None" = None) -> None:
+        """Add one connection of a client. `done` is called once Redis has replied, also if that is an error.
+
+        A JOIN that is due is said when `listens` is done, however it ends: whoever hears of a client may speak to it.
+        """
         entry = self._entries.get(place)
         if entry is None:
             self._empty.clear()
@@ -96,7 +99,7 @@ class Presence:
             if self._entries.add(entry):
                 self._groups.record([(place.tenant, place.group)])
         entry.connections += 1
-        self._refresh(entry, done)
+        self._refresh(entry, done, listens)
 
     def leave(self, place: Place) -> None:
         """Remove one connection of a client."""
@@ -172,22 +175,22 @@ class Presence:
         if len(entries) > CHUNK:
             asyncio.get_running_loop().call_soon(self._again, entries[CHUNK:])
 
-    def _refresh(self, entry: Entry, done: Callable[[], None]) -> None:
+    def _refresh(self, entry: Entry, done: Callable[[], None], listens: "asyncio.Future[None] | None" = None) -> None:
         self._entries.refresh(entry, self._now(), self._lifetime_seconds)
         if entry.is_over:
             entry.is_over = entry.is_known = False
-        self._write(entry, done)
+        self._write(entry, done, listens)
 
-    def _write(self, entry: Entry, done: Callable[[], None]) -> None:
+    def _write(self, entry: Entry, done: Callable[[], None], listens: "asyncio.Future[None] | None" = None) -> None:
         def answered(reply: Any) -> None:
-            self._written(entry, reply)
+            self._written(entry, reply, listens)
             done()
 
         seconds = max(1, ceil(entry.expires_at - self._now()))
         arguments: list[str | int] = [entry.place.client, self._holder(entry), seconds]
         ENTER.run(self._bus, self._keys(entry.place.tenant, entry.place.group), arguments, answered)
 
-    def _written(self, entry: Entry, reply: Any) -> None:
+    def _written(self, entry: Entry, reply: Any, listens: "asyncio.Future[None] | None") -> None:
         if not self._is_done(entry, reply):
             return
         was_absent, is_alone, members = reply
@@ -195,8 +198,10 @@ class Presence:
             self._members.forget((entry.place.tenant, entry.place.group))
         is_due = not entry.is_known and (was_absent or (is_alone and entry.is_unsure))
         entry.is_known, entry.is_unsure = True, False
-        if is_due:
+        if is_due and (listens is None or listens.done()):
             self._say("JOIN", entry, members)
+        elif is_due and listens is not None:
+            listens.add_done_callback(lambda _: self._say("JOIN", entry, members))
         if entry.connections == 0:
             self._withdraw(entry)  # Redis did not know the script, and the second attempt came after the LEAVE
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 from bridge.broker.presence_entries import Group
 
 GROUPS_PER_COMMAND: Final = 500

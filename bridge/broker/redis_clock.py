@@ -12,7 +12,7 @@ import structlog
 from redis.asyncio import Redis
 
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 
 TOLERATED_SECONDS: Final = 2.0
 ASK_SECONDS: Final = 10.0

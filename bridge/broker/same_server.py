@@ -18,7 +18,8 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import RedisError, ResponseError
 
 from bridge.broker.bus import Bus
-from bridge.broker.link import CONNECT_SECONDS, end_if_cancelled, give_up, open_connection, pack
+from bridge.broker.commands import pack
+from bridge.broker.link import CONNECT_SECONDS, end_if_cancelled, give_up, open_connection
 from bridge.broker.moves import Missed, Moves
 from bridge.broker.notices import CANARY
 from bridge.broker.refusal import LinkError

@@ -16,7 +16,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 
 _INCLUDE: Final = re.compile(r'^--- @include "(\w+)"$', re.MULTILINE)
 

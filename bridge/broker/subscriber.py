@@ -56,6 +56,7 @@ class Subscriber:
         self._keeper = Keeper(links, self._replied, "subscriber")
         self._loop = asyncio.get_running_loop()
         self._channels = Channels(lambda: self._loop.call_soon(self._send))
+        self.wants: Final = self._channels.are_wanted
         self._pings = Pings(self._loop.time())
         self.notices: Final = Notices(probe)
         self._incoming = Incoming(arrived_at, max_bytes, self.notices.read, kind_of)
@@ -98,10 +99,6 @@ class Subscriber:
     def reconnects(self) -> int:
         """How often the link was lost."""
         return self._keeper.reconnects
-
-    def wants(self, channel: bytes) -> bool:
-        """Whether anybody holds a channel."""
-        return channel in self._channels
 
     @property
     def channels(self) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses, group_in
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 from bridge.broker.presence import Presence
 from bridge.broker.presence_entries import Group
 from bridge.broker.scripts import Script

@@ -13,7 +13,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from bridge.broker.link import CONNECT_SECONDS, Link, Replies, pack
+from bridge.broker.commands import pack
+from bridge.broker.link import CONNECT_SECONDS, Link, Replies
 from bridge.broker.refusal import LinkError, refusal_in
 
 _NAME_AT_REDIS: Final = re.compile(rb"id=(\d+) addr=([^/ ]\S*) ")

@@ -13,7 +13,7 @@ from typing import Final
 
 from bridge.broker.addresses import Addresses, number_in
 from bridge.broker.bus import Bus
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 from bridge.broker.subscriber import Subscriber
 
 Reached = Callable[[int], None]

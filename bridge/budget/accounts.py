@@ -51,7 +51,16 @@ class Account:
     It is refilled only when a unit has run out, and only when `wait_seconds` is called: spending must cost nothing.
     """
 
-    __slots__ = ("_allowance", "_at", "_bytes", "_frames", "_milliseconds", "spent_bytes", "spent_milliseconds")
+    __slots__ = (
+        "_allowance",
+        "_at",
+        "_bytes",
+        "_frames",
+        "_milliseconds",
+        "is_solvent",
+        "spent_bytes",
+        "spent_milliseconds",
+    )
 
     def __init__(self, allowance: Allowance, now_seconds: float) -> None:
         self._allowance = allowance
@@ -59,6 +68,8 @@ class Account:
         self._bytes = _full(allowance.bytes)
         self._frames = _full(allowance.frames)
         self._milliseconds = _full(allowance.milliseconds)
+        self.is_solvent = True
+        """Whether more may be spent, whatever time it is. If not, `wait_seconds` may still say so."""
         self.spent_bytes = 0
         self.spent_milliseconds = 0.0
 
@@ -68,29 +79,36 @@ class Account:
         self._bytes = _within(self._bytes, allowance.bytes)
         self._frames = _within(self._frames, allowance.frames)
         self._milliseconds = _within(self._milliseconds, allowance.milliseconds)
+        self._look()
 
     def spend(self, size_bytes: int, frames: int, milliseconds: float) -> None:
         """Subtract this. The result may be negative: the account is then overdrawn."""
-        self._bytes -= size_bytes
-        self._frames -= frames
-        self._milliseconds -= milliseconds
+        self._bytes = left_bytes = self._bytes - size_bytes
+        self._frames = left_frames = self._frames - frames
+        self._milliseconds = left_milliseconds = self._milliseconds - milliseconds
         self.spent_bytes += size_bytes
         self.spent_milliseconds += milliseconds
+        if left_bytes <= 0 or left_frames <= 0 or left_milliseconds <= 0:
+            self.is_solvent = False
 
     def wait_seconds(self, now_seconds: float) -> float:
         """Seconds until no unit is overdrawn any more; 0 when more may be spent now."""
-        if self._bytes > 0 and self._frames > 0 and self._milliseconds > 0:
+        if self.is_solvent:
             return 0.0
         allowance, passed = self._allowance, now_seconds - self._at
         self._at = now_seconds
         self._bytes = _refilled(self._bytes, allowance.bytes, passed)
         self._frames = _refilled(self._frames, allowance.frames, passed)
         self._milliseconds = _refilled(self._milliseconds, allowance.milliseconds, passed)
+        self._look()
         return max(
             _owed_seconds(self._bytes, allowance.bytes),
             _owed_seconds(self._frames, allowance.frames),
             _owed_seconds(self._milliseconds, allowance.milliseconds),
         )
+
+    def _look(self) -> None:
+        self.is_solvent = self._bytes > 0 and self._frames > 0 and self._milliseconds > 0
 
 
 def _full(per_second: float) -> float:
@@ -178,6 +196,16 @@ class Holder:
     def has_work(self) -> bool:
         """Whether any work is queued."""
         return self._newcomers is not None or self._waiting is not None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no work is queued, and none of `accounts` and `behind` is overdrawn, whatever time it is."""
+        if self._newcomers is not None or self._waiting is not None:
+            return False
+        for account in self._waits_for:  # noqa: SIM110 - asked for each message: a generator would cost more
+            if not account.is_solvent:
+                return False
+        return True
 
     @property
     def waiting(self) -> int:

@@ -22,6 +22,8 @@ PREFIX_OF_ONE: Final = 64
 """Prefix length of the IPv6 network that counts as one client."""
 MOST_PROXIES: Final = 16
 """So many addresses of a chain are looked at, from its end."""
+REMEMBERED: Final = 4_096
+"""Peers whose address is remembered as it was read: it is asked for several times in one handshake."""
 NO_PORT: Final = 1
 """Colons in an IPv4 address with a port; text with more colons is an IPv6 address without one."""
 
@@ -39,18 +41,19 @@ def client_address(scope: Mapping[str, Any], trusted_proxies: tuple[str, ...]) -
 
 def address_of(peer: str, forwarded_for: str, trusted_proxies: tuple[str, ...]) -> str:
     """The same, from the peer's address and the header's value: for example `203.0.113.7`, or `2001:db8:0:1::/64`."""
-    proxy, networks = _read(peer), networks_of(trusted_proxies)
-    if forwarded_for and (ANY_PEER in trusted_proxies or _is_among(proxy, networks)):
-        return _counted(_passed_on(forwarded_for, networks) or proxy, peer)
-    return _counted(proxy, peer)
+    if forwarded_for and is_proxy(peer, trusted_proxies):
+        return _counted(_passed_on(forwarded_for, networks_of(trusted_proxies)) or _read(peer), peer)
+    return counted(peer) or peer
 
 
+@lru_cache(maxsize=REMEMBERED)
 def counted(text: str) -> str | None:
     """The name that the address in this text is counted under; `None` if it cannot be parsed."""
     address = _read(text)
     return None if address is None else _counted(address, text)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def is_proxy(peer: str, trusted_proxies: tuple[str, ...]) -> bool:
     """Whether the `X-Forwarded-For` of this peer is believed."""
     return ANY_PEER in trusted_proxies or _is_among(_read(peer), networks_of(trusted_proxies))

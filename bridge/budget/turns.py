@@ -37,6 +37,7 @@ class Turns:
         self.turn_seconds = turn_seconds
         self._everybody = everybody
         self._ready: deque[Holder] = deque()
+        self._spent_bytes = self._spent_frames = 0
         self._spent_seconds = 0.0
         self._stepped_seconds = 0.0
         self._is_due = False
@@ -54,13 +55,20 @@ class Turns:
             and not holder.wait_seconds(monotonic())
         )
 
+    def is_free_for(self, holder: Holder) -> bool:
+        """The same where it can be said without a look at the clock: nothing is overdrawn."""
+        return self._spent_seconds < self.turn_seconds and not self._ready and holder.is_free
+
     def spent(self, holder: Holder, size_bytes: int, frames: int, seconds: float) -> None:
-        """Charge work that was done in this turn to the holder; its bytes and frames also to the whole process."""
-        milliseconds = min(seconds * 1_000, MOST_MILLISECONDS_AT_ONCE)
+        """Charge work that was done in this turn to the holder, and at the end of the turn to the whole process."""
+        milliseconds = seconds * 1_000
+        milliseconds = min(milliseconds, MOST_MILLISECONDS_AT_ONCE)
         holder.spend(size_bytes, frames, milliseconds)
-        self._everybody.spend(size_bytes, frames, 0)  # its time is charged by `_charge_everybody`
+        self._spent_bytes += size_bytes
+        self._spent_frames += frames
         self._spent_seconds += seconds
-        self._come_again()
+        if not self._is_due:
+            self._come_again()
 
     def stepped(self, holder: Holder, seconds: float) -> None:
         """Charge one step of a coroutine that has begun (a request or a handshake)."""
@@ -116,9 +124,11 @@ class Turns:
             self._come_again()
 
     def _charge_everybody(self) -> None:
-        """Charge the processor time of this thread since the last turn: no other measurement covers all of it."""
+        """Charge what was read in the turn, and the processor time of this thread: nothing else covers all of that."""
         used_seconds = thread_time()
-        self._everybody.spend(0, 0, (used_seconds - self._used_seconds) * 1_000)
+        used_milliseconds = (used_seconds - self._used_seconds) * 1_000
+        self._everybody.spend(self._spent_bytes, self._spent_frames, used_milliseconds)
+        self._spent_bytes = self._spent_frames = 0
         self._used_seconds = used_seconds
 
     def _serve(self, holder: Holder) -> None:

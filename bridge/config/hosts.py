@@ -10,6 +10,7 @@ for local files and in apps. An operator who lists one means it.
 import ipaddress
 import re
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,12 +23,21 @@ _MOST_CHARACTERS: Final = 512
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 """A name that ends in one is an IPv4 address for browsers, who write it in four decimal parts, or no address at all."""
+_REMEMBERED: Final = 1_024
+"""Hosts whose reading is remembered: nearly all requests name the same few."""
+_SHORT: Final = 255
+"""Longer ones are read each time, so that what strangers send takes little memory."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*", re.ASCII)
 
 
 def host_in(header: str) -> str:
     """The host of a Host header or of an origin's authority: in lower case, without port and dot at the end."""
+    return _host_in(header) if len(header) <= _SHORT else _host_in.__wrapped__(header)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _host_in(header: str) -> str:
     name = _PORT.sub("", header.strip())
     try:
         return _canonical(name)
@@ -60,6 +70,11 @@ def origin_setting(text: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether a host, as `host_in` gives it, is a name of this machine itself: `localhost`, below it, or an address."""
+    return _is_loopback(host) if len(host) <= _SHORT else _is_loopback.__wrapped__(host)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _is_loopback(host: str) -> bool:
     if host == LOOPBACK_NAME or host.endswith(f".{LOOPBACK_NAME}"):
         return True
     try:

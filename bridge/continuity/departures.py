@@ -19,8 +19,8 @@ from typing import Final
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.bus import Bus
+from bridge.broker.commands import pack
 from bridge.broker.history import HistoryOptions
-from bridge.broker.link import pack
 from bridge.broker.presence import Place
 from bridge.broker.scripts import Script
 from bridge.continuity.handed_on import HandedOn

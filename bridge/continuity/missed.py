@@ -79,7 +79,5 @@ def missed_since(since: str, channels: Mapping[str, Kept], seconds: int) -> Miss
 
 def _positions_of(sent_at: str, channels: Iterable[Kept]) -> Positions | None:
     """The position on all channels if the message that was sent at this time is found once, else `None`."""
-    found = {
-        number for kept in channels for number, message in kept.messages if message.heard.get("sent_at") == sent_at
-    }
+    found = {number for kept in channels for number, message in kept.messages if message.heard.sent_at == sent_at}
     return dict.fromkeys(KINDS, found.pop()) if len(found) == 1 else None

@@ -125,7 +125,7 @@ class PathCanary:
         payload = message.content.get("payload", {})
         serial = payload.get("serial")
         if payload.get("process") != self._process:
-            said_at = _seconds_of(message.heard.get("sent_at") or "")
+            said_at = _seconds_of(message.heard.sent_at or "")
             if said_at is not None:
                 self.times["sibling"].note(max(0.0, self._microseconds() / 1_000_000 - said_at))
         elif isinstance(serial, int):
@@ -160,7 +160,7 @@ class _Ear:
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
         for message in batch:
-            if message.heard.get("cmd") == PATH:
+            if message.heard.cmd == PATH:
                 self._heard(message)
         return b""
 

@@ -16,7 +16,8 @@ from functools import partial
 from typing import Final
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.bus import Bus, Done
+from bridge.broker.awaited_replies import Done
+from bridge.broker.bus import Bus
 from bridge.broker.history import READ, keys_to_read
 from bridge.broker.incoming import Batches
 from bridge.broker.intake import Intake

@@ -10,7 +10,6 @@ none takes so long that it gives up waiting for Redis.
 
 from asyncio import Semaphore
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
@@ -103,7 +102,7 @@ class Connector:
     async def connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
         """Subscribe, and return a connection that has not begun. Raises `Unavailable`.
 
-        Its resources are released when its future `over` is done. A caller that does not begin the connection must
+        Its resources are released when it is over. A caller that does not begin the connection must
         call `lost` on it.
         """
         async with self._turns.setdefault(client.place.tenant, Semaphore(MOST_AT_ONCE)):
@@ -112,25 +111,31 @@ class Connector:
             return await self._connect(client, outbox, renderer, session)
 
     async def _connect(self, client: ClientInfo, outbox: Outbox, renderer: Renderer, session: NewSession) -> Connection:
-        departures, place = self.continuity.departures, client.place
+        departures, place, returning = self.continuity.departures, client.place, None
         expected = departures.ask_whether_expected(place)
         channels = await self._take(client)
-        noted = answer_to(expected)  # asked before the subscription, so it is answered
-        with ExitStack() as taken:
-            taken.callback(self._subscriptions.give_back, client.owner, place, channels)
-            if (returning := await self._return(client, tuple(channels), noted)) is not None:
-                taken.callback(returning.cancel)
+        noted = answer_to(expected)  # asked before presence was entered, on the same link, so it is answered
+        try:
+            returning = await self._return(client, tuple(channels), noted)
             await departures.come_back(place, noted)
             connection = self._connection(client, channels, outbox, renderer, session)
-            give_back = taken.pop_all().close
-        connection.over.add_done_callback(lambda _over: give_back())
+        except BaseException:
+            self._give_back(client, channels, returning)
+            raise
+        connection.passage.over = partial(self._give_back, client, channels, returning)
         if returning is not None:
             connection.passage.first_words = partial(returning.first_words, renderer, place.group)
-        connection.passage.leaving = partial(self._leave, client, tuple(channels), connection)
+        connection.passage.leaving = partial(self._leave, client, tuple(channels))
         if client.leaves_a_cursor:
             connection.passage.staying = partial(departures.stay, place)
             connection.passage.staying()
         return connection
+
+    def _give_back(self, client: ClientInfo, channels: list[bytes], returning: Return | None) -> None:
+        """Release what a connection has taken."""
+        if returning is not None:
+            returning.cancel()
+        self._subscriptions.give_back(client.owner, client.place, channels)
 
     async def _take(self, client: ClientInfo) -> list[bytes]:
         try:
@@ -216,7 +221,7 @@ class AdmittedWebSocket(Generic[Guest]):
         return self.client.guest
 
     async def serve(self, session: NewSession) -> None:
-        """Subscribe, accept the handshake, and return when the connection is over.
+        """Subscribe, accept the handshake, and hand the connection to its socket, which carries it from then on.
 
         Raises `Denied` before the handshake is accepted: when the client cannot be served now, or the server is not
         ours.
@@ -234,9 +239,9 @@ class AdmittedWebSocket(Generic[Guest]):
             await self._accept()
             connection.begin()  # our server sent the 101 in this same turn of the loop: no frame can have arrived yet
             wire.attach(connection)
-            await connection.over
-        finally:
+        except BaseException:
             connection.lost()
+            raise
 
     async def _accept(self) -> None:
         headers = [(name.encode(), value.encode()) for name, value in self.headers.items()]

@@ -84,16 +84,23 @@ class Subscriptions:
             raise
 
     async def _subscribe(self, channels: Sequence[bytes], place: Place | None) -> None:
-        has_entered = False
+        """Subscribe and enter presence: both leave in this turn of the loop, on their own links, and take one trip.
+
+        Nobody can tell that the entry may be there first: a JOIN waits until the client listens; and who finds it among
+        the members before that, and speaks to it, is told that it is not connected, which is true until the 101.
+        """
+        listens: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entered = None if place is None else self._enter(place, listens)
         try:
             async with asyncio.timeout(SUBSCRIPTION_SECONDS):
                 await self._subscriber.hold(channels)
-                if place is not None:
-                    has_entered = True
-                    await self._enter(place)
+                listens.set_result(None)
+                if entered is not None:
+                    await entered
         except BaseException:
+            listens.cancel()
             self._subscriber.release(channels)
-            if place is not None and has_entered:
+            if place is not None:
                 self._presence.leave(place)
             raise
 
@@ -147,10 +154,11 @@ class Subscriptions:
         self._subscriber.release(channels)
         self._limits.shares.give_back(owner)
 
-    async def _enter(self, place: Place) -> None:
+    def _enter(self, place: Place, listens: "asyncio.Future[None]") -> "asyncio.Future[None]":
+        """Enter presence now; the future is done when Redis has replied."""
         entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._presence.enter(place, lambda: None if entered.done() else entered.set_result(None))
-        await entered
+        self._presence.enter(place, lambda: None if entered.done() else entered.set_result(None), listens)
+        return entered
 
 
 def _call_when_done(future: "asyncio.Future[None]", call: Callable[[], None]) -> None:

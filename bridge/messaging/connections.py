@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from bridge.broker.presence import Place, Presence
 from bridge.budget.accounts import Holder
 from bridge.messaging.hub import Hub, Listener
+from bridge.messaging.passage import Passage
 from bridge.records.counters import Counts
 from bridge.records.rows import Visitor
 from bridge.sockets.outbox import Outbox
@@ -77,33 +78,22 @@ CALLED_BACK: Final = frozenset({"going_away", "token_expired", "moved_to_v3", "v
 """Refusals after which a client comes back, here or elsewhere, perhaps with another token."""
 
 
-def _at_once(_is_expected: bool, then: Callable[[str | None], None]) -> None:  # noqa: FBT001
-    then(None)
-
-
-def _nothing() -> None: ...
-
-
-@dataclass(slots=True)
-class Passage:
-    """How a client comes and goes: what others do for it then. Without them nothing is done."""
-
-    first_words: Callable[[], bytes] = bytes
-    """Returns framed bytes that the client is sent when its connection begins, before anything new."""
-    withdraw: Callable[[bool, Callable[[str | None], None]], None] = _at_once
-    """Ends what is said to a client alone that is expected back, or not; then calls its argument with a cursor."""
-    leaving: Callable[[], None] = _nothing
-    """Called when the connection is over, before anything else is handed on; again if all is taken after that."""
-    staying: Callable[[], None] = _nothing
-    """Called at each sign of life of a V2 client."""
-    cursor: str | None = None
-    """Up to where a client that was sent away has heard everything, if that is known."""
-    has_taken_all: bool = False
-    """Whether the client has certainly taken all that it was sent, when its socket ended."""
-
-
 class Connection:
     """One connection, and what its socket calls when something arrives."""
+
+    __slots__ = (
+        "_expiry",
+        "_home",
+        "_listener",
+        "_session",
+        "holder",
+        "info",
+        "is_over",
+        "outbox",
+        "passage",
+        "receive",
+        "refused_with",
+    )
 
     reads_binary: Final = True
 
@@ -124,12 +114,11 @@ class Connection:
         self._listener = listener
         self._home = home
         self._expiry: asyncio.TimerHandle | None = None
-        self._is_lost = False
-        self.passage: Final = Passage()
+        self.is_over = False
+        self.passage: Final = Passage[Connection]()
         self.refused_with = ""
         """The code of its last refusal."""
         self.receive: Final = session.receive
-        self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
 
     def begin(self) -> None:
         """From now on, receive messages from the bus and from the client."""
@@ -167,7 +156,7 @@ class Connection:
             self.passage.withdraw(is_expected, lambda since: self._send_away(code, since, extra))
 
     def _send_away(self, code: str, since: str | None, extra: dict[str, object]) -> None:
-        if not self._is_lost:
+        if not self.is_over:
             if since is not None and "successor" in extra:
                 extra = {**extra, "since": since}
             self.passage.cursor = since
@@ -186,21 +175,20 @@ class Connection:
     def taken_all(self) -> None:
         """The client has certainly taken all that it was sent, and ends the connection, or answers its end."""
         self.passage.has_taken_all = True
-        if self._is_lost and self.passage.cursor is not None:  # it was sent away
-            self.passage.leaving()
+        if self.is_over and self.passage.cursor is not None:  # it was sent away
+            self.passage.leaving(self)
 
     def lost(self) -> None:
         """The connection is over; harmless when repeated."""
-        if self._is_lost:
+        if self.is_over:
             return
-        self._is_lost = True
-        self.passage.leaving()
+        self.is_over = True
+        self.passage.leaving(self)
         self.outbox.end()
         if self._expiry is not None:
             self._expiry.cancel()
         self._home.discard(self, self._listener)
-        if not self.over.done():  # cancelling a task that awaits this future cancels the future too
-            self.over.set_result(None)
+        self.passage.over()
 
 
 class Connections:

@@ -9,8 +9,8 @@ their channels are sent a GAP for them.
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache, partial
 from math import inf
 from time import perf_counter
 from typing import Final
@@ -28,6 +28,9 @@ TURN_SECONDS: Final = 0.002
 PIECE_BYTES: Final = 65_536
 """A batch that must wait is split into pieces of at most this size. A single message may be larger."""
 
+MOST_CHANNELS: Final = 10_000
+"""Channels whose tenants are remembered."""
+
 SayGap = Callable[[Collection[bytes], str], None]
 """Called with channels and a `sent_at`: sends a GAP since then to the listeners of these channels."""
 
@@ -39,6 +42,7 @@ class Deliveries:
         self._hub = hub
         self._budget = budget
         self._addresses = addresses
+        self._tenant_of: Final = lru_cache(MOST_CHANNELS)(addresses.tenant_of)
         self._say_gap = say_gap
         self._lanes: dict[str, _Lane] = {}
         self.left_out = 0
@@ -52,7 +56,7 @@ class Deliveries:
             for part in self._hub.parts_of(channel):
                 self.deliver(part, batch)
         elif self._hub.has(channel):
-            self._deliver_to(self._addresses.tenant_of(channel), channel, batch)
+            self._deliver_to(self._tenant_of(channel), channel, batch)
 
     def _deliver_to(self, tenant: str, channel: bytes, batch: Sequence[BusMessage]) -> None:
         lane = self._lanes.get(tenant)
@@ -92,9 +96,9 @@ class Deliveries:
         for lane in self._lanes.values():
             lane.flush()
 
-    def slices(self, channel: bytes, batch: Sequence[BusMessage]) -> Iterator[None]:
-        """An iterator that writes the batch to the channel's listeners, one slice of them at each step."""
-        return self._hub.slices(channel, batch)
+    def begin(self, channel: bytes, batch: Sequence[BusMessage]) -> Iterable[None]:
+        """Begin to write the batch to the channel's listeners: see `Hub.begin`."""
+        return self._hub.begin(channel, batch)
 
     def spent(self, holder: Holder, seconds: float) -> None:
         """Charge the time of a delivery to this holder."""
@@ -140,7 +144,7 @@ class _Lane:
         self._waiting: deque[tuple[bytes, Sequence[BusMessage], int] | Callable[[], None]] = deque()
         """Channel, messages, and their size in bytes; or what is to be called when all before it is written."""
         self._waiting_bytes = 0
-        self._slices: Iterator[None] | None = None
+        self._slices: Iterable[None] | None = None
         self.is_queued = False
         """Whether the lane is queued for its next turn."""
 
@@ -151,15 +155,19 @@ class _Lane:
 
     def deliver(self, channel: bytes, batch: Sequence[BusMessage]) -> bool:
         """Begin to deliver a batch, for the time of one turn; returns whether it was written to all listeners."""
-        self._slices = self._deliveries.slices(channel, batch)
-        return self._go_on_for(TURN_SECONDS)
+        began = perf_counter()
+        try:
+            self._write(self._deliveries.begin(channel, batch), began + TURN_SECONDS)
+        finally:
+            self._deliveries.spent(self.holder, perf_counter() - began)
+        return self._slices is None
 
     def add(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
         """Queue a batch, in pieces, so that each turn is short. What is over the bound is dropped and counted."""
         for piece in _pieces(batch):
             size = sum(message.size_bytes for message in piece)
             if self._waiting and self._waiting_bytes + size > MOST_WAITING_BYTES:  # one fits, however large
-                self.left_out_since = self.left_out_since or piece[0].heard.get("sent_at") or ""
+                self.left_out_since = self.left_out_since or piece[0].heard.sent_at or ""
                 self._deliveries.leave_out(self, channel, len(piece))
                 continue
             self._waiting.append((channel, piece, size))
@@ -175,15 +183,13 @@ class _Lane:
 
     def flush(self) -> None:
         """Deliver everything that waits, without a time limit."""
-        while self._begin_next():
-            self._go_on_for(inf)
+        self._go_on_for(inf)
 
     def go_on(self) -> None:
         """Deliver for the time of one turn, then queue again, or announce what was dropped."""
         self.is_queued = False
         try:
-            if self._begin_next():
-                self._go_on_for(TURN_SECONDS)
+            self._go_on_for(TURN_SECONDS)
         finally:
             if self._slices is not None or self._waiting:
                 self._deliveries.wait(self)
@@ -191,30 +197,37 @@ class _Lane:
                 since, self.left_out_since = self.left_out_since, None
                 self._deliveries.left_out_in(self, since)
 
-    def _begin_next(self) -> bool:
-        """Take the next piece of the queue if none is under way; returns whether there is one to deliver."""
-        while self._slices is None and self._waiting:
-            first = self._waiting.popleft()
-            if callable(first):
-                first()
-                continue
-            channel, piece, size = first
-            self._waiting_bytes -= size
-            self._slices = self._deliveries.slices(channel, piece)
-        return self._slices is not None
-
-    def _go_on_for(self, seconds: float) -> bool:
-        """Write slices for at most this long, and charge the time; returns whether all were written."""
-        slices, self._slices = self._slices, None
+    def _go_on_for(self, seconds: float) -> None:
+        """Deliver what waits, in its order, for this long and a slice more at most, and charge the time."""
         began = perf_counter()
+        ends_at = began + seconds
         try:
-            for _ in slices or ():
-                if perf_counter() - began > seconds:
-                    self._slices = slices
+            while self._slices is not None or self._waiting:
+                self._write(self._next(), ends_at)
+                if perf_counter() > ends_at:
                     break
         finally:
             self._deliveries.spent(self.holder, perf_counter() - began)
-        return self._slices is None
+
+    def _next(self) -> Iterable[None]:
+        """What is under way; otherwise take the next of the queue, and begin with it."""
+        slices, self._slices = self._slices, None
+        if slices is not None:
+            return slices
+        first = self._waiting.popleft()
+        if callable(first):
+            first()
+            return ()
+        channel, piece, size = first
+        self._waiting_bytes -= size
+        return self._deliveries.begin(channel, piece)
+
+    def _write(self, slices: Iterable[None], ends_at: float) -> None:
+        """Write slices until this time. What is not written by then is under way."""
+        for _ in slices:
+            if perf_counter() > ends_at:
+                self._slices = slices
+                return
 
 
 def _pieces(batch: Sequence[BusMessage]) -> list[list[BusMessage]]:

@@ -21,4 +21,4 @@ def gap_message(missed_from: str, missed_to: str) -> BusMessage:
 
 def is_gap(message: BusMessage) -> bool:
     """Whether a message says that something may be missing."""
-    return message.target == "echo" and message.heard.get("cmd") == "GAP"
+    return message.target == "echo" and message.heard.cmd == "GAP"

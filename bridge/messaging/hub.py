@@ -8,8 +8,9 @@ A batch is for those who listen when its delivery begins, however many slices th
 up to which number its listeners have been sent everything.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Final, NamedTuple, Protocol
 
 from bridge.broker.addresses import said_on
 from bridge.broker.message import BusMessage, last_number
@@ -59,37 +60,80 @@ class Listener:
         self.client: Final = client
 
 
-class _Channel:
-    """The listeners of one channel, by renderer and, where it matters, by group. `number`: of its last message."""
+class _Audience(NamedTuple):
+    """Listeners who are written the same bytes: those with one renderer and, on a wide channel, of one group."""
 
-    __slots__ = ("listeners", "number")
+    renderer: Renderer
+    group: str
+    listeners: list[Listener]
+    writes: list[Write]
+
+
+class _Channel:
+    """The listeners of one channel. `number`: of its last message."""
+
+    __slots__ = ("_audiences", "listeners", "number")
 
     def __init__(self) -> None:
-        self.listeners: dict[tuple[Renderer, str], dict[Listener, Write]] = {}
+        self.listeners: dict[Listener, None] = {}
         self.number = 0
-
-    def key(self, listener: Listener) -> tuple[Renderer, str]:
-        """All listeners with the same key are written the same bytes."""
-        return listener.renderer, ""
+        self._audiences: list[_Audience] | None = None
+        """Who is written what, worked out at the first delivery after somebody has joined or left."""
 
     def add(self, listener: Listener) -> None:
-        self.listeners.setdefault(self.key(listener), {})[listener] = listener.write
+        self.listeners[listener] = self._audiences = None
 
     def remove(self, listener: Listener) -> None:
-        key = self.key(listener)
-        alike = self.listeners.get(key, {})
-        alike.pop(listener, None)
-        if not alike:
-            self.listeners.pop(key, None)
+        self.listeners.pop(listener, None)
+        self._audiences = None
 
-    def deliver(self, batch: Sequence[BusMessage]) -> Iterator[int]:
-        """Write the batch, one slice at each step; yields to how many listeners the slice was written."""
-        for (renderer, _), listeners, present in self._now():
-            yield from _write_in_slices(renderer.render(batch), listeners, present)
+    def deliver(self, batch: Sequence[BusMessage]) -> int | Iterator[int]:
+        """Write the batch in one go if it is for few, and return to how many it was written.
 
-    def _now(self) -> list[tuple[tuple[Renderer, str], list[Listener], Mapping[Listener, Write]]]:
-        """Key, listeners at this moment, and a mapping of those who are still there when it is looked at."""
-        return [(key, list(alike), alike) for key, alike in self.listeners.items()]
+        Otherwise return an iterator that writes one slice at each step, and yields to how many.
+        """
+        audiences = self._now()
+        if len(self.listeners) > SLICE_LISTENERS:
+            return self._in_slices(batch, audiences)
+        blobs, size_bytes = [], 0
+        for audience in audiences:
+            blob = audience.renderer.render(batch)
+            blobs.append(blob)
+            size_bytes += len(blob) * len(audience.writes)
+        if size_bytes > SLICE_BYTES:
+            parts = zip(blobs, audiences, strict=True)
+            return chain.from_iterable(self._write_in_slices(blob, audience.listeners) for blob, audience in parts)
+        written = 0
+        for blob, audience in zip(blobs, audiences, strict=True):
+            written += _write_all(blob, audience.writes)
+        return written
+
+    def _now(self) -> list[_Audience]:
+        """The audiences at this moment. What is returned does not change when somebody joins or leaves."""
+        if self._audiences is None:
+            found: dict[tuple[Renderer, str], _Audience] = {}
+            for listener in self.listeners:
+                key = self._key(listener)
+                audience = found.get(key)
+                if audience is None:
+                    audience = found[key] = _Audience(*key, [], [])
+                audience.listeners.append(listener)
+                audience.writes.append(listener.write)
+            self._audiences = list(found.values())
+        return self._audiences
+
+    def _key(self, listener: Listener) -> tuple[Renderer, str]:
+        return listener.renderer, ""
+
+    def _in_slices(self, batch: Sequence[BusMessage], audiences: Sequence[_Audience]) -> Iterator[int]:
+        for audience in audiences:
+            yield from self._write_in_slices(audience.renderer.render(batch), audience.listeners)
+
+    def _write_in_slices(self, blob: bytes, everyone: Sequence[Listener]) -> Iterator[int]:
+        """Write `blob` to all who still listen when their slice is written; one slice at each step."""
+        number, present = max(1, min(SLICE_LISTENERS, SLICE_BYTES // (len(blob) or 1))), self.listeners
+        for start in range(0, len(everyone) if blob else 0, number):
+            yield _write_all(blob, [one.write for one in everyone[start : start + number] if one in present])
 
 
 class _WideChannel(_Channel):
@@ -101,15 +145,17 @@ class _WideChannel(_Channel):
 
     __slots__ = ()
 
-    def key(self, listener: Listener) -> tuple[Renderer, str]:
+    def _key(self, listener: Listener) -> tuple[Renderer, str]:
         return listener.renderer, listener.group
 
     def deliver(self, batch: Sequence[BusMessage]) -> Iterator[int]:
-        batch = [message for message in batch if message.target != "broadcast"]
+        return self._in_slices([message for message in batch if message.target != "broadcast"], self._now())
+
+    def _in_slices(self, batch: Sequence[BusMessage], audiences: Sequence[_Audience]) -> Iterator[int]:
         groups = {message.group_id for message in batch if message.target == "group"}
         recipients = {message.to_id for message in batch if message.target == "direct"}
         everything: dict[Renderer, bytes] = {}
-        for (renderer, group), listeners, present in self._now():
+        for renderer, group, listeners, _ in audiences:
             apart = [listener for listener in listeners if listener.client in recipients] if recipients else []
             if group in groups:
                 blob = renderer.render(_others(batch, group, None))
@@ -117,9 +163,8 @@ class _WideChannel(_Channel):
                 if renderer not in everything:
                     everything[renderer] = renderer.render(batch)
                 blob = everything[renderer]
-            yield from _write_in_slices(
-                blob, [one for one in listeners if one not in apart] if apart else listeners, present
-            )
+            others = [one for one in listeners if one not in apart] if apart else listeners
+            yield from self._write_in_slices(blob, others)
             for listener in apart:
                 yield _write_all(renderer.render(_others(batch, group, listener.client)), [listener.write])
 
@@ -132,13 +177,6 @@ def _others(batch: Sequence[BusMessage], group: str, client: str | None) -> list
         if not (message.target == "group" and message.group_id == group)
         and not (message.target == "direct" and client is not None and message.to_id == client)
     ]
-
-
-def _write_in_slices(blob: bytes, everyone: list[Listener], present: Mapping[Listener, Write]) -> Iterator[int]:
-    """Write `blob` to all that are still in `present` when their slice is written; one slice at each step."""
-    number = max(1, min(SLICE_LISTENERS, SLICE_BYTES // (len(blob) or 1)))
-    for start in range(0, len(everyone) if blob else 0, number):
-        yield _write_all(blob, [present[one] for one in everyone[start : start + number] if one in present])
 
 
 def _write_all(blob: bytes, writes: Sequence[Write]) -> int:
@@ -189,19 +227,30 @@ class Hub:
 
     def deliver(self, name: bytes, batch: Sequence[BusMessage]) -> None:
         """Write a batch to all listeners of a channel."""
-        for _ in self.slices(name, batch):
+        for _ in self.begin(name, batch):
             pass
 
-    def slices(self, name: bytes, batch: Sequence[BusMessage]) -> Iterator[None]:
-        """Write a batch to all listeners of a channel, one slice at each step of the iterator."""
+    def begin(self, name: bytes, batch: Sequence[BusMessage]) -> Iterable[None]:
+        """Write a batch to the listeners of a channel, if it is for few: then nothing is returned to iterate over.
+
+        Otherwise one slice of them is written at each step of what is returned.
+        """
         if name in self._followers:
             self._followers[name](batch)
         channel = self._channels.get(name)
-        if channel is not None:
-            channel.number = last_number(batch) or channel.number
-            for written in channel.deliver(batch):
-                self.deliveries += written * len(batch)
-                yield
+        if channel is None:
+            return ()
+        channel.number = last_number(batch) or channel.number
+        written = channel.deliver(batch)
+        if isinstance(written, int):
+            self.deliveries += written * len(batch)
+            return ()
+        return self._count(written, len(batch))
+
+    def _count(self, slices: Iterable[int], messages: int) -> Iterator[None]:
+        for written in slices:
+            self.deliveries += written * messages
+            yield
 
     def has(self, name: bytes) -> bool:
         """Whether anybody in this process takes what is said on the channel."""
@@ -240,7 +289,7 @@ class Hub:
     def tell_listeners(self, names: Iterable[bytes], batch: Sequence[BusMessage]) -> None:
         """Write a batch to the listeners of these channels: once to each, however many of them it is on."""
         channels = [self._channels[name] for name in names if name in self._channels]
-        self._tell({one: None for channel in channels for alike in channel.listeners.values() for one in alike}, batch)
+        self._tell({one: None for channel in channels for one in channel.listeners}, batch)
 
     def _tell(self, listeners: Iterable[Listener], batch: Sequence[BusMessage]) -> None:
         blobs: dict[Renderer, bytes] = {}

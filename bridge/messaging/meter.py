@@ -13,6 +13,8 @@ from bridge.budget.shared_rate import TenantRate
 class Meter:
     """What one sender has spent of its rate."""
 
+    __slots__ = ("_bucket", "_now_seconds", "_of_tenant")
+
     def __init__(self, rate: Rate, of_tenant: TenantRate) -> None:
         self._now_seconds = asyncio.get_running_loop().time
         self._of_tenant = of_tenant

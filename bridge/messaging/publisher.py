@@ -5,6 +5,7 @@ arrives from the bus is never published again, so that no message can go round i
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from bridge.broker.addresses import Addresses
@@ -17,8 +18,8 @@ from bridge.tenants.table import TenantTable
 from v3 import ports as v3
 from v3.messages import Content
 
-Refused = Callable[[str], None]
-Heard = Callable[[], None]
+Answered = Callable[[int | None], None]
+"""Called with how many processes have received a message; `None` if it is not known whether Redis has taken it."""
 
 
 class Publisher:
@@ -40,42 +41,62 @@ class Publisher:
         parse its own message when Redis sends it back.
         """
         self._publish = publish
-        self._addresses = addresses
-        self._table = table
+        self.addresses: Final = addresses
+        self.table: Final = table
         self.counts: Final = counts
-        self._recorder = recorder
+        self.recorder: Final = recorder
         self._is_absent: Final = is_absent
         self._expect: Final = expect
 
-    def say(self, guest: v3.Guest, content: Content, sent_at: str, refused: Refused, heard: Heard) -> None:
-        """Publish a V3 message sent at `sent_at` (ISO 8601).
+    def voice(self, guest: v3.Guest) -> "Voice":
+        """The voice of one connection, or of a backend."""
+        return Voice(self, guest)
 
-        Later `refused` is called once with a code, or `heard` once when it was published.
+    def publish(self, channels: list[bytes], message: BusMessage, answered: Answered, *, to_one: bool) -> None:
+        """Publish a message on these channels. `to_one`: whether it is said to one client, by its own channel alone.
+
+        Then `answered` is called with 0 only if it is certain that nobody under this name is connected, and with `None`
+        if it may be connected to a process whose subscription is lost at the moment.
         """
-        tenant = self._table.of(guest.tenant)
-        self.counts.messages[tenant.name, "v3"] += 1
-        self._recorder.spoke("v3", guest, content)
-        channels = channels_from_v3(content, guest, tenant, self._addresses)
-        message = said(content, guest.client_id, guest.group_id, sent_at)
-        self.publish(channels, message, refused, heard, to_one=content["target"] == "direct")
-
-    def publish(
-        self, channels: list[bytes], message: BusMessage, refused: Refused, heard: Heard | None, *, to_one: bool
-    ) -> None:
-        """Publish a message on these channels. `to_one`: refuse it as `not_connected` when no process receives it.
-
-        It is refused as `bus_down` when Redis cannot be reached, or when its recipient may be connected to a process
-        whose subscription is lost at the moment.
-        """
-
-        def receipt(heard_by: int | None) -> None:
-            if heard_by is None:
-                refused("bus_down")
-            elif to_one and heard_by == 0:
-                self._is_absent(channels[0], lambda is_so: refused("not_connected" if is_so else "bus_down"))
-            elif heard is not None:
-                heard()
-
+        if to_one:
+            answered = partial(self._look_for, channels[0], answered)
         data = message.data
         self._expect(data, message)
-        self._publish(channels, data, receipt)
+        self._publish(channels, data, answered)
+
+    def _look_for(self, channel: bytes, answered: Answered, heard_by: int | None) -> None:
+        if heard_by == 0:
+            self._is_absent(channel, lambda is_so: answered(0 if is_so else None))
+        else:
+            answered(heard_by)
+
+
+class Voice:
+    """Says the messages of one client. What is the same for each of them is looked up once."""
+
+    __slots__ = ("_counted", "_guest", "_publisher", "_tenant", "_to_group")
+
+    def __init__(self, publisher: Publisher, guest: v3.Guest) -> None:
+        self._publisher = publisher
+        self._guest = guest
+        self._counted = guest.tenant, "v3"
+        self._tenant: object = None
+        self._to_group: list[bytes] = []
+        """The channels of its messages to its group, as the tenant was when it said the last one."""
+
+    def say(self, content: Content, sent_at: str, answered: Answered) -> None:
+        """Publish a message that is sent at `sent_at` (ISO 8601). For `answered` see `Publisher.publish`."""
+        publisher, guest = self._publisher, self._guest
+        publisher.counts.messages[self._counted] += 1
+        publisher.recorder.spoke("v3", guest, content)
+        message = said(content, guest.client_id, guest.group_id, sent_at)
+        publisher.publish(self._channels(content), message, answered, to_one=content["target"] == "direct")
+
+    def _channels(self, content: Content) -> list[bytes]:
+        publisher, guest = self._publisher, self._guest
+        tenant = publisher.table.of(guest.tenant)
+        if content["target"] != "group" or content["msg_type"] != "msg":
+            return channels_from_v3(content, guest, tenant, publisher.addresses)
+        if tenant is not self._tenant:
+            self._tenant, self._to_group = tenant, channels_from_v3(content, guest, tenant, publisher.addresses)
+        return self._to_group

@@ -13,7 +13,7 @@ from bridge.sockets.framing import WEBSOCKET, Framing
 
 def is_for_v3(message: BusMessage) -> bool:
     """Whether listeners on V3 get this message. Not heartbeats of V2 clients: V3 has no message for them."""
-    return message.v2_text is None or is_for("v3", "v2", message.heard["msg_type"])
+    return message.v2_text is None or is_for("v3", "v2", message.heard.msg_type)
 
 
 class V3Renderer:
@@ -24,4 +24,6 @@ class V3Renderer:
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
         frame = self._framing.json
+        if len(batch) == 1:
+            return frame(batch[0].line) if is_for_v3(batch[0]) else b""
         return self._framing.between.join(frame(message.line) for message in batch if is_for_v3(message))

@@ -9,17 +9,17 @@ Decided here:
 - A V2 frame that looks like a message of the bridge itself is refused (see `legacy_v2/frames.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.message import BusMessage, said
-from bridge.messaging.publisher import Heard, Publisher, Refused
+from bridge.messaging.publisher import Publisher
 from bridge.messaging.routing import channels_from_v2
 from bridge.records.counters import Counts
 from bridge.records.recorder import Recorder
 from bridge.sockets.framing import WEBSOCKET, Framing
-from bridge.system.observers import Observers
 from bridge.tenants.table import TenantTable
 from bridge.tenants.tenant import Tenant
 from compat.downgrade import hear, is_spoken
@@ -29,20 +29,38 @@ from legacy_v2 import ports as v2
 from legacy_v2.frames import speaks_as_the_bridge
 from v3.messages import timestamp
 
+Refused = Callable[[str], None]
+Heard = Callable[[], None]
+
+
+def _tell(refused: Refused, heard: Heard | None, to_one: bool, heard_by: int | None) -> None:  # noqa: FBT001
+    if heard_by is None:
+        refused("bus_down")
+    elif heard_by == 0 and to_one:
+        refused("not_connected")
+    elif heard is not None:
+        heard()
+
 
 class V2Publisher:
     """The port `Bus` of V2's sessions."""
 
     def __init__(
-        self, publisher: Publisher, addresses: Addresses, table: TenantTable, counts: Counts, recorder: Recorder
+        self,
+        publisher: Publisher,
+        addresses: Addresses,
+        table: TenantTable,
+        counts: Counts,
+        recorder: Recorder,
+        frame_read: Callable[[str, object], None],
     ) -> None:
+        """`frame_read` is called with the tenant's name and the JSON value of each frame that was read."""
         self._publish: Final = publisher.publish
         self._addresses = addresses
         self._table = table
         self._counts = counts
         self._recorder = recorder
-        self.frame_read: Final = Observers[[str, object]]()
-        """Called with the tenant's name and the JSON value of each V2 frame that was read."""
+        self._frame_read: Final = frame_read
 
     def say_frame(self, guest: v2.Guest, text: str, sent_at: int, refused: Refused, heard: Heard | None = None) -> None:
         """Publish a V2 frame: unchanged for V2, converted for V3. `sent_at`: microseconds since the epoch.
@@ -56,12 +74,12 @@ class V2Publisher:
             return
         self._counts.messages[tenant.name, "v2"] += 1
         self._recorder.spoke("v2", guest, upgraded.content)
-        self.frame_read(tenant.name, upgraded.frame)
+        self._frame_read(tenant.name, upgraded.frame)
         self._counts.conversions[tenant.name, "v2_to_v3", outcome_of(upgraded)] += 1
         channels, content = channels_from_v2(upgraded.content, guest, tenant, self._addresses)
         message = said(content, guest.client_name, guest.group_name, timestamp(sent_at), text)
         to_one = content["target"] == "direct" and len(channels) == 1
-        self._publish(channels, message, refused, heard, to_one=to_one)
+        self._publish(channels, message, partial(_tell, refused, heard, to_one), to_one=to_one)
 
 
 class V2Renderer:
@@ -85,28 +103,26 @@ class V2Renderer:
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
         tenant = self._table.of(self._tenant)
-        frames_of_batch = (self._frame(message, tenant) for message in batch)
-        return self._framing.between.join(frame for frame in frames_of_batch if frame is not None)
+        if len(batch) == 1:
+            return self._frame(batch[0], tenant) or b""
+        framed = [frame for message in batch if (frame := self._frame(message, tenant)) is not None]
+        return self._framing.between.join(framed)
 
     def _frame(self, message: BusMessage, tenant: Tenant) -> bytes | None:
         if message.v2_text is not None:
             return self._framing.text(message.v2_text)
-        text = self._in_v2_words(message, tenant)
-        return None if text is None else self._framing.json(text)
-
-    def _in_v2_words(self, message: BusMessage, tenant: Tenant) -> bytes | None:
-        """The message converted to V2, once even if it comes by several channels; `None` if V2 cannot express it."""
         said = message.said_to_v2
-        if said is None or said[0] is not tenant:
+        if said is None or said[0] is not tenant:  # else it has come by another channel already
             said = message.said_to_v2 = tenant, self._converted(message, tenant)
-        return said[1]
+        return None if said[1] is None else self._framing.json(said[1])
 
     def _converted(self, message: BusMessage, tenant: Tenant) -> bytes | None:
+        """The message in V2's words; `None` if V2 cannot express it."""
         content, heard = message.content, message.heard
         outcome = "exact" if is_spoken(content) else "suppressed"
         self._counts.conversions[self._tenant, "v3_to_v2", outcome] += 1
         if outcome == "suppressed":
             return None
-        from_id, sent_at = heard.get("from_id") or "", heard.get("sent_at") or ""
-        frame = hear(content, from_id, message.group_id, sent_at, tenant.names, tenant.dialect)
-        return frames.write(frame).encode()
+        from_id, group_id, sent_at = heard.from_id or "", heard.group_id or "", heard.sent_at or ""
+        frame = hear(content, from_id, group_id, sent_at, tenant.names, tenant.dialect)
+        return frames.write_bytes(frame)

@@ -9,9 +9,7 @@ from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
-from starlette.responses import PlainTextResponse
-from starlette.types import Message, Scope
-from starlette.websockets import WebSocket
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.admin import configuration, dashboard, events, keys, routes
 from bridge.admin.service import TenantService
@@ -26,9 +24,9 @@ from bridge.budget.client_address import client_address
 from bridge.config.reload import Configuration, Reloaded, Source
 from bridge.config.settings import Settings
 from bridge.handshake.own_name import OwnName
-from bridge.handshake.preflight import Denied, answer_in_http
 from bridge.runtime import limits, v3
 from bridge.runtime.clock import WallClock
+from bridge.runtime.doors import Doors
 from bridge.runtime.hangup import HANGUP
 from bridge.runtime.metrics import Metrics
 from bridge.runtime.process import Process
@@ -76,9 +74,21 @@ class Application(FastAPI):
         self.process: Process | None = None
         self.configured.add(self._take)
         handle_errors(self)
-        self.add_exception_handler(Denied, answer_in_http)
+        self.doors: Final = Doors()
+        self._at_doors = OwnName(self.doors, self._answers_every_name) if settings.is_open else self.doors
         if settings.is_open:
             self.add_middleware(OwnName, answers_every_name=self._answers_every_name)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._at_doors(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    def mount_for_all(self, path: str, application: ASGIApp) -> None:
+        """Add what answers below a path, over HTTP and for WebSocket handshakes."""
+        self.mount(path, application)
+        self.doors.add(path, application)
 
     def _take(self, settings: Settings) -> None:
         self.settings = settings
@@ -141,14 +151,13 @@ def _reload(app: Application, process: Process) -> Reload:
 
 
 def _mount(app: Application, process: Process, reload: Reload) -> None:
-    v3.mount(app, process)
+    v3.mount(app, app.doors, process)
     if app.settings.socketio:  # Socket.IO
-        app.configured.add(mount_socketio(app, app.settings, app.budget, process))  # Socket.IO
+        app.configured.add(mount_socketio(app.mount_for_all, app.settings, app.budget, process))  # Socket.IO
     _mount_api(app, process, lambda: reload.now.hash)
     tenants = _tenant_service(process, SignIns(app.settings.trusted_proxies))
     _mount_admin(app, process, tenants, reload)
-    process.v2.mount(app, tenants, has_page=app.settings.has_page)  # V2
-    app.add_api_websocket_route("/{rest:rest}", _unknown)  # our convertor `rest`: Starlette's ends at a line break
+    process.v2.mount(app, app.doors, tenants, has_page=app.settings.has_page)  # V2
 
 
 def _mount_api(app: Application, process: Process, configuration_hash: Callable[[], str]) -> None:
@@ -218,11 +227,6 @@ def _exposition(process: Process, worker_group: WorkerGroup | None) -> Callable[
         return metrics.exposition()
 
     return own
-
-
-async def _unknown(websocket: WebSocket) -> None:
-    """Answer a WebSocket handshake on an unknown path with 404."""
-    await websocket.send_denial_response(PlainTextResponse("Not Found", 404))
 
 
 def _stop_server_if_failed(running: "asyncio.Task[None]") -> None:

@@ -9,7 +9,7 @@ import gc
 import signal
 import socket
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
 import uvicorn
@@ -18,18 +18,20 @@ from bridge.budget.client_address import client_address
 from bridge.config.settings import Settings
 from bridge.runtime.app import Application
 from bridge.runtime.shutdown import LastResort, seconds_for_parts
-from bridge.sockets.counted_websocket import CountedWebSocket
 from bridge.sockets.http_protocol import HttpProtocol
+from bridge.sockets.keepalive import Keepalive
 from bridge.sockets.metered import Metered
+from bridge.sockets.websocket_opening import WebSocketOpening
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 
 log = structlog.get_logger(__name__)
 
-PING_INTERVAL_SECONDS: Final = 20.0
-PING_TIMEOUT_SECONDS: Final = 20.0
+PING_SECONDS: Final = 20.0
 BACKLOG: Final = 4_096
 ACCEPTED_AT_ONCE: Final = 16
 """Handles of each listening socket (itself and duplicates). The loop accepts one connection from each in a turn."""
+SEND_BUFFER_BYTES: Final = 256 * 1024
+"""In the kernel, for each connection. By itself Linux would let a client that does not read hold some 4 MB."""
 KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy's (nginx: 60), so that the proxy ends idle connections, not we
 LAST_TASKS_SECONDS: Final = 1
 LAST_RESORT_SECONDS: Final = 2.0
@@ -80,8 +82,9 @@ class Server(uvicorn.Server):
         for websocket in unfinished:
             websocket.abort()
 
-    def _websockets(self) -> list[WebSocketProtocol]:
-        return [each for each in self.server_state.connections if isinstance(each, WebSocketProtocol)]
+    def _websockets(self) -> list[WebSocketProtocol | WebSocketOpening]:
+        connections: set[object] = {*self.server_state.connections}
+        return [each for each in connections if isinstance(each, WebSocketProtocol | WebSocketOpening)]
 
 
 class Config(uvicorn.Config):
@@ -90,7 +93,14 @@ class Config(uvicorn.Config):
     def __init__(self, app: Application) -> None:
         settings, budget = app.settings, app.budget
         kept = {"strangers": app.sockets.strangers, "budget": budget}
-        own = {"outbox_bounds": settings.outbox_bounds, "heard_out": app.sockets.heard_out}
+        own = {
+            "__slots__": (),
+            "keepalive": Keepalive(PING_SECONDS),
+            "heard_out": app.sockets.heard_out,
+            "outbox_bounds": settings.outbox_bounds,
+            "most_message_bytes": settings.max_message_bytes,
+        }
+        self._socket_class: type[WebSocketProtocol] = type("WebSocketProtocol", (WebSocketProtocol,), kept | own)
         super().__init__(
             Metered(app, budget, partial(client_address, trusted_proxies=settings.trusted_proxies)),
             host=settings.host,
@@ -98,11 +108,7 @@ class Config(uvicorn.Config):
             interface="asgi3",
             loop="uvloop",
             http=type("HttpProtocol", (HttpProtocol,), kept),
-            ws=type("WebSocketProtocol", (CountedWebSocket,), kept | own),
-            ws_max_size=settings.max_message_bytes,
-            ws_per_message_deflate=False,
-            ws_ping_interval=PING_INTERVAL_SECONDS,
-            ws_ping_timeout=PING_TIMEOUT_SECONDS,
+            ws=type("WebSocketOpening", (WebSocketOpening,), kept | {"socket_class": self._socket_class}),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=LAST_TASKS_SECONDS,
             backlog=BACKLOG,
@@ -115,8 +121,8 @@ class Config(uvicorn.Config):
 
     def _take(self, settings: Settings) -> None:
         """Other settings: the size of a message for connections that begin, what may wait for all of them."""
-        self.ws_max_size = settings.max_message_bytes
-        cast("type[WebSocketProtocol]", self.ws).outbox_bounds = settings.outbox_bounds
+        self._socket_class.most_message_bytes = settings.max_message_bytes
+        self._socket_class.outbox_bounds = settings.outbox_bounds
 
 
 def serve(app: Application, sockets: list[socket.socket]) -> bool:
@@ -149,6 +155,8 @@ def _tune_garbage_collection() -> None:
 def _handles(listener: socket.socket) -> list[socket.socket]:
     """The handles of a listening socket: itself and duplicates, so that more connections are accepted in each turn.
 
-    In a flood of connections a new client would otherwise wait one turn of the loop for each client before it.
+    In a flood of connections a new client would otherwise wait one turn of the loop for each client before it. Each
+    connection inherits the size of the send buffer.
     """
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     return [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]

@@ -3,7 +3,8 @@
 This module is deleted together with V2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, cast
 
 from fastapi import FastAPI
@@ -28,6 +29,7 @@ from bridge.records.counters import Refusals
 from bridge.records.part import Records
 from bridge.records.v2 import V2Recording
 from bridge.runtime.clock import WallClock
+from bridge.runtime.doors import Doors
 from bridge.system.metrics import counter, counters, gauge
 from bridge.system.part import Part, Task
 from bridge.tenants.part import Tenants
@@ -39,11 +41,11 @@ class V2Presence:
     """Implements the port `Presence` of V2."""
 
     def __init__(self, presence: Presence) -> None:
-        self._presence = presence
+        self._touch = presence.touch
 
-    def touch(self, guest: ports.Guest) -> None:
+    def sign_of_life(self, guest: ports.Guest) -> Callable[[], None]:
         protocol = cast(Protocol, guest.protocol)
-        self._presence.touch(Place(guest.tenant, guest.group_name, guest.client_name, protocol))
+        return partial(self._touch, Place(guest.tenant, guest.group_name, guest.client_name, protocol))
 
 
 class V2(Part):
@@ -62,8 +64,8 @@ class V2(Part):
         self._counts = records.counts
         recording = V2Recording(records.tables, records.backlog, records.counts, self._words_of, broker.clock.seconds)
         records.writer.add(recording)
-        publisher = V2Publisher(messaging.publisher, broker.addresses, tenants.table, records.counts, records.recorder)
-        publisher.frame_read.add(recording.frame_keys.read)
+        of_records = records.counts, records.recorder, recording.frame_keys.read
+        publisher = V2Publisher(messaging.publisher, broker.addresses, tenants.table, *of_records)
         preflight = handshakes.preflight
         self.handshake: Final = V2Handshake(
             preflight,
@@ -83,9 +85,10 @@ class V2(Part):
             publisher, V2Presence(broker.presence), WallClock(), Refusals(records.counts, "v2")
         )
 
-    def mount(self, app: FastAPI, tenants: TenantService, *, has_page: bool) -> None:
-        """Add the WebSocket routes of V2, the admin routes of the cutover, and with `has_page` the playground."""
-        app.include_router(websocket_door(self.handshake, self.ports))
+    def mount(self, app: FastAPI, doors: Doors, tenants: TenantService, *, has_page: bool) -> None:
+        """Add the WebSocket doors of V2, the admin routes of the cutover, and with `has_page` the playground."""
+        for prefix in PREFIXES:
+            doors.add(prefix, websocket_door(self.handshake, self.ports))
         require_upgrade(app, *(prefix + rest for prefix in PREFIXES for rest in ("", "/{rest:path}")))
         app.include_router(admin.router(admin.TenantChanges(tenants, self.cutover)))
         if has_page:

@@ -1,4 +1,4 @@
-"""V3 in one process: implements the ports of its sessions, and mounts its WebSocket route."""
+"""V3 in one process: implements the ports of its sessions, and adds its WebSocket door."""
 
 from collections.abc import Callable
 from typing import cast
@@ -13,10 +13,11 @@ from bridge.messaging.routing import listens_on
 from bridge.records.counters import Refusals
 from bridge.runtime.answers import answers
 from bridge.runtime.clock import WallClock
+from bridge.runtime.doors import Doors
 from bridge.runtime.process import Process
 from bridge.tenants.table import TenantTable
 from v3 import ports
-from v3.websocket_door import PATH, websocket_door
+from v3.websocket_door import PATH, PREFIX, websocket_door
 
 
 class V3Presence:
@@ -69,7 +70,7 @@ def v3_ports(process: Process) -> ports.Ports:
     )
 
 
-def mount(app: FastAPI, process: Process) -> None:
-    """Add the WebSocket route of V3 to the application."""
-    app.include_router(websocket_door(process.handshakes.v3, v3_ports(process)))
+def mount(app: FastAPI, doors: Doors, process: Process) -> None:
+    """Add the WebSocket door of V3; over HTTP its path asks for an upgrade."""
+    doors.add(PREFIX, websocket_door(process.handshakes.v3, v3_ports(process)))
     require_upgrade(app, PATH)

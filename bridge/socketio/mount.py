@@ -1,10 +1,10 @@
 """Assembles the Socket.IO endpoint and mounts it at `/socket.io`. Imported only if the setting `socketio` is on."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
@@ -15,10 +15,12 @@ from bridge.socketio.ports import Door
 from bridge.socketio.sessions import Sessions
 
 PATH: Final = "/socket.io"
+Mount = Callable[[str, ASGIApp], None]
+"""Adds to the application what answers below a path, over HTTP and for WebSocket handshakes."""
 
 
 def mount(
-    app: FastAPI, settings: Settings, budget: Budget, counts: Counts, preflight: Preflight, doors: Mapping[str, Door]
+    at: Mount, settings: Settings, budget: Budget, counts: Counts, preflight: Preflight, doors: Mapping[str, Door]
 ) -> Sessions:
     """Add the endpoint to the application, and return its sessions, which must run as long as the process does.
 
@@ -28,5 +30,5 @@ def mount(
     bounds, most_bytes = settings.outbox_bounds, settings.max_message_bytes
     sessions = Sessions(bounds, most_bytes, budget, counts, now, settings.trusted_proxies)
     sessions.doors.update(doors)
-    app.mount(PATH, Endpoint(sessions, preflight))
+    at(PATH, Endpoint(sessions, preflight))
     return sessions

@@ -29,7 +29,7 @@ def v2_event(text: bytes) -> bytes:
     try:
         read(text.decode())
     except NotJson:
-        text = frames.write(text.decode()).encode()
+        text = frames.write_bytes(text.decode())
     return v2_json_event(text)
 
 

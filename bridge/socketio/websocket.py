@@ -22,13 +22,13 @@ PROBE_SECONDS: Final = 10.0
 
 
 async def begin(websocket: WebSocket, sessions: Sessions, wire: WebSocketWire) -> None:
-    """Begin a session with this handshake, and serve it until it ends."""
+    """Begin a session with this handshake, and hand it to its socket once the client is in a namespace."""
     if await _is_accepted(websocket, sessions, wire):
         await _carry(websocket, sessions.begin(websocket.scope, wire), wire)
 
 
 async def upgrade(websocket: WebSocket, sessions: Sessions, session: Session, wire: WebSocketWire) -> None:
-    """Upgrade a session that polls, and serve it until it ends. If the upgrade fails, the session goes on polling."""
+    """Upgrade a session that polls. If the upgrade fails, the session goes on polling."""
     session.transport.candidate = wire
     when_gone(websocket.scope, partial(_give_up_upgrade, session, wire))
     try:
@@ -74,14 +74,16 @@ async def _carry(websocket: WebSocket, session: Session, wire: WebSocketWire) ->
         while not (session.is_over or session.namespaces.joined):
             packet = await _next(websocket.receive)
             if packet is None:
-                return
+                break
             await session.receive_in_turn(packet)
-        if not session.is_over:
+        if session.namespaces.joined and not session.is_over:
             session.when_joined = wire.pays
             wire.attach(session)
-            await session.over
-    finally:
+            return
+    except BaseException:
         session.lost()
+        raise
+    session.lost()
 
 
 async def _next_soon(receive: Receive) -> str | None:

@@ -9,7 +9,6 @@ from typing import Any, Final, cast
 
 import httptools
 from uvicorn.protocols.utils import get_remote_addr
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from bridge.budget.turns import A_CONNECTION_SECONDS, A_READ_SECONDS
 from bridge.sockets.head import (
@@ -24,8 +23,10 @@ from bridge.sockets.head import (
     origin_form,
 )
 from bridge.sockets.http_closing import HttpClosing
+from bridge.sockets.opening_answer import has_body, key_or_refusal
 from bridge.sockets.ports import ABORT, VOUCH, WHEN_GONE, offer
 from bridge.sockets.request_extent import RequestExtent, Unreadable
+from bridge.sockets.websocket_opening import WebSocketOpening, handshake_scope
 from bridge.system.allocator import c_library
 
 PIECES_AT_ONCE: Final = 64
@@ -272,16 +273,20 @@ class HttpProtocol(HttpClosing):
     def _become_websocket(self) -> None:
         if get_remote_addr(self.transport) is None:  # the peer has reset the connection
             self.transport.abort()
-            return
-        super().handle_websocket_upgrade()
-        protocol = cast(WebSocketsSansIOProtocol, self.transport.get_protocol())
-        rest = self._data[self._position :]
-        self._break_cycles()
-        if not protocol.handshake_initiated:
-            # `websockets` rejected the request (it is no GET, or has a body), and uvicorn sends no response for that.
+        elif has_body(self.headers):
             self._refuse_request(400)
-        elif rest and not self.transport.is_closing():
-            protocol.data_received(rest)
+        else:
+            self._open_websocket(*key_or_refusal(self.scope["method"], self.headers))
+
+    def _open_websocket(self, key: bytes, refusal: bytes) -> None:
+        if refusal:
+            self.transport.write(refusal)
+            return self._shut()
+        self.connections.discard(self)
+        scope, rest = handshake_scope(self.scope, self.url), self._data[self._position :]
+        self._break_cycles()
+        opening = cast(type[WebSocketOpening], self.ws_protocol_class)(self.transport, self.server_state, key)
+        return opening.begin(self.app, scope, rest)
 
     def _vouch(self) -> None:
         """Mark the socket as authenticated, but not before the request is complete.

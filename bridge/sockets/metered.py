@@ -8,7 +8,7 @@ freed.
 
 It knows no other path and reads no body. It refuses a request, with 503, only when `MOST_WAITING` of its address wait:
 refusing then costs less than waiting. A handshake is also refused when it has waited for `WAIT_SECONDS`: soon its
-socket would be ended without an answer (see `counted_websocket.py`), and its client could not know when to come back.
+socket would be ended without an answer (see `websocket_opening.py`), and its client could not know when to come back.
 """
 
 import asyncio

@@ -29,6 +29,8 @@ class Wire(Protocol):
 class Outbox:
     """Frames and sends the texts of one session."""
 
+    __slots__ = ("_closed", "_framed", "_wire", "is_leaving", "write")
+
     def __init__(self, wire: Wire, framed: Callable[[bytes], bytes] = text_frame) -> None:
         """`framed` frames one text, UTF-8, for this wire."""
         self._wire = wire

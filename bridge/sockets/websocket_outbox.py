@@ -4,7 +4,9 @@ What the kernel does not take waits in uvloop's buffer. Only while much waits (`
 write to a client that keeps up costs one comparison. Who is slow is decided in `bridge/budget/drain.py`.
 """
 
+import asyncio
 from time import monotonic
+from typing import Any
 
 from bridge.budget.drain import Drain, OutboxBounds
 from bridge.budget.outboxes import MUCH_BYTES
@@ -14,10 +16,14 @@ from bridge.sockets.websocket_closing import WebSocketClosing
 class WebSocketOutbox(WebSocketClosing):
     """One WebSocket: the part that sends."""
 
+    __slots__ = ("_drain",)
+
     outbox_bounds: OutboxBounds = OutboxBounds()
     """How much may wait for a client, and how fast it must take it."""
-    _drain: Drain | None = None
-    """The measurement, while much waits."""
+
+    def __init__(self, transport: asyncio.Transport, open_sockets: set[Any], *, is_forwarded: bool) -> None:
+        super().__init__(transport, open_sockets, is_forwarded=is_forwarded)
+        self._drain: Drain | None = None  # the measurement, while much waits
 
     def _watch_outbox(self) -> None:
         self.transport.set_write_buffer_limits(high=min(MUCH_BYTES, self.outbox_bounds.most_bytes))
@@ -32,7 +38,8 @@ class WebSocketOutbox(WebSocketClosing):
         """Note what was written while much waits; beyond the bound, look whether the client is slow."""
         drain.written_bytes += size_bytes
         if self.waiting_bytes() > self.outbox_bounds.most_bytes:
-            self.loop.call_soon(self._cut_if_slow)  # not now: the hub is in the middle of writing to other listeners
+            # Not now: the hub is in the middle of writing to other listeners.
+            asyncio.get_running_loop().call_soon(self._cut_if_slow)
 
     def waiting_bytes(self) -> int:
         """Bytes in the transport's buffer, which the socket has not taken yet."""
@@ -50,16 +57,14 @@ class WebSocketOutbox(WebSocketClosing):
         """End a slow consumer: an ERROR and the close frame are the last data queued for it."""
         if self._carried is not None:
             self._carried.refuse("slow_consumer")
-            self._abort_after(self.close_timeout)
+            self._abort_unless_flushed()
 
     def pause_writing(self) -> None:
         """The transport's buffer has reached its high-water mark. Called within the write that caused it."""
-        super().pause_writing()
         self._drain = Drain(self.outbox_bounds)
         self.budget.outboxes.fill(self)
 
     def resume_writing(self) -> None:
-        super().resume_writing()
         self._drain = None
         self.budget.outboxes.drain(self)
 

@@ -1,229 +1,212 @@
-"""uvicorn's WebSocket protocol class, made synchronous: one call for each message in, one call for bytes out.
+"""An open WebSocket, made synchronous: one call for each message in, one call for bytes out.
 
-It decides nothing. The `websockets` library checks every frame, except unfragmented, masked text messages: nearly all
-messages are of that kind, and they are read here without the library. It relies on internals of uvicorn's
-`WebSocketsSansIOProtocol` and of `websockets`' `ServerProtocol`; `tests/bridge/sockets/test_uvicorn_contract.py` fails
-when they change.
+It begins when its handshake is answered (`websocket_opening.py`), and is small while it is idle: no task, no request
+and no library is kept for it. It decides nothing. The `websockets` library checks every frame (`frame_checker.py`),
+except whole messages: nearly all are of that kind, and they are read here without the library.
 
-`reader.py` decides when received bytes are read. Nothing is read before the handshake is answered, and nothing of a
-client that was refused. How a socket ends is in `websocket_closing.py`, how it sends in `websocket_outbox.py`.
+`reader.py` decides when received bytes are read. Nothing is read before a connection is attached or the application
+asks (`websocket_messages.py`), and nothing of a client that was refused. How a socket ends is in
+`websocket_closing.py`, how it sends in `websocket_outbox.py`.
 """
 
-import socket
-from asyncio.transports import BaseTransport
-from typing import Any, Final, cast
+import asyncio
+from time import perf_counter
+from typing import Any
 
 import structlog
-from uvicorn.protocols.utils import ClientDisconnected
 from websockets.frames import Frame, Opcode
 from websockets.speedups import apply_mask
 
 from bridge.budget.accounts import Holder
-from bridge.sockets.framing import Extent, is_ping_or_pong, is_plain_text
-from bridge.sockets.ports import ASGI_EXTENSION, WHEN_GONE, Carried, offer
+from bridge.sockets.frame_checker import FrameChecker
+from bridge.sockets.framing import (
+    MAX_CONTROL_LENGTH,
+    Extent,
+    is_ping_or_pong,
+    is_plain,
+    is_plain_pong,
+    is_text,
+    pong_frame,
+    start_of_only_text,
+)
+from bridge.sockets.ports import Carried
 from bridge.sockets.reader import Reader
+from bridge.sockets.receive_buffer import ReceiveBuffer
+from bridge.sockets.websocket_closing import Phase
 from bridge.sockets.websocket_outbox import WebSocketOutbox
 from v3.refusals import FLOODED
-
-MAX_FRAGMENTS: Final = 4_096
-MAX_CONTROL_LENGTH: Final = 125
-SEND_BUFFER_BYTES: Final = 256 * 1024
 
 log = structlog.get_logger(__name__)
 
 
 class WebSocketProtocol(WebSocketOutbox):
-    """One socket. Until a connection is attached, messages go to the application's `receive`, as in uvicorn's class."""
+    """One socket. `may_read`: whether a message can be handled now: not before there is somebody to take it."""
 
-    def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(transport)
-        self._reader = Reader(self, self.budget, self.budget.stranger(self.client[0] if self.client else ""))
-        self._is_attached = False
+    __slots__ = ("_checker", "_most_bytes", "may_read")
 
-    def handle_connect(self, event: Any) -> None:
-        super().handle_connect(event)
-        if getattr(self, "scope", None) is not None:
-            offer(self.scope, {ASGI_EXTENSION: self, WHEN_GONE: self._departure.when_gone})
+    most_message_bytes: int
+    """The largest size of a message, unless `take_messages_up_to` sets another."""
+    errors: int = 0
 
-    async def send(self, message: Any) -> None:
-        """The ASGI `send` of the application, used until a connection is attached."""
-        kind = message["type"]
-        if self.transport.is_closing() and not self.handshake_complete:
-            self.handshake_complete = True  # the client is gone: this is no error, and uvicorn must not log one
-            raise ClientDisconnected  # uvicorn would send nothing and raise nothing
-        if kind == "websocket.close":
-            self.read_paused = False  # otherwise uvicorn would resume reading; `_shut_down_writing` ends the socket
-        await super().send(message)
-        if kind == "websocket.accept":
-            self._forget_handshake()
-            self._reader.look()
-        elif kind == "websocket.close":
-            self._shut_down_writing()
-        elif kind == "websocket.http.response.body" and not message.get("more_body", False):
-            self.handshake_complete = True  # otherwise uvicorn would log that the handshake was not answered
+    def __init__(
+        self, transport: asyncio.Transport, open_sockets: set[Any], holder: Holder, *, is_forwarded: bool
+    ) -> None:
+        """`holder` pays for what is read. For the others see `WebSocketClosing`."""
+        super().__init__(transport, open_sockets, is_forwarded=is_forwarded)
+        self._reader = Reader(self, self.budget, holder)
+        self._checker: FrameChecker | None = None
+        self._most_bytes = self.most_message_bytes
+        self.may_read = False
 
-    def _forget_handshake(self) -> None:
-        """Free the headers of request and response: the scope has its own copy, and the response has been sent."""
-        self.request.headers.clear()
-        self.response.headers.clear()
+    def begin(self, carried: Carried, early: bytes) -> None:
+        """The handshake is answered: `carried` gets what the client sends, from `early` on, when it may be read."""
+        self._carried = carried
+        self._open.add(self)
+        self.transport.set_protocol(self)
+        self._start_keepalive()
+        if early:
+            self._is_stopped = True  # as the handshake has left it
+            self._reader.add(early)
 
-    async def receive(self) -> Any:
-        """The ASGI `receive` of the application, used until a connection is attached.
-
-        The next message is read from the socket only when this one is taken.
-        """
-        message = await self.queue.get()
-        if self.read_paused and self.queue.empty():
-            self.read_paused = False
-            self._reader.look()
-        return message
+    def end_unless_attached(self, before: Carried) -> None:
+        """The application is done with a client. If nothing has taken the place of what was `before`, it ends."""
+        if self._carried is before:
+            self.transport.close()
+            self._abort_unless_flushed()
 
     def attach(self, carried: Carried) -> None:
         """From now on pass every message to `carried`, in the turn of the loop in which it is read."""
-        self._carried, self._reader.holder, self._is_attached = carried, carried.holder, True
+        self.strangers.vouch(self.transport)
+        self._reader.holder = carried.holder
+        if self.phase is not Phase.OPEN:
+            return carried.lost()
+        self._carried = carried
         self._watch_outbox()
-        handle = self.transport.get_extra_info("socket")
-        if handle is not None:
-            handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        while not self.queue.empty():
-            self._hand_over(self.queue.get_nowait())
-        self.read_paused = False
-        if self.disconnected or self.close_sent:
-            self._lose()
+        return self.read_on()
+
+    def read_on(self) -> None:
+        """Read messages from now on, those first that have arrived already."""
+        self.may_read = True
         self._reader.look()
 
     def take_messages_up_to(self, most_bytes: int) -> None:
-        self.conn.max_message_size = most_bytes
+        """Set the largest size of a message for this socket, in place of the server's."""
+        self._most_bytes = most_bytes
 
     def pays(self, holder: Holder) -> None:
         """Charge what is read to this holder, from now on."""
         self._reader.holder = holder
 
     def data_received(self, data: bytes) -> None:
-        if self._discards_input:
-            self._throw_away(len(data))
-        elif not self.handshake_initiated:
-            super().data_received(data)
-        else:
-            self._is_alive = True
-            self._reader.add(data)
-            self._judge_beginning()
+        self._is_alive = True
+        start, carried = start_of_only_text(data, self._most_bytes), self._carried
+        if not start or carried is None or self._checker is not None or not (self.may_read and self._reader.is_ready):
+            return self._receive(data)
+        began = perf_counter()
+        self._take(apply_mask(data[start:], data[start - 4 : start]), is_text=True)
+        return self._reader.has_read(len(data), perf_counter() - began)
 
-    @property
-    def may_read(self) -> bool:
-        """Whether a message can be handled: a connection is attached, or the application has taken the last message."""
-        return self.handshake_complete and not self.read_paused
+    def _receive(self, data: bytes) -> None:
+        if self.phase >= Phase.DISCARDING:
+            self._throw_away(len(data))
+        else:
+            self._reader.add(data)
 
     def read(self, buffer: bytes, where: Extent) -> None:
-        """Handle one complete frame: an unfragmented text message directly, any other frame by the library."""
+        """Handle one complete frame: a whole message or a pong directly, any other frame by the library."""
         if self._is_easy(buffer, where):
-            self._take(apply_mask(buffer[where.start : where.end], buffer[where.mask : where.start]), is_text=True)
+            payload = apply_mask(buffer[where.start : where.end], buffer[where.mask : where.start])
+            self._take(payload, is_text=is_text(buffer, where.head))
+        elif is_plain_pong(buffer, where.head):
+            self._tell_alive()
         else:
             self._judge(buffer[where.head : where.end])
 
     def _is_easy(self, buffer: bytes, where: Extent) -> bool:
-        return (
-            is_plain_text(buffer, where.head)
-            and self.conn.current_size is None
-            and where.end - where.start <= self._most_bytes
-        )
-
-    @property
-    def _most_bytes(self) -> int:
-        """The largest size of a message in bytes. Socket.IO adds the size of its envelope."""
-        return cast(int, self.conn.max_message_size)
+        return is_plain(buffer, where.head) and self._checker is None and where.end - where.start <= self._most_bytes
 
     def refuse_unread(self, buffer: bytes, where: Extent) -> None:
         """Refuse a frame of a connection that stays over its budget.
 
         Messages are refused, pings and pongs ignored, a close frame is handled.
         """
-        if self._carried is None and not self.close_sent:
-            self.read(buffer, where)  # no connection is attached yet that could refuse it: the application reads it
-        elif self._is_easy(buffer, where):
+        if self._is_easy(buffer, where):
             self._refuse("rate_limited")
         elif not is_ping_or_pong(buffer, where.head):
             self._judge(buffer[where.head : where.end])
 
     def end_flood(self) -> None:
         self._refuse("rate_limited")
-        self.begin_close(FLOODED, "rate_limited")
-        self._shut_down_writing()
+        self.fail(FLOODED, "rate_limited")
 
-    def _judge_beginning(self) -> None:
+    def judge_beginning(self, unread: ReceiveBuffer) -> None:
         """Refuse an incomplete frame at once when its header shows that it is too large or not masked."""
-        begun = self._reader.unread.incomplete()
+        begun = unread.incomplete()
         if begun is not None and (begun[0] > self._most_bytes or not begun[1]):
-            self._judge(self._reader.unread.take_all())
+            self._judge(unread.take_all())
 
     def _judge(self, frame: bytes) -> None:
-        """Pass a frame to the library, which checks and handles it."""
-        if frame[0] & 0x0F == Opcode.CLOSE:
-            # A close between two fragments is a close (RFC 6455 5.5.1), not a protocol error.
-            self.conn.current_size = None
+        """Have the library check a frame, and handle what follows from it."""
         if frame[0] & 0x08 and frame[1] & 0x7F > MAX_CONTROL_LENGTH:
             # The library would check the message size first, and close with 1009.
-            self._fail(1002, "control frame too long")
-            return
-        self.conn.receive_data(frame)
-        self.handle_events()
-        if self.conn.parser_exc is not None:
-            self.handle_parser_exception()
+            return self.fail(1002, "control frame too long")
+        checker = self._checker or FrameChecker(self._most_bytes)
+        if frame[0] & 0x0F == Opcode.CLOSE:
+            checker.expect_close()
+        for event in checker.check(frame):
+            self._heed(event)
+        if checker.failure is not None:
+            refusal = "message_too_big" if checker.failure.code == 1009 else ""
+            self.fail(checker.failure.code, checker.failure.reason, refusal)
+        self._keep(checker)
+        return None
+
+    def _keep(self, checker: FrameChecker) -> None:
+        """Keep it while a message is in fragments that may still be heard."""
+        if checker.is_amid_message and self.phase < Phase.DISCARDING:
+            self._checker = checker
+        else:
+            self._checker = None
+            checker.end()
+
+    def _heed(self, event: Frame) -> None:
+        if event.opcode is Opcode.CLOSE:
+            self._answer_close(event.serialize(mask=False))
+        elif event.opcode is Opcode.PING:
+            self.transport.write(pong_frame(bytes(event.data)))
+        elif event.opcode is not Opcode.PONG:
+            self._take(bytes(event.data), is_text=event.opcode is Opcode.TEXT)
 
     def _take(self, payload: bytes, *, is_text: bool) -> None:
         reader = self._carried or self._heard_out
         if reader is None:
-            self._hand_to_application(payload)
             return
         try:
             text = payload.decode()
         except UnicodeDecodeError:
             if is_text:
-                self._fail(1007, "not UTF-8")
-                return
-            text = None
-        if text is None or not (is_text or reader.reads_binary):
-            self._refuse("binary_not_supported")
-        else:
-            self._deliver(text)
-
-    def _deliver(self, text: str) -> None:
-        reader = self._carried or self._heard_out
-        if reader is None:
+                self.fail(1007, "not UTF-8")
+            else:
+                self._refuse("binary_not_supported")
             return
+        if is_text or reader.reads_binary:
+            self._deliver(reader, text)
+        else:
+            self._refuse("binary_not_supported")
+
+    def _deliver(self, reader: Carried, text: str) -> None:
         try:
             reader.receive(text)
         except Exception:
             log.exception("message_failed")
             WebSocketProtocol.errors += 1
 
-    errors: int = 0
-
-    def _hand_over(self, event: Any) -> None:
-        """Deliver a message that was read before the connection was attached."""
-        if event["type"] == "websocket.receive" and event.get("text") is not None:
-            self._deliver(event["text"])
-
-    def handle_cont(self, event: Frame) -> None:
-        super().handle_cont(event)
-        if len(self.frames) > MAX_FRAGMENTS:
-            self.frames = []
-            self._fail(1008, "too many fragments")
-
-    def send_receive_event_to_app(self) -> None:
-        data, self.frames = b"".join(self.frames), []
-        self._take(data, is_text=self.curr_msg_data_type == "text")
-
-    def _hand_to_application(self, data: bytes) -> None:
-        """Queue a message for the application, and pause reading until it is taken.
-
-        Dropped when the socket is closing, or when its connection is over.
-        """
-        if not self.close_sent and not self._is_attached:
-            self.queue.put_nowait({"type": "websocket.receive", "text": data.decode(errors="replace")})
-            self.read_paused = True
-
-    def handle_pong(self, event: Frame) -> None:
-        super().handle_pong(event)
+    def _refuse(self, code: str) -> None:
         if self._carried is not None:
-            self._carried.alive()
+            self._carried.refuse(code)
+
+    def _end_reading(self) -> None:
+        super()._end_reading()
+        if self._checker is not None:
+            self._checker.end()
+            self._checker = None

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis.asyncio import Redis
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 from bridge.broker.scripts import Script
 from bridge.broker.unreadable import answer_of
 from bridge.tenants.guard_rules import GuardRules

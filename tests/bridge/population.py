@@ -122,8 +122,8 @@ class Stage:
             lambda channel, done: done(channel not in here),
             self.expected.__setitem__,
         )
-        self.v2_publisher = V2Publisher(self.publisher, ADDRESSES, self.table, self.counts, recorder)
-        self.v2_publisher.frame_read.add(self.recorder.read)
+        of_records = self.counts, recorder, self.recorder.read
+        self.v2_publisher = V2Publisher(self.publisher, ADDRESSES, self.table, *of_records)
 
     def heard(self) -> list[str]:
         """Who has heard what was published, each as often as it was heard."""

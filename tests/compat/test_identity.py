@@ -197,3 +197,18 @@ def test_a_map_that_is_not_one_to_one_is_refused_by_a_sentence(id_map: dict[str,
 def test_a_name_that_is_longer_than_any_is_not_even_looked_at(name: str) -> None:
     assert decode(name) == name
     assert not is_name(name)
+
+
+def test_only_a_name_of_the_id_map_has_an_id_there() -> None:
+    names = Names({"42": "Xk3dQ"})
+    assert (names.mapped_id_of("Xk3dQ"), names.mapped_id_of("v2-42"), names.mapped_id_of("ann")) == (42, None, None)
+
+
+@pytest.mark.parametrize(("name", "is_so"), [("v2-42", True), ("dev_1", True), ("Ab9", False), ("ann", False)])
+def test_a_computed_name_is_from_v2(name: str, is_so: bool) -> None:  # noqa: FBT001
+    assert Names({"dev_1": "Ab9"}).is_from_v2(name) == is_so
+
+
+def test_a_name_is_decoded_alike_however_many_come_between() -> None:
+    names = [encode(f"{number} x") for number in range(3_000)]
+    assert [decode(name) for name in names] == [decode(name) for name in names] == [f"{n} x" for n in range(3_000)]

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
-from compat.reading import MAX_DEPTH, PAYLOAD_DEPTH, NotJson, TooMuch, is_too_deep, read
-from tests.compat.strategies import nested
-from v3.form import depth, is_finite
+from compat.reading import MAX_DEPTH, PAYLOAD_DEPTH, NotJson, TooMuch, _decode, is_too_deep, read
+from tests.compat.strategies import frames, nested
+from v3.form import depth, from_json, is_finite
 
 DEEPEST = nested(MAX_DEPTH - 1, 1, ("a", "b"))
 
@@ -24,6 +25,7 @@ def test_strict_json_is_read(text: str) -> None:
         *("", "hello", "{", "[1,]", "{'a':1}", "01", '{"a":1}{', "\ufeff{}", "NaN", "Infinity", "-Infinity"),
         *(r'"\ud800"', '"\n"', '{"a":1e400}', "[-1e400]", "1E+400", "1e0400", "9" * 4301),
         *(f"1{'0' * 215}e99", f"[{'9' * 310}.0]", f"-1{'0' * 209}.5e0100"),
+        *('{"a":1e400}' + " " * 2_000, "hello " * 400),
     ],
 )
 def test_what_is_no_strict_json_is_said_so(text: str) -> None:
@@ -38,14 +40,49 @@ def test_what_only_looks_infinite_is_read(text: str) -> None:
     assert is_finite(read(text))
 
 
-@given(st.integers(0, 400), st.integers(-50, 450), st.sampled_from("eE"), st.sampled_from(("", "+", "0", "+00")))
-def test_a_number_is_read_where_a_double_can_hold_it(zeros: int, exponent: int, letter: str, sign: str) -> None:
-    text = f"1{'0' * zeros}{letter}{sign if exponent >= 0 else ''}{exponent}"
+SIGNS = st.sampled_from(("", "+", "0", "+00"))
+
+
+@given(st.integers(0, 400), st.integers(-50, 450), st.sampled_from("eE"), SIGNS, st.sampled_from((0, 2_000)))
+def test_a_number_is_read_where_a_double_can_hold_it(
+    zeros: int, exponent: int, letter: str, sign: str, blanks: int
+) -> None:
+    text = f"{' ' * blanks}1{'0' * zeros}{letter}{sign if exponent >= 0 else ''}{exponent}"
     if math.isfinite(float(text)):
         assert read(text) == float(text)
     else:
         with pytest.raises(NotJson):
             read(f'{{"a":[{text}]}}')
+
+
+ODD_NUMBERS = (
+    *("0", "-0", "0.0", "7", "-7e0", "1E+2", "01", "1.", ".5", "1e", "1e400", "-1e0400", "1e-400", "0e999", "5e-324"),
+    *("9" * 19, "-9223372036854775809", "9" * 310, f"{'9' * 310}.5", "NaN", "-Infinity", "1.7976931348623159e308"),
+)
+NUMBERS = st.one_of(st.sampled_from(ODD_NUMBERS), st.floats(allow_nan=False, allow_infinity=False).map(repr))
+SPOILS = st.sampled_from(
+    ["", ",", ":", '"', "[", "}", "\\", r"\u", r"\ud83d", r"\u0000", "\n", "\x7f", "\ufeff", "é", " ", "7"]
+)
+
+
+@pytest.mark.fuzz
+@given(frames, NUMBERS, st.sampled_from(['{"a":%s,"a":%s}', "[%s , %s]"]), st.integers(0), SPOILS)
+def test_a_light_text_is_read_as_any_text_is(frame: Any, number: str, around: str, at: int, spoil: str) -> None:
+    text = around % (json.dumps(frame, ensure_ascii=bool(at % 2)), number)
+    at %= len(text)
+    text = text[:at] + spoil + text[at + len(spoil) :]
+    try:
+        value = _decode(text)
+    except ValueError:
+        return
+    assert to_json(value) == to_json(from_json(text, allow_inf_nan=False))
+    assert is_finite(value)
+
+
+@pytest.mark.parametrize("character", ["\ud800", '"\udfff"'])
+def test_what_is_no_unicode_is_not_decoded(character: str) -> None:
+    with pytest.raises(ValueError, match="surrogates"):
+        _decode(character)
 
 
 def test_of_a_doubled_key_the_last_value_counts() -> None:

@@ -20,8 +20,7 @@ HASTE: Final[Mapping[str, Mapping[str, Any]]] = {
         "bridge.broker.leases:PATIENCE_SECONDS": 2.0,
     },
     "short pings": {
-        "bridge.runtime.server:PING_INTERVAL_SECONDS": 2.0,
-        "bridge.runtime.server:PING_TIMEOUT_SECONDS": 2.0,
+        "bridge.runtime.server:PING_SECONDS": 2.0,
     },
 }
 """No defence less, but sooner: nobody waits for half a minute to see what can be seen in seconds."""
@@ -34,8 +33,8 @@ def each_read_by_itself(self: Any, data: bytes) -> None:
 
 
 def taken_whatever_redis_says(self: Any, batch: Any, _reply: Any) -> None:
-    for done in batch.dones:
-        self._bus.answer(done, 1)
+    for done, _ in batch.dones:
+        self._bus.replies.answer(done, 1)
 
 
 def until_it_was_lost(lost: Callable[[Any, float], None]) -> Callable[[Any, float], None]:
@@ -114,7 +113,7 @@ DEFENCES: Final[Mapping[str, Mapping[str, Any]]] = {
         "bridge.broker.leases:RENEWAL_SECONDS": 0.5,
     },
     "last words": {"bridge.sockets.ports:HEARD_OUT": frozenset()},
-    "pings": {"bridge.sockets.websocket_closing:WebSocketClosing.keepalive_timeout": nothing},
+    "pings": {"bridge.sockets.websocket_closing:WebSocketClosing._end_silent": nothing},
     "narrow channels": {"bridge.messaging.hub:_others": all_of_them},
     "judgement of readers": {"bridge.budget.drain:Drain.is_too_slow": never},
     "room for the largest": {

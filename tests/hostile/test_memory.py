@@ -17,8 +17,8 @@ from tests.hostile.conftest import StartAttacked
 
 MIB = 1024 * 1024
 AT_ONCE, ROUNDS, FIRST_ROUNDS = 50, 28, 8
-MOST_MEMORY = 6 * MIB
-WAVE, MOST_LEFT, LOOK_SECONDS = 500, 7 * MIB, 0.5
+MOST_MEMORY = 1 * MIB
+WAVE, MOST_LEFT, LOOK_SECONDS = 900, 4 * MIB, 0.5
 
 
 async def come_and_go(bridge: Attacked, number: int) -> None:

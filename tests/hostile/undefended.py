@@ -23,6 +23,9 @@ from fastapi import Request
 from starlette.staticfiles import StaticFiles
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from bridge.sockets.opening_answer import key_or_refusal
+from bridge.sockets.websocket_opening import handshake_scope
+
 
 @dataclass(frozen=True)
 class Changed:
@@ -120,16 +123,29 @@ def in_a_thread(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[[An
     return answer
 
 
-def by_the_library_alone(self: Any, frame: bytes) -> None:
-    self.conn.receive_data(frame)
-    self.handle_events()
-    if self.conn.parser_exc is not None:
-        self.handle_parser_exception()
-
-
 def whatever_is_reserved(buffer: bytes, position: int) -> bool:
     """Whether the frame is a final, masked text frame, be its reserved bits set or not."""
     return buffer[position] & 0x8F == 0x81 and buffer[position + 1] & 0x80 != 0
+
+
+def heard_on(self: Any) -> None:
+    """Whoever was refused is read, as if nothing had happened."""
+    self.read_on()
+
+
+class PlainHttp(HttpToolsProtocol):
+    """uvicorn's own, without any of our bounds. WebSockets are ours."""
+
+    def handle_websocket_upgrade(self) -> None:
+        self.connections.discard(self)
+        key, _ = key_or_refusal("GET", self.headers)
+        opening: Any = self.ws_protocol_class
+        opening(self.transport, self.server_state, key).begin(self.app, handshake_scope(self.scope, self.url), b"")
+
+
+def never_at_one_look(_data: bytes, _most_bytes: int) -> int:
+    """As if no frame were plain at first sight."""
+    return 0
 
 
 def believingly(said: bytes) -> list[tuple[str, str, str, int]]:
@@ -152,17 +168,20 @@ ADMINISTRATOR = "bridge.admin.service:TenantService.administrator"
 WEBSOCKET = "bridge.sockets.websocket_protocol:WebSocketProtocol"
 NO_BUDGET = {"bridge.budget.turns:Turns.may_go_on": always, "bridge.budget.accounts:Account.wait_seconds": at_once}
 NO_DEADLINE = {"bridge.handshake.key_cache:ANSWER_SECONDS": 3_600.0}
-PLAIN_HTTP = {"bridge.runtime.server:HttpProtocol": HttpToolsProtocol}
+PLAIN_HTTP = {"bridge.runtime.server:HttpProtocol": PlainHttp}
 DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "budget": NO_BUDGET,
-    "closes between fragments": {f"{WEBSOCKET}._judge": by_the_library_alone},
-    "reserved bits": {"bridge.sockets.websocket_protocol:is_plain_text": whatever_is_reserved},
-    "deafness and budget": {f"{WEBSOCKET}._shut_down_writing": nothing, **NO_BUDGET},  # each suffices by itself
+    "closes between fragments": {"bridge.sockets.frame_checker:FrameChecker.expect_close": nothing},
+    "reserved bits": {
+        "bridge.sockets.websocket_protocol:start_of_only_text": never_at_one_look,
+        "bridge.sockets.websocket_protocol:is_plain": whatever_is_reserved,
+    },
+    "deafness and budget": {f"{WEBSOCKET}._shut_down_writing": heard_on, **NO_BUDGET},  # each suffices by itself
     "requests": PLAIN_HTTP,
     "request deadline": {"bridge.sockets.request_deadline:REQUEST_SECONDS": 3_600.0},
     "restraint": {"bridge.runtime.log_restraint:Restraint.may_say": never_held_back, **PLAIN_HTTP},
     "no cycles": {
-        f"{WEBSOCKET}._break_cycles": nothing,
+        "bridge.sockets.reader:Reader.end": nothing,
         "bridge.runtime.server:_tune_garbage_collection": gc.disable,
         "bridge.system.housekeeping:Housekeeping.look": nothing,  # it looks for cycles, too
     },
@@ -192,7 +211,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "keys meanwhile": {"bridge.handshake.key_cache:KeyCache.key": once_it_is_fetched, **NO_DEADLINE},
     "public members": {"bridge.handshake.published_keys:PUBLIC_MEMBERS": {"RSA": ("kty", "n", "e", "d")}},
     "size of keys": {"bridge.handshake.key_fetch:MOST_BYTES": 1_000_000_000, **NO_DEADLINE},
-    "events": {"v3.session:check_event": nothing},
+    "events": {"v3.said:check_event": nothing},
     "our word": {"bridge.messaging.v2:speaks_as_the_bridge": never},
     "keep-alive": {"bridge.runtime.server:KEEP_ALIVE_SECONDS": 1},
     "log of its own thread": {"bridge.runtime.logs:LogWriter": logging.StreamHandler},

@@ -13,12 +13,17 @@ NOW = 1_767_225_600_000_000
 
 
 class Said(NamedTuple):
-    """One call of `Bus.say`."""
+    """One call of `Voice.say`."""
 
     content: dict[str, Any]
     line: bytes
-    refused: Callable[[str], None]
-    heard: Callable[[], None]
+    answered: Callable[[int | None], None]
+
+    def heard(self) -> None:
+        self.answered(1)
+
+    def refused(self, code: str) -> None:
+        self.answered(None if code == "bus_down" else 0)
 
 
 @dataclass
@@ -46,16 +51,12 @@ class World:
             self.sent.append(last)
         self.closed.append((code, reason))
 
-    def say(
-        self,
-        guest: Guest,
-        content: Any,
-        sent_at: str,
-        refused: Callable[[str], None],
-        heard: Callable[[], None],
-    ) -> None:
+    def voice(self, guest: Guest) -> "Spoken":
+        return Spoken(self, guest)
+
+    def say(self, guest: Guest, content: Any, sent_at: str, answered: Callable[[int | None], None]) -> None:
         line = write(content, guest.client_id, guest.group_id, sent_at)
-        self.said.append(Said(dict(content), line, refused, heard))
+        self.said.append(Said(dict(content), line, answered))
 
     def refresh(self, guest: Guest) -> None:
         self.calls.append("refresh")
@@ -96,6 +97,17 @@ class World:
         assert message.msg
         assert message.payload is not None
         return message.payload
+
+
+@dataclass
+class Spoken:
+    """The voice of one connection."""
+
+    world: World
+    guest: Guest
+
+    def say(self, content: Any, sent_at: str, answered: Callable[[int | None], None]) -> None:
+        self.world.say(self.guest, content, sent_at, answered)
 
 
 def fields(unreadable: Unreadable) -> list[str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from tests.compat.strategies import frames, nested
@@ -16,6 +17,7 @@ from v3.form import (
     depth,
     form_of,
     is_finite,
+    is_light,
     may_weigh_more,
 )
 
@@ -80,6 +82,36 @@ def test_any_frame_has_the_same_form_among_many_strings(frame: dict[str, Any]) -
     alone, among = form_of(json.dumps(frame)), form_of(f"[{MANY},{json.dumps(frame)}]")
     assert among.weight - MANY_WEIGHT - alone.weight in (0, 1)  # escapes are weighed by the three
     assert (among.brackets[1:-1], among.may_be_infinite) == (alone.brackets, alone.may_be_infinite)
+
+
+PIECES = (*'"[]{},:-aé', *(r"\"", r"\\", "[]", "{}", "0.", "0e", "1e400", "9" * 19, "NaN", "🜁"))
+
+
+@given(st.lists(st.sampled_from(PIECES)), st.sampled_from(PIECES), st.integers(0, 2_000))
+def test_whatever_a_light_text_holds_it_weighs_no_more_than_allowed(pieces: list[str], piece: str, times: int) -> None:
+    text = "".join(pieces) + piece * times
+    assert not is_light(text) or form_of(text).weight <= MAX_WEIGHT
+
+
+@given(frames, st.integers(0, 32), st.integers(0, 3))
+def test_what_is_light_is_not_deep(frame: dict[str, Any], levels: int, copies: int) -> None:
+    value = nested(levels, [frame] * copies, ("a", "[{"))
+    assert not is_light(json.dumps(value)) or depth(value) <= 32
+
+
+@pytest.mark.parametrize("piece", ["[", "[]", ":", ",", '"', '""', "0.", "0e", "9" * 19, r'"\"', "[0.5e300],"])
+def test_what_is_as_long_as_a_light_text_may_be_weighs_no_more_than_allowed(piece: str) -> None:
+    assert form_of((piece * 1_706)[:1_706]).weight <= MAX_WEIGHT
+
+
+@pytest.mark.parametrize("text", ["", "hello", '{"msg":"hi"}', "[" * 32 + "]" * 32, "x" * 1_706])
+def test_a_short_text_is_light(text: str) -> None:
+    assert is_light(text)
+
+
+@pytest.mark.parametrize("text", ["[" * 33 + "]" * 33, "x" * 1_707, '{"a":' * 33, '"' + "[" * 33 + '"'])
+def test_what_may_be_deep_or_heavy_is_not_light(text: str) -> None:
+    assert not is_light(text)
 
 
 def test_escaped_quotes_have_weight() -> None:

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.compat.strategies import contents, known
 from tests.v3 import ports
+from tests.v3.texts import texts
 from v3.messages import WS_Message_V3
 from v3.ports import Grant, Guest, Pace
 from v3.refusals import FLOODED, REFUSALS
@@ -27,35 +27,6 @@ from v3.refusals import FLOODED, REFUSALS
 pytestmark = [pytest.mark.fuzz, pytest.mark.no_cover]  # each line is covered by what is tried once
 
 SECOND = 1_000_000
-NAMES = ("ann", "bob", "v2-42", "42", "server", "", "x" * 65)
-VALUES = st.one_of(
-    st.sampled_from((*NAMES, None, "3", "JOIN", "LEAVE", {}, {"cursor": True}, {"limits": True}, 7)), known
-)
-FIELDS = st.fixed_dictionaries(
-    {"msg_type": st.sampled_from(("msg", "cmd", "heartbeat", "presence"))},
-    optional={
-        "target": st.sampled_from(("direct", "group", "broadcast", "echo")),
-        **dict.fromkeys(
-            ("to_id", "cmd", "msg", "payload", "version", "from_id", "group_id", "sent_at", "other"), VALUES
-        ),
-    },
-)
-HEARTBEATS = st.fixed_dictionaries(
-    {
-        "msg_type": st.sampled_from(("heartbeat", "presence")),
-        "target": st.just("echo"),
-        "payload": st.sampled_from(({}, {"cursor": True}, {"limits": True, "cursor": True}, {"limits": 7})),
-    }
-)
-JUNK = ('{"msg_type":"msg","target":"group","payload":{"a":NaN}}', "[]", "null", '"hi"', "{", "\x00")
-
-
-@st.composite
-def texts(draw: st.DrawFn) -> str:
-    """Mostly messages, valid or nearly so."""
-    if draw(st.integers(0, 9)):
-        return json.dumps(draw(st.one_of(contents, HEARTBEATS, FIELDS)))
-    return draw(st.one_of(st.sampled_from(JUNK), st.text(max_size=20)))
 
 
 @dataclass(eq=False)
@@ -91,18 +62,11 @@ class Outside(ports.World):
         if last:
             self.stamps.append(json.loads(last)["sent_at"])
 
-    def say(
-        self,
-        guest: Guest,
-        content: Any,
-        sent_at: str,
-        refused: Callable[[str], None],
-        heard: Callable[[], None],
-    ) -> None:
-        super().say(guest, content, sent_at, refused, heard)
+    def say(self, guest: Guest, content: Any, sent_at: str, answered: Callable[[int | None], None]) -> None:
+        super().say(guest, content, sent_at, answered)
         self.stamps.append(sent_at)
-        code = "not_connected" if content["target"] == "direct" else "bus_down"
-        self.waiting.append(lambda is_good: heard() if is_good else refused(code))
+        bad = 0 if content["target"] == "direct" else None
+        self.waiting.append(lambda is_good: answered(1 if is_good else bad))
 
     def members(self, guest: Guest, answer: Callable[[bytes | None], None]) -> None:
         self.waiting.append(lambda is_good: answer(b"[]" if is_good else None))

@@ -1,10 +1,12 @@
 """The fields of a V3 message, and how it is written."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from tests.compat.strategies import contents
@@ -12,6 +14,7 @@ from tests.v3.ports import NOW
 from v3.heard import content_in, read_heard
 from v3.messages import (
     Content,
+    Line,
     WS_Message_V3,
     content_of,
     is_vision_id,
@@ -66,7 +69,7 @@ def test_what_nobody_set_is_left_out() -> None:
 def test_what_is_written_is_a_valid_message_and_is_read_as_it_was_said(said: dict[str, Any]) -> None:
     content = content_of(read_said(to_json(said).decode()))
     line = write(content, "ann", "lobby", "now")
-    assert read_heard(line).get("payload") == ({} if "payload" in said else None)
+    assert read_heard(line).payload == said.get("payload")
     assert content_in(line) == said
     message = WS_Message_V3.model_validate_json(line)
     assert message.model_dump(exclude_none=True) == {
@@ -96,3 +99,19 @@ def test_members_are_written_as_they_are_given() -> None:
 )
 def test_a_timestamp_is_iso_8601_in_utc_with_microseconds(microseconds: int, expected: str) -> None:
     assert timestamp(microseconds) == expected
+
+
+@given(st.integers(0, 250_000_000_000_000_000))
+def test_any_moment_has_its_timestamp(microseconds: int) -> None:
+    moment = datetime.fromisoformat(timestamp(microseconds))
+    assert (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) == microseconds
+
+
+def test_what_comes_between_changes_no_timestamp() -> None:
+    moments = [NOW + second * 1_000_000 + 7 for second in range(200)]
+    assert [timestamp(moment) for moment in moments] == [timestamp(moment) for moment in moments]
+    assert sorted(set(map(timestamp, moments))) == list(map(timestamp, moments))
+
+
+def test_a_line_has_the_fields_of_the_model_in_their_order() -> None:
+    assert Line.__struct_fields__ == tuple(WS_Message_V3.model_fields)

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from v3.messages import Problem, WS_Message_V3
-from v3.refusals import FLOODED, REFUSALS, Refusal, error, payload_of
+from v3.messages import Content, Problem, Target, WS_Message_V3
+from v3.refusals import FLOODED, REFUSALS, Refusal, error, payload_of, unheard
 
 CLOSES = {
     "invalid_id": 4400,
@@ -78,3 +78,14 @@ def test_a_refusal_tells_which_message_and_what_is_wrong_with_it() -> None:
 
 def test_the_http_surface_gives_the_same_payload() -> None:
     assert payload_of(REFUSALS["bus_down"]) == {"code": "bus_down", "retry": True, "detail": [], "refused": {}}
+
+
+@pytest.mark.parametrize("target", ["direct", "group", "broadcast"])
+@pytest.mark.parametrize(
+    ("heard_by", "to_one", "to_many"), [(None, "bus_down", "bus_down"), (0, "not_connected", None), (2, None, None)]
+)
+def test_what_nobody_heard_is_refused_if_it_was_for_one(
+    target: Target, heard_by: int | None, to_one: str | None, to_many: str | None
+) -> None:
+    said: Content = {"msg_type": "msg", "target": target}
+    assert unheard(said, heard_by) == (to_one if target == "direct" else to_many)

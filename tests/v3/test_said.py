@@ -1,14 +1,18 @@
 """What a client sends, as it is parsed and refused."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.compat.strategies import nested
+from tests.compat.strategies import nested, together
 from tests.v3.ports import fields
-from v3.messages import Unreadable, content_of, write
-from v3.said import MAX_ECHO_CHARACTERS, MAX_PAYLOAD_DEPTH, MAX_PROBLEMS, check_event, read_said
+from tests.v3.texts import misspelt, numerical, texts
+from v3.messages import Content, Unreadable, content_of, write
+from v3.said import MAX_ECHO_CHARACTERS, MAX_PAYLOAD_DEPTH, MAX_PROBLEMS, check_event, read_content, read_said
 
 GROUP = '{"msg_type":"msg","target":"group"%s}'
 
@@ -251,3 +255,38 @@ def test_who_comes_and_goes_is_for_the_server_to_say(said: str, target: str) -> 
 )
 def test_anything_else_a_client_may_say_with_presence(text: str) -> None:
     check_event(read_said(text))
+
+
+def by_model(text: str) -> Content:
+    said = read_said(text)
+    check_event(said)
+    return content_of(said)
+
+
+def verdict(read: Callable[[str], Content], text: str) -> str:
+    """All that a sender or a listener can see of it."""
+    try:
+        return repr(read(text))
+    except Unreadable as unreadable:
+        return repr((unreadable.code, unreadable.problems, unreadable.refused))
+
+
+@given(together(st.one_of(texts(), misspelt(), numerical())))
+def test_what_most_frames_say_is_read_without_the_model_and_as_by_it(frames: list[str]) -> None:
+    for text in frames:
+        assert verdict(read_content, text) == verdict(by_model, text)
+
+
+@pytest.mark.parametrize("target", ["group", "broadcast", "echo", "direct"])
+@pytest.mark.parametrize("to_id", [None, "", "bob"])
+@pytest.mark.parametrize("msg_type", ["msg", "presence"])
+def test_the_recipient_is_checked_alike(target: str, to_id: str | None, msg_type: str) -> None:
+    text = json.dumps(
+        {"msg_type": msg_type, "target": target, "to_id": to_id, "cmd": "JOIN", "msg": "hi", "payload": {}}
+    )
+    assert verdict(read_content, text) == verdict(by_model, text)
+
+
+def test_a_plain_frame_is_not_given_to_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("v3.said.read_said", None)
+    assert read_content(GROUP % ',"payload":{"a":1}') == {"msg_type": "msg", "target": "group", "payload": {"a": 1}}

@@ -87,9 +87,7 @@ def test_a_message_is_acknowledged_once_it_was_said() -> None:
     world = World()
     answers = acknowledged(world, '{"msg_type":"msg","target":"group"}')
     assert answers == []
-    heard = world.said[0].heard
-    assert heard is not None
-    heard()
+    world.said[0].heard()
     assert answers == [{"ok": True, "sent_at": timestamp(NOW)}]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.websockets import WebSocket
@@ -63,8 +62,8 @@ class Handshake:
 async def asked(handshake: Handshake) -> list[dict[str, Any]]:
     """What the door answers to this handshake, as ASGI has it."""
     world, sent = handshake.world, list[dict[str, Any]]()
-    app, path = FastAPI(), "/v3/ws/group/lobby/client/bob"
-    app.include_router(websocket_door(handshake, Ports(world, world, world, world, world, world)))
+    path = "/v3/ws/group/lobby/client/bob"
+    door = websocket_door(handshake, Ports(world, world, world, world, world, world))
 
     async def receive() -> dict[str, Any]:
         return {"type": "websocket.connect"}
@@ -73,7 +72,7 @@ async def asked(handshake: Handshake) -> list[dict[str, Any]]:
         sent.append(event)
 
     scope = {"type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b"", "scheme": "ws"}
-    await app({**scope, "headers": [], "subprotocols": []}, receive, send)
+    await door({**scope, "headers": [], "subprotocols": []}, receive, send)
     return sent
 
 

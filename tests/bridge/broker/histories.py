@@ -49,7 +49,7 @@ class Keeping:
 
     async def texts(self, channel: bytes) -> list[str]:
         """The words that are kept of a channel."""
-        return [one.heard.get("msg") or "" for _, one in (await self.read(channel)).messages]
+        return [one.heard.msg or "" for _, one in (await self.read(channel)).messages]
 
     def keys_of(self, channel: bytes) -> list[str]:
         return keys_to_read(self.addresses, channel)

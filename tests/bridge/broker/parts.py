@@ -94,7 +94,7 @@ class Ear:
 
     async def texts(self, number: int) -> list[tuple[bytes, str]]:
         """So many messages, as channel and `msg`."""
-        return [(channel, message.heard.get("msg") or "") for channel, message in await self.messages(number)]
+        return [(channel, message.heard.msg or "") for channel, message in await self.messages(number)]
 
     async def numbers(self, number: int) -> list[int]:
         """So many messages, as their numbers."""

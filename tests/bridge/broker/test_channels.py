@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bridge.broker.channels import CHANNELS_PER_COMMAND, Channels
-from bridge.broker.link import pack
+from bridge.broker.commands import pack
 
 
 class Asked(Channels):

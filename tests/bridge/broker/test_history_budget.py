@@ -23,6 +23,7 @@ WASTE = 1.3
 def keep(
     budget: HistoryBudget, channel: str, sizes: Iterable[int], now: float = 0.0, tenant: str = "acme"
 ) -> list[bool]:
+    budget.forget(now)
     return [budget.may_keep(channel.encode(), tenant, size, now) for size in sizes]
 
 

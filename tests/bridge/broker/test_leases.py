@@ -270,7 +270,7 @@ async def test_what_is_no_process_is_removed_and_keeps_nobody_from_being_swept(
             await until(lambda: process.leases.swept)
             assert await process.clients() == []
             await until_true(lambda: only_is_left(redis, addresses, b"p1"))
-            assert process.bus.errors == 0
+            assert process.bus.replies.errors == 0
 
 
 async def only_is_left(redis: Redis, addresses: Addresses, process: bytes) -> bool:

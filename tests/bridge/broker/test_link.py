@@ -14,16 +14,8 @@ from redis.asyncio.connection import ConnectionPool
 from structlog.testing import capture_logs
 
 from bridge.broker import link as link_module
-from bridge.broker.link import (
-    CONNECT_SECONDS,
-    FIRST_PAUSE_SECONDS,
-    PIECE_BYTES,
-    Keeper,
-    Link,
-    open_link,
-    pack,
-    pool,
-)
+from bridge.broker.commands import pack
+from bridge.broker.link import CONNECT_SECONDS, FIRST_PAUSE_SECONDS, PIECE_BYTES, Keeper, Link, open_link, pool
 from bridge.broker.refusal import LinkError
 from tests.bridge.broker.parts import ANSWER_SECONDS, Answers, until
 from tests.conftest import StartRedis

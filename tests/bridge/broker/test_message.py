@@ -115,7 +115,7 @@ def test_a_service_may_leave_out_what_the_server_sets(indent: int | None) -> Non
         "sent_at": "2026-02-02T00:00:00.000000Z",
     }
     assert message.v2_text is None
-    assert message.heard["from_id"] == "server"
+    assert message.heard.from_id == "server"
 
 
 def test_a_service_may_say_who_speaks_and_where() -> None:

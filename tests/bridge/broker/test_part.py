@@ -108,7 +108,7 @@ async def test_when_redis_does_not_know_its_process_any_more_what_was_lost_is_lo
 @pytest.mark.usefixtures("_nothing_skipped")
 async def test_all_that_is_counted_here_is_told(redis_url: str, prefix: str) -> None:
     broker = unheard_broker(redis_url, prefix)
-    broker.bus.published, broker.bus.failed = 1, 2
+    broker.bus.published, broker.bus.replies.failed = 1, 2
     broker.subscriber.outage.gaps = 3
     broker.presence.failures, broker.events.suppressed, broker.leases.swept = 4, 5, 6
     unreadable.skipped["holder"] = 7

@@ -52,7 +52,7 @@ async def test_they_are_kept_for_who_comes_back_as_long_as_there_is_room(
         events.flush()
         await process.bus.wait_until_answered()
         kept = await process.read(process.group)
-        assert [one.heard.get("cmd") for _, one in kept.messages] == ["JOIN", "JOIN"] * has_room
+        assert [one.heard.cmd for _, one in kept.messages] == ["JOIN", "JOIN"] * has_room
         assert (process.history.budget.size_bytes > 0, process.history.budget.not_kept) == (has_room, not has_room)
         assert kept.is_whole_since(position, 60) == has_room
 

@@ -2,12 +2,13 @@ from typing import Final
 
 from bridge.broker.message import BusMessage
 from bridge.broker.recent_messages import MOST_BYTES_PER_TURN, RecentMessages
+from v3.messages import Line
 
 LINE: Final = b'{"version":"3"}'
 
 
 def message(text: bytes = LINE) -> BusMessage:
-    return BusMessage(text, None, {"version": "3", "msg_type": "msg", "target": "group"})
+    return BusMessage(text, None, Line("3", "msg", "group"))
 
 
 def test_what_was_kept_is_found_by_its_very_bytes() -> None:

@@ -33,6 +33,7 @@ from tests.bridge.broker.parts import (
 from tests.conftest import StartRedis
 from tests.proxy import proxy_to
 from tests.servers import RedisServer
+from v3.messages import Line
 
 
 @pytest.fixture
@@ -322,7 +323,7 @@ async def test_a_batch_that_cannot_be_delivered_is_counted_and_the_pump_lives(
     ear = Ear()
 
     def deliver(channel: bytes, batch: Sequence[BusMessage]) -> None:
-        if batch[0].heard.get("msg") == "bad":
+        if batch[0].heard.msg == "bad":
             raise ZeroDivisionError
         ear.deliver(channel, batch)
 
@@ -372,7 +373,7 @@ async def test_what_this_process_said_itself_is_not_read_when_it_comes_back(
 ) -> None:
     async with running_subscriber(redis_url, ear) as subscriber:
         await subscriber.hold([prefix.encode()])
-        expected = BusMessage(b"never read", None, {"version": "3", "msg_type": "msg", "target": "group"})
+        expected = BusMessage(b"never read", None, Line("3", "msg", "group"))
         subscriber.expect(expected.line, expected)
         await publisher.publish(prefix, b"never read")
         ((_, heard),) = await ear.messages(1)
@@ -387,7 +388,7 @@ async def test_what_another_service_says_without_a_time_gets_one(
         await subscriber.hold([prefix.encode()])
         await publisher.publish(prefix, b'{"version":"3","msg_type":"msg","target":"group","msg":"bare"}')
         ((_, bare),) = await ear.messages(1)
-        assert bare.heard["sent_at"] == ARRIVED_AT
+        assert bare.heard.sent_at == ARRIVED_AT
 
 
 async def test_what_is_wanted_before_the_first_link_is_no_gap(ear: Ear, redis_url: str) -> None:

@@ -41,7 +41,7 @@ def counted(process: Process) -> list[int]:
     command, depths = process.bus.command, []
 
     def counting(packed: bytes, done: Callable[[Any], None]) -> None:
-        depths.append(len(process.bus._waiting))
+        depths.append(len(process.bus.replies))
         command(packed, done)
 
     process.bus.__dict__["command"] = counting
@@ -91,7 +91,7 @@ async def test_what_is_no_group_and_no_holder_costs_only_itself(redis_url: str, 
         sweep.go_on()
         await done.next()
         await process.settled()
-        assert process.bus.errors == 0
+        assert process.bus.replies.errors == 0
         assert await redis.exists(addresses.held_by(DEAD)) == 0
         assert await redis.exists(addresses.holders(TENANT, "g0"), addresses.holders(TENANT, "g1")) == 0
     assert unreadable.skipped["group"] - before["group"] == 6

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.broker.link import open_link, pack, pool
+from bridge.broker.commands import pack
+from bridge.broker.link import open_link, pool
 from bridge.broker.refusal import LinkError
 from bridge.broker.trial import WriteTrial, refusal_of_write, write_nothing
 from tests.bridge.broker.parts import Answers, running_bus, until

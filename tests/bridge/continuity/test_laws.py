@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from bridge.broker import history, watermarks
+from bridge.broker.commands import pack
 from bridge.broker.history import HistoryOptions
-from bridge.broker.link import pack
 from bridge.continuity.missed import Kept
 from tests.bridge.broker.parts import running
 from tests.bridge.continuity.processes import GROUP, TENANT, Process

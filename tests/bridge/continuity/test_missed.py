@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ from bridge.broker.message import BusMessage
 from bridge.continuity.missed import MICROSECONDS, Kept, Missed, missed_since
 from bridge.continuity.positions import KINDS, UNKNOWN, cursor_of
 from tests.bridge.broker.parts import heard_as, numbers_of
-from v3.heard import Heard
+from v3.messages import Line
 
 SECONDS, SPARE_SECONDS = 10, 2
 T = 1_767_261_600_000_000
@@ -23,7 +23,7 @@ V3 = KINDS[:4]
 
 
 def said_at(number: int, sent_at: object = "") -> tuple[int, BusMessage]:
-    message = BusMessage(b"", None, cast(Heard, {"sent_at": sent_at or str(number)}))
+    message = BusMessage(b"", None, Line("3", "msg", "group", sent_at=str(sent_at or number)))
     message.number = number
     return number, message
 
@@ -213,7 +213,7 @@ class OneRedis(RuleBasedStateMachine):
             self._look(sent_at, [number] * 4)
         else:
             in_histories = [
-                one for each in self.channels.values() for one in each.history if one[1].heard["sent_at"] == sent_at
+                one for each in self.channels.values() for one in each.history if one[1].heard.sent_at == sent_at
             ]
             if len(in_histories) != 1:
                 assert found(sent_at, {kind: self._read(each) for kind, each in self.channels.items()}) is None

@@ -64,7 +64,7 @@ class World:
         return OrderedChannels(CHANNELS, self.hub, self.handed_on, self.hear)
 
     def hear(self, position: int, message: BusMessage) -> None:
-        self.heard.append((position, str(message.heard.get("msg"))))
+        self.heard.append((position, str(message.heard.msg)))
 
     @property
     def texts(self) -> list[str]:
@@ -188,7 +188,7 @@ async def test_the_position_of_a_quiet_one_grows_once_everything_before_it_is_he
 async def test_whoever_has_ended_hears_nothing_more(when: Literal["before", "after"]) -> None:
     world = World()
     world.channels.begin()
-    ears = [world.hub.slices(A, [world.said(A)[1]])]
+    ears = [iter(world.hub.begin(A, [world.said(A)[1]]))]
     world.channels.find_position(lambda: world.hear(0, said()))
     if when == "after":
         world.arrive(world.said(B))

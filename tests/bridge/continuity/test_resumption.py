@@ -18,7 +18,7 @@ SECONDS = 60
 
 
 def texts(resumed: Resumed) -> list[str]:
-    return [one.heard["msg"] or "" for one in resumed.messages]
+    return [one.heard.msg or "" for one in resumed.messages]
 
 
 class Coming:

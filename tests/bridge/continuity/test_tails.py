@@ -133,7 +133,7 @@ async def test_all_who_need_it_share_one_reading(redis_url: str, prefix: str) ->
         await process.settled()
         found = tails[0].now(0)
         assert found is not None
-        assert [one.heard["msg"] for _, one in found.messages] == ["one", "two"]
+        assert [one.heard.msg for _, one in found.messages] == ["one", "two"]
 
 
 async def test_it_is_dropped_some_time_after_the_last_has_given_it_back(

@@ -38,7 +38,7 @@ class OtherServer:
 
 
 class Server(OtherServer):
-    """Its client stays until the connection is lost, or the test says so."""
+    """It offers a wire."""
 
     def __init__(self) -> None:
         super().__init__()

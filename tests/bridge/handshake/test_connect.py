@@ -38,12 +38,23 @@ async def test_whoever_is_let_in_counts_as_listening_before_it_can_know(app: App
     begun: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     process.messaging.connections.begun.add(begun.set_result)
     async with asyncio.timeout(ANSWER_SECONDS):
-        serving = asyncio.create_task(server.ask(app))
+        await server.ask(app)
         connection = await begun
         (await server.attached).lost()
-        await serving
     assert asked_at <= connection.info.hears_since <= server.accepted_at
-    assert connection.over.done()
+    assert connection.is_over
+
+
+class NeverAccepting(Server):
+    """It never comes to the end of the answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_accepting = asyncio.Event()
+
+    async def send(self, event: Any) -> None:
+        self.is_accepting.set()
+        await asyncio.Event().wait()
 
 
 @pytest.mark.parametrize("end", ["lost", "cancelled"])
@@ -51,18 +62,22 @@ async def test_what_a_connection_holds_is_given_back_when_it_is_over_however_it_
     app: Application, end: str
 ) -> None:
     process = process_of(app)
-    server, before = Server(), set(process.messaging.inbound.hub.listeners)
+    before, shares = set(process.messaging.inbound.hub.listeners), process.handshakes.tenant_limits.shares
     async with asyncio.timeout(ANSWER_SECONDS):
-        serving = asyncio.create_task(server.ask(app))
-        carried = await server.attached
-        assert (len(process.messaging.connections), process.handshakes.tenant_limits.shares.taken) == (1, 1)
         if end == "cancelled":
+            never = NeverAccepting()
+            serving = asyncio.create_task(never.ask(app))
+            await never.is_accepting.wait()
+            assert shares.taken == 1
             serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
         else:
-            carried.lost()
-        await asyncio.gather(serving, return_exceptions=True)
+            server = Server()
+            await server.ask(app)  # which is over as soon as the connection is attached
+            assert (len(process.messaging.connections), shares.taken) == (1, 1)
+            (await server.attached).lost()
     await asyncio.sleep(0)
-    assert (len(process.messaging.connections), process.handshakes.tenant_limits.shares.taken) == (0, 0)
+    assert (len(process.messaging.connections), shares.taken) == (0, 0)
     assert process.messaging.inbound.hub.listeners <= before
     await asyncio.wait_for(process.broker.presence.wait_until_empty(), ANSWER_SECONDS)
 

@@ -48,12 +48,22 @@ class Mute:
         for channel in channels:
             self.held.remove(channel)
 
-    def enter(self, place: Place, _done: Any) -> None:
+    def enter(self, place: Place, _done: Any, listens: asyncio.Future[None]) -> None:
+        self.listens = listens
         self.present.append(place)
         self.asked.set()
 
     def leave(self, place: Place) -> None:
         self.present.remove(place)
+
+
+async def test_both_links_are_asked_in_one_turn_and_the_client_joins_when_it_listens() -> None:
+    mute = Mute("subscriber")
+    taking = asyncio.create_task(subscriptions_of(mute, limits()).take(OWNER, ANN, "v3"))
+    await asyncio.sleep(0)
+    assert (mute.present, len(mute.held), mute.listens.done()) == ([ANN], 4, False)
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
 
 
 class NeverLeft:
@@ -111,6 +121,7 @@ async def test_where_redis_does_not_confirm_in_time_nothing_is_held(
         await subscriptions_of(mute, taken).take(OWNER, ANN, "v2")
     assert unavailable.value.code == "bus_down"
     assert (mute.held, mute.present, taken.shares.taken) == ([], [], 0)
+    assert mute.listens.done()  # so the JOIN that may have been due comes before the LEAVE
 
 
 @pytest.mark.parametrize("mute_one", ["subscriber", "presence"])

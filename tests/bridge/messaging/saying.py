@@ -8,6 +8,7 @@ from legacy_v2 import ports as v2
 from tests.bridge.population import NOW, Stage
 from v3 import ports as v3
 from v3.messages import Content
+from v3.refusals import unheard
 
 Grant = Literal["none", "tenant", "platform"]
 
@@ -33,7 +34,15 @@ def say(
     """Said by ann, V3 client in G."""
     content = cast(Content, {"msg_type": "msg", **fields})
     guest = v3.Guest("acme", "G", "ann", grant)
-    stage.publisher.say(guest, content, NOW, refused, heard)
+
+    def answered(heard_by: int | None) -> None:
+        code = unheard(content, heard_by)
+        if code is not None:
+            refused(code)
+        elif heard is not None:
+            heard()
+
+    stage.publisher.voice(guest).say(content, NOW, answered)
 
 
 def say_frame(stage: Stage, frame: Any, grant: Grant = "tenant", refused: Any = refuse) -> None:

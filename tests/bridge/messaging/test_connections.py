@@ -124,7 +124,7 @@ async def test_a_connection_is_counted_and_heard_from_its_begin_to_its_end(world
     assert world.hub.listeners == {ann.listener, ben.listener}
     ann.connection.lost()
     ann.connection.lost()
-    assert ann.connection.over.done()
+    assert ann.connection.is_over
     assert ended == [ann.connection]
     assert ann.connection.outbox.is_closed
     assert list(world.connections) == [ben.connection]
@@ -245,7 +245,7 @@ async def test_who_was_sent_away_with_a_cursor_may_tell_later_that_it_has_taken_
     opened, leavings = world.open(), list[bool]()
     passage = opened.connection.passage
     passage.withdraw = lambda _is_expected, call: call(cursor)
-    passage.leaving = lambda: leavings.append(passage.has_taken_all)
+    passage.leaving = lambda _connection: leavings.append(passage.has_taken_all)
     opened.connection.dismiss("moved_to_v3")
     opened.connection.lost()
     opened.connection.taken_all()

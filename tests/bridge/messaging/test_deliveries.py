@@ -32,7 +32,7 @@ class Renderer:
     """Says the numbers of the messages."""
 
     def render(self, batch: Sequence[BusMessage]) -> bytes:
-        return b"".join(str(one.heard["msg"]).rstrip("x").encode() + b" " for one in batch)
+        return b"".join(str(one.heard.msg).rstrip("x").encode() + b" " for one in batch)
 
 
 class World:

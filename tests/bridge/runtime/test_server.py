@@ -13,9 +13,9 @@ import pytest
 from bridge.config.settings import Settings, load
 from bridge.runtime.app import Application
 from bridge.runtime.process import Process
-from bridge.runtime.server import ACCEPTED_AT_ONCE, Config, Server, _handles
-from bridge.sockets.counted_websocket import CountedWebSocket
+from bridge.runtime.server import ACCEPTED_AT_ONCE, PING_SECONDS, SEND_BUFFER_BYTES, Config, Server, _handles
 from bridge.sockets.http_protocol import HttpProtocol
+from bridge.sockets.websocket_opening import WebSocketOpening
 from bridge.sockets.websocket_protocol import WebSocketProtocol
 from bridge.system.open_files import LEAST
 from tests.bridge.broker.parts import ANSWER_SECONDS
@@ -34,12 +34,11 @@ def test_uvicorn_is_set_to_our_protocols_and_limits(settings: Settings) -> None:
     assert isinstance(config.http, type)
     assert issubclass(config.http, HttpProtocol)
     assert isinstance(config.ws, type)
-    assert issubclass(config.ws, CountedWebSocket)
-    assert config.ws.strangers is config.http.strangers
-    assert config.ws.outbox_bounds.most_bytes == 5_000
-    assert config.ws_max_size == 1_000
-    assert config.ws_per_message_deflate is False
-    assert (config.ws_ping_interval or 0) + (config.ws_ping_timeout or 0) <= 45
+    assert issubclass(config.ws, WebSocketOpening)
+    assert config.ws.strangers is config.ws.socket_class.strangers is config.http.strangers
+    assert config.ws.socket_class.outbox_bounds.most_bytes == 5_000
+    assert config.ws.socket_class.most_message_bytes == 1_000
+    assert 2 * PING_SECONDS <= 45
     assert config.access_log is False
     assert config.proxy_headers is False
     assert config.timeout_graceful_shutdown is not None
@@ -111,6 +110,18 @@ async def test_whoever_takes_it_sooner_keeps_nobody_waiting(settings: Settings) 
 
 async def test_an_application_that_never_started_has_nobody_to_tell(settings: Settings) -> None:
     await asyncio.wait_for(server(settings, None).shutdown(), ANSWER_SECONDS)
+
+
+def test_what_is_accepted_has_a_bounded_send_buffer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        handles = _handles(listener)
+        with socket.create_connection(listener.getsockname()) as client, handles[-1].accept()[0] as accepted:
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) in range(
+                SEND_BUFFER_BYTES, 2 * SEND_BUFFER_BYTES + 1
+            )
+            assert client.getpeername() == listener.getsockname()
+        for handle in handles:
+            handle.close()
 
 
 async def test_a_crowd_is_accepted_several_a_turn() -> None:

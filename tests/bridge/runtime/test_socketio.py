@@ -22,7 +22,7 @@ from tests.bridge.socketio.parts import heard
 async def process(redis_url: str, prefix: str) -> AsyncIterator[Process]:
     async with assembled(redis_url, prefix, drain_seconds=0) as one:
         settings = Settings(prefix=prefix)
-        socketio.mount(FastAPI(), settings, Budget(settings.limits), one)
+        socketio.mount(FastAPI().mount, settings, Budget(settings.limits), one)
         yield one
 
 

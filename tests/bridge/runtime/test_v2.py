@@ -15,6 +15,7 @@ from bridge.admin.service import TenantService
 from bridge.broker.presence import Place
 from bridge.cutover.changes import WantedChange
 from bridge.cutover.evictions import Eviction
+from bridge.runtime.doors import Doors
 from bridge.runtime.process import Process
 from legacy_v2.ports import Guest
 from tests.bridge.assembled import assembled, numbers, started
@@ -38,7 +39,7 @@ async def test_a_sign_of_life_is_for_the_guest_by_its_v3_names(process: Process)
         await entered.next()
         (entry,) = process.broker.presence._entries
         entry.touched_at = 0
-        process.v2.ports.presence.touch(OLD)
+        process.v2.ports.presence.sign_of_life(OLD)()
         assert entry.touched_at > 0
 
 
@@ -94,7 +95,7 @@ async def test_its_paths_ask_for_an_upgrade_and_the_playground_is_there_where_it
 ) -> None:
     app = FastAPI()
     tenants: Any = TenantService
-    process.v2.mount(app, tenants, has_page=has_page)
+    process.v2.mount(app, Doors(), tenants, has_page=has_page)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge") as http:
         assert (await http.get("/ws/group/team/client/42")).status_code == 426
         assert (await http.get("/")).status_code == status

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from bridge.broker.presence import Place
 from bridge.runtime import v3
+from bridge.runtime.doors import Doors
 from bridge.runtime.process import Process
 from bridge.tenants.tenant import Tenant
 from compat.identity import Names
@@ -47,8 +48,8 @@ async def test_what_is_refused_is_counted_as_of_v3(process: Process) -> None:
 
 async def test_what_is_said_is_counted_as_of_v3(process: Process) -> None:
     heard = Answers()
-    v3.v3_ports(process).bus.say(ANN, {"msg_type": "msg", "target": "group"}, "", heard, heard)
-    assert await heard.next() is None
+    v3.v3_ports(process).bus.voice(ANN).say({"msg_type": "msg", "target": "group"}, "", heard)
+    assert await heard.next() == 0
     assert process.records.counts.messages == {("acme", "v3"): 1}
 
 
@@ -60,7 +61,7 @@ def test_a_name_means_whom_its_tenant_says_and_nobody_where_there_is_no_such_ten
 
 async def test_the_path_of_v3_asks_for_an_upgrade(process: Process) -> None:
     app = FastAPI()
-    v3.mount(app, process)
+    v3.mount(app, Doors(), process)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge") as http:
         assert (await http.get("/v3/ws/group/team/client/ann")).status_code == 426
         assert (await http.get("/v3/ws/group/team")).status_code == 404

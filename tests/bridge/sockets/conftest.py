@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bridge.runtime.server import SEND_BUFFER_BYTES
 from bridge.sockets import websocket_closing
 from tests.bridge.broker.parts import until
 from tests.bridge.sockets.http_server import BUSY, GONE, SEEN, Serving
@@ -47,7 +48,10 @@ def house() -> House:
 
 @pytest.fixture
 def listener() -> socket.socket:
-    return socket.create_server(("127.0.0.1", 0))
+    """What it accepts has a bounded send buffer, as in our server."""
+    created = socket.create_server(("127.0.0.1", 0))
+    created.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    return created
 
 
 @pytest.fixture

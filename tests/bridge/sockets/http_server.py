@@ -10,11 +10,9 @@ import uvicorn
 
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
-from bridge.sockets.counted_websocket import CountedWebSocket
-from bridge.sockets.http_protocol import HttpProtocol
-from bridge.sockets.last_words import LastWords
 from bridge.sockets.ports import vouch, when_gone
 from bridge.sockets.strangers import Strangers
+from tests.bridge.sockets.protocols import protocols
 from tests.end_to_end.raw import RawSocket, request
 
 HOST = {"Host": "127.0.0.1"}
@@ -68,13 +66,9 @@ class Serving:
     def __init__(self) -> None:
         self.strangers = Strangers(100, 100, 100)
         self.budget = Budget(Settings().limits)
-        kept = {"strangers": self.strangers, "budget": self.budget, "heard_out": LastWords()}
-        protocol = type("Protocol", (HttpProtocol,), kept)
-        websocket = type("WebSocket", (CountedWebSocket,), kept)
         self.listener = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            greet, http=protocol, ws=websocket, lifespan="off", log_config=None, timeout_graceful_shutdown=1
-        )
+        classes = protocols(self.strangers, self.budget)
+        config = uvicorn.Config(greet, lifespan="off", log_config=None, timeout_graceful_shutdown=1, **classes)
         self.server = uvicorn.Server(config)
         self.opened: list[RawSocket] = []
 

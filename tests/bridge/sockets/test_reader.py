@@ -15,6 +15,7 @@ from bridge.config.settings import Settings
 from bridge.sockets import reader as readers
 from bridge.sockets.framing import Extent
 from bridge.sockets.reader import Reader
+from bridge.sockets.receive_buffer import ReceiveBuffer
 from tests.bridge.broker.parts import until
 
 FRAME = Frame(Opcode.TEXT, b"").serialize(mask=True)
@@ -32,6 +33,7 @@ class Source:
         self.is_stopped = False
         self.count = self.refused = self.floods = 0
         self.seconds_each = 0.0
+        self.beginnings: list[int] = []
 
     def read(self, buffer: bytes, where: Extent) -> None:
         assert buffer[where.head] == FRAME[0]
@@ -43,6 +45,9 @@ class Source:
 
     def refuse_unread(self, buffer: bytes, where: Extent) -> None:
         self.refused += 1
+
+    def judge_beginning(self, unread: ReceiveBuffer) -> None:
+        self.beginnings.append(len(unread))
 
     def end_flood(self) -> None:
         self.floods += 1
@@ -84,6 +89,16 @@ async def test_a_frame_that_comes_in_crumbs_is_paid_for_by_the_crumb() -> None:
     await until(lambda: not source.is_stopped)
     source.reader.add(LARGE_FRAME[crumbs:])
     await until(lambda: source.count == 1)
+
+
+async def test_the_beginning_of_a_frame_is_judged_also_when_it_had_to_wait() -> None:
+    source = Source()
+    account = Account(Allowance(milliseconds=1_000), time.monotonic())
+    source.reader.holder = Holder([account])
+    source.reader.holder.spend(0, 0, 1_001)
+    source.reader.add(LARGE_FRAME[:20])
+    assert (source.is_stopped, source.beginnings) == (True, [])
+    await until(lambda: source.beginnings == [20])
 
 
 async def test_two_that_flood_are_read_in_turns() -> None:
@@ -158,7 +173,7 @@ async def test_after_its_end_nothing_is_read_or_kept() -> None:
     count = source.count
     assert source.holder.waiting == 1
     source.reader.end()
-    assert (len(source.reader.unread), source.holder.waiting) == (0, 0)
+    assert (source.reader.unread, source.holder.waiting) == (None, 0)
     await until(lambda: not source.holder.is_listed)
     assert source.count == count
     assert readers.SLICE_FRAMES <= 64

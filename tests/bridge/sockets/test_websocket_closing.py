@@ -59,12 +59,12 @@ async def test_who_answers_pings_stays_and_who_does_not_is_told_and_closed(
     house: House, listener: socket.socket, hurried: None
 ) -> None:
     port = listener.getsockname()[1]
-    async with served(house, listener, ws_ping_interval=0.1, ws_ping_timeout=3.0), entered(port) as alive:
-        for _ in range(6):
+    async with served(house, listener, keepalive_seconds=1.0), entered(port) as alive:
+        for _ in range(2):
             opcode, payload = await alive.receive()
             assert opcode == PING
             await alive.send(frame(PONG, payload))
-        await until(lambda: house.guest.pongs == 6)
+        await until(lambda: house.guest.pongs == 2)
         assert house.guest.losses == 0
         assert await alive.close_code() == 1011
         assert house.guest.losses == 1
@@ -215,7 +215,7 @@ async def test_who_speaks_is_alive_though_it_answers_no_ping_and_who_falls_silen
     house: House, listener: socket.socket, hurried: None, opcode: int
 ) -> None:
     port = listener.getsockname()[1]
-    async with served(house, listener, ws_ping_interval=0.2, ws_ping_timeout=0.3), entered(port) as deaf:
+    async with served(house, listener, keepalive_seconds=0.5), entered(port) as deaf:
         while house.guest.pongs < 3:  # the times that no pong had come
             await deaf.send(frame(opcode, b"hi"))
             await asyncio.sleep(0.02)

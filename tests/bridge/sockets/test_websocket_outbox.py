@@ -6,8 +6,10 @@ import asyncio
 
 from bridge.budget.drain import MOST_TIMES
 from bridge.sockets.framing import text_frame
+from bridge.sockets.websocket_closing import Phase
 from tests.bridge.broker.parts import until
-from tests.bridge.sockets.websocket_server import OUTBOX_BYTES, House, entered, slow_reader
+from tests.bridge.sockets.protocols import OUTBOX_BYTES
+from tests.bridge.sockets.websocket_server import House, entered, slow_reader
 from tests.end_to_end.raw import TEXT, RawSocket
 
 
@@ -21,7 +23,7 @@ async def test_a_client_that_does_not_read_is_refused_once_and_not_within_the_wr
         assert house.guest.refusals == []
         await until(lambda: house.guest.losses)
         assert house.guest.refusals == ["slow_consumer"]
-        await until(lambda: house.guest.wire.disconnected, 2)
+        await until(lambda: house.guest.wire.phase is Phase.GONE, 2)
         silent.close()
 
 

@@ -11,18 +11,12 @@ from typing import Any
 import uvicorn
 
 from bridge.budget.accounts import Holder
-from bridge.budget.budget import Budget
-from bridge.budget.drain import OutboxBounds
-from bridge.config.settings import Settings
 from bridge.sockets.framing import text_frame
-from bridge.sockets.last_words import LastWords
 from bridge.sockets.ports import ASGI_EXTENSION
-from bridge.sockets.websocket_protocol import WebSocketProtocol
 from tests.bridge.broker.parts import until
+from tests.bridge.sockets.protocols import protocols
 from tests.end_to_end.raw import HANDSHAKE, RawSocket, request
 
-OUTBOX_BYTES = 100_000
-OUTBOX = OutboxBounds(OUTBOX_BYTES, 50_000)
 PATH = "/"
 ANSWER_SECONDS = 15.0
 
@@ -82,15 +76,13 @@ class House:
             await send({"type": "websocket.accept"})
         finally:
             self.guest.wire.attach(self.guest)
-        await self.guest.over.wait()
 
 
 @asynccontextmanager
 async def served(app: Any, listener: socket.socket, **settings: Any) -> AsyncIterator[None]:
-    kept = {"outbox_bounds": OUTBOX, "budget": Budget(Settings().limits), "heard_out": LastWords()}
-    protocol = type("Protocol", (WebSocketProtocol,), kept)
-    usual: dict[str, Any] = {"ws_max_size": 65_536, "ws_per_message_deflate": False, "log_config": None}
-    config = uvicorn.Config(app, ws=protocol, lifespan="off", timeout_graceful_shutdown=1, **usual | settings)
+    config = uvicorn.Config(
+        app, lifespan="off", timeout_graceful_shutdown=1, log_config=None, access_log=False, **protocols(**settings)
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve([listener]))
     await until(lambda: server.started)

@@ -11,15 +11,11 @@ from typing import Any
 import pytest
 import uvicorn
 
-from bridge.budget.budget import Budget
-from bridge.config.settings import Settings
-from bridge.sockets import counted_websocket
-from bridge.sockets.counted_websocket import CountedWebSocket
-from bridge.sockets.http_protocol import HttpProtocol
-from bridge.sockets.last_words import LastWords
+from bridge.sockets import websocket_opening
 from bridge.sockets.ports import ASGI_EXTENSION, vouch
 from bridge.sockets.strangers import Strangers
 from tests.bridge.broker.parts import until
+from tests.bridge.sockets.protocols import protocols
 from tests.bridge.sockets.websocket_server import Guest
 from tests.end_to_end.raw import HANDSHAKE, TEXT, RawSocket, frame, request
 
@@ -29,13 +25,9 @@ class House:
 
     def __init__(self) -> None:
         self.strangers = Strangers(100, 100, 3)
-        kept = {"strangers": self.strangers, "budget": Budget(Settings().limits), "heard_out": LastWords()}
-        protocols: dict[str, Any] = {
-            "http": type("Protocol", (HttpProtocol,), kept),
-            "ws": type("WebSocket", (CountedWebSocket,), kept),
-        }
         self.listener = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(self, lifespan="off", log_config=None, timeout_graceful_shutdown=1, **protocols)
+        classes = protocols(self.strangers)
+        config = uvicorn.Config(self, lifespan="off", log_config=None, timeout_graceful_shutdown=1, **classes)
         self.server = uvicorn.Server(config)
         self.guest = Guest()
         self.asked: list[str] = []
@@ -120,36 +112,31 @@ async def test_a_handshake_that_is_never_completed_has_a_deadline(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its client is told when to come back."""
-    monkeypatch.setattr(counted_websocket, "HANDSHAKE_SECONDS", 0.05)
+    monkeypatch.setattr(websocket_opening, "HANDSHAKE_SECONDS", 0.05)
     answer = await (await house.knock("/never")).rest(5)
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nretry-after: " in answer
     assert house.strangers.ended == {"late": 1}
 
 
-@pytest.mark.parametrize("path", ["/vouched", "/attached"])
-async def test_whoever_is_vouched_for_has_no_deadline(house: House, path: str) -> None:
-    await house.knock(path)
-    assert house.websocket._handshake_timer.cancelled()
+async def test_whoever_is_vouched_for_has_no_deadline(house: House) -> None:
+    await house.knock("/vouched")
+    assert house.websocket._timer.cancelled()
 
 
-async def test_the_deadline_ends_nobody_who_was_let_in(house: House) -> None:
-    await house.knock("/accepted")
-    house.websocket._end_handshake()
-    assert not house.websocket.transport.is_closing()
-    assert house.strangers.ended == {}
-
-
-async def test_a_client_that_was_sent_away_may_not_linger(house: House) -> None:
-    await house.knock("/accepted")
-    house.websocket.close_sent = True
-    house.websocket._end_handshake()
+async def test_the_deadline_ends_nobody_who_was_let_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_opening, "HANDSHAKE_SECONDS", 0.05)
+    one = await house.knock("/accepted")
+    late = await house.knock("/never")
+    assert (await late.rest(5)).startswith(b"HTTP/1.1 503 ")
     assert house.strangers.ended == {"late": 1}
+    assert (await one.answer()).status == 101
+    assert not house.websocket.transport.is_closing()
 
 
 async def test_with_its_socket_the_deadline_is_gone(house: House) -> None:
     one = await house.knock("/never")
-    timer = house.websocket._handshake_timer
+    timer = house.websocket._timer
     one.close()
     await until(lambda: house.counted == (0, 0))
     assert timer.cancelled()
