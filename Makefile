@@ -8,6 +8,9 @@ PORT ?= 8000
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
 SECONDS ?= 600
+ROUNDS ?= 5
+ONLY ?=
+BENCH_ARGS ?=
 
 BIN := .venv/bin
 # Side by side; who is done first takes of what lies before the others, so most files stay with one worker.
@@ -19,7 +22,7 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz soak coverage bounds check format lock clean
+.PHONY: help run test fuzz soak bench coverage bounds check format lock clean
 
 help: ## say what can be made
 	@echo "Aether Bridge. What can be made:"
@@ -41,6 +44,10 @@ fuzz: .venv/tests .venv/node_modules ## run the tests that fuzz, for ten minutes
 
 soak: .venv/tests ## churn over all doors, with faults, for ten minutes: writes tests/faults/SOAK.md (SECONDS=)
 	$(BIN)/python -m tests.faults.soak $(SECONDS)
+
+bench: SECONDS = 2
+bench: .venv/tests ## measure beside other servers, some 40 minutes: writes tests/bench/RESULTS.md (ROUNDS=, SECONDS=, ONLY=, BENCH_ARGS=)
+	$(BIN)/python -m tests.bench.run --write --rounds $(ROUNDS) --seconds $(SECONDS) $(addprefix --only ,$(ONLY)) $(BENCH_ARGS)
 
 coverage: .venv/tests .venv/node_modules .venv/generator ## run the suite and hold it to its branch coverage
 	$(PYTEST) --cov --cov-report= --cov-fail-under=0 $(PYTEST_ARGS)

@@ -66,6 +66,8 @@ def draw(trials: Sequence[Trial]) -> str:
     """The picture of all that can be drawn of these trials."""
     drawn, y = [], TOP
     charts = charts_of(trials)
+    if not charts:
+        return _page([f'<text class="soft" x="{MARGIN}" y="{TOP + 8}">not measured yet: make bench</text>'], TOP + MARGIN)
     for left, right in zip(charts[::2], [*charts[1::2], None], strict=False):
         drawn += _chart(left, 0, y)
         if right is not None:
