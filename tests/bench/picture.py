@@ -67,7 +67,9 @@ def draw(trials: Sequence[Trial]) -> str:
     drawn, y = [], TOP
     charts = charts_of(trials)
     if not charts:
-        return _page([f'<text class="soft" x="{MARGIN}" y="{TOP + 8}">not measured yet: make bench</text>'], TOP + MARGIN)
+        return _page(
+            [f'<text class="soft" x="{MARGIN}" y="{TOP + 8}">not measured yet: make bench</text>'], TOP + MARGIN
+        )
     for left, right in zip(charts[::2], [*charts[1::2], None], strict=False):
         drawn += _chart(left, 0, y)
         if right is not None:
