@@ -36,8 +36,8 @@ from tests.bridge.sockets.protocols import protocols
 from tests.v3.ports import NOW as NOW_MICROSECONDS
 from tests.v3.ports import World
 from v3 import ports as v3
-from v3.messages import content_of, write
-from v3.said import read_said
+from v3.messages import write
+from v3.said import read_content
 from v3.session import Session
 
 README: Final = Path(__file__).parent / "README.md"
@@ -141,8 +141,8 @@ class Strangers:
 
 
 def of_sessions() -> Iterator[Step]:
-    yield Step("read what was said", best(read_said, same(TEXT)))
-    content = content_of(read_said(TEXT))
+    yield Step("read what was said", best(read_content, same(TEXT)))
+    content = read_content(TEXT)
     yield Step("write the line", best(lambda _: write(content, "ann", "G", NOW), same(None)))
     world, stage = World(), Stage(Tenant("acme", v2_routing="group"))
     ports = v3.Ports(stage.publisher, world, world, world, world, world)
@@ -186,7 +186,7 @@ async def of_publishing(redis_url: str) -> list[Step]:
 
 def said(number: int) -> bytes:
     """A message as it is on the bus; each number is another."""
-    return write(content_of(read_said(TEXT)), "ann", "G", f"2026-01-01T00:00:00.{number:06d}Z")
+    return write(read_content(TEXT), "ann", "G", f"2026-01-01T00:00:00.{number:06d}Z")
 
 
 def arrived() -> Sequence[BusMessage]:
