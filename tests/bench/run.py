@@ -134,7 +134,9 @@ def main(
         json_file.write_text(json.dumps(record, indent=1) + "\n")
     page = report.page(record["trials"], record["about"], record["left_out"])
     typer.echo(page)
-    if write:
+    if write and (only or scenario or quick):
+        typer.echo("RESULTS.md stays as it is: this was not the whole.", err=True)
+    elif write:
         (HERE / "RESULTS.md").write_text(page)
         (HERE / "results.svg").write_text(picture.draw(record["trials"]))
 
