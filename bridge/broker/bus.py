@@ -29,8 +29,6 @@ CHECK_SECONDS: Final = 0.2
 GRACE_SECONDS: Final = 0.05
 """Before a link is ended, replies that have arrived unread get so long to be read."""
 POLL_SECONDS: Final = 0.01
-LITTLE: Final = 2
-"""So much is said in a quiet turn of the event loop: as much as the bus asks by itself."""
 MAX_WAITING_COMMANDS: Final = 200_000
 MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
 _PING: Final = pack("PING")
@@ -52,9 +50,6 @@ class Bus:
         self._loop = asyncio.get_running_loop()
         self.replies: Final = AwaitedReplies()
         self._unsent: list[bytes] = []
-        self._said = 0
-        """How much was said in this turn of the event loop."""
-        self._was_quiet = True
         self._at_end: Callable[[], None] | None = None
         self.back: Final = Observers[[]]()
         """Called each time that a link to Redis opens."""
@@ -115,15 +110,12 @@ class Bus:
         `done` gets how many processes received it in all, or `None` if it was not sent, failed, or was not answered.
         """
         self.published += 1
-        is_alone = self.is_quiet
         if not channels:
             self._loop.call_soon(self.replies.answer, done, 0)
         elif self._may_send():
             for channel in channels:
                 self._unsent.append(pack_publish(channel, data))
             self.replies.await_sum(len(channels), done)
-            if is_alone:
-                self.flush()
         else:
             self._loop.call_soon(self.replies.fail, done)
 
@@ -132,12 +124,9 @@ class Bus:
 
         `done` gets the reply, Redis's error as an exception, or `None` if it was not sent or not answered.
         """
-        is_alone = self.is_quiet
         if self._may_send():
             self._unsent.append(command)
             self.replies.await_one(done)
-            if is_alone:
-                self.flush()
         else:
             self._loop.call_soon(self.replies.answer, done, None)
 
@@ -163,22 +152,9 @@ class Bus:
         link = self._keeper.link
         if link is None or len(self.replies) >= MAX_WAITING_COMMANDS or link.waiting_bytes() > MAX_WAITING_BYTES:
             return False
-        self._said += 1
-        if self._said == 1:
-            self._loop.call_soon(self._end_turn)
+        if not self._unsent:
+            self._loop.call_soon(self.flush)
         return True
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether nothing was said in this turn yet, and little in the last one: what comes now need not wait for more.
-
-        So a message that is alone is on its way at once, and those of a busy process go to Redis together.
-        """
-        return self._was_quiet and not self._said
-
-    def _end_turn(self) -> None:
-        self.flush()
-        self._was_quiet, self._said = self._said <= LITTLE, 0
 
     def flush(self) -> None:
         """Write the commands of this turn of the event loop now, instead of at its end."""

@@ -208,7 +208,7 @@ class History:
         parts = _parts_of(how, key, channel, self._look_at(wide).key if wide else known.key, wide)
         # What is kept for a listener of this process is heard, even if its link is lost at the moment.
         self._batch.add(how, key, parts, data, done, 1 if is_here and how != "none" else 0)
-        if self._batch.is_full or self._bus.is_quiet:
+        if self._batch.is_full:
             self._say()
 
     def _begin_turn(self) -> None:

@@ -85,10 +85,9 @@ async def test_what_is_said_on_no_channel_is_heard_by_nobody(redis_url: str, pre
         assert bus.reconnects == 0
 
 
-async def test_a_message_alone_leaves_at_once_and_the_others_of_its_turn_and_of_the_next_in_one_write(
+async def test_what_is_said_in_one_turn_of_the_loop_leaves_in_one_write(
     redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.broker.bus.CHECK_SECONDS", 60.0)
     async with running_bus(redis_url) as bus:
         link = bus._keeper.link
         assert link is not None
@@ -101,16 +100,13 @@ async def test_a_message_alone_leaves_at_once_and_the_others_of_its_turn_and_of_
 
         monkeypatch.setattr(link, "write", record)
         receipts = Answers()
-        await bus.wait_until_answered()
-        written.clear()
-        for at_once in (1, 0):
-            for number in range(50):
-                bus.publish([prefix.encode()], b"%d" % number, receipts)
-            assert [commands.count(prefix.encode()) for commands in written] == [1] * at_once
-            for _ in range(50):
-                await receipts.next()
-            assert [commands.count(prefix.encode()) for commands in written] == [*[1] * at_once, 50 - at_once]
-            written.clear()
+        for number in range(50):
+            bus.publish([prefix.encode()], b"%d" % number, receipts)
+        assert written == []
+        for _ in range(50):
+            await receipts.next()
+        said = [commands.count(prefix.encode()) for commands in written]
+        assert [count for count in said if count] == [50]  # a write of none is the link's own question, now and then
 
 
 async def test_what_is_said_is_heard_in_order(redis_url: str, prefix: str) -> None:
