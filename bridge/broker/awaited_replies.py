@@ -1,4 +1,4 @@
-"""Who waits for the replies of Redis on one link: one callback for each reply, in the order of the commands. Pure.
+"""Who waits for the replies of Redis on one link: one callback for each reply, in the order of the commands.
 
 It sends nothing, and never decides what becomes of a link. A callback that raises is counted and logged: the others
 must get their replies. Bounded by its owner, who sends no command when too many replies are awaited.

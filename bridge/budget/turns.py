@@ -61,8 +61,7 @@ class Turns:
 
     def spent(self, holder: Holder, size_bytes: int, frames: int, seconds: float) -> None:
         """Charge work that was done in this turn to the holder, and at the end of the turn to the whole process."""
-        milliseconds = seconds * 1_000
-        milliseconds = min(milliseconds, MOST_MILLISECONDS_AT_ONCE)
+        milliseconds = min(seconds * 1_000, MOST_MILLISECONDS_AT_ONCE)
         holder.spend(size_bytes, frames, milliseconds)
         self._spent_bytes += size_bytes
         self._spent_frames += frames
