@@ -175,18 +175,55 @@ Line = OrderedDict[Work, None]
 """A queue: the first to be served comes first. An entry can be removed from any position in constant time."""
 
 
-class Holder:
-    """The owner of queued work, and the accounts that pay for it.
+class Payer(Protocol):
+    """Who pays for work: an account, or a reserve."""
 
-    `accounts` are charged. No work is done while one of `accounts` or of `behind` is overdrawn; those in `behind` are
-    not charged. Work that was put with `is_new` is done before all other work.
+    @property
+    def is_solvent(self) -> bool: ...
+
+    def spend(self, size_bytes: int, frames: int, milliseconds: float) -> None: ...
+
+    def wait_seconds(self, now_seconds: float) -> float: ...
+
+
+class Reserve:
+    """Pays for those who come behind an account that others spend, while that is overdrawn, out of a small one.
+
+    So whoever comes then is served slowly, and is not shut out for as long as the others go on. While the account
+    before is not overdrawn, nothing is charged here.
     """
 
-    __slots__ = ("_newcomers", "_waiting", "_waits_for", "accounts", "is_listed")
+    __slots__ = ("_before", "_own")
 
-    def __init__(self, accounts: Sequence[Account] = (), behind: Sequence[Account] = ()) -> None:
+    def __init__(self, before: Account, own: Account) -> None:
+        self._before = before
+        self._own = own
+
+    @property
+    def is_solvent(self) -> bool:
+        """Whether more may be spent, whatever time it is."""
+        return self._before.is_solvent or self._own.is_solvent
+
+    def spend(self, size_bytes: int, frames: int, milliseconds: float) -> None:
+        """Charge this, if it was done out of the reserve."""
+        if not self._before.is_solvent:
+            self._own.spend(size_bytes, frames, milliseconds)
+
+    def wait_seconds(self, now_seconds: float) -> float:
+        """Seconds until one of the two is paid back; 0 when more may be spent now."""
+        return min(self._before.wait_seconds(now_seconds), self._own.wait_seconds(now_seconds))
+
+
+class Holder:
+    """The owner of queued work, and the accounts that pay for it: no work is done while one of them is overdrawn.
+
+    Work that was put with `is_new` is done before all other work.
+    """
+
+    __slots__ = ("_newcomers", "_waiting", "accounts", "is_listed")
+
+    def __init__(self, accounts: Sequence[Payer] = ()) -> None:
         self.accounts: Final = tuple(accounts)
-        self._waits_for: Final = (*accounts, *behind)
         self._newcomers: Line | None = None  # made only when needed: few holders ever queue work
         self._waiting: Line | None = None
         self.is_listed = False
@@ -199,10 +236,10 @@ class Holder:
 
     @property
     def is_free(self) -> bool:
-        """Whether no work is queued, and none of `accounts` and `behind` is overdrawn, whatever time it is."""
+        """Whether no work is queued, and none of `accounts` is overdrawn, whatever time it is."""
         if self._newcomers is not None or self._waiting is not None:
             return False
-        for account in self._waits_for:  # noqa: SIM110 - asked for each message: a generator would cost more
+        for account in self.accounts:  # noqa: SIM110 - asked for each message: a generator would cost more
             if not account.is_solvent:
                 return False
         return True
@@ -244,8 +281,8 @@ class Holder:
             account.spend(size_bytes, frames, milliseconds)
 
     def wait_seconds(self, now_seconds: float) -> float:
-        """Seconds until none of `accounts` and `behind` is overdrawn; 0 when work may be done now."""
+        """Seconds until none of `accounts` is overdrawn; 0 when work may be done now."""
         longest = 0.0
-        for account in self._waits_for:
+        for account in self.accounts:
             longest = max(longest, account.wait_seconds(now_seconds))
         return longest

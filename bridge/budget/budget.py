@@ -1,7 +1,8 @@
 """The budget of one process: which account pays for which work. What an account allows is decided in `accounts.py`.
 
 A client that is identified by a key is charged to the account of the key and of its tenant. A client that is not
-identified yet is charged to its address, and is served only while the account of the whole process is not overdrawn.
+identified yet is charged to its address. While the account of the whole process is overdrawn, such clients are served
+out of a small reserve: slowly, however many clients are busy that are identified.
 """
 
 from collections import Counter, OrderedDict
@@ -12,7 +13,7 @@ from typing import Final, Literal, get_args
 
 from prometheus_client.core import Metric
 
-from bridge.budget.accounts import Account, Accounts, Allowance, Holder
+from bridge.budget.accounts import Account, Accounts, Allowance, Holder, Payer, Reserve
 from bridge.budget.client_address import is_proxy
 from bridge.budget.outboxes import Outboxes
 from bridge.budget.turns import Turns
@@ -22,7 +23,10 @@ from bridge.system.part import Part, Task
 MOST_HOLDERS: Final = 10_000
 """Holders that are remembered. When there are more, the one that was made first is forgotten."""
 
-AccountsAt = Callable[[float], Sequence[Account]]
+RESERVED: Final = 0.1
+"""Part of the time of the whole process that goes to who is not identified, when the others have spent it all."""
+
+AccountsAt = Callable[[float], Sequence[Payer]]
 """Opens the accounts of a holder; the argument is the time in seconds."""
 
 
@@ -57,6 +61,8 @@ class Budget(Part):
 
     def __init__(self, limits: Limits) -> None:
         self.everybody: Final = Account(limits.everybody, monotonic())
+        self._reserved: Final = Account(_reserved(limits), monotonic())
+        self._reserve: Final = Reserve(self.everybody, self._reserved)
         self.turns: Final = Turns(limits.turn_seconds, self.everybody)
         self.over: Final[Counter[Over]] = Counter()
         self.outboxes: Final = Outboxes(limits.outboxes_bytes)
@@ -70,6 +76,7 @@ class Budget(Part):
         """Other limits from now on. A connection that is open keeps its own account as it is."""
         self._limits = limits
         self.everybody.allow(limits.everybody)
+        self._reserved.allow(_reserved(limits))
         self._keys.allow(limits.key)
         self._tenants.allow(limits.tenant)
         self._addresses.allow(limits.address)
@@ -100,7 +107,7 @@ class Budget(Part):
 
     def _address(self, kind: str, address: str) -> Holder:
         name = (kind, address)
-        return self._holder(name, lambda now: [self._addresses.of(address, now)], behind=(self.everybody,))
+        return self._holder(name, lambda now: [self._addresses.of(address, now), self._reserve])
 
     def peer(self, address: str) -> Holder:
         """The holder that is charged for reading requests: the address that the bytes come from.
@@ -115,9 +122,9 @@ class Budget(Part):
     def heads(self, address: str) -> Holder:
         """The holder for the first read of a request. It has no account, since only the request shows whose it is.
 
-        It waits for its turn, and while the account of the whole process is overdrawn.
+        It waits for its turn, and while the account of the whole process and the reserve are overdrawn.
         """
-        return self._holder(("heads", address), lambda _: (), behind=(self.everybody,))
+        return self._holder(("heads", address), lambda _: [self._reserve])
 
     def tasks(self) -> Iterable[Task]:
         return (self.outboxes,)
@@ -136,14 +143,18 @@ class Budget(Part):
         yield gauge("bridge_outboxes_waiting_bytes", "Bytes that wait where much does.", waiting)
         yield counter("bridge_outboxes_cut", "Connections cut for all outboxes.", self.outboxes.cut)
 
-    def _holder(self, name: Hashable, accounts: AccountsAt, behind: Sequence[Account] = ()) -> Holder:
+    def _holder(self, name: Hashable, accounts: AccountsAt) -> Holder:
         """The holder of this name, made if there is none.
 
         Beyond `MOST_HOLDERS` the oldest is forgotten; code that has a reference to it keeps using it.
         """
         holder = self._holders.get(name)
         if holder is None:
-            holder = self._holders[name] = Holder(accounts(monotonic()), behind)
+            holder = self._holders[name] = Holder(accounts(monotonic()))
             if len(self._holders) > MOST_HOLDERS:
                 self._holders.popitem(last=False)
         return holder
+
+
+def _reserved(limits: Limits) -> Allowance:
+    return Allowance(milliseconds=limits.everybody.milliseconds * RESERVED)

@@ -102,7 +102,7 @@ class BudgetTable(_Table):
     tenant: _OfTenant = Field(_OfTenant(), description="All of one tenant, where there is another tenant.")
     address: _OfAddress = Field(_OfAddress(), description="Requests and handshakes from one address.")
     process: _OfProcess = Field(
-        _OfProcess(), description="Everybody: beyond these milliseconds requests and handshakes wait."
+        _OfProcess(), description="Everybody: beyond these milliseconds requests and handshakes share a tenth."
     )
     turn_milliseconds: float = Field(4, gt=0, le=100, description="For how long is read, or said, in one go.")
 

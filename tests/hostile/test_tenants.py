@@ -29,8 +29,8 @@ HOARDED = f"max_connections = {PLACES}\nmax_connections_per_tenant = {PLACES_OF_
 FEW_PER_SECOND = 10
 OWN = Allowance(at_once=PLACES + 1, per_second=FEW_PER_SECOND)
 CONNECTED = f"max_connections = {PLACES}\n{QUIET}[budget.%s]\nhandshakes = {FEW_PER_SECOND}\n{TENANTS}"
-COMERS, RETURNS = 6, FEW_PER_SECOND // 2
-"""The victim comes back so often: its share of one second."""
+COMERS, RETURNS = 6, FEW_PER_SECOND // 2 - 2
+"""The victim comes back so often: with the two that are there, its share of one second."""
 
 MANY_PER_SECOND = 40
 UNMEASURED = "[budget]\nkey.milliseconds = 0\ntenant.milliseconds = 0\n"
@@ -39,6 +39,11 @@ SAID = f"{UNHURRIED}{QUIET}{UNMEASURED}%s.messages = {MANY_PER_SECOND}\n{TENANTS
 OWN_WORDS = Allowance(at_once=MANY_PER_SECOND + 1, per_second=MANY_PER_SECOND)
 SPEAKERS, AT_ONCE, WORDS = 4, 10, MANY_PER_SECOND // 4
 """The victim says less than its share of one second."""
+BUSY = f"{UNHURRIED}{QUIET}{UNMEASURED}process.milliseconds = 100\n{TENANTS}"
+"""Any tenant may keep the whole process busy."""
+MUCH = 1_500
+COME_IN_SECONDS = 10
+TWIN_SECONDS = 2
 ECHO = {"msg_type": "msg", "target": "echo"}
 ENOUGH = 20
 
@@ -49,7 +54,7 @@ class Rowdy:
     def __init__(self, bridge: Attacked, allowance: Allowance | None = None) -> None:
         self.answers: Counter[Any] = Counter()
         self.has_enough = asyncio.Event()
-        """Set when it has been refused often: from now on it gets no more than it may."""
+        """Set when it has been refused often, so that it gets no more than it may; or has got very much."""
         self.is_over = False
         """Whether its attacks are to end: one that is only cancelled may miss that, so often is it answered."""
         self._bridge = bridge
@@ -59,7 +64,7 @@ class Rowdy:
 
     def note(self, answer: Any) -> None:
         self.answers[answer] += 1
-        if sum(self.answers.values()) - self.answers[None] >= ENOUGH:
+        if sum(self.answers.values()) - self.answers[None] >= ENOUGH or self.answers[None] >= MUCH:
             self.has_enough.set()
         if self._allowance and self.answers[None] > self._allowance.most(time.monotonic() - self._began):
             raise TookMore(f"{self.answers[None]} of {self._allowance}")
@@ -179,6 +184,24 @@ async def test_where_no_tenant_has_a_limit_it_says_more(attacked: StartAttacked)
     bridge = attacked(config=SAID % "tenant", without="limits of tenants")
     with raises_alone(TookMore):
         await it_says_as_much_as_it_may(bridge)
+
+
+async def somebody_comes_in(bridge: Attacked, patience_seconds: float) -> None:
+    """While the clients that are there spend more than the whole process may, and go on with it."""
+    rowdy = Rowdy(bridge)
+    async with at_its_limit(rowdy, *(rowdy.speak() for _ in range(SPEAKERS))):
+        async with asyncio.timeout(patience_seconds), client(bridge, v3_path("home", "ann", with_key("victim"))) as ann:
+            assert await ann.is_served()
+    assert rowdy.answers.keys() == {None}
+
+
+async def test_whoever_keeps_the_process_busy_shuts_nobody_out(attacked: StartAttacked) -> None:
+    await somebody_comes_in(attacked(config=BUSY), COME_IN_SECONDS)
+
+
+async def test_where_nothing_is_reserved_for_newcomers_it_does(attacked: StartAttacked) -> None:
+    with raises_alone(TimeoutError):
+        await somebody_comes_in(attacked(config=BUSY, without="reserve"), TWIN_SECONDS)
 
 
 async def it_holds_as_many_as_it_may(bridge: Attacked) -> None:

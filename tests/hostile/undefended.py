@@ -169,6 +169,7 @@ NO_DEADLINE = {"bridge.handshake.key_cache:ANSWER_SECONDS": 3_600.0}
 PLAIN_HTTP = {"bridge.runtime.server:HttpProtocol": PlainHttp}
 DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "budget": NO_BUDGET,
+    "reserve": {"bridge.budget.budget:RESERVED": 1e-9},
     "closes between fragments": {"bridge.sockets.frame_checker:FrameChecker.expect_close": nothing},
     "reserved bits": {
         "bridge.sockets.websocket_protocol:start_of_only_text": never_at_one_look,

@@ -14,6 +14,7 @@ from bridge.budget.accounts import (
     Allowance,
     Holder,
     Patience,
+    Reserve,
 )
 from bridge.budget.rate import FORGIVEN_SECONDS, PATIENCE_SECONDS
 
@@ -65,16 +66,29 @@ def test_what_is_not_bounded_is_never_waited_for() -> None:
     assert (account.spent_bytes, account.spent_milliseconds) == (10**12, 1e9)
 
 
-def test_a_holder_is_charged_to_its_own_and_waits_for_others_as_well() -> None:
-    own, shared, everybody = (Account(Allowance(milliseconds=10), 0.0) for _ in range(3))
-    holder = Holder([own, shared], behind=[everybody])
-    everybody.spend(0, 0, 20)
+def test_a_holder_is_charged_to_all_of_its_accounts_and_waits_for_each() -> None:
+    own, shared = (Account(Allowance(milliseconds=10), 0.0) for _ in range(2))
+    holder = Holder([own, shared])
+    shared.spend(0, 0, 20)
     assert holder.wait_seconds(0.0) == pytest.approx(1)
     assert holder.wait_seconds(1.1) == 0
     holder.spend(0, 0, 30)
-    assert own.spent_milliseconds == shared.spent_milliseconds == 30
-    assert everybody.spent_milliseconds == 20
-    assert holder.wait_seconds(1.1) == pytest.approx(0.9)  # what came in since it was full counts
+    assert own.spent_milliseconds == 30
+    assert shared.spent_milliseconds == 50
+    assert holder.wait_seconds(1.1) == pytest.approx(2.9)  # what came in since it was full counts
+
+
+def test_a_reserve_is_spent_only_while_the_account_before_it_is_overdrawn() -> None:
+    before, own = Account(Allowance(milliseconds=100), 0.0), Account(Allowance(milliseconds=10), 0.0)
+    reserve = Reserve(before, own)
+    reserve.spend(0, 0, 50)
+    assert (own.spent_milliseconds, reserve.is_solvent) == (0, True)
+    before.spend(0, 0, 200)
+    assert reserve.is_solvent
+    reserve.spend(0, 0, 15)
+    assert (own.spent_milliseconds, reserve.is_solvent) == (15, False)
+    assert reserve.wait_seconds(0.0) == pytest.approx(0.5)  # its own, and not the second of the other
+    assert before.wait_seconds(0.0) == pytest.approx(1)
 
 
 def test_who_is_over_on_end_is_refused_and_then_closed() -> None:

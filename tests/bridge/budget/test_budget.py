@@ -36,12 +36,22 @@ def test_a_key_that_is_alone_may_have_the_whole_process() -> None:
     assert overdrawn(Budget(Settings(keys=KEYS[:1]).limits)) == set()
 
 
-def test_strangers_wait_while_everybody_together_has_spent_all() -> None:
+def test_strangers_share_a_tenth_while_everybody_together_has_spent_all() -> None:
     budget = Budget(Settings().limits)
     budget.everybody.spend(0, 0, 1_500)
     now = time.monotonic()
-    assert budget.stranger("192.0.2.1").wait_seconds(now)
+    strangers = [budget.stranger("192.0.2.1"), budget.heads("192.0.2.2"), budget.peer("192.0.2.3")]
+    assert not any(stranger.wait_seconds(now) for stranger in strangers)
+    strangers[0].spend(0, 0, 70 + 35)
+    assert all(stranger.wait_seconds(now) == pytest.approx(0.5, abs=0.01) for stranger in strangers)
     assert not budget.key("default", "").wait_seconds(now)
+
+
+def test_what_strangers_do_in_peace_is_not_taken_from_their_tenth() -> None:
+    budget = Budget(Settings().limits)
+    budget.stranger("192.0.2.1").spend(0, 0, 200)
+    budget.everybody.spend(0, 0, 1_500)
+    assert not budget.stranger("192.0.2.1").wait_seconds(time.monotonic())
 
 
 def test_one_address_does_not_spend_for_another() -> None:
