@@ -26,7 +26,7 @@ MOST_WAITING_BYTES: Final = 8_388_608
 TURN_SECONDS: Final = 0.002
 """Time of one tenant's turn. The slice that is under way when the time is up is still written."""
 PIECE_BYTES: Final = 65_536
-"""A batch that must wait is split into pieces of at most this size. A single message may be larger."""
+"""What waits is split, or put together, to pieces of at most this size. A single message may be larger."""
 
 MOST_CHANNELS: Final = 10_000
 """Channels whose tenants are remembered."""
@@ -218,9 +218,19 @@ class _Lane:
         if callable(first):
             first()
             return ()
-        channel, piece, size = first
-        self._waiting_bytes -= size
-        return self._deliveries.begin(channel, piece)
+        self._waiting_bytes -= first[2]
+        return self._deliveries.begin(first[0], [*first[1], *self._rest_of(first[0], PIECE_BYTES - first[2])])
+
+    def _rest_of(self, channel: bytes, most_bytes: int) -> Iterable[BusMessage]:
+        """Take what waits next, as long as it is of this channel: each listener is written all of it at once."""
+        while self._waiting:
+            entry = self._waiting[0]
+            if callable(entry) or entry[0] != channel or entry[2] > most_bytes:
+                return
+            self._waiting.popleft()
+            self._waiting_bytes -= entry[2]
+            most_bytes -= entry[2]
+            yield from entry[1]
 
     def _write(self, slices: Iterable[None], ends_at: float) -> None:
         """Write slices until this time. What is not written by then is under way."""

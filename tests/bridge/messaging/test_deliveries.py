@@ -112,6 +112,28 @@ async def test_a_large_batch_waits_in_pieces() -> None:
     assert world.numbers("acme") == list(range(10))
 
 
+async def test_what_waits_on_one_channel_is_written_together_up_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PIECE_BYTES", 3 * len(message(1).line))
+    world = World()
+    world.overdraw()
+    for number in range(1, 6):
+        world.deliver("acme", number)
+    await until(lambda: len(world.numbers("acme")) == 5)
+    assert world.heard["acme"] == [b"1 2 3 ", b"4 5 "]
+
+
+async def test_what_waits_is_not_put_together_across_what_was_said_elsewhere_or_is_to_be_called() -> None:
+    world = World()
+    world.overdraw()
+    world.deliver("acme", 1)
+    world.deliveries.deliver(ADDRESSES.broadcast("acme"), [message(2)])
+    world.deliver("acme", 3)
+    world.deliveries.after_all("acme", lambda: world.heard["acme"].append(b"0 "))
+    world.deliver("acme", 4)
+    await until(lambda: len(world.numbers("acme")) == 5)
+    assert world.heard["acme"] == [b"1 ", b"2 ", b"3 ", b"0 ", b"4 "]
+
+
 async def test_what_waits_is_said_at_once_before_an_end() -> None:
     world = World()
     world.overdraw(10_000)
