@@ -189,9 +189,10 @@ async def test_where_no_tenant_has_a_limit_it_says_more(attacked: StartAttacked)
 async def somebody_comes_in(bridge: Attacked, patience_seconds: float) -> None:
     """While the clients that are there spend more than the whole process may, and go on with it."""
     rowdy = Rowdy(bridge)
-    async with at_its_limit(rowdy, *(rowdy.speak() for _ in range(SPEAKERS))):
-        async with asyncio.timeout(patience_seconds), client(bridge, v3_path("home", "ann", with_key("victim"))) as ann:
-            assert await ann.is_served()
+    ann = v3_path("home", "ann", with_key("victim"))
+    at_work = at_its_limit(rowdy, *(rowdy.speak() for _ in range(SPEAKERS)))
+    async with at_work, asyncio.timeout(patience_seconds), client(bridge, ann) as newcomer:
+        assert await newcomer.is_served()
     assert rowdy.answers.keys() == {None}
 
 
