@@ -1,9 +1,4 @@
-"""Validates the messages that arrive from the bus, each once, and groups them by channel, in order.
-
-Messages that have a number are handed on in the order of their numbers to whoever listens on several channels: of a
-group, a client, a tenant, everybody. So the last message that a client has heard tells what it has missed on all of
-them. A batch is therefore only of messages between which nothing was said on a channel of another kind. The wide
-channels of V2 are left out of this: who listens there has a position for each of its channels.
+"""Validates the messages that arrive from the bus, each once, and groups them by channel, in order (`batches.py`).
 
 It delivers nothing. A message that is too large is not parsed; each invalid message is counted, by reason, and dropped.
 """
@@ -12,24 +7,16 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+from bridge.broker.batches import Batch, Batches, of_one_kind
 from bridge.broker.link import Replies
 from bridge.broker.message import BusMessage, numbered, read
 from bridge.broker.recent_messages import RecentMessages
 from bridge.system.observers import Observers
 from v3.messages import Unreadable
 
-Batch = tuple[bytes, list[BusMessage]]
-"""A channel, and messages said there, in the order in which Redis sent them."""
-WIDE: Final = b"v"
-
 
 def _never(_channel: bytes, _data: bytes) -> bool:
     return False
-
-
-def of_one_kind(_channel: bytes) -> bytes:
-    """For `kind_of` where messages have no numbers: all that is said on one channel is put together."""
-    return b""
 
 
 class Incoming:
@@ -101,33 +88,3 @@ class Incoming:
             message = read(data, self._arrived_at)
         message.number = number
         return message
-
-
-class Batches:
-    """Messages, put together by channel as far as the order of numbers between channels allows."""
-
-    def __init__(self, kind_of: Callable[[bytes], bytes]) -> None:
-        self._kind_of = kind_of
-        self._kind = b""
-        self._open: dict[bytes, list[BusMessage]] = {}
-        self._wide: dict[bytes, list[BusMessage]] = {}
-        self.all: Final[list[Batch]] = []
-
-    def add(self, channel: bytes, message: BusMessage) -> None:
-        """Add the next message."""
-        batch = self._open.get(channel) or self._wide.get(channel)
-        if batch is None:
-            batch = self._begin(channel)
-        batch.append(message)
-
-    def _begin(self, channel: bytes) -> list[BusMessage]:
-        batch: list[BusMessage] = []
-        self.all.append((channel, batch))
-        kind = self._kind_of(channel)
-        if kind == WIDE:
-            self._wide[channel] = batch
-            return batch
-        if kind != self._kind:
-            self._kind, self._open = kind, {}
-        self._open[channel] = batch
-        return batch

@@ -12,10 +12,10 @@ from prometheus_client.core import Metric
 from bridge.broker import unreadable
 from bridge.broker.addresses import Addresses
 from bridge.broker.attendance import Attendance
+from bridge.broker.batches import of_one_kind
 from bridge.broker.bus import Bus
 from bridge.broker.data_loss import DataLossMark
 from bridge.broker.history import History, HistoryOptions, Publish
-from bridge.broker.incoming import of_one_kind
 from bridge.broker.intake import Deliver
 from bridge.broker.leases import Leases
 from bridge.broker.link import database_in, pool

@@ -16,8 +16,9 @@ import structlog
 from redis.asyncio.connection import ConnectionPool
 
 from bridge.broker.addresses import said_on
+from bridge.broker.batches import of_one_kind
 from bridge.broker.channels import Channels
-from bridge.broker.incoming import Incoming, of_one_kind
+from bridge.broker.incoming import Incoming
 from bridge.broker.intake import Deliver, Intake
 from bridge.broker.link import Keeper, Replies
 from bridge.broker.message import BusMessage

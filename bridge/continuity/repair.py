@@ -17,9 +17,9 @@ from typing import Final
 
 from bridge.broker.addresses import Addresses
 from bridge.broker.awaited_replies import Done
+from bridge.broker.batches import Batches
 from bridge.broker.bus import Bus
 from bridge.broker.history import READ, keys_to_read
-from bridge.broker.incoming import Batches
 from bridge.broker.intake import Intake
 from bridge.broker.message import BusMessage
 from bridge.broker.outage import Repaired

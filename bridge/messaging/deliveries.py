@@ -8,7 +8,6 @@ Bounded: when `MOST_WAITING_BYTES` of one tenant wait, its newest messages are d
 their channels are sent a GAP for them.
 """
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache, partial
 from math import inf
@@ -20,14 +19,12 @@ from bridge.broker.message import BusMessage
 from bridge.budget.accounts import Holder
 from bridge.budget.budget import Budget
 from bridge.messaging.hub import Hub
+from bridge.messaging.waiting_batches import Piece, WaitingBatches, pieces_of
 from bridge.system.observers import Observers
 
 MOST_WAITING_BYTES: Final = 8_388_608
 TURN_SECONDS: Final = 0.002
 """Time of one tenant's turn. The slice that is under way when the time is up is still written."""
-PIECE_BYTES: Final = 65_536
-"""What waits is split, or put together, to pieces of at most this size. A single message may be larger."""
-
 MOST_CHANNELS: Final = 10_000
 """Channels whose tenants are remembered."""
 
@@ -42,6 +39,7 @@ class Deliveries:
         self._hub = hub
         self._budget = budget
         self._addresses = addresses
+        self.kind_of: Final = addresses.kind_of
         self._tenant_of: Final = lru_cache(MOST_CHANNELS)(addresses.tenant_of)
         self._say_gap = say_gap
         self._lanes: dict[str, _Lane] = {}
@@ -128,7 +126,6 @@ class _Lane:
         "_deliveries",
         "_slices",
         "_waiting",
-        "_waiting_bytes",
         "holder",
         "is_queued",
         "left_out_on",
@@ -141,9 +138,7 @@ class _Lane:
         self.left_out_since: str | None = None
         self.left_out_on: Final[set[bytes]] = set()
         """The channels of what was dropped since then."""
-        self._waiting: deque[tuple[bytes, Sequence[BusMessage], int] | Callable[[], None]] = deque()
-        """Channel, messages, and their size in bytes; or what is to be called when all before it is written."""
-        self._waiting_bytes = 0
+        self._waiting: Final = WaitingBatches(deliveries.kind_of)
         self._slices: Iterable[None] | None = None
         self.is_queued = False
         """Whether the lane is queued for its next turn."""
@@ -164,22 +159,20 @@ class _Lane:
 
     def add(self, channel: bytes, batch: Sequence[BusMessage]) -> None:
         """Queue a batch, in pieces, so that each turn is short. What is over the bound is dropped and counted."""
-        for piece in _pieces(batch):
-            size = sum(message.size_bytes for message in piece)
-            if self._waiting and self._waiting_bytes + size > MOST_WAITING_BYTES:  # one fits, however large
-                self.left_out_since = self.left_out_since or piece[0].heard.sent_at or ""
-                self._deliveries.leave_out(self, channel, len(piece))
-                continue
-            self._waiting.append((channel, piece, size))
-            self._waiting_bytes += size
+        for piece in pieces_of(channel, batch):
+            if self._waiting and self._waiting.size_bytes + piece.size_bytes > MOST_WAITING_BYTES:  # one fits, always
+                self.left_out_since = self.left_out_since or piece.messages[0].heard.sent_at or ""
+                self._deliveries.leave_out(self, channel, len(piece.messages))
+            else:
+                self._waiting.add(piece)
 
     def add_mark(self, then: Callable[[], None]) -> None:
         """Call `then` when everything before it is written."""
-        self._waiting.append(then)
+        self._waiting.add_mark(then)
 
     def add_mark_after_batch(self, then: Callable[[], None]) -> None:
         """Call `then` when the batch that is under way is written."""
-        self._waiting.appendleft(then)
+        self._waiting.add_mark_in_front(then)
 
     def flush(self) -> None:
         """Deliver everything that waits, without a time limit."""
@@ -214,23 +207,11 @@ class _Lane:
         slices, self._slices = self._slices, None
         if slices is not None:
             return slices
-        first = self._waiting.popleft()
-        if callable(first):
+        first = self._waiting.next()
+        if not isinstance(first, Piece):
             first()
             return ()
-        self._waiting_bytes -= first[2]
-        return self._deliveries.begin(first[0], [*first[1], *self._rest_of(first[0], PIECE_BYTES - first[2])])
-
-    def _rest_of(self, channel: bytes, most_bytes: int) -> Iterable[BusMessage]:
-        """Take what waits next, as long as it is of this channel: each listener is written all of it at once."""
-        while self._waiting:
-            entry = self._waiting[0]
-            if callable(entry) or entry[0] != channel or entry[2] > most_bytes:
-                return
-            self._waiting.popleft()
-            self._waiting_bytes -= entry[2]
-            most_bytes -= entry[2]
-            yield from entry[1]
+        return self._deliveries.begin(first.channel, first.messages)
 
     def _write(self, slices: Iterable[None], ends_at: float) -> None:
         """Write slices until this time. What is not written by then is under way."""
@@ -238,15 +219,3 @@ class _Lane:
             if perf_counter() > ends_at:
                 self._slices = slices
                 return
-
-
-def _pieces(batch: Sequence[BusMessage]) -> list[list[BusMessage]]:
-    pieces: list[list[BusMessage]] = [[]]
-    size = 0
-    for message in batch:
-        size += len(message.line)
-        if size > PIECE_BYTES and pieces[-1]:
-            pieces.append([])
-            size = len(message.line)
-        pieces[-1].append(message)
-    return pieces

@@ -1,15 +1,11 @@
 """What comes from the bus is checked once, and grouped by channel in order."""
 
-from itertools import product
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bridge.broker.addresses import Addresses
-from bridge.broker.incoming import Batches, Incoming, of_one_kind
+from bridge.broker.incoming import Incoming
 from bridge.broker.message import read
-from tests.bridge.broker.parts import ARRIVED_AT, MAX_BYTES, heard_as, message, numbers_of
+from tests.bridge.broker.parts import ARRIVED_AT, MAX_BYTES, message, numbers_of
 from v3.messages import Unreadable
 
 ADDRESSES = Addresses("aether")
@@ -101,39 +97,3 @@ def test_what_was_kept_is_read_as_what_arrives() -> None:
     with pytest.raises(Unreadable):
         reader.message(b"5 \n" + message("one"))
     assert not reader.rejected
-
-
-def test_between_two_of_a_batch_nothing_was_said_on_a_channel_of_another_kind() -> None:
-    (group, _), (client, _), wide = GROUPS, CLIENTS, WIDE[0]
-    batches = Batches(ADDRESSES.kind_of)
-    for number, channel in enumerate([group, wide, group, client, wide, group], 1):
-        batches.add(channel, heard_as(number))
-    assert [(channel, numbers_of(batch)) for channel, batch in batches.all] == [
-        *((group, [1, 3]), (wide, [2, 5])),
-        *((client, [4]), (group, [6])),
-    ]
-
-
-@given(st.lists(st.sampled_from(CHANNELS), max_size=30))
-def test_who_listens_on_one_channel_of_each_kind_hears_everything_in_the_order_of_the_numbers(
-    said: list[bytes],
-) -> None:
-    batches = Batches(ADDRESSES.kind_of)
-    for number, channel in enumerate(said, 1):
-        batches.add(channel, heard_as(number))
-    assert all(batch for _, batch in batches.all)
-    for channels in product(GROUPS, CLIENTS, TENANTS, [ADDRESSES.platform]):
-        heard = [number for channel, batch in batches.all if channel in channels for number in numbers_of(batch)]
-        assert heard == [number for number, channel in enumerate(said, 1) if channel in channels]
-    for wide in WIDE:
-        heard = [number for channel, batch in batches.all if channel == wide for number in numbers_of(batch)]
-        assert heard == [number for number, channel in enumerate(said, 1) if channel == wide]
-
-
-@given(st.lists(st.sampled_from((*GROUPS, *WIDE)), max_size=30))
-def test_where_order_allows_it_there_is_one_batch_of_each_channel(said: list[bytes]) -> None:
-    for kind_of, channels in ((ADDRESSES.kind_of, said), (of_one_kind, [*said, *CLIENTS, *said])):
-        batches = Batches(kind_of)
-        for number, channel in enumerate(channels, 1):
-            batches.add(channel, heard_as(number))
-        assert len(batches.all) == len(set(channels))

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.broker.addresses import said_on
 from bridge.broker.arrivals import Arrivals
-from bridge.broker.incoming import Batches
+from bridge.broker.batches import Batches
 from bridge.broker.message import BusMessage
 from bridge.broker.watermarks import Watermarks
 from bridge.budget.budget import Budget

@@ -13,6 +13,7 @@ from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.config.tables import Key
 from bridge.messaging import deliveries as module
+from bridge.messaging import waiting_batches
 from bridge.messaging.deliveries import Deliveries
 from bridge.messaging.hub import Hub, Listener
 from tests.bridge.broker.parts import until
@@ -113,7 +114,7 @@ async def test_a_large_batch_waits_in_pieces() -> None:
 
 
 async def test_what_waits_on_one_channel_is_written_together_up_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PIECE_BYTES", 3 * len(message(1).line))
+    monkeypatch.setattr(waiting_batches, "PIECE_BYTES", 3 * len(message(1).line))
     world = World()
     world.overdraw()
     for number in range(1, 6):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bridge.budget.accounts import Account
 from bridge.budget.budget import Budget
 from bridge.config.settings import Settings
 from bridge.sockets import metered
@@ -24,6 +25,13 @@ def busy(seconds: float) -> None:
     ends_at = time.perf_counter() + seconds
     while time.perf_counter() < ends_at:
         pass
+
+
+def spent_milliseconds(budget: Budget) -> float:
+    """What the address has spent."""
+    account = budget.stranger(ADDRESS).accounts[0]
+    assert isinstance(account, Account)
+    return account.spent_milliseconds
 
 
 class Served:
@@ -57,7 +65,7 @@ class Served:
 async def test_every_step_is_charged_to_the_address() -> None:
     served = Served(0.005)
     await served.ask()
-    assert served.budget.stranger(ADDRESS).accounts[0].spent_milliseconds >= 10
+    assert spent_milliseconds(served.budget) >= 10
 
 
 async def test_of_many_steps_that_are_ready_at_once_each_turn_has_some() -> None:
@@ -84,7 +92,7 @@ async def test_of_many_steps_that_are_ready_at_once_each_turn_has_some() -> None
 async def test_one_that_waits_to_go_on_can_be_cancelled() -> None:
     served = Served()
     waiting = asyncio.create_task(served.ask())
-    while not served.budget.stranger(ADDRESS).accounts[0].spent_milliseconds:  # noqa: ASYNC110 - nothing tells when it has begun
+    while not spent_milliseconds(served.budget):  # noqa: ASYNC110 - nothing tells when it has begun
         await asyncio.sleep(0)
     served.budget.turns.stepped(served.budget.stranger(ADDRESS), 1)
     waiting.cancel()
