@@ -64,24 +64,24 @@ def ratio(scenario: str, against: str, server: str = "bridge", number: str = DEL
     return figure
 
 
-def growth(kind: str) -> Figure:
+def growth(kind: str, server: str = "bridge") -> Figure:
     """What the server does in a second of its processor at the worst size, divided by that at the best."""
 
     def figure(trials: Sequence[Trial]) -> list[float]:
         rounds: dict[int, list[float]] = defaultdict(list)
         for scenario in GROWTH[kind]:
-            for number, value in per_processor_second(trials, scenario.name).items():
+            for number, value in per_processor_second(trials, server, scenario.name).items():
                 rounds[number].append(value)
         return [min(values) / max(values) for values in rounds.values() if len(values) == len(GROWTH[kind])]
 
     return figure
 
 
-def per_processor_second(trials: Iterable[Trial], scenario: str) -> dict[int, float]:
-    """Deliveries for each second of processor time of the bridge, by round."""
+def per_processor_second(trials: Iterable[Trial], server: str, scenario: str) -> dict[int, float]:
+    """Deliveries for each second of processor time of the server, by round."""
     return {
         trial["round"]: trial[DELIVERIES] / trial["server_cpu"]
-        for trial in of(trials, "bridge", scenario)
+        for trial in of(trials, server, scenario)
         if trial.get(DELIVERIES) and trial.get("server_cpu")
     }
 

@@ -4,6 +4,7 @@ A cell is the median of a server's trials; a trial with errors or lost deliverie
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from typing import Final
 
 from tests.bench import bars, servers
@@ -19,7 +20,7 @@ from tests.bench.figures import (
     ratio,
     spread,
 )
-from tests.bench.scenarios import ALL, GROUPS, GROWTH, LISTENERS, Kind, Scenario
+from tests.bench.scenarios import ALL, GROUPS, GROWTH, LISTENERS, WITH_GROWTH, Kind, Scenario
 
 NOTHING: Final = "–"
 LEGEND: Final = (
@@ -153,16 +154,16 @@ def _storms(trials: Sequence[Trial]) -> str:
 
 
 def _growth(trials: Sequence[Trial]) -> str:
-    rows = [["size", "deliveries for a second of processor", "of the best", "deliveries a second"]]
-    for sizes in GROWTH.values():
-        values = {each: spread(list(per_processor_second(trials, each.name).values())) for each in sizes}
+    rows = [["server", "size", "deliveries for a second of processor", "of the best", "deliveries a second"]]
+    for server, sizes in product(WITH_GROWTH, GROWTH.values()):
+        values = {each: spread(list(per_processor_second(trials, server, each.name).values())) for each in sizes}
         measured = {each: value for each, value in values.items() if value is not None}
         best = max((value.middle for value in measured.values()), default=0)
         for scenario, value in measured.items():
-            mine = of(trials, "bridge", scenario.name)
-            rate = quantity(middle(mine, "bridge", scenario.name, DELIVERIES) or 0)
-            share = f"{value.middle / best:.2f}"
-            rows.append([scenario.title, quantity(value.middle), share, _marked(rate, marks(mine))])
+            mine = of(trials, server, scenario.name)
+            rate = _marked(quantity(middle(mine, server, scenario.name, DELIVERIES) or 0), marks(mine))
+            title = servers.ALL[server].title
+            rows.append([title, scenario.title, quantity(value.middle), f"{value.middle / best:.2f}", rate])
     return table(rows)
 
 

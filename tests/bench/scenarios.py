@@ -38,6 +38,7 @@ class Scenario:
 
 
 BRIDGE: Final = ("bridge",)
+WITH_GROWTH: Final = (*BRIDGE, "floor")
 PLAIN: Final = ("floor", "bun", "nats", "wse")
 WITH_REDIS: Final = ("socketio", "python-socketio", "fastapi")
 OTHER_WAYS: Final = ("bridge-history", "bridge-v2")
@@ -132,13 +133,13 @@ STORM: Final = (
 
 def _many(listeners: int) -> Scenario:
     title = f"{listeners:,} listeners, 64 in flight"
-    return Scenario(f"listeners-{listeners}", title, "talk", 1, listeners, BRIDGE, window=64, senders=1)
+    return Scenario(f"listeners-{listeners}", title, "talk", 1, listeners, WITH_GROWTH, window=64, senders=1)
 
 
 def _spread(groups: int) -> Scenario:
     """As many messages in flight in few groups as in many: only the number of groups differs."""
     title = f"{groups:,} groups of 1, 1000 in flight"
-    return Scenario(f"groups-{groups}", title, "talk", groups, 1, BRIDGE, window=1000, senders=groups)
+    return Scenario(f"groups-{groups}", title, "talk", groups, 1, WITH_GROWTH, window=1000, senders=groups)
 
 
 LISTENERS: Final = tuple(_many(number) for number in (100, 1_000, 10_000))
