@@ -61,18 +61,20 @@ class OpenBatches(Generic[Put]):
         self._wide.clear()
 
 
-class Batches:
+class Batches(OpenBatches[list[BusMessage]]):
     """The batches of what has arrived together."""
 
+    __slots__ = ("all",)
+
     def __init__(self, kind_of: KindOf) -> None:
-        self._open: Final = OpenBatches[list[BusMessage]](kind_of)
+        super().__init__(kind_of)
         self.all: Final[list[Batch]] = []
 
     def add(self, channel: bytes, message: BusMessage) -> None:
         """Add the next message."""
-        batch = self._open.of(channel)
+        batch = self._of_kind.get(channel) or self._wide.get(channel)
         if batch is None:
             batch = []
-            self._open.begin(channel, batch)
+            self.begin(channel, batch)
             self.all.append((channel, batch))
         batch.append(message)
