@@ -73,6 +73,7 @@ def redis(redis_server: StartRedis) -> RedisServer:
     return redis_server()
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(400)
 async def test_the_runbook_does_what_it_says(redis: RedisServer, tmp_path: Path) -> None:
     example = (ROOT / "deploy" / "bridge.example.toml").read_text()

@@ -39,7 +39,7 @@ SAID = f"{UNHURRIED}{QUIET}{UNMEASURED}%s.messages = {MANY_PER_SECOND}\n{TENANTS
 OWN_WORDS = Allowance(at_once=MANY_PER_SECOND + 1, per_second=MANY_PER_SECOND)
 SPEAKERS, AT_ONCE, WORDS = 4, 10, MANY_PER_SECOND // 4
 """The victim says less than its share of one second."""
-BUSY = f"{UNHURRIED}{QUIET}{UNMEASURED}process.milliseconds = 100\n{TENANTS}"
+BUSY = f"{UNHURRIED}{QUIET}{UNMEASURED}process.milliseconds = 50\n{TENANTS}"
 """Any tenant may keep the whole process busy."""
 MUCH = 1_500
 COME_IN_SECONDS = 10
@@ -200,6 +200,7 @@ async def test_whoever_keeps_the_process_busy_shuts_nobody_out(attacked: StartAt
     await somebody_comes_in(attacked(config=BUSY), COME_IN_SECONDS)
 
 
+@pytest.mark.alone
 async def test_where_nothing_is_reserved_for_newcomers_it_does(attacked: StartAttacked) -> None:
     with raises_alone(TimeoutError):
         await somebody_comes_in(attacked(config=BUSY, without="reserve"), TWIN_SECONDS)
