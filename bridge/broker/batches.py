@@ -72,7 +72,7 @@ class Batches(OpenBatches[list[BusMessage]]):
 
     def add(self, channel: bytes, message: BusMessage) -> None:
         """Add the next message."""
-        batch = self._of_kind.get(channel) or self._wide.get(channel)
+        batch = self.of(channel)
         if batch is None:
             batch = []
             self.begin(channel, batch)

@@ -38,7 +38,7 @@ STABLE_SECONDS: Final = 0.1
 TURN_SECONDS: Final = 0.004
 """How long replies that came at once are handled in one turn of the event loop."""
 PIECE_BYTES: Final = 65_536
-"""Replies are parsed in pieces of this size: a millisecond of small messages. A larger reply takes several pieces."""
+"""Replies are parsed in pieces of this size: some hundreds of small messages. A larger reply takes several pieces."""
 _RESET_AT_ONCE: Final = struct.pack("ii", 1, 0)
 """For SO_LINGER: closing the socket sends a reset, and the kernel forgets what it has not delivered."""
 

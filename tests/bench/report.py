@@ -40,7 +40,7 @@ def page(trials: Sequence[Trial], about: Mapping[str, str], left_out: Sequence[s
         _section("The bridge against each: median (least – most) of the rounds", _ratios(trials)),
         _section("One message at a time: until all have heard it, p50 / p99", _latencies(trials)),
         _section("Handshakes and idle connections", _storms(trials)),
-        _section("Growth: deliveries for each second of the bridge's processor", _growth(trials)),
+        _section("Growth: deliveries for each second of the server's processor", _growth(trials)),
         _section("Processor time of the server for each message", _processor(trials)),
         _section("Left out", "\n".join(f"- {words}" for words in left_out)),
         _section("Errors", failures(trials)),

@@ -9,11 +9,6 @@ from tests.bridge.broker.parts import ARRIVED_AT, MAX_BYTES, message, numbers_of
 from v3.messages import Unreadable
 
 ADDRESSES = Addresses("aether")
-GROUPS = tuple(ADDRESSES.group("acme", name) for name in "GH")
-CLIENTS = tuple(ADDRESSES.client("acme", name) for name in ("ann", "ben"))
-TENANTS = tuple(ADDRESSES.broadcast(name) for name in ("acme", "beta"))
-WIDE = tuple(ADDRESSES.everyone_on_v2(name) for name in ("acme", "beta"))
-CHANNELS = (*GROUPS, *CLIENTS, *TENANTS, ADDRESSES.platform, *WIDE)
 
 
 def incoming() -> Incoming:
